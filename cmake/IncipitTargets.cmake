@@ -1,0 +1,51 @@
+# The three verbs that every CMakeLists.txt of the project uses.
+
+# The flags of all our code.
+add_library(incipit_flags INTERFACE)
+target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter
+                       $<$<CONFIG:Release>:-O3>)
+target_include_directories(incipit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+
+# incipit_library(comm SOURCES a.cpp b.cpp PUBLIC incipit::core PRIVATE MPI::MPI_C)
+# makes the static library of a folder, incipit::comm.
+function(incipit_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(incipit_${name} STATIC ${ARG_SOURCES})
+  add_library(incipit::${name} ALIAS incipit_${name})
+  target_link_libraries(incipit_${name} PUBLIC incipit_flags ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# incipit_unit_test(core SOURCES a_test.cpp LINK incipit::core [LABELS unit])
+# makes the GoogleTest program <name>_test; every TEST becomes one ctest entry.
+function(incipit_unit_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# add_mpi_test(comm_mpi PROGRAM target RANKS 1 2 4 [ARGS ...] [LABELS mpi] [TIMEOUT 120])
+# runs the program under mpirun once per number of ranks, through scripts/mpirun.sh.
+function(add_mpi_test name)
+  cmake_parse_arguments(ARG "" "PROGRAM;TIMEOUT" "RANKS;ARGS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS mpi)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  foreach(ranks IN LISTS ARG_RANKS)
+    add_test(NAME ${name}.ranks_${ranks}
+             COMMAND "${PROJECT_SOURCE_DIR}/scripts/mpirun.sh" -n ${ranks}
+                     $<TARGET_FILE:${ARG_PROGRAM}> ${ARG_ARGS})
+    set_tests_properties(${name}.ranks_${ranks} PROPERTIES
+                         LABELS "${ARG_LABELS}" PROCESSORS ${ranks} TIMEOUT ${ARG_TIMEOUT})
+  endforeach()
+endfunction()

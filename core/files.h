@@ -1,0 +1,43 @@
+// Files: mapped for reading, replaced atomically for writing.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace incipit {
+
+// A read-only, private mapping of a whole file. Empty files map to an empty span.
+class MappedFile {
+ public:
+  // Throws DataError naming the file when it cannot be opened or is not a regular file.
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  [[nodiscard]] std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(data_), size_};
+  }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// The whole file as text. Throws DataError naming the file.
+[[nodiscard]] std::string read_text(const std::filesystem::path& path);
+
+// Writes `content` to a temporary file beside `path`, syncs it and renames it over
+// `path`, so that a reader sees the old file or the new one, never half of one.
+// Creates missing parent folders. Throws DataError naming the file.
+void write_atomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace incipit

@@ -1,0 +1,28 @@
+// Small helpers for messages that people read.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace incipit {
+
+// The candidate nearest to `word` by edit distance, if it is near enough to be meant.
+[[nodiscard]] std::optional<std::string> nearest(std::string_view word,
+                                                 std::span<const std::string> candidates);
+
+// "; did you mean 'steps'?", or nothing when no candidate is near.
+[[nodiscard]] std::string did_you_mean(std::string_view word,
+                                       std::span<const std::string> candidates);
+
+// "a, b, c"
+[[nodiscard]] std::string join(std::span<const std::string> words, std::string_view separator = ", ");
+
+// 1536 -> "1.5 KiB"
+[[nodiscard]] std::string human_bytes(double bytes);
+
+// 75.2 -> "1m15s", 0.25 -> "250ms"
+[[nodiscard]] std::string human_seconds(double seconds);
+
+}  // namespace incipit
