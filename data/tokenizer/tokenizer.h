@@ -14,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
-namespace incipit::data {
+#include "core/forest.h"  // TokenId
 
-using TokenId = std::int32_t;
+namespace incipit::data {
 
 class Tokenizer {
  public:
