@@ -1,0 +1,140 @@
+// cut_below_shared(): a forest as a trunk of shared segments and branches below it.
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/forest.h"
+
+namespace incipit {
+namespace {
+
+class Cutter {
+ public:
+  Cutter(const Forest& forest, std::int64_t max_rows) : forest_(forest), max_rows_(max_rows) {
+    const int count = forest.segment_count();
+    children_.resize(count);
+    subtree_rows_.resize(count);
+    for (int s = count - 1; s >= 0; --s) {
+      subtree_rows_[s] += forest.rows(s).size();
+      if (forest.parent[s] >= 0) subtree_rows_[forest.parent[s]] += subtree_rows_[s];
+    }
+    for (int s = 0; s < count; ++s) {
+      if (forest.parent[s] >= 0) children_[forest.parent[s]].push_back(s);
+    }
+    branch_of_.assign(count, kTrunk);
+    for (int s = 0; s < count; ++s) {
+      if (forest.parent[s] < 0) assign(s);
+    }
+  }
+
+  [[nodiscard]] ForestCut cut() {
+    ForestCut result;
+    trunk_range_.resize(forest_.segment_count());
+    result.trunk = extract(kTrunk, result.trunk_target_of);
+    for (int branch = 0; branch < branches_; ++branch) {
+      auto& added = result.branches.emplace_back();
+      added.forest = extract(branch, added.target_of);
+    }
+    return result;
+  }
+
+ private:
+  static constexpr int kTrunk = -1;
+
+  // Gives every segment of the subtree a branch, or makes `segment` part of the trunk when
+  // its subtree needs several.
+  void assign(int segment) {
+    if (subtree_rows_[segment] <= max_rows_ || children_[segment].empty()) {
+      if (branches_ == 0 || rows_in_branch_ + subtree_rows_[segment] > max_rows_) {
+        ++branches_;
+        rows_in_branch_ = 0;
+      }
+      rows_in_branch_ += subtree_rows_[segment];
+      mark(segment);
+    } else {
+      for (const int child : children_[segment]) assign(child);
+    }
+  }
+
+  void mark(int segment) {
+    branch_of_[segment] = branches_ - 1;
+    for (const int child : children_[segment]) mark(child);
+  }
+
+  // The part's own segments in preorder, below their trunk ancestors as residents.
+  [[nodiscard]] std::vector<char> wanted(int part) const {
+    std::vector<char> wanted(forest_.segment_count(), 0);
+    for (int s = forest_.segment_count() - 1; s >= 0; --s) {
+      if (branch_of_[s] == part) wanted[s] = 1;
+      if (wanted[s] && forest_.parent[s] >= 0) wanted[forest_.parent[s]] = 1;
+    }
+    return wanted;
+  }
+
+  [[nodiscard]] Forest extract(int part, std::vector<std::int32_t>& target_of) {
+    const std::vector<char> in_part = wanted(part);
+    std::vector<int> new_index(forest_.segment_count(), -1);
+    Forest out;
+    auto span = forest_.prompt_spans.begin();
+    auto target = forest_.targets.begin();
+    for (int s = 0; s < forest_.segment_count(); ++s) {
+      const RowRange rows = forest_.rows(s);
+      const bool computed = branch_of_[s] == part;
+      const std::int64_t shift = out.row_count() - rows.begin;
+      for (; span != forest_.prompt_spans.end() && span->row < rows.end; ++span) {
+        if (!computed) continue;
+        out.prompt_spans.push_back(*span);
+        out.prompt_spans.back().row += shift;
+      }
+      for (; target != forest_.targets.end() && target->row < rows.end; ++target) {
+        if (!computed) continue;
+        target_of.push_back(static_cast<std::int32_t>(target - forest_.targets.begin()));
+        out.targets.push_back(*target);
+        out.targets.back().row += shift;
+      }
+      if (!in_part[s]) continue;
+      new_index[s] = out.segment_count();
+      out.parent.push_back(forest_.parent[s] < 0 ? -1 : new_index[forest_.parent[s]]);
+      if (computed) {
+        const auto at = [&](const auto& values, std::int64_t row) { return values.begin() + row; };
+        if (part == kTrunk) trunk_range_[s] = {out.row_count(), out.row_count() + rows.size()};
+        out.tokens.insert(out.tokens.end(), at(forest_.tokens, rows.begin),
+                          at(forest_.tokens, rows.end));
+        out.positions.insert(out.positions.end(), at(forest_.positions, rows.begin),
+                             at(forest_.positions, rows.end));
+      }
+      out.resident.push_back(computed ? RowRange{} : trunk_range_[s]);
+      out.segment_begin.push_back(out.row_count());
+    }
+    return out;
+  }
+
+  const Forest& forest_;
+  std::int64_t max_rows_;
+  std::vector<std::vector<int>> children_;
+  std::vector<std::int64_t> subtree_rows_;
+  std::vector<int> branch_of_;
+  std::vector<RowRange> trunk_range_;
+  int branches_ = 0;
+  std::int64_t rows_in_branch_ = 0;
+};
+
+}  // namespace
+
+ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows) {
+  INCIPIT_CHECK(max_rows > 0);
+  for (const RowRange& range : forest.resident) {
+    INCIPIT_CHECK(range.empty(), "a forest with resident segments is not cut again");
+  }
+  if (forest.row_count() <= max_rows) {
+    ForestCut whole;
+    whole.branches.push_back({forest, {}});
+    auto& target_of = whole.branches[0].target_of;
+    for (std::size_t t = 0; t < forest.targets.size(); ++t) {
+      target_of.push_back(static_cast<std::int32_t>(t));
+    }
+    return whole;
+  }
+  return Cutter(forest, max_rows).cut();
+}
+
+}  // namespace incipit

@@ -1,0 +1,67 @@
+#include "core/forest.h"
+
+#include "core/check.h"
+
+namespace incipit {
+
+void Sequence::append_tokens(std::span<const TokenId> ids) {
+  for (const TokenId id : ids) inputs.push_back(Symbol::token(id));
+}
+
+void Sequence::append_prompt(int prompt, int rows) {
+  for (int row = 0; row < rows; ++row) inputs.push_back(Symbol::prompt_row(prompt, row));
+}
+
+namespace {
+
+void check_segment(const Forest& forest, int segment) {
+  const RowRange rows = forest.rows(segment);
+  const int parent = forest.parent[segment];
+  INCIPIT_CHECK(rows.begin <= rows.end, "segment ", segment);
+  INCIPIT_CHECK(parent >= -1 && parent < segment, "segment ", segment, " has parent ", parent);
+  INCIPIT_CHECK(forest.resident[segment].empty() || rows.empty(), "segment ", segment,
+                " is both resident and computed");
+  // A resident segment's ancestors were computed before it, so they are resident too.
+  if (!forest.resident[segment].empty() && parent >= 0) {
+    INCIPIT_CHECK(forest.rows(parent).empty(), "segment ", segment,
+                  " is resident below a computed one");
+  }
+  if (segment == 0) return;
+  // Preorder: the parent is on the path from the previous segment to its root.
+  int ancestor = segment - 1;
+  while (ancestor > parent) ancestor = forest.parent[ancestor];
+  INCIPIT_CHECK(ancestor == parent, "segment ", segment, " breaks the preorder");
+}
+
+}  // namespace
+
+void Forest::check() const {
+  INCIPIT_CHECK(positions.size() == tokens.size());
+  INCIPIT_CHECK(segment_begin.size() == parent.size() + 1);
+  INCIPIT_CHECK(resident.size() == parent.size());
+  INCIPIT_CHECK(segment_begin.front() == 0 && segment_begin.back() == row_count());
+  for (int segment = 0; segment < segment_count(); ++segment) check_segment(*this, segment);
+
+  std::int64_t prompt_rows = 0;
+  std::int64_t row = 0;
+  for (const PromptSpan& span : prompt_spans) {
+    INCIPIT_CHECK(span.row >= row && span.count > 0, "prompt spans out of order");
+    row = span.row + span.count;
+    INCIPIT_CHECK(row <= row_count(), "a prompt span ends beyond the rows");
+    for (std::int64_t i = span.row; i < row; ++i) INCIPIT_CHECK(tokens[i] == kPromptToken);
+    prompt_rows += span.count;
+  }
+  for (const TokenId token : tokens) prompt_rows -= token == kPromptToken;
+  INCIPIT_CHECK(prompt_rows == 0, "prompt rows without a span");
+
+  const Target* previous = nullptr;
+  for (const Target& target : targets) {
+    INCIPIT_CHECK(target.row >= 0 && target.row < row_count() && target.id >= 0);
+    INCIPIT_CHECK(!previous || previous->row < target.row ||
+                      (previous->row == target.row && previous->id < target.id),
+                  "targets out of order");
+    previous = &target;
+  }
+}
+
+}  // namespace incipit

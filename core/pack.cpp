@@ -1,0 +1,187 @@
+// pack(): a radix tree of the sequences, written out in preorder.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "core/check.h"
+#include "core/forest.h"
+
+namespace incipit {
+namespace {
+
+// Inputs [begin, end) of sequence `source`. As positions count from the root, begin is
+// also the position of the node's first row.
+struct Node {
+  int parent = -1;
+  std::size_t source = 0;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::vector<int> children;
+  std::int64_t first_row = 0;
+};
+
+class RadixTree {
+ public:
+  RadixTree(std::span<const Sequence> sequences, int min_shared_rows)
+      : sequences_(sequences), min_shared_rows_(min_shared_rows) {
+    for (std::size_t s = 0; s < sequences.size(); ++s) leaves_.push_back(insert(s));
+  }
+
+  [[nodiscard]] Forest write();
+
+  // The row of input `index` of sequence `s`, after write().
+  [[nodiscard]] std::int64_t row_of(std::size_t s, std::int64_t index) const {
+    int node = leaves_[s];
+    while (nodes_[node].begin > index) node = nodes_[node].parent;
+    return nodes_[node].first_row + (index - nodes_[node].begin);
+  }
+
+ private:
+  std::vector<int>& children_of(int node) { return node < 0 ? roots_ : nodes_[node].children; }
+
+  // How many inputs of `sequence` from the node's begin on agree with the node.
+  [[nodiscard]] std::int64_t match(const Node& node, const Sequence& sequence) const {
+    const auto& own = sequences_[node.source].inputs;
+    const std::int64_t limit =
+        std::min(node.end, static_cast<std::int64_t>(sequence.inputs.size()));
+    std::int64_t i = node.begin;
+    while (i < limit && own[i] == sequence.inputs[i]) ++i;
+    return i - node.begin;
+  }
+
+  // Inserts sequence `s`; returns the node that holds its last input, or -1.
+  int insert(std::size_t s) {
+    const auto length = static_cast<std::int64_t>(sequences_[s].inputs.size());
+    int parent = -1;
+    std::int64_t depth = 0;
+    while (depth < length) {
+      const auto [child, matched] = best_child(parent, s);
+      const bool whole = child >= 0 && matched == nodes_[child].end - nodes_[child].begin;
+      if (child >= 0 && depth + matched == length) return child;
+      if (whole) {
+        parent = child;
+      } else if (child >= 0 && matched >= min_shared_rows_) {
+        parent = split(child, matched);
+      } else {
+        Node leaf{.parent = parent, .source = s, .begin = depth, .end = length, .children = {}};
+        return add(std::move(leaf));
+      }
+      depth += matched;
+    }
+    return parent;
+  }
+
+  std::pair<int, std::int64_t> best_child(int parent, std::size_t s) {
+    std::pair<int, std::int64_t> best{-1, 0};
+    if (min_shared_rows_ <= 0) return best;
+    for (const int child : children_of(parent)) {
+      const std::int64_t matched = match(nodes_[child], sequences_[s]);
+      if (matched > best.second) best = {child, matched};
+    }
+    return best;
+  }
+
+  int add(Node node) {
+    const int index = static_cast<int>(nodes_.size());
+    const int parent = node.parent;
+    nodes_.push_back(std::move(node));
+    children_of(parent).push_back(index);
+    return index;
+  }
+
+  // Puts a new node over the first `rows` rows of `lower`; `lower` keeps the rest, its
+  // children and the sequences that end in it.
+  int split(int lower, std::int64_t rows) {
+    const int upper = static_cast<int>(nodes_.size());
+    Node node{.parent = nodes_[lower].parent,
+              .source = nodes_[lower].source,
+              .begin = nodes_[lower].begin,
+              .end = nodes_[lower].begin + rows,
+              .children = {lower}};
+    nodes_.push_back(std::move(node));
+    nodes_[lower].begin += rows;
+    auto& siblings = children_of(nodes_[lower].parent);
+    *std::find(siblings.begin(), siblings.end(), lower) = upper;
+    nodes_[lower].parent = upper;
+    return upper;
+  }
+
+  void write_rows(const Node& node, Forest& forest) const {
+    for (std::int64_t i = node.begin; i < node.end; ++i) {
+      const Symbol symbol = sequences_[node.source].inputs[i];
+      const std::int64_t row = forest.row_count();
+      forest.positions.push_back(static_cast<std::int32_t>(i));
+      forest.tokens.push_back(symbol.is_token() ? symbol.token_id() : Forest::kPromptToken);
+      if (symbol.is_token()) continue;
+      auto& spans = forest.prompt_spans;
+      const bool continues = i > node.begin && !spans.empty() &&
+                             spans.back().row + spans.back().count == row &&
+                             spans.back().prompt == symbol.prompt() &&
+                             spans.back().prompt_row + spans.back().count == symbol.row();
+      if (continues) {
+        ++spans.back().count;
+      } else {
+        spans.push_back({row, symbol.prompt(), symbol.row(), 1});
+      }
+    }
+  }
+
+  std::span<const Sequence> sequences_;
+  std::int64_t min_shared_rows_;
+  std::vector<Node> nodes_;
+  std::vector<int> roots_;
+  std::vector<int> leaves_;
+};
+
+Forest RadixTree::write() {
+  Forest forest;
+  std::vector<std::pair<int, int>> pending;  // node, segment of its parent
+  const auto push_children = [&](const std::vector<int>& children, int segment) {
+    for (auto it = children.rbegin(); it != children.rend(); ++it) pending.emplace_back(*it, segment);
+  };
+  push_children(roots_, -1);
+  while (!pending.empty()) {
+    const auto [node, parent_segment] = pending.back();
+    pending.pop_back();
+    const int segment = forest.segment_count();
+    nodes_[node].first_row = forest.row_count();
+    write_rows(nodes_[node], forest);
+    forest.segment_begin.push_back(forest.row_count());
+    forest.parent.push_back(parent_segment);
+    forest.resident.emplace_back();
+    push_children(nodes_[node].children, segment);
+  }
+  return forest;
+}
+
+}  // namespace
+
+PackedForest pack(std::span<const Sequence> sequences, int min_shared_rows) {
+  RadixTree tree(sequences, min_shared_rows);
+  PackedForest packed{.forest = tree.write(), .targets = {}};
+
+  std::map<std::pair<std::int64_t, TokenId>, float> weights;
+  for (std::size_t s = 0; s < sequences.size(); ++s) {
+    for (const Sequence::Prediction& prediction : sequences[s].predictions) {
+      INCIPIT_CHECK(prediction.index >= 0 &&
+                        prediction.index < static_cast<std::int64_t>(sequences[s].inputs.size()),
+                    "sequence ", s, " predicts after input ", prediction.index, " of ",
+                    sequences[s].inputs.size());
+      weights[{tree.row_of(s, prediction.index), prediction.id}] += prediction.weight;
+    }
+  }
+  std::map<std::pair<std::int64_t, TokenId>, std::int32_t> indices;
+  for (const auto& [key, weight] : weights) {
+    indices.emplace(key, static_cast<std::int32_t>(packed.forest.targets.size()));
+    packed.forest.targets.push_back({key.first, key.second, weight});
+  }
+  for (std::size_t s = 0; s < sequences.size(); ++s) {
+    auto& own = packed.targets.emplace_back();
+    for (const Sequence::Prediction& prediction : sequences[s].predictions) {
+      own.push_back(indices.at({tree.row_of(s, prediction.index), prediction.id}));
+    }
+  }
+  return packed;
+}
+
+}  // namespace incipit
