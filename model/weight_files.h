@@ -1,0 +1,56 @@
+// The weights of a Hugging Face model folder: one safetensors file, or shards and their index.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/safetensors.h"
+
+namespace incipit::model {
+
+// The folder that holds config.json: `path` itself, or, for a folder of the Hugging Face
+// hub's cache ("models--org--name"), the snapshot that refs/main names (without that
+// file, the only snapshot). Throws DataError when there is none.
+[[nodiscard]] std::filesystem::path resolve_model_dir(const std::filesystem::path& path);
+
+class WeightFiles {
+ public:
+  // Opens model.safetensors, or model.safetensors.index.json and every shard it names.
+  // Pickled weights (.bin, .pt) are refused with the command that converts them.
+  // Throws DataError: file, tensor, reason.
+  explicit WeightFiles(const std::filesystem::path& model_dir);
+
+  [[nodiscard]] bool contains(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string> names() const;  // sorted
+  [[nodiscard]] const TensorInfo& info(std::string_view name) const;
+
+  // A read-only view of the mapped file (see SafetensorsFile::tensor). Throws DataError
+  // when the tensor is missing or not of `shape`.
+  [[nodiscard]] at::Tensor get(std::string_view name, at::IntArrayRef shape) const;
+  // Rows [begin, end) of a tensor that is of `shape` as a whole.
+  [[nodiscard]] at::Tensor get_rows(std::string_view name, at::IntArrayRef shape,
+                                    std::int64_t begin, std::int64_t end) const;
+
+  [[nodiscard]] std::int64_t total_bytes() const;  // of all tensors
+  // SHA-256 (hex) over the files' headers and sizes, but not their weights: cheap, and
+  // equal for equal models. Ranks compare it before work starts.
+  [[nodiscard]] std::string header_fingerprint() const;
+  [[nodiscard]] const std::filesystem::path& model_dir() const { return model_dir_; }
+
+ private:
+  void open_shards(const std::filesystem::path& index);
+  [[nodiscard]] const SafetensorsFile& file_of(std::string_view name) const;
+  const SafetensorsFile& checked(std::string_view name, at::IntArrayRef shape) const;
+
+  std::filesystem::path model_dir_;
+  std::vector<SafetensorsFile> files_;  // by file name
+  std::map<std::string, std::size_t, std::less<>> file_index_;
+};
+
+}  // namespace incipit::model
