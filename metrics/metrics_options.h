@@ -1,0 +1,18 @@
+// The `metrics:` block of a run's YAML.
+#pragma once
+
+#include <string>
+
+namespace incipit::metrics {
+
+enum class PortTaken {
+  kFree,   // free: warn and listen on a free port
+  kError,  // error: end the run
+};
+
+struct MetricsOptions {
+  std::string listen;  // "HOST:PORT"; empty: off. The port of a rank is PORT + local rank
+  PortTaken port_taken = PortTaken::kFree;
+};
+
+}  // namespace incipit::metrics

@@ -1,0 +1,63 @@
+// Progress of a long loop: a bar on a terminal, a log line now and then elsewhere.
+//
+//   Progress progress("train", 300);
+//   for (...) progress.update(step, {{"loss", loss}}, examples_so_far);
+//   progress.finish();
+//
+//   train  ━━━━━━━━━━╸            120/300  loss 0.6121  38.4 examples/s  eta 1m15s
+//
+// While a bar stands, log lines of core/log.h go above it. One bar at a time, on rank 0
+// alone, all calls from one thread; logging from other threads is safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace incipit::metrics {
+
+struct ProgressOptions {
+  std::int64_t start = 0;           // steps done by a former run: not counted in rates
+  double plain_every_seconds = 10;  // between lines where there is no terminal
+  double redraw_every_seconds = 0.1;
+  std::ostream* terminal = nullptr;  // draw here; nullptr: on standard error if it is a terminal
+  int width = 0;                     // columns; 0: ask the terminal
+  bool colour = true;                // where the terminal wants it
+  std::chrono::steady_clock::time_point (*now)() = &std::chrono::steady_clock::now;  // for tests
+};
+
+// A named number to show.
+struct ProgressValue {
+  std::string_view name;
+  double value = 0;
+};
+
+class Progress {
+ public:
+  Progress(std::string title, std::int64_t total, ProgressOptions options = {});
+  ~Progress();  // takes an unfinished bar away
+  Progress(Progress&&) = delete;
+  Progress& operator=(Progress&&) = delete;
+
+  // `done` of `total`; `examples` seen since the start of this loop, 0: do not show a rate.
+  void update(std::int64_t done, std::span<const ProgressValue> values = {},
+              std::int64_t examples = 0);
+  void update(std::int64_t done, std::initializer_list<ProgressValue> values,
+              std::int64_t examples = 0) {
+    update(done, std::span<const ProgressValue>(values.begin(), values.size()), examples);
+  }
+
+  // Shows the last state once more, with the time taken, and leaves it standing.
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace incipit::metrics

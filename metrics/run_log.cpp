@@ -1,0 +1,96 @@
+#include "metrics/run_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace incipit::metrics {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Bytes of `text` up to and including the last whole line that stays.
+std::size_t kept_bytes(std::string_view text, std::int64_t keep_until_step) {
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string_view::npos) return begin;
+    const Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
+    if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer() ||
+        line["step"].get<std::int64_t>() > keep_until_step) {
+      return begin;
+    }
+    begin = end + 1;
+  }
+}
+
+[[noreturn]] void fail(const std::filesystem::path& path, const char* what) {
+  throw DataError(path.string() + ": " + what + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+RunLog::RunLog(const std::filesystem::path& path, std::int64_t keep_until_step) : path_(path) {
+  std::error_code ignored;  // open() reports what matters
+  std::filesystem::create_directories(path.parent_path(), ignored);
+  std::size_t kept = 0;
+  if (keep_until_step > 0 && std::filesystem::exists(path)) {
+    kept = kept_bytes(read_text(path), keep_until_step);
+  }
+  file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file_ < 0) fail(path_, "cannot be opened for writing");
+  if (::ftruncate(file_, static_cast<off_t>(kept)) != 0) {
+    const int saved = errno;
+    ::close(file_);
+    errno = saved;
+    fail(path_, "cannot be cut back");
+  }
+}
+
+RunLog::~RunLog() {
+  if (file_ >= 0) ::close(file_);
+}
+
+RunLog::RunLog(RunLog&& other) noexcept
+    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+
+void RunLog::append(const StepRecord& record) {
+  write_line(Json{{"step", record.step},
+                  {"loss", record.loss},
+                  {"learning_rate", record.learning_rate},
+                  {"grad_norm", record.grad_norm},
+                  {"tokens", record.tokens},
+                  {"samples", record.samples},
+                  {"seconds", record.seconds},
+                  {"data_wait_seconds", record.data_wait_seconds},
+                  {"comm_seconds", record.comm_seconds}}
+                 .dump());
+}
+
+void RunLog::append_scores(std::int64_t step, const std::string& split,
+                           std::span<const std::pair<std::string, double>> scores) {
+  Json line{{"step", step}, {"split", split}};
+  for (const auto& [name, value] : scores) line[name] = value;
+  write_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void RunLog::write_line(const std::string& line) {
+  const std::string text = line + "\n";
+  std::size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t count = ::write(file_, text.data() + written, text.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) fail(path_, "cannot be written");
+    written += static_cast<std::size_t>(count);
+  }
+}
+
+}  // namespace incipit::metrics

@@ -1,0 +1,22 @@
+// What the terminal can show. Colours only on a terminal, never with NO_COLOR set
+// (no-color.org) or TERM=dumb.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace incipit::metrics {
+
+[[nodiscard]] bool is_terminal(int file_descriptor);
+[[nodiscard]] bool wants_colour(int file_descriptor);
+
+// Columns of the terminal; 80 when it does not say.
+[[nodiscard]] int terminal_width(int file_descriptor);
+
+// Columns that `text` (UTF-8, without control characters) takes, one per code point.
+[[nodiscard]] int display_width(std::string_view text);
+
+// `text` cut to at most `columns`, never inside a code point.
+[[nodiscard]] std::string cut_to_width(std::string_view text, int columns);
+
+}  // namespace incipit::metrics
