@@ -1,0 +1,208 @@
+#include "model/config.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "model/json_file.h"
+#include "model/weight_files.h"
+
+namespace incipit::model {
+namespace {
+
+// Large enough for every model, small enough that products of two fit 64 bits.
+constexpr std::int64_t kMostOfAnything = 1 << 30;
+constexpr std::int64_t kMistralDefaultWindow = 4096;
+constexpr std::int64_t kQwen3DefaultHeadDim = 128;
+
+// What our engine lacks, told apart from a broken file.
+[[noreturn]] void lacks(const JsonObject& json, const std::string& key, const std::string& what) {
+  json.fail(key, what + " is not supported");
+}
+
+std::string read_model_type(const JsonObject& json) {
+  static const std::vector<std::string> kSupported = {"llama", "mistral", "qwen2", "qwen3"};
+  const std::string type = json.text("model_type");
+  if (std::find(kSupported.begin(), kSupported.end(), type) == kSupported.end()) {
+    json.fail("model_type", "'" + type + "' is not supported; supported: " + join(kSupported));
+  }
+  return type;
+}
+
+void read_shape(const JsonObject& json, TransformerConfig& config) {
+  const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
+  config.hidden_size = count("hidden_size");
+  config.layers = count("num_hidden_layers");
+  config.heads = count("num_attention_heads");
+  config.kv_heads = json.has("num_key_value_heads") ? count("num_key_value_heads") : config.heads;
+  config.intermediate_size = count("intermediate_size");
+  config.vocab_size = count("vocab_size");
+  config.max_positions = count("max_position_embeddings");
+  if (config.heads % config.kv_heads != 0) {
+    json.fail("num_key_value_heads", std::to_string(config.kv_heads) +
+                                         " does not divide num_attention_heads, " +
+                                         std::to_string(config.heads));
+  }
+  if (json.has("head_dim")) {
+    config.head_dim = count("head_dim");
+  } else if (config.model_type == "qwen3") {
+    config.head_dim = kQwen3DefaultHeadDim;
+  } else if (config.hidden_size % config.heads == 0) {
+    config.head_dim = config.hidden_size / config.heads;
+  } else {
+    json.fail("head_dim", "is missing, and hidden_size " + std::to_string(config.hidden_size) +
+                              " is no multiple of num_attention_heads " +
+                              std::to_string(config.heads));
+  }
+  if (config.head_dim % 2 != 0) {
+    json.fail("head_dim",
+              "must be even for rotary positions, is " + std::to_string(config.head_dim));
+  }
+}
+
+void read_biases(const JsonObject& json, TransformerConfig& config) {
+  const bool attention_bias = json.boolean_or("attention_bias", false);
+  const bool has_switch = config.model_type == "llama" || config.model_type == "qwen3";
+  config.qkv_bias = config.model_type == "qwen2" || (has_switch && attention_bias);
+  config.output_bias = has_switch && attention_bias;
+  config.mlp_bias = config.model_type == "llama" && json.boolean_or("mlp_bias", false);
+  config.qk_norm = config.model_type == "qwen3";
+}
+
+// A number above 0.
+double positive(const JsonObject& json, const std::string& key) {
+  const double number = json.number(key);
+  if (!(number > 0)) json.fail(key, "must be above 0");
+  return number;
+}
+
+Llama3RopeScaling read_llama3_scaling(const JsonObject& json, const JsonObject& rope,
+                                      std::int64_t max_positions) {
+  const char* kOriginal = "original_max_position_embeddings";
+  Llama3RopeScaling scaling;
+  scaling.factor = positive(rope, "factor");
+  scaling.low_freq_factor = positive(rope, "low_freq_factor");
+  scaling.high_freq_factor = positive(rope, "high_freq_factor");
+  if (scaling.high_freq_factor <= scaling.low_freq_factor) {
+    rope.fail("high_freq_factor", "must be above low_freq_factor");
+  }
+  // Where it stands twice, transformers prefers the outer one.
+  scaling.original_max_positions = json.has(kOriginal)   ? positive(json, kOriginal)
+                                   : rope.has(kOriginal) ? positive(rope, kOriginal)
+                                                         : static_cast<double>(max_positions);
+  return scaling;
+}
+
+void refuse_partial_rotary(const JsonObject& json) {
+  if (json.number_or("partial_rotary_factor", 1.0) != 1.0) {
+    lacks(json, "partial_rotary_factor", "rotating only a part of each head");
+  }
+}
+
+// Old files: rope_theta beside rope_scaling {"type" or "rope_type": ...}. Since
+// transformers 5 all of it stands in rope_parameters.
+void read_rope(const JsonObject& json, TransformerConfig& config) {
+  if (json.has("rope_theta")) config.rope_theta = positive(json, "rope_theta");
+  refuse_partial_rotary(json);
+  const auto filled = [&](const char* key) { return json.has(key) && !json.value()[key].empty(); };
+  const char* key = filled("rope_scaling") ? "rope_scaling" : "rope_parameters";
+  if (!filled(key)) return;
+  const JsonObject rope = json.object(key);
+  for (const auto& [name, value] : rope.value().items()) {
+    if (value.is_object()) lacks(rope, name, "rotary parameters that differ by layer");
+  }
+  if (rope.has("rope_theta")) config.rope_theta = positive(rope, "rope_theta");
+  refuse_partial_rotary(rope);
+  const char* type_key = rope.has("rope_type") ? "rope_type" : "type";
+  const std::string type = rope.text_or(type_key, "default");
+  if (type == "llama3") {
+    config.rope_scaling = read_llama3_scaling(json, rope, config.max_positions);
+  } else if (type != "default") {
+    rope.fail(type_key, "'" + type + "' is not supported; supported: default, llama3");
+  }
+}
+
+void refuse_sliding_window(const JsonObject& json, const TransformerConfig& config) {
+  if (json.has("layer_types")) {
+    for (const nlohmann::json& type : json.value()["layer_types"]) {
+      if (type != "full_attention") lacks(json, "layer_types", type.dump());
+    }
+  }
+  if (config.model_type == "mistral") {
+    // An absent key means the default window; null means none.
+    const bool none = json.value().contains("sliding_window") && !json.has("sliding_window");
+    if (none) return;
+    const std::int64_t window = json.has("sliding_window")
+                                    ? json.integer("sliding_window", 1, kMostOfAnything)
+                                    : kMistralDefaultWindow;
+    if (window < config.max_positions) {
+      lacks(json, "sliding_window",
+            "attention in a window of " + std::to_string(window) +
+                " (max_position_embeddings: " + std::to_string(config.max_positions) +
+                "; where every input stays within the window, lower that number to it)");
+    }
+  } else if (json.boolean_or("use_sliding_window", false)) {
+    lacks(json, "use_sliding_window", "attention in a sliding window");
+  }
+}
+
+void refuse_quantized(const JsonObject& json) {
+  if (!json.has("quantization_config")) return;
+  const std::string method = json.object("quantization_config").text_or("quant_method", "unnamed");
+  lacks(json, "quantization_config",
+        "quantized storage (" + method +
+            "; load the model with transformers, call dequantize(), save it, and use the copy)");
+}
+
+void read_activation(const JsonObject& json) {
+  const std::string activation = json.text_or("hidden_act", "silu");
+  if (activation != "silu" && activation != "swish") {
+    json.fail("hidden_act", "'" + activation + "' is not supported; supported: silu");
+  }
+}
+
+std::int32_t token_id(const JsonObject& json, const std::string& key, const nlohmann::json& value) {
+  const auto id = value.is_number_integer() ? value.get<std::int64_t>() : -1;
+  if (id < 0 || id > kMostOfAnything) {
+    json.fail(key, "must be a token id, is " + value.dump(-1, ' ', true));
+  }
+  return static_cast<std::int32_t>(id);
+}
+
+void read_special_tokens(const JsonObject& json, TransformerConfig& config) {
+  if (json.has("bos_token_id")) {
+    config.bos_token_id = token_id(json, "bos_token_id", json.value()["bos_token_id"]);
+  }
+  if (!json.has("eos_token_id")) return;
+  const nlohmann::json& eos = json.value()["eos_token_id"];
+  if (eos.is_array()) {
+    for (const nlohmann::json& id : eos) {
+      config.eos_token_ids.push_back(token_id(json, "eos_token_id", id));
+    }
+  } else {
+    config.eos_token_ids.push_back(token_id(json, "eos_token_id", eos));
+  }
+}
+
+}  // namespace
+
+TransformerConfig read_config(const std::filesystem::path& model_dir) {
+  const JsonObject json = JsonObject::read(resolve_model_dir(model_dir) / "config.json");
+  TransformerConfig config;
+  config.model_type = read_model_type(json);
+  refuse_quantized(json);
+  read_activation(json);
+  read_shape(json, config);
+  read_biases(json, config);
+  read_rope(json, config);
+  refuse_sliding_window(json, config);
+  if (json.has("rms_norm_eps")) config.rms_norm_eps = positive(json, "rms_norm_eps");
+  config.tied_embeddings = json.boolean_or("tie_word_embeddings", false);
+  read_special_tokens(json, config);
+  config.torch_dtype = json.text_or("dtype", json.text_or("torch_dtype", ""));
+  return config;
+}
+
+}  // namespace incipit::model

@@ -1,0 +1,143 @@
+#include "model/json_file.h"
+
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace incipit::model {
+namespace {
+
+constexpr int kMaxDepth = 64;
+constexpr std::size_t kShownCharacters = 80;  // of a wrong value, in a message
+
+// "[json.exception.parse_error.101] parse error at line 1, ..." without the brackets.
+std::string without_tag(const std::string& message) {
+  const std::size_t end = message.find("] ");
+  return message.starts_with('[') && end != std::string::npos ? message.substr(end + 2) : message;
+}
+
+// Watches the parser's events for what the parser itself lets pass.
+class StrictEvents {
+ public:
+  explicit StrictEvents(const std::filesystem::path& file) : file_(file) {}
+
+  bool operator()(int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (depth > kMaxDepth) {
+      throw DataError(file_.string() + ": invalid JSON: nested deeper than " +
+                      std::to_string(kMaxDepth) + " levels");
+    }
+    if (event == Event::object_start) keys_.emplace_back();
+    if (event == Event::object_end) keys_.pop_back();
+    if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
+      throw DataError(file_.string() + ": invalid JSON: the key " + parsed.dump() +
+                      " stands twice in one object");
+    }
+    return true;
+  }
+
+ private:
+  const std::filesystem::path& file_;
+  std::vector<std::set<std::string>> keys_;  // of every open object
+};
+
+}  // namespace
+
+nlohmann::json parse_json(const std::filesystem::path& file, std::string_view text) {
+  try {
+    // By reference: the parser copies its callback.
+    StrictEvents events(file);
+    return nlohmann::json::parse(
+        text, [&events](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+          return events(depth, event, parsed);
+        });
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(file.string() + ": invalid JSON: " + without_tag(error.what()));
+  }
+}
+
+JsonObject JsonObject::read(const std::filesystem::path& file) {
+  return JsonObject(file, parse_json(file, read_text(file)));
+}
+
+JsonObject::JsonObject(std::filesystem::path file, nlohmann::json value, std::string where)
+    : file_(std::move(file)), value_(std::move(value)), where_(std::move(where)) {
+  if (!value_.is_object()) {
+    throw DataError(file_.string() + ": must hold a JSON object, holds " + value_.type_name());
+  }
+}
+
+bool JsonObject::has(const std::string& key) const {
+  const auto found = value_.find(key);
+  return found != value_.end() && !found->is_null();
+}
+
+std::int64_t JsonObject::integer(const std::string& key, std::int64_t least,
+                                 std::int64_t most) const {
+  const nlohmann::json& value = required(key);
+  const std::string expected =
+      "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  if (!value.is_number_integer()) wrong_type(key, expected);
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(most)) {
+    wrong_type(key, expected);
+  }
+  const auto number = value.get<std::int64_t>();
+  if (number < least || number > most) wrong_type(key, expected);
+  return number;
+}
+
+double JsonObject::number(const std::string& key) const {
+  const nlohmann::json& value = required(key);
+  if (!value.is_number()) wrong_type(key, "a number");
+  return value.get<double>();
+}
+
+bool JsonObject::boolean(const std::string& key) const {
+  const nlohmann::json& value = required(key);
+  if (!value.is_boolean()) wrong_type(key, "true or false");
+  return value.get<bool>();
+}
+
+std::string JsonObject::text(const std::string& key) const {
+  const nlohmann::json& value = required(key);
+  if (!value.is_string()) wrong_type(key, "a string");
+  return value.get<std::string>();
+}
+
+JsonObject JsonObject::object(const std::string& key) const {
+  const nlohmann::json& value = required(key);
+  if (!value.is_object()) wrong_type(key, "an object");
+  return JsonObject(file_, value, where_ + key + ".");
+}
+
+double JsonObject::number_or(const std::string& key, double fallback) const {
+  return has(key) ? number(key) : fallback;
+}
+
+bool JsonObject::boolean_or(const std::string& key, bool fallback) const {
+  return has(key) ? boolean(key) : fallback;
+}
+
+std::string JsonObject::text_or(const std::string& key, const std::string& fallback) const {
+  return has(key) ? text(key) : fallback;
+}
+
+void JsonObject::fail(const std::string& key, const std::string& message) const {
+  throw DataError(file_.string() + ": " + where_ + key + ": " + message);
+}
+
+const nlohmann::json& JsonObject::required(const std::string& key) const {
+  if (!has(key)) fail(key, "is missing");
+  return value_[key];
+}
+
+void JsonObject::wrong_type(const std::string& key, const std::string& expected) const {
+  std::string found = value_[key].dump(-1, ' ', true);
+  if (found.size() > kShownCharacters) found = found.substr(0, kShownCharacters) + "...";
+  fail(key, "must be " + expected + ", is " + found);
+}
+
+}  // namespace incipit::model
