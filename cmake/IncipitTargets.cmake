@@ -1,10 +1,13 @@
-# The three verbs that every CMakeLists.txt of the project uses.
+# The verbs that every CMakeLists.txt of the project uses.
 
 # The flags of all our code.
 add_library(incipit_flags INTERFACE)
-target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter
-                       $<$<CONFIG:Release>:-O3>)
+target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter)
 target_include_directories(incipit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+
+# Test programs that use libtorch get two threads on any machine, so that loops meant to be
+# parallel are; waiting threads sleep, since several tests share the cores.
+set(INCIPIT_TEST_ENVIRONMENT OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive)
 
 # incipit_library(comm SOURCES a.cpp b.cpp PUBLIC incipit::core PRIVATE MPI::MPI_C)
 # makes the static library of a folder, incipit::comm.
@@ -15,7 +18,7 @@ function(incipit_library name)
   target_link_libraries(incipit_${name} PUBLIC incipit_flags ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# incipit_unit_test(core SOURCES a_test.cpp LINK incipit::core [LABELS unit])
+# incipit_unit_test(core SOURCES a_test.cpp LINK incipit::core [LABELS unit] [TIMEOUT 120])
 # makes the GoogleTest program <name>_test; every TEST becomes one ctest entry.
 function(incipit_unit_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
@@ -26,9 +29,31 @@ function(incipit_unit_test name)
     set(ARG_TIMEOUT 120)
   endif()
   add_executable(${name}_test ${ARG_SOURCES})
-  target_link_libraries(${name}_test PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  target_link_libraries(${name}_test PRIVATE ${ARG_LINK} incipit_flags GTest::gmock
+                        GTest::gtest_main)
+  gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_LIST ${name}_discovered
+                       DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  # gtest_discover_tests takes lists apart, so properties that are lists are set afterwards.
+  set(file "${CMAKE_CURRENT_BINARY_DIR}/${name}_properties.cmake")
+  file(WRITE "${file}" "if(${name}_discovered)\n"
+       "  set_tests_properties(\${${name}_discovered} PROPERTIES LABELS \"${ARG_LABELS}\"\n"
+       "                       ENVIRONMENT \"${INCIPIT_TEST_ENVIRONMENT}\")\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${file}")
+endfunction()
+
+# incipit_python_test(include_rules SCRIPT path [ARGS ...] [LABELS unit] [TIMEOUT 120])
+# runs a script with the environment's Python; exit code 0 is success, 77 is skipped.
+function(incipit_python_test name)
+  cmake_parse_arguments(ARG "" "SCRIPT;TIMEOUT" "ARGS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_test(NAME ${name} COMMAND "${INCIPIT_PYTHON}" "${ARG_SCRIPT}" ${ARG_ARGS})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+                       SKIP_RETURN_CODE 77 ENVIRONMENT "${INCIPIT_TEST_ENVIRONMENT}")
 endfunction()
 
 # add_mpi_test(comm_mpi PROGRAM target RANKS 1 2 4 [ARGS ...] [LABELS mpi] [TIMEOUT 120])
