@@ -31,6 +31,8 @@ function(incipit_unit_test name)
   add_executable(${name}_test ${ARG_SOURCES})
   target_link_libraries(${name}_test PRIVATE ${ARG_LINK} incipit_flags GTest::gmock
                         GTest::gtest_main)
+  # Assertions expand to much code; little optimisation of it builds a quarter faster.
+  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
   gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_LIST ${name}_discovered
                        DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   # gtest_discover_tests takes lists apart, so properties that are lists are set afterwards.
