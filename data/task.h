@@ -1,0 +1,130 @@
+// A task: turns records into what a model reads (source) and is scored or trained on (target).
+//
+// A sequence is, from its root on,
+//
+//   [BOS] soft prompt [BOS]   prefix()            source      target or candidate
+//   (before or after it)      demonstrations,     template    verbalizer's text
+//                             chat's opening
+//
+// Prefix, source and target are tokenised apart and joined, so a boundary between them is a
+// token boundary. In chat format the source ends with the text that asks for an answer, and
+// verbalizers and targets lose white space at their beginning, since an answer starts there.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/forest.h"
+#include "data/chat.h"
+#include "data/jsonl.h"
+#include "data/special_tokens.h"
+#include "data/task_options.h"
+#include "data/template.h"
+#include "data/tokenizer/tokenizer.h"
+#include "data/verbalizer.h"
+
+namespace incipit::data {
+
+// What a model may answer.
+struct Candidate {
+  std::string label;
+  std::string text;  // as tokenised, without EOS
+  std::vector<TokenId> tokens;
+};
+using Candidates = std::vector<Candidate>;
+
+struct Example {
+  std::int64_t line = 0;      // of its file, from 1
+  std::string id;             // JSON text of the id field; without one, the record's number from 0
+  std::string group;          // text of the group field; empty: a group of its own
+  std::uint64_t content = 0;  // hash of the source's whole text, before any cut
+  std::vector<TokenId> source;
+  bool truncated = false;
+  int label = -1;               // index into candidates; -1: unlabelled, or a generation task
+  std::vector<TokenId> target;  // the label's candidate, or the target's tokens; empty: unlabelled
+  std::shared_ptr<const Candidates> candidates;  // in label order; shared; empty: generation
+};
+
+// What a task needs to know of a model.
+struct TaskModel {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  SpecialTokens special;
+  std::optional<ChatFormat> chat;  // needed by format chat
+  std::int64_t max_positions = 0;  // of the backbone; 0: not checked
+};
+
+// Reads tokenizer, special tokens and, for format chat, the chat format of a model folder.
+// `max_positions` is left 0. Throws DataError as the readers do.
+[[nodiscard]] TaskModel load_task_model(const std::filesystem::path& model_dir,
+                                        const TaskOptions& options);
+
+enum class BosPlace { kNone, kBeforePrompt, kAfterPrompt };
+
+class Task {
+ public:
+  // Throws ConfigError with the first of validate(options), where a BOS or EOS is asked for
+  // that the model does not have, and where a verbalizer's text has no tokens.
+  Task(TaskOptions options, TaskModel model);
+
+  // Tokenises a record. `labelled`: a missing label or target is an error, not -1. Throws DataError
+  // with file and line on what is missing or wrong, and on a source too long for
+  // max_source_tokens that may not be cut.
+  [[nodiscard]] Example example(const Record& record, bool labelled) const;
+
+  // The texts that example() tokenises, uncut: to show, and to compare with joint tokenisation.
+  [[nodiscard]] std::string source_text(const Record& record) const;
+  [[nodiscard]] bool has_label(const Record& record) const;
+
+  // Puts solved examples in front of every source, in this order; replaces earlier ones.
+  void set_demonstrations(const std::vector<Record>& records);
+  // Tokens between soft prompt and source, the same for every example.
+  [[nodiscard]] const std::vector<TokenId>& prefix() const { return prefix_; }
+
+  [[nodiscard]] BosPlace bos_place() const { return bos_place_; }
+  // Only where bos_place() is not kNone.
+  [[nodiscard]] TokenId bos() const { return *model_.special.bos; }
+
+  // Rows of the longest sequence of an example, with a soft prompt of `prompt_rows` rows; the
+  // last token of a target is predicted, not read, but counts.
+  [[nodiscard]] std::int64_t rows(const Example& example, std::int64_t prompt_rows) const;
+  // Throws DataError "FILE:LINE: ..." when rows() is above the model's positions, or when
+  // nothing stands in front of the target that could predict its first token.
+  void check_rows(const Example& example, const std::string& file, std::int64_t prompt_rows) const;
+
+  // The verbalizers; empty for a generation task.
+  [[nodiscard]] const Candidates& candidates() const { return *candidates_; }
+  [[nodiscard]] bool generates() const { return candidates_->empty(); }
+  [[nodiscard]] const TaskOptions& options() const { return options_; }
+  [[nodiscard]] const TaskModel& model() const { return model_; }
+  [[nodiscard]] const Tokenizer& tokenizer() const { return *model_.tokenizer; }
+
+ private:
+  struct Source {
+    std::vector<TokenId> tokens;
+    bool truncated;
+  };
+  [[nodiscard]] std::string wrap(std::string text) const;
+  [[nodiscard]] std::string answer_text(std::string_view text) const;
+  [[nodiscard]] std::vector<TokenId> encode(const Record& record, const std::string& text) const;
+  [[nodiscard]] Source cut_source(const Record& record, std::vector<TokenId> tokens) const;
+  [[nodiscard]] Source cut_field(const Record& record, std::int64_t tokens) const;
+  void resolve_bos();
+  void build_candidates();
+  void build_prefix(const std::vector<Record>& records);
+
+  TaskOptions options_;
+  TaskModel model_;
+  Template template_;
+  std::optional<Template> target_;
+  Verbalizer verbalizer_;
+  BosPlace bos_place_ = BosPlace::kNone;
+  std::shared_ptr<const Candidates> candidates_;
+  std::vector<TokenId> prefix_;
+};
+
+}  // namespace incipit::data
