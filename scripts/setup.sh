@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Makes this machine ready and builds Incipit. Debian 12 and Ubuntu 24.04; as root or with sudo.
+#
+#   scripts/setup.sh                 everything; run again, it does only what is missing
+#   scripts/setup.sh --no-build      packages, Python environment and default model only
+#
+#   PRESET=release   the CMake preset to build        JOBS=N   parallel compilers
+#   PYTHON=python3   the Python the environment is made with (3.11 or later)
+#
+# What is done, and where: Debian packages (apt-get, as it is configured), .venv with the torch
+# wheel (pip, as it is configured), models/smollm2-135m-instruct, build/$PRESET. The full output
+# of every step is in build/logs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+preset=${PRESET:-release}
+build=1
+for argument in "$@"; do
+  case "$argument" in
+    --no-build) build=0 ;;
+    *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
+  esac
+done
+
+packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev openmpi-bin
+          libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev
+          libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
+logs=build/logs
+mkdir -p "$logs"
+
+# step NAME TITLE COMMAND...: runs the command with its output in a log; on a terminal the line
+# shows the seconds going by. The command may leave one line for the reader in $logs/NAME.note.
+step() {
+  local name=$1 title=$2 start=$SECONDS status=0 note=
+  shift 2
+  rm -f "$logs/$name.note"
+  "$@" >"$logs/$name.log" 2>&1 </dev/null &
+  local job=$!
+  if [ -t 1 ]; then
+    while kill -0 "$job" 2>/dev/null; do
+      printf '\r  ..  %-22s %4d s' "$title" $((SECONDS - start))
+      sleep 0.2
+    done
+    printf '\r\033[K'
+  fi
+  wait "$job" || status=$?
+  if [ "$status" != 0 ]; then
+    printf '  !!  %-22s failed after %d s; the end of %s:\n\n' "$title" $((SECONDS - start)) \
+           "$logs/$name.log" >&2
+    tail -n 40 "$logs/$name.log" >&2
+    exit "$status"
+  fi
+  if [ -f "$logs/$name.note" ]; then note=$(cat "$logs/$name.note"); fi
+  printf '  ok  %-22s %4d s  %s\n' "$title" $((SECONDS - start)) "$note"
+}
+
+missing_packages() {
+  local package
+  for package in "${packages[@]}"; do
+    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
+      echo "$package"
+    fi
+  done
+}
+
+install_packages() {
+  local missing as_root=()
+  mapfile -t missing < <(missing_packages)
+  if [ ${#missing[@]} = 0 ]; then return; fi
+  if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "missing packages; ask an administrator for: apt-get install ${missing[*]}"
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends "${missing[@]}"
+  echo "installed ${#missing[@]}" >"$logs/packages.note"
+}
+
+make_environment() {
+  local python=${PYTHON:-} stamp=.venv/incipit-requirements.txt
+  if [ -z "$python" ]; then
+    # The system's Python has the venv module installed above; another may come first in PATH.
+    if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; else python=python3; fi
+  fi
+  if cat requirements.txt requirements-test.txt | cmp -s - "$stamp"; then return; fi
+  if ! .venv/bin/python -c '' 2>/dev/null; then
+    "$python" -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
+    "$python" -m venv --clear .venv
+  fi
+  .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off \
+    -r requirements-test.txt
+  cat requirements.txt requirements-test.txt >"$stamp"
+  echo "torch $(.venv/bin/python -c 'import torch; print(torch.__version__)')" >"$logs/python.note"
+}
+
+prepare_model() {
+  .venv/bin/python scripts/prepare_model.py
+}
+
+configure() {
+  cmake --preset "$preset"
+  sed -n 's/^-- Incipit: //p' "$logs/configure.log" >"$logs/configure.note"
+}
+
+# A compiler on a file that includes libtorch takes about 0.6 GB.
+default_jobs() {
+  local gigabytes
+  gigabytes=$(awk '/^MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo)
+  local jobs=$(( gigabytes < $(nproc) ? gigabytes : $(nproc) ))
+  echo $(( jobs > 0 ? jobs : 1 ))
+}
+
+if ! command -v apt-get >/dev/null; then
+  echo "scripts/setup.sh needs Debian 12 or Ubuntu 24.04 (apt-get was not found)" >&2
+  exit 1
+fi
+# sudo may ask for a password: here, where it can be seen, not inside a step.
+if [ "$(id -u)" != 0 ] && [ -n "$(missing_packages)" ] && command -v sudo >/dev/null; then
+  sudo -v
+fi
+step packages "Debian packages" install_packages
+step python "Python environment" make_environment
+step model "default model" prepare_model
+if [ "$build" = 1 ]; then
+  step configure "configure $preset" configure
+  step build "build $preset" cmake --build --preset "$preset" --parallel "${JOBS:-$(default_jobs)}"
+fi

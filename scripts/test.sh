@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Set-up and every test. Arguments go to ctest: scripts/test.sh -L unit -R tokenizer
+# Tests that need the data beside the repository (../shared, or $INCIPIT_SHARED) say that they
+# were skipped where it is absent.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bash scripts/setup.sh
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+exec ctest --preset "${PRESET:-release}" --parallel "$(nproc)" "$@"
