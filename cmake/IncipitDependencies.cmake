@@ -54,7 +54,12 @@ function(incipit_import target file)
   target_link_libraries(${target} INTERFACE ${ARG_LINK})
 endfunction()
 
-set(torch_include "${torch_root}/include" "${torch_root}/include/torch/csrc/api/include")
+# The wheel brings headers of a newer fmt, which Debian's spdlog cannot use: the system's first.
+find_path(INCIPIT_FMT_INCLUDE fmt/core.h REQUIRED)
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/system_fmt")
+file(CREATE_LINK "${INCIPIT_FMT_INCLUDE}/fmt" "${PROJECT_BINARY_DIR}/system_fmt/fmt" SYMBOLIC)
+set(torch_include "${PROJECT_BINARY_DIR}/system_fmt" "${torch_root}/include"
+                  "${torch_root}/include/torch/csrc/api/include")
 incipit_import(torch::c10 "${torch_lib}/libc10.so" INCLUDE ${torch_include})
 # One OpenMP runtime per process: libtorch was built against the wheel's own libgomp, so our
 # parallel loops must use that file too. The compiler's copy is never linked; hence no
