@@ -1,0 +1,33 @@
+#include "prompt/adapter_files.h"
+
+#include "core/error.h"
+#include "core/log.h"
+
+namespace incipit::prompt {
+
+LoadedPrompt load_prompt(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) return load_peft_adapter(path);
+  if (path.extension() == ".npy" || !std::filesystem::exists(path)) return load_npy(path);
+  throw DataError(path.string() + ": a soft prompt is a folder that PEFT or Incipit wrote, or a " +
+                  ".npy file");
+}
+
+void check_backbone(const LoadedPrompt& loaded, const BackboneInfo& backbone,
+                    const std::filesystem::path& path) {
+  if (loaded.prompt.width() != backbone.hidden_size) {
+    throw DataError(path.string() + ": its vectors have " + std::to_string(loaded.prompt.width()) +
+                    " numbers, but the model's hidden size is " +
+                    std::to_string(backbone.hidden_size) + "; it belongs to another model" +
+                    (loaded.backbone.name.empty() ? "" : " (" + loaded.backbone.name + ")"));
+  }
+  const std::string& made_for = loaded.backbone.weight_sha256;
+  if (!made_for.empty() && !backbone.weight_sha256.empty() && made_for != backbone.weight_sha256) {
+    log::warn(
+        "{}: was trained with other weights ({}, SHA-256 {}...) than the model at hand ({}, "
+        "SHA-256 {}...); expect it to work worse",
+        path.string(), loaded.backbone.name, made_for.substr(0, 12), backbone.name,
+        backbone.weight_sha256.substr(0, 12));
+  }
+}
+
+}  // namespace incipit::prompt
