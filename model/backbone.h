@@ -13,6 +13,7 @@
 #include "core/forest.h"
 #include "model/config.h"
 #include "model/linear.h"
+#include "model/ops.h"
 
 namespace incipit::model {
 
@@ -52,9 +53,8 @@ class Backbone {
   [[nodiscard]] std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
   [[nodiscard]] const at::Tensor& final_norm() const { return final_norm_; }
   [[nodiscard]] const Linear& head() const { return *head_; }  // hidden -> vocab
-  // Rotary tables [positions, head_dim / 2], float32 (float64 in a float64 backbone).
-  [[nodiscard]] const at::Tensor& rope_cos() const { return rope_cos_; }
-  [[nodiscard]] const at::Tensor& rope_sin() const { return rope_sin_; }
+  // Rotary tables for positions [0, count), float32 (float64 in a float64 backbone).
+  [[nodiscard]] ops::RotaryTable rotary_table(std::int64_t count) const;
 
   // Rows of the embedding table as float32 on the CPU [ids, hidden]: for initialisers.
   [[nodiscard]] at::Tensor embed(std::span<const TokenId> ids) const;
@@ -72,8 +72,7 @@ class Backbone {
   std::vector<BlockWeights> blocks_;
   at::Tensor final_norm_;
   std::unique_ptr<Linear> head_;
-  at::Tensor rope_cos_;
-  at::Tensor rope_sin_;
+  at::Tensor inverse_frequencies_;  // [head_dim / 2]
 };
 
 }  // namespace incipit::model

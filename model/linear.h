@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace incipit::model {
@@ -25,5 +26,8 @@ class Linear {
   // The stored tensors, for hashing (weight, then bias when there is one).
   [[nodiscard]] virtual std::vector<at::Tensor> stored() const = 0;
 };
+
+// A weight [out, in] held whole on one device; `bias` [out] or undefined.
+[[nodiscard]] std::unique_ptr<Linear> make_dense_linear(at::Tensor weight, at::Tensor bias = {});
 
 }  // namespace incipit::model

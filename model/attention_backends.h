@@ -1,0 +1,17 @@
+// The implementations behind model/attention.h; not for other folders.
+#pragma once
+
+#include "model/attention.h"
+
+namespace incipit::model {
+
+AttentionResult attention_forward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
+                                      const at::Tensor& queries, const KeysValues& own,
+                                      const KeysValues& residents);
+void attention_backward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
+                            const at::Tensor& queries, const KeysValues& own,
+                            const KeysValues& residents, const AttentionResult& result,
+                            const at::Tensor& grad, at::Tensor grad_queries,
+                            const KeysValues& grad_own, const KeysValues& grad_residents);
+
+}  // namespace incipit::model

@@ -1,0 +1,187 @@
+// Compiled several times with different -march flags; see CMakeLists.txt. Plain loops that
+// the compiler turns into vector code.
+#include "model/cpu/kernels.h"
+
+namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH {
+namespace {
+
+inline float load(float x) { return x; }
+inline double load(double x) { return x; }
+inline float load(BFloat16Bits x) {
+  return __builtin_bit_cast(float, static_cast<uint32_t>(x.bits) << 16);
+}
+inline void store(float& y, float x) { y = x; }
+inline void store(double& y, double x) { y = x; }
+inline void store(BFloat16Bits& y, float x) {
+  const uint32_t bits = __builtin_bit_cast(uint32_t, x);
+  const uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;  // to nearest even
+  y.bits = static_cast<uint16_t>(x != x ? 0x7fc0U : rounded);
+}
+
+inline double exponential(double x) { return __builtin_exp(x); }
+// exp to about one unit in the last place: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]
+// (coefficients of the Taylor series, whose error there is below 2^-25).
+inline float exponential(float x) {
+  x = x < -87.0F ? -87.0F : x;
+  x = x > 88.0F ? 88.0F : x;
+  const float scaled = x * 1.44269504F;
+  const int32_t n = static_cast<int32_t>(scaled + (scaled < 0 ? -0.5F : 0.5F));
+  const float whole = static_cast<float>(n);
+  float r = x - whole * 0.693145752F;
+  r = r - whole * 1.42860677e-6F;
+  float p = 1.98412698e-4F;
+  p = p * r + 1.38888889e-3F;
+  p = p * r + 8.33333333e-3F;
+  p = p * r + 4.16666667e-2F;
+  p = p * r + 1.66666667e-1F;
+  p = p * r + 0.5F;
+  p = p * r + 1.0F;
+  p = p * r + 1.0F;
+  return p * __builtin_bit_cast(float, (n + 127) << 23);
+}
+
+inline float square_root(float x) { return __builtin_sqrtf(x); }
+inline double square_root(double x) { return __builtin_sqrt(x); }
+
+template <typename T>
+void rms_norm(const T* x, const Accumulate<T>* weight, int64_t rows, int64_t width,
+              int64_t x_stride, Accumulate<T> eps, T* y, int64_t y_stride, Accumulate<T>* r) {
+  using A = Accumulate<T>;
+  for (int64_t row = 0; row < rows; ++row, x += x_stride, y += y_stride) {
+    A sum = 0;
+    for (int64_t i = 0; i < width; ++i) sum += load(x[i]) * load(x[i]);
+    const A inverse = 1 / square_root(sum / static_cast<A>(width) + eps);
+    r[row] = inverse;
+    for (int64_t i = 0; i < width; ++i) store(y[i], load(x[i]) * inverse * weight[i]);
+  }
+}
+
+template <typename T>
+void rms_norm_backward_add(const T* g, const T* x, const Accumulate<T>* weight,
+                           const Accumulate<T>* r, int64_t rows, int64_t width, T* grad_x) {
+  using A = Accumulate<T>;
+  for (int64_t row = 0; row < rows; ++row, g += width, x += width, grad_x += width) {
+    A dot = 0;
+    for (int64_t i = 0; i < width; ++i) dot += load(g[i]) * weight[i] * load(x[i]);
+    const A inverse = r[row];
+    const A slope = dot * inverse * inverse * inverse / static_cast<A>(width);
+    for (int64_t i = 0; i < width; ++i) {
+      store(grad_x[i],
+            load(grad_x[i]) + load(g[i]) * weight[i] * inverse - load(x[i]) * slope);
+    }
+  }
+}
+
+template <typename T>
+void rotate(T* x, int64_t rows, int64_t stride, int64_t heads, int64_t head_dim,
+            const int32_t* positions, const Accumulate<T>* cos, const Accumulate<T>* sin,
+            Accumulate<T> sign) {
+  using A = Accumulate<T>;
+  const int64_t half = head_dim / 2;
+  for (int64_t row = 0; row < rows; ++row, x += stride) {
+    const A* c = cos + positions[row] * half;
+    const A* s = sin + positions[row] * half;
+    for (int64_t head = 0; head < heads; ++head) {
+      T* __restrict first = x + head * head_dim;
+      T* __restrict second = first + half;
+      for (int64_t i = 0; i < half; ++i) {
+        const A a = load(first[i]);
+        const A b = load(second[i]);
+        const A turn = s[i] * sign;
+        store(first[i], a * c[i] - b * turn);
+        store(second[i], b * c[i] + a * turn);
+      }
+    }
+  }
+}
+
+template <typename T>
+void swiglu(const T* gate_up, int64_t rows, int64_t width, T* out) {
+  using A = Accumulate<T>;
+  for (int64_t row = 0; row < rows; ++row, gate_up += 2 * width, out += width) {
+    const T* __restrict gate = gate_up;
+    const T* __restrict up = gate_up + width;
+    T* __restrict y = out;
+    for (int64_t i = 0; i < width; ++i) {
+      const A z = load(gate[i]);
+      store(y[i], z / (1 + exponential(-z)) * load(up[i]));
+    }
+  }
+}
+
+template <typename T>
+void swiglu_backward(const T* g, const T* gate_up, int64_t rows, int64_t width, T* grad) {
+  using A = Accumulate<T>;
+  for (int64_t row = 0; row < rows; ++row, g += width, gate_up += 2 * width, grad += 2 * width) {
+    const T* __restrict gate = gate_up;
+    const T* __restrict up = gate_up + width;
+    const T* __restrict dy = g;
+    T* __restrict grad_gate = grad;
+    T* __restrict grad_up = grad + width;
+    for (int64_t i = 0; i < width; ++i) {
+      const A z = load(gate[i]);
+      const A sigmoid = 1 / (1 + exponential(-z));
+      const A d = load(dy[i]);
+      store(grad_gate[i], d * load(up[i]) * sigmoid * (1 + z * (1 - sigmoid)));
+      store(grad_up[i], d * z * sigmoid);
+    }
+  }
+}
+
+template <typename A>
+void softmax(A* s, int64_t rows, int64_t columns, int64_t stride, const int64_t* valid, A* lse,
+             A* inverse) {
+  for (int64_t row = 0; row < rows; ++row, s += stride) {
+    const int64_t count = valid[row];
+    A top = s[0];
+    for (int64_t i = 0; i < count; ++i) top = s[i] > top ? s[i] : top;
+    A sum = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const A p = exponential(s[i] - top);
+      s[i] = p;
+      sum += p;
+    }
+    for (int64_t i = count; i < columns; ++i) s[i] = 0;
+    lse[row] = top + static_cast<A>(__builtin_log(static_cast<double>(sum)));
+    inverse[row] = 1 / sum;
+  }
+}
+
+template <typename A>
+void softmax_backward(A* s, A* dp, int64_t rows, int64_t columns, int64_t stride,
+                      const int64_t* valid, const A* lse, const A* delta, A scale) {
+  for (int64_t row = 0; row < rows; ++row, s += stride, dp += stride) {
+    A* __restrict own_s = s;
+    A* __restrict own_dp = dp;
+    const int64_t count = valid[row];
+    const A log_sum = lse[row];
+    const A d = delta[row];
+    for (int64_t i = 0; i < count; ++i) {
+      const A p = exponential(own_s[i] - log_sum);
+      own_s[i] = p;
+      own_dp[i] = p * (own_dp[i] - d) * scale;
+    }
+    for (int64_t i = count; i < columns; ++i) {
+      own_s[i] = 0;
+      own_dp[i] = 0;
+    }
+  }
+}
+
+template <typename T>
+constexpr RowKernels<T> rows() {
+  return {rms_norm<T>, rms_norm_backward_add<T>, rotate<T>, swiglu<T>, swiglu_backward<T>};
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(misc-use-internal-linkage): dispatch.cpp declares it
+extern const Kernels kTable;
+const Kernels kTable{rows<float>(),
+                     rows<BFloat16Bits>(),
+                     rows<double>(),
+                     {softmax<float>, softmax_backward<float>},
+                     {softmax<double>, softmax_backward<double>},
+                     INCIPIT_KERNEL_ARCH_NAME};
+
+}  // namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH
