@@ -1,0 +1,33 @@
+// SHA-256 (FIPS 180-4), to fingerprint files and weights.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace incipit {
+
+// Hashes bytes as they come.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(std::span<const std::byte> bytes);
+
+  // The digest of everything so far, as 64 lower-case hexadecimal digits. More bytes
+  // may follow.
+  [[nodiscard]] std::string hex() const;
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+// The digest of `bytes`, as 64 lower-case hexadecimal digits.
+[[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
+
+}  // namespace incipit
