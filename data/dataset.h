@@ -73,13 +73,12 @@ struct WhichSplits {
   bool test = true;
 };
 
-// Reads the splits that `task` names and `which` asks for; the others are empty. Where `select` is
-// a share of train, whole groups are moved, drawn by `seed`. Demonstrations are drawn from
-// what is left of train (draw_demonstrations), taken out of it and given to `task`. Every sequence
-// is checked against the model's positions with a soft prompt of `prompt_rows` rows. Warns
-// of overlaps, cuts and skipped records. A pure function of the files, the options and `seed`.
-// Throws DataError and, for a split asked for that the options do not name, ConfigError (train) or
-// leaves it empty (select, test).
+// Reads the splits that the options of `task` name and `which` asks for; the others are empty.
+// Where `select` is a share of train, whole groups are moved, drawn by `seed`. Demonstrations are
+// drawn from what is left of train (draw_demonstrations), taken out of it and given to `task`.
+// Every sequence is checked against the model's positions behind a soft prompt of `prompt_rows`
+// rows. A pure function of the files, the options and `seed`: every rank calls it, and all get the
+// same. Throws DataError, and ConfigError when train is asked for and the options name none.
 [[nodiscard]] Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
                                  const WhichSplits& which = {});
 

@@ -41,7 +41,7 @@ class Record {
 
   // The field's value as JSON text, to be written out again ("7", "\"a\""). Throws
   // DataError when it is missing.
-  [[nodiscard]] std::string json(std::string_view field) const;
+  [[nodiscard]] std::string json_text(std::string_view field) const;
 
   [[nodiscard]] const std::string& file() const { return file_; }
   [[nodiscard]] std::int64_t line() const { return line_; }

@@ -20,9 +20,9 @@ struct SpecialTokens {
 };
 
 // Reads the model folder's tokenizer.json (post_processor), tokenizer_config.json (bos_token,
-// eos_token, add_bos_token, which has the last word), generation_config.json and config.json
-// (bos_token_id, eos_token_id); only tokenizer.json must be there. Throws DataError naming the
-// file and key when one is damaged or names a token that the tokenizer lacks.
+// eos_token, and add_bos_token, which has the last word), generation_config.json and config.json
+// (bos_token_id, eos_token_id); only tokenizer.json must be there. A token that the tokenizer does
+// not know counts as none. Throws DataError naming the file and key when one is damaged.
 [[nodiscard]] SpecialTokens read_special_tokens(const std::filesystem::path& model_dir,
                                                 const Tokenizer& tokenizer);
 

@@ -68,7 +68,7 @@ enum class BosPlace { kNone, kBeforePrompt, kAfterPrompt };
 class Task {
  public:
   // Throws ConfigError with the first of validate(options), where a BOS or EOS is asked for
-  // that the model does not have, and where a verbalizer's text has no tokens.
+  // that the model does not have, and where verbalizers have no or the same tokens.
   Task(TaskOptions options, TaskModel model);
 
   // Tokenises a record. `labelled`: a missing label or target is an error, not -1. Throws DataError
@@ -77,8 +77,10 @@ class Task {
   [[nodiscard]] Example example(const Record& record, bool labelled) const;
 
   // The texts that example() tokenises, uncut: to show, and to compare with joint tokenisation.
+  // target_text() throws DataError when has_target() is false.
   [[nodiscard]] std::string source_text(const Record& record) const;
-  [[nodiscard]] bool has_label(const Record& record) const;
+  [[nodiscard]] std::string target_text(const Record& record) const;
+  [[nodiscard]] bool has_target(const Record& record) const;
 
   // Puts solved examples in front of every source, in this order; replaces earlier ones.
   void set_demonstrations(const std::vector<Record>& records);
@@ -89,8 +91,8 @@ class Task {
   // Only where bos_place() is not kNone.
   [[nodiscard]] TokenId bos() const { return *model_.special.bos; }
 
-  // Rows of the longest sequence of an example, with a soft prompt of `prompt_rows` rows; the
-  // last token of a target is predicted, not read, but counts.
+  // Rows of the longest sequence of an example behind a soft prompt of `prompt_rows` rows. The
+  // last token of an answer is predicted, but no row.
   [[nodiscard]] std::int64_t rows(const Example& example, std::int64_t prompt_rows) const;
   // Throws DataError "FILE:LINE: ..." when rows() is above the model's positions, or when
   // nothing stands in front of the target that could predict its first token.
@@ -104,18 +106,12 @@ class Task {
   [[nodiscard]] const Tokenizer& tokenizer() const { return *model_.tokenizer; }
 
  private:
-  struct Source {
-    std::vector<TokenId> tokens;
-    bool truncated;
-  };
   [[nodiscard]] std::string wrap(std::string text) const;
   [[nodiscard]] std::string answer_text(std::string_view text) const;
-  [[nodiscard]] std::vector<TokenId> encode(const Record& record, const std::string& text) const;
-  [[nodiscard]] Source cut_source(const Record& record, std::vector<TokenId> tokens) const;
-  [[nodiscard]] Source cut_field(const Record& record, std::int64_t tokens) const;
+  void cut_source(const Record& record, const std::string& text,
+                  std::vector<TokenId>& source) const;
   void resolve_bos();
   void build_candidates();
-  void build_prefix(const std::vector<Record>& records);
 
   TaskOptions options_;
   TaskModel model_;
@@ -123,6 +119,7 @@ class Task {
   std::optional<Template> target_;
   Verbalizer verbalizer_;
   BosPlace bos_place_ = BosPlace::kNone;
+  std::optional<TokenId> eos_;  // behind every target and candidate
   std::shared_ptr<const Candidates> candidates_;
   std::vector<TokenId> prefix_;
 };

@@ -9,14 +9,15 @@
 
 namespace incipit::data {
 
-// A sentence each, for
-//  - verbalizers of different token counts, when `sum_of_tokens` scores them: length then
-//    speaks before meaning;
-//  - candidates of which one begins another;
-//  - verbalizers that the tokenizer would join with the end of the source: of the first
-//    `records` records of the train file (else test), how many sources joined with
-//    their answers tokenise differently than apart;
-//  - examples of the splits that were cut, bad records, and texts in two splits.
+// A sentence for each split with sources that were cut or records that were skipped, and for each
+// two splits that share texts.
+[[nodiscard]] std::vector<std::string> split_warnings(const Splits& splits);
+
+// The same, preceded by a sentence
+//  - when `sum_of_tokens` scores verbalizers that differ in their number of tokens: length then
+//    speaks before meaning; and when the tokens of one begin those of another;
+//  - when the first `records` labelled records of train (without one: of test) hold a source that
+//    tokenises differently joined with its answer than apart.
 // Throws DataError as reading does.
 [[nodiscard]] std::vector<std::string> task_warnings(const Task& task, const Splits& splits,
                                                      bool sum_of_tokens,

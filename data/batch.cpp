@@ -1,0 +1,60 @@
+#include "data/batch.h"
+
+#include "core/check.h"
+
+namespace incipit::data {
+
+Sequence source_sequence(const Task& task, const Example& example, PromptRows prompt) {
+  Sequence sequence;
+  const BosPlace bos = task.bos_place();
+  if (bos == BosPlace::kBeforePrompt) sequence.inputs.push_back(Symbol::token(task.bos()));
+  sequence.append_prompt(prompt.prompt, prompt.rows);
+  if (bos == BosPlace::kAfterPrompt) sequence.inputs.push_back(Symbol::token(task.bos()));
+  sequence.append_tokens(task.prefix());
+  sequence.append_tokens(example.source);
+  return sequence;
+}
+
+Sequence target_sequence(const Task& task, const Example& example, PromptRows prompt,
+                         std::span<const TokenId> tokens, float weight) {
+  INCIPIT_CHECK(!tokens.empty(), "a target needs tokens");
+  Sequence sequence = source_sequence(task, example, prompt);
+  INCIPIT_CHECK(!sequence.inputs.empty(), "nothing predicts the target's first token");
+  const auto before = static_cast<std::int64_t>(sequence.inputs.size()) - 1;
+  sequence.append_tokens(tokens.first(tokens.size() - 1));
+  for (std::size_t k = 0; k < tokens.size(); ++k) {
+    sequence.predictions.push_back({before + static_cast<std::int64_t>(k), tokens[k], weight});
+  }
+  return sequence;
+}
+
+TrainingBatch training_batch(const Task& task, std::span<const Example* const> examples,
+                             PromptRows prompt) {
+  TrainingBatch batch;
+  batch.examples = static_cast<std::int64_t>(examples.size());
+  std::vector<Sequence> sequences;
+  for (const Example* example : examples) {
+    INCIPIT_CHECK(!example->target.empty(), "line ", example->line, " has no target");
+    sequences.push_back(target_sequence(task, *example, prompt, example->target));
+    batch.target_tokens += static_cast<double>(example->target.size());
+  }
+  batch.packed = pack(sequences);
+  return batch;
+}
+
+ScoringBatch scoring_batch(const Task& task, std::span<const Example* const> examples,
+                           PromptRows prompt) {
+  ScoringBatch batch;
+  std::vector<Sequence> sequences;
+  for (const Example* example : examples) {
+    INCIPIT_CHECK(!example->candidates->empty(), "line ", example->line, " has no candidates");
+    for (const Candidate& candidate : *example->candidates) {
+      sequences.push_back(target_sequence(task, *example, prompt, candidate.tokens));
+    }
+    batch.first.push_back(static_cast<std::int32_t>(sequences.size()));
+  }
+  batch.packed = pack(sequences);
+  return batch;
+}
+
+}  // namespace incipit::data

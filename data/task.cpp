@@ -1,0 +1,254 @@
+#include "data/task.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "data/content_hash.h"
+
+namespace incipit::data {
+namespace {
+
+TaskOptions checked(TaskOptions options) {
+  const auto problems = validate(options);
+  if (!problems.empty()) {
+    throw ConfigError("task." + problems.front().key + ": " + problems.front().message);
+  }
+  return options;
+}
+
+}  // namespace
+
+TaskModel load_task_model(const std::filesystem::path& model_dir, const TaskOptions& options) {
+  TaskModel model;
+  model.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::load(model_dir));
+  model.special = read_special_tokens(model_dir, *model.tokenizer);
+  if (options.format == Format::kChat) {
+    model.chat = load_chat_format(model_dir, *model.tokenizer);
+  }
+  return model;
+}
+
+Task::Task(TaskOptions options, TaskModel model)
+    : options_(checked(std::move(options))),
+      model_(std::move(model)),
+      template_(options_.source_template),
+      verbalizer_(options_.verbalizer) {
+  INCIPIT_CHECK(model_.tokenizer != nullptr);
+  INCIPIT_CHECK(options_.format == Format::kRaw || model_.chat.has_value());
+  if (!options_.target.empty()) target_.emplace(options_.target);
+  if (options_.shots > 1 && options_.format == Format::kChat && !model_.chat->multi_turn) {
+    throw ConfigError(
+        "task.shots: the model's chat format is known for one exchange only; "
+        "set shots to 0, or format to raw");
+  }
+  resolve_bos();
+  const bool ends = options_.eos == EosPolicy::kAlways ||
+                    (options_.eos == EosPolicy::kAuto && target_.has_value());
+  if (ends && !model_.special.eos) {
+    throw ConfigError("task.eos: the model names no EOS token; set eos to none");
+  }
+  if (ends) eos_ = model_.special.eos;
+  build_candidates();
+  set_demonstrations({});
+}
+
+// A chat format may begin with the BOS itself; it is then placed as any other BOS.
+void Task::resolve_bos() {
+  const auto bos = model_.special.bos;
+  const bool chat = options_.format == Format::kChat;
+  bool automatic = model_.special.adds_bos && !chat;
+  if (chat && bos && !model_.chat->begin.empty() &&
+      tokenizer().encode(model_.chat->begin) == std::vector<TokenId>{*bos}) {
+    model_.chat->begin.clear();
+    automatic = true;
+  }
+  switch (options_.bos) {
+    case BosPolicy::kAuto:
+      bos_place_ = automatic ? BosPlace::kAfterPrompt : BosPlace::kNone;
+      break;
+    case BosPolicy::kNone:
+      bos_place_ = BosPlace::kNone;
+      break;
+    case BosPolicy::kBeforePrompt:
+      bos_place_ = BosPlace::kBeforePrompt;
+      break;
+    case BosPolicy::kAfterPrompt:
+      bos_place_ = BosPlace::kAfterPrompt;
+      break;
+  }
+  if (bos_place_ != BosPlace::kNone && !bos) {
+    throw ConfigError("task.bos: the model names no BOS token; set bos to none");
+  }
+}
+
+void Task::build_candidates() {
+  auto candidates = std::make_shared<Candidates>();
+  for (int i = 0; i < verbalizer_.size(); ++i) {
+    const std::string key = "task.verbalizer." + verbalizer_.label(i) + ": ";
+    Candidate candidate{verbalizer_.label(i), answer_text(verbalizer_.text(i)), {}};
+    candidate.tokens = tokenizer().encode(candidate.text);
+    if (candidate.tokens.empty()) {
+      throw ConfigError(key + "'" + verbalizer_.text(i) + "' has no tokens");
+    }
+    if (eos_) candidate.tokens.push_back(*eos_);
+    for (const Candidate& other : *candidates) {
+      if (other.tokens != candidate.tokens) continue;
+      throw ConfigError(key + "has the same tokens as the text of " + other.label);
+    }
+    candidates->push_back(std::move(candidate));
+  }
+  candidates_ = std::move(candidates);
+}
+
+// --- texts ------------------------------------------------------------------------------
+
+std::string Task::wrap(std::string text) const {
+  if (options_.format == Format::kRaw) return text;
+  const ChatFormat& chat = *model_.chat;
+  // Behind demonstrations the chat's opening belongs to the prefix.
+  if (options_.shots > 0) return chat.question(text, false);
+  return chat.opening(options_.system) +
+         chat.question(text, chat.opens_with_system(options_.system));
+}
+
+std::string Task::answer_text(std::string_view text) const {
+  if (options_.format == Format::kChat) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\n\r"), text.size()));
+  }
+  return std::string(text);
+}
+
+std::string Task::source_text(const Record& record) const { return wrap(template_.render(record)); }
+
+bool Task::has_target(const Record& record) const {
+  if (!target_) return record.has(options_.label_field);
+  return std::all_of(target_->fields().begin(), target_->fields().end(),
+                     [&](const std::string& field) { return record.has(field); });
+}
+
+std::string Task::target_text(const Record& record) const {
+  if (target_) return answer_text(target_->render(record));
+  return (*candidates_)[verbalizer_.label_of(record, options_.label_field)].text;
+}
+
+// --- examples ---------------------------------------------------------------------------
+
+Example Task::example(const Record& record, bool labelled) const {
+  Example example;
+  example.line = record.line();
+  if (record.has(options_.id_field)) example.id = record.json_text(options_.id_field);
+  if (!options_.group_field.empty()) example.group = record.text(options_.group_field);
+
+  const std::string text = template_.render(record);
+  example.content = content_hash(text);
+  example.source = tokenizer().encode(wrap(text));
+  const std::int64_t limit = options_.max_source_tokens;
+  if (limit > 0 && static_cast<std::int64_t>(example.source.size()) > limit) {
+    cut_source(record, text, example.source);
+    example.truncated = true;
+  }
+
+  example.candidates = candidates_;
+  if (!labelled && !has_target(record)) return example;
+  if (target_) {
+    example.target = tokenizer().encode(target_text(record));
+    if (eos_) example.target.push_back(*eos_);
+    if (example.target.empty()) record.fail("the target has no tokens");
+  } else {
+    example.label = verbalizer_.label_of(record, options_.label_field);
+    example.target = (*candidates_)[example.label].tokens;
+  }
+  return example;
+}
+
+void Task::cut_source(const Record& record, const std::string& text,
+                      std::vector<TokenId>& source) const {
+  const std::int64_t limit = options_.max_source_tokens;
+  const auto kind = options_.truncate.kind;
+  if (kind == TruncateOptions::Kind::kNone) {
+    record.fail("the source has " + std::to_string(source.size()) +
+                " tokens, task.max_source_tokens allows " + std::to_string(limit) +
+                "; say with task.truncate what may be cut");
+  }
+  if (kind == TruncateOptions::Kind::kSourceHead && options_.format == Format::kRaw) {
+    source.resize(static_cast<std::size_t>(limit));
+    return;
+  }
+  // In chat format the head of the user's content is kept, so that the turn stays whole.
+  const std::string& field = options_.truncate.field;
+  const bool by_field = kind == TruncateOptions::Kind::kField;
+  const std::string value = by_field ? record.text(field) : text;
+  const auto encode_with = [&](std::size_t size) {
+    const std::string_view kept = std::string_view(value).substr(0, size);
+    return tokenizer().encode(
+        wrap(by_field ? template_.render(record, field, kept) : std::string(kept)));
+  };
+  const auto size = longest_fitting_prefix(value, limit, [&](std::size_t bytes) {
+    return static_cast<std::int64_t>(encode_with(bytes).size());
+  });
+  if (!size) {
+    record.fail("the source has " + std::to_string(encode_with(0).size()) +
+                " tokens even without " +
+                (by_field ? "the field '" + field + "'" : "the template's text") +
+                ", task.max_source_tokens allows " + std::to_string(limit));
+  }
+  source = encode_with(*size);
+}
+
+// --- what stands in front ---------------------------------------------------------------
+
+void Task::set_demonstrations(const std::vector<Record>& records) {
+  prefix_.clear();
+  const auto append = [&](const std::string& text) {
+    const auto ids = tokenizer().encode(text);
+    prefix_.insert(prefix_.end(), ids.begin(), ids.end());
+  };
+  const bool chat = options_.format == Format::kChat;
+  if (chat && options_.shots > 0) append(model_.chat->opening(options_.system));
+  bool after_system = chat && model_.chat->opens_with_system(options_.system);
+  for (const Record& record : records) {
+    const std::string text = template_.render(record);
+    if (chat) {
+      append(model_.chat->exchange(text, target_text(record), after_system));
+      after_system = false;
+    } else {
+      append(text);
+      append(target_text(record));
+      append(options_.shot_separator);
+    }
+  }
+}
+
+std::int64_t Task::rows(const Example& example, std::int64_t prompt_rows) const {
+  std::size_t answer = example.target.size();
+  for (const Candidate& candidate : *example.candidates) {
+    answer = std::max(answer, candidate.tokens.size());
+  }
+  const std::size_t text = prefix_.size() + example.source.size() + answer - (answer > 0 ? 1 : 0);
+  return prompt_rows + (bos_place_ == BosPlace::kNone ? 0 : 1) + static_cast<std::int64_t>(text);
+}
+
+void Task::check_rows(const Example& example, const std::string& file,
+                      std::int64_t prompt_rows) const {
+  const std::string where = file + ":" + std::to_string(example.line) + ": ";
+  const std::int64_t needed = rows(example, prompt_rows);
+  if (model_.max_positions > 0 && needed > model_.max_positions) {
+    const std::string prefix =
+        prefix_.empty() ? "" : ", " + std::to_string(prefix_.size()) + " of demonstrations";
+    throw DataError(where + "needs " + std::to_string(needed) + " positions (" +
+                    std::to_string(example.source.size()) + " tokens of source" + prefix + ", " +
+                    std::to_string(prompt_rows) + " rows of soft prompt), the model has " +
+                    std::to_string(model_.max_positions) +
+                    "; set task.max_source_tokens and task.truncate");
+  }
+  if (prompt_rows == 0 && bos_place_ == BosPlace::kNone && prefix_.empty() &&
+      example.source.empty()) {
+    throw DataError(where +
+                    "the source is empty, and nothing stands before it from which the "
+                    "answer could be predicted; set task.bos, or write more into "
+                    "task.template");
+  }
+}
+
+}  // namespace incipit::data

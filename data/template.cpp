@@ -1,0 +1,111 @@
+#include "data/template.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace incipit::data {
+
+Template::Template(std::string_view text) {
+  std::string literal;
+  const auto flush = [&] {
+    if (!literal.empty()) pieces_.push_back({false, std::move(literal)});
+    literal.clear();
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c != '{' && c != '}') {
+      literal += c;
+      continue;
+    }
+    if (i + 1 < text.size() && text[i + 1] == c) {
+      literal += c;
+      ++i;
+      continue;
+    }
+    const std::string at = " at position " + std::to_string(i);
+    if (c == '}') throw ConfigError("'}'" + at + " closes nothing; write '}}' for a brace");
+    const std::size_t end = text.find_first_of("{}", i + 1);
+    if (end == std::string_view::npos || text[end] == '{') {
+      throw ConfigError("'{'" + at + " is never closed; write '{{' for a brace");
+    }
+    const std::string field(text.substr(i + 1, end - i - 1));
+    if (field.empty()) throw ConfigError("'{}'" + at + " names no field");
+    flush();
+    pieces_.push_back({true, field});
+    if (!has_field(field)) fields_.push_back(field);
+    i = end;
+  }
+  flush();
+}
+
+bool Template::has_field(std::string_view field) const {
+  return std::find(fields_.begin(), fields_.end(), field) != fields_.end();
+}
+
+std::string Template::render(const Record& record) const { return render(record, "", ""); }
+
+std::string Template::render(const Record& record, std::string_view field,
+                             std::string_view value) const {
+  std::string out;
+  for (const auto& [is_field, text] : pieces_) {
+    if (!is_field) {
+      out += text;
+    } else if (text == field) {
+      out += value;
+    } else {
+      out += record.text(text);
+    }
+  }
+  return out;
+}
+
+namespace {
+
+std::size_t boundary_before(std::string_view text, std::size_t at) {
+  while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+  return at;
+}
+
+std::size_t boundary_after(std::string_view text, std::size_t at) {
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+  return at;
+}
+
+}  // namespace
+
+std::optional<std::size_t> longest_fitting_prefix(
+    std::string_view text, std::int64_t limit,
+    const std::function<std::int64_t(std::size_t)>& count) {
+  const std::int64_t all = count(text.size());
+  if (all <= limit) return text.size();
+  std::int64_t kept = count(0);
+  if (kept > limit) return std::nullopt;
+
+  // Invariant: `low` fits, `high` does not.
+  std::size_t low = 0;
+  std::size_t high = text.size();
+  const double bytes_per_token =
+      static_cast<double>(text.size()) / static_cast<double>(std::max<std::int64_t>(all - kept, 1));
+  bool estimate = true;  // until an estimate has been too long
+  while (boundary_after(text, low + 1) < high) {
+    std::size_t middle = low + (high - low) / 2;
+    if (estimate) {
+      const double more = static_cast<double>(limit + 1 - kept) * bytes_per_token;
+      middle = std::min(low + 1 + static_cast<std::size_t>(more), high - 1);
+    }
+    middle = boundary_before(text, middle);
+    if (middle <= low) middle = boundary_after(text, low + 1);
+    const std::int64_t tokens = count(middle);
+    if (tokens <= limit) {
+      low = middle;
+      kept = tokens;
+    } else {
+      high = middle;
+      estimate = false;
+    }
+  }
+  return low;
+}
+
+}  // namespace incipit::data

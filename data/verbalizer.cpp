@@ -1,0 +1,24 @@
+#include "data/verbalizer.h"
+
+#include "core/text.h"
+
+namespace incipit::data {
+
+int Verbalizer::index_of(std::string_view label) const {
+  for (int i = 0; i < size(); ++i) {
+    if (entries_[i].label == label) return i;
+  }
+  return -1;
+}
+
+int Verbalizer::label_of(const Record& record, std::string_view field) const {
+  const std::string label = record.text(field);
+  const int index = index_of(label);
+  if (index >= 0) return index;
+  std::vector<std::string> labels;
+  for (const auto& entry : entries_) labels.push_back(entry.label);
+  record.fail("the label '" + label + "' has no verbalizer; task.verbalizer has " + join(labels) +
+              did_you_mean(label, labels));
+}
+
+}  // namespace incipit::data
