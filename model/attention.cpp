@@ -7,7 +7,8 @@ namespace incipit::model {
 AttentionResult attention_forward(const AttentionPlan& plan, const AttentionShape& shape,
                                   const at::Tensor& queries, const KeysValues& own,
                                   const KeysValues& residents) {
-  return attention_forward_cpu(plan, shape, queries, own, residents);
+  return queries.is_cpu() ? attention_forward_cpu(plan, shape, queries, own, residents)
+                          : attention_forward_parts(plan, shape, queries, own, residents);
 }
 
 void attention_backward(const AttentionPlan& plan, const AttentionShape& shape,
@@ -15,8 +16,9 @@ void attention_backward(const AttentionPlan& plan, const AttentionShape& shape,
                         const KeysValues& residents, const AttentionResult& result,
                         const at::Tensor& grad, at::Tensor grad_queries, KeysValues grad_own,
                         KeysValues grad_residents) {
-  attention_backward_cpu(plan, shape, queries, own, residents, result, grad, grad_queries,
-                         grad_own, grad_residents);
+  const auto backward = queries.is_cpu() ? attention_backward_cpu : attention_backward_parts;
+  backward(plan, shape, queries, own, residents, result, grad, grad_queries, grad_own,
+           grad_residents);
 }
 
 }  // namespace incipit::model

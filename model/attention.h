@@ -34,6 +34,7 @@ class AttentionPlan {
     RowRange rows;
     std::vector<KeySpan> ancestors;  // from the root down
     std::int64_t ancestor_rows = 0;
+    RowRange queries;  // those that stand in this segment
   };
   // Consecutive queries [begin, end) of one segment: what is worked on at once.
   struct Block {
@@ -46,6 +47,7 @@ class AttentionPlan {
     return static_cast<std::int64_t>(query_rows_.size());
   }
   [[nodiscard]] std::int64_t query_row(std::int64_t query) const { return query_rows_[query]; }
+  [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
   // Keys that query `query` of `segment` sees.
   [[nodiscard]] std::int64_t visible_keys(const Segment& segment, std::int64_t query) const {

@@ -14,4 +14,16 @@ void attention_backward_cpu(const AttentionPlan& plan, const AttentionShape& sha
                             const at::Tensor& grad, at::Tensor grad_queries,
                             const KeysValues& grad_own, const KeysValues& grad_residents);
 
+// On any device, composed of ATen calls: one dense call per depth of the forest, merged by
+// log-sum-exp. bfloat16 and float16 on CUDA use flash attention, everything else plain
+// matrix products.
+AttentionResult attention_forward_parts(const AttentionPlan& plan, const AttentionShape& shape,
+                                        const at::Tensor& queries, const KeysValues& own,
+                                        const KeysValues& residents);
+void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& shape,
+                              const at::Tensor& queries, const KeysValues& own,
+                              const KeysValues& residents, const AttentionResult& result,
+                              const at::Tensor& grad, at::Tensor grad_queries,
+                              const KeysValues& grad_own, const KeysValues& grad_residents);
+
 }  // namespace incipit::model

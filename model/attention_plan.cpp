@@ -41,7 +41,7 @@ void AttentionPlan::make_segments(const Forest& forest) {
       last.push_back({rows, resident});
     }
     if (resident) continue;
-    Segment segment{rows, std::move(ancestors), 0};
+    Segment segment{rows, std::move(ancestors), 0, {}};
     for (const KeySpan& span : segment.ancestors) segment.ancestor_rows += span.rows.size();
     segments_.push_back(std::move(segment));
   }
@@ -49,7 +49,8 @@ void AttentionPlan::make_segments(const Forest& forest) {
 
 void AttentionPlan::make_blocks() {
   std::int64_t query = 0;
-  for (const Segment& segment : segments_) {
+  for (Segment& segment : segments_) {
+    segment.queries.begin = query;
     while (query < query_count() && query_rows_[query] < segment.rows.end) {
       const std::int64_t begin = query;
       while (query < query_count() && query_rows_[query] < segment.rows.end &&
@@ -58,6 +59,7 @@ void AttentionPlan::make_blocks() {
       }
       blocks_.push_back({&segment, begin, query});
     }
+    segment.queries.end = query;
   }
   INCIPIT_CHECK(query == query_count(), "a query stands beyond the last row");
 }
