@@ -124,3 +124,6 @@ elseif(nvcc_release AND NOT nvcc_release MATCHES "^13\\.")
 else()
   message(STATUS "Incipit: CPU and MPI; no CUDA 13 toolkit (nvcc) found")
 endif()
+
+# Headers for the nccl backend of comm/, when they are there: nccl::headers.
+include(IncipitNccl)

@@ -1,0 +1,48 @@
+#include "comm/guarded_main.h"
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <thread>
+
+#include "comm/launch.h"
+#include "comm/mpi_environment.h"
+#include "core/error.h"
+
+namespace incipit::comm {
+namespace {
+
+constexpr std::chrono::milliseconds kPrecedenceOfRankZero{500};
+
+int end_with(ExitCode code, const char* kind, const char* message) noexcept {
+  const Launch launch = read_launch();
+  if (launch.rank != 0) std::this_thread::sleep_for(kPrecedenceOfRankZero);
+  std::fflush(stdout);
+  if (launch.parallel) {
+    std::fprintf(stderr, "incipit (rank %d): %s%s\n", launch.rank, kind, message);
+  } else {
+    std::fprintf(stderr, "incipit: %s%s\n", kind, message);
+  }
+  std::fflush(stderr);
+  abort_job(static_cast<int>(code));
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+int guarded_main(const std::function<int()>& body) noexcept {
+  try {
+    return body();
+  } catch (const Error& error) {
+    return end_with(error.exit_code(), "", error.what());
+  } catch (const std::bad_alloc&) {
+    return end_with(ExitCode::kUnexpected, "", "out of memory");
+  } catch (const std::exception& error) {
+    return end_with(ExitCode::kUnexpected, "a defect of incipit: ", error.what());
+  } catch (...) {
+    return end_with(ExitCode::kUnexpected, "a defect of incipit: ", "unknown exception");
+  }
+}
+
+}  // namespace incipit::comm

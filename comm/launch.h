@@ -1,0 +1,16 @@
+// What the process was told by whatever started it, before MPI is initialised.
+#pragma once
+
+namespace incipit::comm {
+
+struct Launch {
+  bool parallel = false;  // started by mpirun or by a PMI launcher such as srun
+  int rank = 0;
+  int size = 1;  // 1 when the launcher does not say
+};
+
+// Reads the variables that mpirun (OMPI_COMM_WORLD_*), srun (PMIX_RANK, PMI_RANK, with
+// SLURM_NTASKS) and MPICH's launcher (PMI_RANK, PMI_SIZE) set. Not collective.
+[[nodiscard]] Launch read_launch();
+
+}  // namespace incipit::comm

@@ -1,0 +1,238 @@
+#include "comm/mpi_communicator.h"
+
+#define OMPI_SKIP_MPICXX 1
+#include <mpi.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "comm/poll.h"
+#include "core/error.h"
+
+namespace incipit::comm {
+namespace {
+
+MPI_Datatype mpi_type(ElementType type) {
+  switch (type) {
+    case ElementType::kFloat:
+      return MPI_FLOAT;
+    case ElementType::kDouble:
+      return MPI_DOUBLE;
+    case ElementType::kInt64:
+      return MPI_INT64_T;
+  }
+  return MPI_DATATYPE_NULL;
+}
+
+MPI_Op mpi_op(Reduction how) {
+  switch (how) {
+    case Reduction::kSum:
+      return MPI_SUM;
+    case Reduction::kMax:
+      return MPI_MAX;
+    case Reduction::kMin:
+      return MPI_MIN;
+  }
+  return MPI_OP_NULL;
+}
+
+std::string error_text(int code) {
+  std::array<char, MPI_MAX_ERROR_STRING> text{};
+  int length = 0;
+  MPI_Error_string(code, text.data(), &length);
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+class MpiCommunicator final : public Communicator {
+ public:
+  // Takes over `handle`.
+  MpiCommunicator(std::shared_ptr<MpiEnvironment> environment, MPI_Comm handle, int rank, int size,
+                  std::string name, std::shared_ptr<CommContext> context, const MpiOptions& options)
+      : Communicator(rank, size, std::move(name), std::move(context)),
+        environment_(std::move(environment)),
+        options_(options),
+        handle_(handle) {}
+
+  ~MpiCommunicator() override {
+    if (!context().broken_by.empty()) environment_->abandon();
+    if (environment_->in_order()) MPI_Comm_free(&handle_);
+  }
+
+  [[nodiscard]] std::string_view backend() const noexcept override { return "mpi"; }
+
+ private:
+  using Communicator::do_all_reduce;
+
+  void check(int code, const Collective& call) const {
+    if (code != MPI_SUCCESS) fail(call, error_text(code));
+  }
+
+  // Starts a non-blocking operation and polls it to its end. A request that ran out of
+  // time is left alone (MPI cannot cancel a collective); nothing calls MPI after that but
+  // the abort.
+  template <typename Start>
+  void complete(const Collective& call, Deadline until, Start&& start) const {
+    environment_->check_thread();
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(start(&request), call);
+    int code = MPI_SUCCESS;
+    const bool done = poll_until(until, [&] {
+      int flag = 0;
+      code = MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
+      return flag != 0 || code != MPI_SUCCESS;
+    });
+    check(code, call);
+    if (!done) time_out(call);
+  }
+
+  // Calls piece(offset, count) for runs of at most max_count elements.
+  template <typename Piece>
+  void in_pieces(std::size_t count, Piece&& piece) const {
+    std::size_t begin = 0;
+    do {
+      const std::size_t length = std::min(options_.max_count, count - begin);
+      piece(begin, static_cast<int>(length));
+      begin += length;
+    } while (begin < count);
+  }
+
+  void do_all_reduce(Elements values, Reduction how, const Collective& call) override {
+    const Deadline until = deadline();
+    in_pieces(values.count, [&](std::size_t begin, int count) {
+      void* data = static_cast<std::byte*>(values.data) + begin * values.element_size();
+      complete(call, until, [&](MPI_Request* request) {
+        return MPI_Iallreduce(MPI_IN_PLACE, data, count, mpi_type(values.type), mpi_op(how),
+                              handle_, request);
+      });
+    });
+  }
+
+  void broadcast_pieces(std::span<std::byte> bytes, int root, const Collective& call,
+                        Deadline until) {
+    in_pieces(bytes.size(), [&](std::size_t begin, int count) {
+      complete(call, until, [&](MPI_Request* request) {
+        return MPI_Ibcast(bytes.data() + begin, count, MPI_BYTE, root, handle_, request);
+      });
+    });
+  }
+
+  void do_broadcast(std::span<std::byte> bytes, int root, const Collective& call) override {
+    broadcast_pieces(bytes, root, call, deadline());
+  }
+
+  void do_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
+                     const Collective& call) override {
+    const Deadline until = deadline();
+    if (mine.size() <= options_.max_count) {
+      const int count = static_cast<int>(mine.size());
+      return complete(call, until, [&](MPI_Request* request) {
+        return MPI_Iallgather(mine.data(), count, MPI_BYTE, all.data(), count, MPI_BYTE, handle_,
+                              request);
+      });
+    }
+    // Blocks too large for one call: every rank broadcasts its own.
+    for (int r = 0; r < size(); ++r) {
+      const auto block = all.subspan(static_cast<std::size_t>(r) * mine.size(), mine.size());
+      if (r == rank()) std::memcpy(block.data(), mine.data(), mine.size());
+      broadcast_pieces(block, r, call, until);
+    }
+  }
+
+  void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
+                         const Collective& call) override {
+    const Deadline until = deadline();
+    if (mine.size() <= options_.max_count) {
+      return complete(call, until, [&](MPI_Request* request) {
+        return MPI_Ireduce_scatter_block(all.data(), mine.data(), static_cast<int>(mine.size()),
+                                         MPI_FLOAT, MPI_SUM, handle_, request);
+      });
+    }
+    for (int r = 0; r < size(); ++r) {
+      const auto block = all.subspan(static_cast<std::size_t>(r) * mine.size(), mine.size());
+      in_pieces(block.size(), [&](std::size_t begin, int count) {
+        complete(call, until, [&](MPI_Request* request) {
+          return MPI_Ireduce(block.data() + begin, mine.data() + begin, count, MPI_FLOAT, MPI_SUM,
+                             r, handle_, request);
+        });
+      });
+    }
+  }
+
+  void do_barrier(const Collective& call) override {
+    complete(call, deadline(),
+             [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
+  }
+
+  std::unique_ptr<Communicator> do_split(int color, int key, std::string name,
+                                         const Collective& call) override {
+    // MPI has no non-blocking split: wait, with a deadline, until all ranks are here.
+    do_barrier(call);
+    MPI_Comm part = MPI_COMM_NULL;
+    check(MPI_Comm_split(handle_, color, key, &part), call);
+    return adopt(part, std::move(name), call);
+  }
+
+  std::unique_ptr<Communicator> adopt(MPI_Comm part, std::string name, const Collective& call) {
+    check(MPI_Comm_set_errhandler(part, MPI_ERRORS_RETURN), call);
+    int new_rank = 0;
+    int new_size = 0;
+    check(MPI_Comm_rank(part, &new_rank), call);
+    check(MPI_Comm_size(part, &new_size), call);
+    return std::make_unique<MpiCommunicator>(environment_, part, new_rank, new_size,
+                                             std::move(name), shared_context(), options_);
+  }
+
+  void do_send(std::span<const std::byte> bytes, int to, int tag, const Collective& call) override {
+    const Deadline until = deadline();
+    in_pieces(bytes.size(), [&](std::size_t begin, int count) {
+      complete(call, until, [&](MPI_Request* request) {
+        return MPI_Isend(bytes.data() + begin, count, MPI_BYTE, to, tag, handle_, request);
+      });
+    });
+  }
+
+  void do_recv(std::span<std::byte> bytes, int from, int tag, const Collective& call) override {
+    const Deadline until = deadline();
+    in_pieces(bytes.size(), [&](std::size_t begin, int count) {
+      complete(call, until, [&](MPI_Request* request) {
+        return MPI_Irecv(bytes.data() + begin, count, MPI_BYTE, from, tag, handle_, request);
+      });
+    });
+  }
+
+  LocalRank do_local_rank(const Collective& call) override {
+    do_barrier(call);  // as in do_split
+    MPI_Comm part = MPI_COMM_NULL;
+    check(MPI_Comm_split_type(handle_, MPI_COMM_TYPE_SHARED, rank(), MPI_INFO_NULL, &part), call);
+    const auto local = adopt(part, "local", call);
+    return {local->rank(), local->size()};
+  }
+
+  std::shared_ptr<MpiEnvironment> environment_;
+  MpiOptions options_;
+  MPI_Comm handle_;
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_mpi_world(std::shared_ptr<MpiEnvironment> environment,
+                                             std::shared_ptr<CommContext> context,
+                                             const MpiOptions& options) {
+  environment->check_thread();
+  int rank = 0;
+  int size = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  context->world_rank = rank;
+  MPI_Comm duplicate = MPI_COMM_NULL;
+  if (const int code = MPI_Comm_dup(MPI_COMM_WORLD, &duplicate); code != MPI_SUCCESS) {
+    throw CommError(rank, "start (MPI_Comm_dup)", error_text(code));
+  }
+  MPI_Comm_set_errhandler(duplicate, MPI_ERRORS_RETURN);
+  return std::make_unique<MpiCommunicator>(std::move(environment), duplicate, rank, size, "world",
+                                           std::move(context), options);
+}
+
+}  // namespace incipit::comm

@@ -1,0 +1,221 @@
+#include "comm/nccl_communicator.h"
+
+#include <exception>
+#include <utility>
+
+#include "comm/nccl_devices.h"
+#include "comm/nccl_life.h"
+#include "core/check.h"
+#include "core/error.h"
+
+namespace incipit::comm {
+namespace {
+
+ncclDataType_t nccl_type(ElementType type) {
+  switch (type) {
+    case ElementType::kFloat:
+      return ncclFloat32;
+    case ElementType::kDouble:
+      return ncclFloat64;
+    case ElementType::kInt64:
+      return ncclInt64;
+  }
+  return ncclNumTypes;
+}
+
+ncclRedOp_t nccl_op(Reduction how) {
+  switch (how) {
+    case Reduction::kSum:
+      return ncclSum;
+    case Reduction::kMax:
+      return ncclMax;
+    case Reduction::kMin:
+      return ncclMin;
+  }
+  return ncclNumOps;
+}
+
+// Every operation looks where its memory lies: device memory goes over NCCL, host memory
+// over the control communicator.
+class NcclCommunicator final : public Communicator {
+ public:
+  NcclCommunicator(std::unique_ptr<Communicator> control, std::shared_ptr<const NcclApi> api,
+                   const NcclOptions& options, const NcclLimits& limits)
+      : Communicator(control->rank(), control->size(), control->name(), control->shared_context()),
+        control_(std::move(control)),
+        limits_(limits),
+        exceptions_(std::uncaught_exceptions()),
+        life_(std::move(api), options, limits) {
+    ncclUniqueId id{};
+    std::string error;
+    if (rank() == 0) {
+      const ncclResult_t result = life_.api().get_unique_id(&id);
+      if (result != ncclSuccess) error = life_.api().error_string(result);
+    }
+    const Collective call{"creation", "NCCL communicator"};
+    if (!control_->broadcast(error, 0, call.purpose).empty()) {
+      fail(call, "rank 0 of " + name() + " got no id from NCCL: " + error);
+    }
+    control_->broadcast(std::as_writable_bytes(std::span(&id, 1)), 0, call.purpose);
+    require(life_.create(id, rank(), size(), name(), deadline()), call);
+  }
+
+  ~NcclCommunicator() override {
+    if (context().broken_by.empty() && std::uncaught_exceptions() == exceptions_) {
+      life_.orderly_end();
+    }
+  }
+
+  [[nodiscard]] std::string_view backend() const noexcept override { return "nccl"; }
+
+ private:
+  void require(const std::optional<NcclLife::Failure>& failure, const Collective& call) const {
+    if (!failure) return;
+    if (failure->timed_out) time_out(call);
+    fail(call, failure->text);
+  }
+
+  [[nodiscard]] bool on_device(const void* data) const {
+    if (data == nullptr) return false;
+    cudaPointerAttributes attributes{};
+    if (life_.api().pointer_attributes(&attributes, data) != cudaSuccess) return false;
+    return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  }
+
+  template <typename Start>
+  void run(const Collective& call, Start&& start) {
+    require(life_.run(deadline(), std::forward<Start>(start)), call);
+  }
+
+  void reduce_on_host(Elements values, Reduction how, const Collective& call) {
+    const auto reduce = [&]<typename T>(T* data) {
+      const std::span<T> all(data, values.count);
+      if constexpr (std::is_same_v<T, float>) {
+        INCIPIT_CHECK(how == Reduction::kSum);
+        control_->all_reduce_sum(all, call.purpose);
+      } else if constexpr (std::is_same_v<T, double>) {
+        if (how == Reduction::kSum) return control_->all_reduce_sum(all, call.purpose);
+        if (how == Reduction::kMax) return control_->all_reduce_max(all, call.purpose);
+        control_->all_reduce_min(all, call.purpose);
+      } else {
+        INCIPIT_CHECK(how != Reduction::kSum);
+        if (how == Reduction::kMax) return control_->all_reduce_max(all, call.purpose);
+        control_->all_reduce_min(all, call.purpose);
+      }
+    };
+    switch (values.type) {
+      case ElementType::kFloat:
+        return reduce(static_cast<float*>(values.data));
+      case ElementType::kDouble:
+        return reduce(static_cast<double*>(values.data));
+      case ElementType::kInt64:
+        return reduce(static_cast<std::int64_t*>(values.data));
+    }
+  }
+
+  void do_all_reduce(Elements values, Reduction how, const Collective& call) override {
+    if (!on_device(values.data)) return reduce_on_host(values, how, call);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().all_reduce(values.data, values.data, values.count, nccl_type(values.type),
+                                    nccl_op(how), comm, stream);
+    });
+  }
+
+  void do_all_reduce(std::span<BFloat16> values, const Collective& call) override {
+    if (!on_device(values.data())) return control_->all_reduce_sum(values, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().all_reduce(values.data(), values.data(), values.size(), ncclBfloat16,
+                                    ncclSum, comm, stream);
+    });
+  }
+
+  void do_all_reduce(std::span<const std::span<float>> parts, const Collective& call) override {
+    const bool device = !parts.empty() && on_device(parts.front().data());
+    if (!device) return control_->all_reduce_sum(parts, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      ncclResult_t result = life_.api().group_start();
+      for (const auto part : parts) {
+        if (result != ncclSuccess && result != ncclInProgress) break;
+        result = life_.api().all_reduce(part.data(), part.data(), part.size(), ncclFloat32, ncclSum,
+                                        comm, stream);
+      }
+      const ncclResult_t end = life_.api().group_end();
+      return result == ncclSuccess || result == ncclInProgress ? end : result;
+    });
+  }
+
+  void do_broadcast(std::span<std::byte> bytes, int root, const Collective& call) override {
+    if (!on_device(bytes.data())) return control_->broadcast(bytes, root, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().broadcast(bytes.data(), bytes.data(), bytes.size(), ncclUint8, root, comm,
+                                   stream);
+    });
+  }
+
+  void do_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
+                     const Collective& call) override {
+    if (!on_device(mine.data())) return control_->all_gather(mine, all, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().all_gather(mine.data(), all.data(), mine.size(), ncclUint8, comm, stream);
+    });
+  }
+
+  void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
+                         const Collective& call) override {
+    if (!on_device(mine.data())) return control_->reduce_scatter_sum(all, mine, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().reduce_scatter(all.data(), mine.data(), mine.size(), ncclFloat32, ncclSum,
+                                        comm, stream);
+    });
+  }
+
+  void do_barrier(const Collective& call) override { control_->barrier(call.purpose); }
+
+  std::unique_ptr<Communicator> do_split(int color, int key, std::string name,
+                                         const Collective&) override {
+    return std::make_unique<NcclCommunicator>(control_->split(color, key, std::move(name)),
+                                              life_.shared_api(), life_.options(), limits_);
+  }
+
+  void do_send(std::span<const std::byte> bytes, int to, int tag, const Collective& call) override {
+    if (!on_device(bytes.data())) return control_->send(bytes, to, tag, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().send(bytes.data(), bytes.size(), ncclUint8, to, comm, stream);
+    });
+  }
+
+  void do_recv(std::span<std::byte> bytes, int from, int tag, const Collective& call) override {
+    if (!on_device(bytes.data())) return control_->recv(bytes, from, tag, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().recv(bytes.data(), bytes.size(), ncclUint8, from, comm, stream);
+    });
+  }
+
+  LocalRank do_local_rank(const Collective& call) override {
+    return control_->local_rank(call.purpose);
+  }
+
+  std::unique_ptr<Communicator> control_;
+  const NcclLimits limits_;
+  const int exceptions_;
+  NcclLife life_;  // before control_ goes: ends first
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator> control,
+                                                     std::shared_ptr<const NcclApi> api,
+                                                     const NcclOptions& options,
+                                                     const NcclLimits& limits) {
+  require_own_devices(*control, *api, options.device);
+  return std::make_unique<NcclCommunicator>(std::move(control), std::move(api), options, limits);
+}
+
+bool has_nccl() noexcept { return true; }
+
+std::unique_ptr<Communicator> make_nccl_world(std::unique_ptr<Communicator> control,
+                                              const NcclOptions& options) {
+  return make_nccl_communicator(std::move(control), load_nccl(), options);
+}
+
+}  // namespace incipit::comm

@@ -1,0 +1,129 @@
+#include "comm/nccl_life.h"
+
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "comm/poll.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace incipit::comm {
+
+using std::chrono::steady_clock;
+
+NcclLife::NcclLife(std::shared_ptr<const NcclApi> api, const NcclOptions& options,
+                   const NcclLimits& limits)
+    : api_(std::move(api)), options_(options), limits_(limits) {}
+
+NcclLife::~NcclLife() {
+  if (comm_ != nullptr && orderly_) {
+    const auto failure =
+        settle(api_->finalize(comm_), steady_clock::now() + limits_.finalize_timeout);
+    if (failure) {
+      log::warn("NCCL did not end in order ({}); aborting it", failure->text);
+    } else {
+      api_->destroy(std::exchange(comm_, nullptr));
+    }
+  }
+  abort();
+  if (event_ != nullptr) api_->event_destroy(event_);
+  if (stream_ != nullptr) api_->stream_destroy(stream_);
+}
+
+std::optional<NcclLife::Failure> NcclLife::create(const ncclUniqueId& id, int rank, int size,
+                                                  const std::string& name, Deadline deadline) {
+  if (const auto error = api_->set_device(options_.device)) return cuda_failure(error);
+  // Our own order comes from the event, so the stream need not follow the default stream.
+  if (const auto error = api_->stream_create(&stream_, cudaStreamNonBlocking)) {
+    return cuda_failure(error);
+  }
+  if (const auto error = api_->event_create(&event_, cudaEventDisableTiming)) {
+    return cuda_failure(error);
+  }
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.blocking = 0;
+  config.commName = name.c_str();
+  if (auto failure = settle(api_->init_rank(&comm_, size, id, rank, &config), deadline)) {
+    return abort_after(std::move(*failure));
+  }
+  return std::nullopt;
+}
+
+std::optional<NcclLife::Failure> NcclLife::wait_for_producer() {
+  auto* const producer = static_cast<cudaStream_t>(options_.producer_stream);
+  if (const auto error = api_->event_record(event_, producer)) return cuda_failure(error);
+  if (const auto error = api_->stream_wait_event(stream_, event_, 0)) return cuda_failure(error);
+  return std::nullopt;
+}
+
+std::optional<NcclLife::Failure> NcclLife::settle(ncclResult_t result, Deadline deadline) {
+  if (result != ncclSuccess && result != ncclInProgress) return nccl_failure(result);
+  ncclResult_t state = result;
+  const bool settled = poll_until(deadline, [&] {
+    if (state != ncclInProgress) return true;
+    if (const auto asked = api_->get_async_error(comm_, &state); asked != ncclSuccess) {
+      state = asked;
+    }
+    return state != ncclInProgress;
+  });
+  if (!settled) return Failure{"", true};
+  if (state != ncclSuccess) return nccl_failure(state);
+  return std::nullopt;
+}
+
+std::optional<NcclLife::Failure> NcclLife::wait_for_stream(Deadline deadline) {
+  cudaError_t error = cudaSuccess;
+  ncclResult_t state = ncclSuccess;
+  const bool done = poll_until(deadline, [&] {
+    error = api_->stream_query(stream_);
+    if (error != cudaErrorNotReady) return true;
+    if (const auto asked = api_->get_async_error(comm_, &state); asked != ncclSuccess) {
+      state = asked;
+    }
+    return state != ncclSuccess && state != ncclInProgress;
+  });
+  if (!done) return Failure{"", true};
+  if (state != ncclSuccess && state != ncclInProgress) return nccl_failure(state);
+  if (error != cudaSuccess) return cuda_failure(error);
+  return std::nullopt;
+}
+
+NcclLife::Failure NcclLife::nccl_failure(ncclResult_t result) const {
+  std::string text = std::string("NCCL: ") + api_->error_string(result);
+  const char* last = api_->last_error(comm_);
+  if (last != nullptr && *last != '\0') text += std::string("; ") + last;
+  return {text + "; NCCL_DEBUG=WARN tells more", false};
+}
+
+NcclLife::Failure NcclLife::cuda_failure(cudaError_t error) const {
+  return {std::string("CUDA: ") + api_->cuda_error_string(error), false};
+}
+
+NcclLife::Failure NcclLife::abort_after(Failure failure) {
+  abort();
+  return failure;
+}
+
+void NcclLife::abort() noexcept {
+  if (comm_ == nullptr) return;
+  // The promise outlives a wait that is given up: the thread owns it.
+  std::promise<void> promise;
+  auto done = promise.get_future();
+  std::thread([api = api_, comm = std::exchange(comm_, nullptr),
+               promise = std::move(promise)]() mutable {
+    api->abort(comm);
+    promise.set_value();
+  }).detach();
+  if (done.wait_for(limits_.abort_timeout) == std::future_status::ready) return;
+  log::error("NCCL hangs in its own abort; ending this process with exit code 4");
+  if (limits_.hard_exit) {
+    limits_.hard_exit();
+  } else {
+    ::_exit(static_cast<int>(ExitCode::kComm));
+  }
+}
+
+}  // namespace incipit::comm

@@ -1,0 +1,71 @@
+// One ncclComm_t from its non-blocking creation to its orderly end or its abort.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "comm/nccl_communicator.h"
+
+namespace incipit::comm {
+
+// Owns an ncclComm_t, the stream it works on and the event it waits by. Main thread only.
+// Errors come back as texts: the communicator around it knows rank and operation.
+class NcclLife {
+ public:
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  NcclLife(std::shared_ptr<const NcclApi> api, const NcclOptions& options,
+           const NcclLimits& limits);
+  // Finalises within limits.finalize_timeout when in order and `orderly_end` was called,
+  // else aborts.
+  ~NcclLife();
+  NcclLife(const NcclLife&) = delete;
+  NcclLife& operator=(const NcclLife&) = delete;
+
+  struct Failure {
+    std::string text;
+    bool timed_out = false;
+  };
+
+  // Joins the communicator that `id` names.
+  [[nodiscard]] std::optional<Failure> create(const ncclUniqueId& id, int rank, int size,
+                                              const std::string& name, Deadline deadline);
+  // Calls start(comm, stream), after what the producer's stream was given so far, and waits
+  // until the stream has done it. On failure the communicator is aborted.
+  template <typename Start>
+  [[nodiscard]] std::optional<Failure> run(Deadline deadline, Start&& start) {
+    if (auto failure = wait_for_producer()) return abort_after(std::move(*failure));
+    if (auto failure = settle(start(comm_, stream_), deadline)) {
+      return abort_after(std::move(*failure));
+    }
+    if (auto failure = wait_for_stream(deadline)) return abort_after(std::move(*failure));
+    return std::nullopt;
+  }
+  void orderly_end() noexcept { orderly_ = true; }
+
+  [[nodiscard]] const NcclApi& api() const { return *api_; }
+  [[nodiscard]] const std::shared_ptr<const NcclApi>& shared_api() const { return api_; }
+  [[nodiscard]] const NcclOptions& options() const { return options_; }
+
+ private:
+  [[nodiscard]] std::optional<Failure> wait_for_producer();
+  // Polls while NCCL answers ncclInProgress.
+  [[nodiscard]] std::optional<Failure> settle(ncclResult_t result, Deadline deadline);
+  [[nodiscard]] std::optional<Failure> wait_for_stream(Deadline deadline);
+  [[nodiscard]] Failure nccl_failure(ncclResult_t result) const;
+  [[nodiscard]] Failure cuda_failure(cudaError_t error) const;
+  Failure abort_after(Failure failure);
+  void abort() noexcept;
+
+  const std::shared_ptr<const NcclApi> api_;
+  const NcclOptions options_;
+  const NcclLimits limits_;
+  ncclComm_t comm_ = nullptr;
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t event_ = nullptr;
+  bool orderly_ = false;
+};
+
+}  // namespace incipit::comm

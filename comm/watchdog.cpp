@@ -1,0 +1,94 @@
+#include "comm/watchdog.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace incipit::comm {
+namespace {
+
+double seconds(std::chrono::milliseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+// Past the logger, whose lock the hanging thread may hold, and only if the pipe has room.
+void write_to_standard_error(const std::string& text) {
+  pollfd target{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&target, 1, 1000) != 1) return;
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+}  // namespace
+
+Watchdog::Watchdog(std::shared_ptr<const Activity> activity, WatchdogOptions options)
+    : activity_(std::move(activity)), options_(std::move(options)) {
+  self_.rank = options_.rank;
+  self_.host = host_name();
+  self_.pid = ::getpid();
+  if (!options_.heartbeat_folder.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(options_.heartbeat_folder, error);
+    if (error) {
+      throw DataError(options_.heartbeat_folder.string() +
+                      ": cannot make the folder for heartbeats: " + error.message());
+    }
+  }
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+Watchdog::~Watchdog() = default;  // jthread stops and joins
+
+std::string Watchdog::describe_others() const {
+  if (options_.heartbeat_folder.empty()) return {};
+  const auto silent_after = 5 * options_.interval;
+  return comm::describe_others(options_.heartbeat_folder, options_.rank, options_.size,
+                               silent_after);
+}
+
+void Watchdog::beat() {
+  if (options_.heartbeat_folder.empty()) return;
+  const Activity::Snapshot now = activity_->read();
+  self_.doing = now.describe();
+  self_.idle_seconds = seconds(now.idle);
+  self_.written = std::chrono::system_clock::now();
+  const bool written = write_heartbeat(options_.heartbeat_folder, self_);
+  if (!written && !heartbeat_failed_) {
+    log::warn("cannot write heartbeats into {}; the run goes on without",
+              options_.heartbeat_folder.string());
+  }
+  heartbeat_failed_ = !written;
+}
+
+void Watchdog::run(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    beat();
+    const Activity::Snapshot seen = activity_->read();
+    if (options_.deadline.count() > 0 && seen.idle > options_.deadline) end_process(seen);
+    wake_.wait_for(lock, stop, options_.interval, [] { return false; });
+  }
+}
+
+void Watchdog::end_process(const Activity::Snapshot& seen) const {
+  std::string message = "incipit (rank " + std::to_string(options_.rank) + " of " +
+                        std::to_string(options_.size) + "): watchdog: nothing has moved for " +
+                        human_seconds(seconds(seen.idle)) + " at " + seen.describe();
+  if (const std::string others = describe_others(); !others.empty()) message += "; " + others;
+  write_to_standard_error(message + "; ending with exit code 4\n");
+  ::_exit(static_cast<int>(ExitCode::kComm));
+}
+
+}  // namespace incipit::comm

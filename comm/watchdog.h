@@ -1,0 +1,55 @@
+// A thread that sees when this rank stands still.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "comm/activity.h"
+#include "comm/heartbeat.h"
+
+namespace incipit::comm {
+
+struct WatchdogOptions {
+  int rank = 0;
+  int size = 1;
+  // Without any sign of progress for so long, the process ends with exit code 4 (and
+  // mpirun ends the others). Longer than the time-out of one operation, which can tell more.
+  // 0: never.
+  std::chrono::milliseconds deadline = std::chrono::minutes(20);
+  std::chrono::milliseconds interval = std::chrono::seconds(1);  // of looks and heartbeats
+  std::filesystem::path heartbeat_folder;                        // empty: no heartbeat files
+};
+
+// Reads the activity's atomics; never calls MPI. When the deadline is past, it writes
+// rank, step, operation and what is known of the other ranks to standard error, and calls
+// _exit(4): the main thread may hang inside a library, so nothing is unwound.
+class Watchdog {
+ public:
+  // Throws DataError when the heartbeat folder cannot be made.
+  Watchdog(std::shared_ptr<const Activity> activity, WatchdogOptions options);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  // What the other ranks were last seen doing (for CommContext::diagnosis). Any thread.
+  [[nodiscard]] std::string describe_others() const;
+
+ private:
+  void run(const std::stop_token& stop);
+  void beat();
+  [[noreturn]] void end_process(const Activity::Snapshot& seen) const;
+
+  const std::shared_ptr<const Activity> activity_;
+  const WatchdogOptions options_;
+  Heartbeat self_;
+  bool heartbeat_failed_ = false;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;  // last: it uses everything above
+};
+
+}  // namespace incipit::comm

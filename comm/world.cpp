@@ -1,0 +1,33 @@
+#include "comm/world.h"
+
+#include <utility>
+
+#include "comm/launch.h"
+#include "comm/mpi_communicator.h"
+#include "comm/nccl.h"
+#include "comm/single.h"
+#include "core/error.h"
+
+namespace incipit::comm {
+
+std::unique_ptr<Communicator> make_world(const MeshOptions& options,
+                                         std::shared_ptr<CommContext> context) {
+  validate(options);
+  context->timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::duration<double>(options.timeout_seconds));
+  const Launch launch = read_launch();
+  if (options.backend == "single" && launch.size > 1) {
+    throw ConfigError("parallel.backend: single is for one rank, but " +
+                      std::to_string(launch.size) +
+                      " were started; use mpi or nccl, or start without mpirun");
+  }
+  if (options.backend == "single" || (options.backend == "auto" && !launch.parallel)) {
+    return make_single("world", std::move(context));
+  }
+  auto world = make_mpi_world(std::make_shared<MpiEnvironment>(), std::move(context));
+  if (options.backend != "nccl") return world;
+  const int device = world->local_rank("choice of a GPU").rank;
+  return make_nccl_world(std::move(world), {.device = device});
+}
+
+}  // namespace incipit::comm

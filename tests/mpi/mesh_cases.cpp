@@ -1,0 +1,161 @@
+// What is built on communicators: meshes, reductions, agreement, replica checks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "comm/agreement.h"
+#include "comm/gradient_reduction.h"
+#include "comm/mesh.h"
+#include "comm/replicas.h"
+#include "core/error.h"
+#include "tests/mpi/world_cases.h"
+
+namespace incipit::comm {
+namespace {
+
+using testing::AllOf;
+using testing::Each;
+using testing::HasSubstr;
+
+// Every mesh of the world's size.
+std::vector<MeshShape> shapes_of(int size) {
+  std::vector<MeshShape> shapes;
+  for (int data = 1; data <= size; ++data) {
+    for (int pipeline = 1; data * pipeline <= size; ++pipeline) {
+      if (size % (data * pipeline) != 0) continue;
+      shapes.push_back({.data = data, .pipeline = pipeline, .tensor = size / (data * pipeline)});
+    }
+  }
+  return shapes;
+}
+
+template <typename Error, typename Body>
+std::string message_of(Body&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Mesh, JoinsTheRanksThatDifferAlongTheDimensionsAsked) {
+  on_world([](Communicator& world) {
+    for (const MeshShape& shape : shapes_of(world.size())) {
+      const Mesh mesh(copy_of(world), shape);
+      EXPECT_EQ(rank_of(mesh.position(), shape), world.rank());
+      for (unsigned bits = 0; bits < MeshDimensions::kSubsets; ++bits) {
+        const auto dimensions = MeshDimensions::from_bits(bits);
+        std::vector<int> expected;
+        for (int r = 0; r < world.size(); ++r) {
+          MeshPosition other = position_of(r, shape);
+          if (dimensions.contains(kData)) other.data = mesh.position().data;
+          if (dimensions.contains(kPipeline)) other.pipeline = mesh.position().pipeline;
+          if (dimensions.contains(kTensor)) other.tensor = mesh.position().tensor;
+          if (other == mesh.position()) expected.push_back(r);
+        }
+        EXPECT_EQ(mesh.along(dimensions).all_gather(world.rank(), "members"), expected)
+            << dimensions.name();
+      }
+    }
+  });
+}
+
+TEST(Mesh, KeepsTensorRanksTogether) {
+  on_world([](Communicator& world) {
+    const Mesh mesh(copy_of(world), {.data = 1, .pipeline = 1, .tensor = world.size()});
+    EXPECT_EQ(mesh.tensor().rank(), world.rank());
+    EXPECT_EQ(mesh.data().size(), 1);
+  });
+}
+
+TEST(GradientReduction, SumsEachParameterOverItsOwnDimensions) {
+  on_world([](Communicator& world) {
+    for (const MeshShape& shape : shapes_of(world.size())) {
+      const Mesh mesh(copy_of(world), shape);
+      std::vector<float> prompt(100, 1.0f);
+      std::vector<float> deep(60, 1.0f);
+      std::vector<float> sharded(7, static_cast<float>(world.rank()));
+      std::vector<float> second(3, 1.0f);
+      const std::vector<ReducedParameter> parameters{
+          {"prompt", prompt, kData},
+          {"deep", deep, kData | kPipeline | kTensor},
+          {"sharded", sharded, kNoDimension},
+          {"second", second, kData},
+      };
+      reduce_gradients(mesh, parameters);
+      EXPECT_THAT(prompt, Each(static_cast<float>(shape.data)));
+      EXPECT_THAT(deep, Each(static_cast<float>(world.size())));
+      EXPECT_THAT(sharded, Each(static_cast<float>(world.rank())));
+      EXPECT_THAT(second, Each(static_cast<float>(shape.data)));
+    }
+  });
+}
+
+TEST(GradientReduction, CountsTheLossOncePerCopyOfTheData) {
+  on_world([](Communicator& world) {
+    for (const MeshShape& shape : shapes_of(world.size())) {
+      const Mesh mesh(copy_of(world), shape);
+      const bool last_stage = mesh.position().pipeline == shape.pipeline - 1;
+      BatchTotals mine;
+      if (last_stage)
+        mine = {.loss_sum = 0.1, .target_count = 16'777'217, .tokens = 5, .examples = 2};
+      const BatchTotals all = reduce_totals(mesh, mine);
+      EXPECT_DOUBLE_EQ(all.loss_sum, 0.1 * shape.data);
+      EXPECT_EQ(all.target_count, 16'777'217.0 * shape.data);
+      EXPECT_EQ(all.tokens, 5.0 * shape.data);
+      EXPECT_EQ(all.examples, 2.0 * shape.data);
+    }
+  });
+}
+
+TEST(Agreement, AcceptsTheSameText) {
+  on_world([](Communicator& world) {
+    EXPECT_NO_THROW(require_same(world, "configuration", "seed: 17\nsteps: 300\n"));
+  });
+}
+
+TEST(Agreement, NamesTheRankAndTheLineThatDiffer) {
+  if (world_size() < 2) GTEST_SKIP() << "needs two ranks";
+  on_world([](Communicator& world) {
+    const int odd = world.size() - 1;
+    const std::string text =
+        world.rank() == odd ? "seed: 17\nsteps: 30\nlr: 1\n" : "seed: 17\nsteps: 300\nlr: 1\n";
+    const auto message =
+        message_of<ConfigError>([&] { require_same(world, "configuration", text); });
+    EXPECT_THAT(message, AllOf(HasSubstr("configuration"), HasSubstr("'steps: 300'"),
+                               HasSubstr("rank " + std::to_string(odd) + " has 'steps: 30'")));
+    EXPECT_NO_THROW(require_same(world, "tokenizer", "same"));  // the ranks are still in step
+  });
+}
+
+TEST(Agreement, AnyRankSpeaksForAll) {
+  on_world([](Communicator& world) {
+    EXPECT_FALSE(any_rank(world, false, "stop"));
+    EXPECT_TRUE(any_rank(world, world.rank() == world.size() - 1, "stop"));
+  });
+}
+
+TEST(Replicas, PassWhenEqual) {
+  on_world([](Communicator& world) {
+    const std::vector<float> prompt(1001, 0.5f);
+    const std::vector<Replica> mine{{"prompt", std::as_bytes(std::span(prompt))}};
+    EXPECT_NO_THROW(check_replicas(world, mine));
+  });
+}
+
+TEST(Replicas, NameTheRankThatDrifted) {
+  if (world_size() < 3) GTEST_SKIP() << "needs a majority";
+  on_world([](Communicator& world) {
+    const int drifted = 0;  // the majority is right, not the lowest rank
+    const std::vector<float> prompt(1001, 0.5f);
+    std::vector<float> state(77, 1.0f);
+    if (world.rank() == drifted) state[76] = std::nextafter(1.0f, 2.0f);
+    const std::vector<Replica> mine{{"prompt", std::as_bytes(std::span(prompt))},
+                                    {"optimizer", std::as_bytes(std::span(state))}};
+    const auto message = message_of<CommError>([&] { check_replicas(world, mine); });
+    EXPECT_THAT(message, AllOf(HasSubstr("'optimizer'"), HasSubstr("rank 0 differs")));
+  });
+}
+
+}  // namespace
+}  // namespace incipit::comm
