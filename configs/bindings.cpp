@@ -1,0 +1,88 @@
+#include "configs/bindings.h"
+
+namespace incipit::configs {
+namespace {
+
+// A word of a fixed list, kept as text.
+void word(Block& block, const std::string& key, std::string& target,
+          const std::vector<std::string>& words, const std::string& meaning) {
+  Names<std::string> names;
+  for (const std::string& each : words) names.emplace_back(each, each);
+  block.choice(key, target, std::move(names), meaning);
+}
+
+}  // namespace
+
+void bind_run(RunOptions& o, Block& block) {
+  block.field("name", o.name, "names the run in logs and metrics; default: the file's name");
+  block.field("output_dir", o.output_dir, "the run directory; default: runs/NAME");
+  block.field("seed", o.seed, "of everything drawn at random");
+  block.field("deterministic", o.deterministic, "same bytes again on a GPU, slower");
+}
+
+void bind_model(ModelOptions& o, Block& block) {
+  block.field("path", o.path, "model folder in Hugging Face layout").required = true;
+  block.choice("dtype", o.dtype, {{"float32", Dtype::kFloat32}, {"bfloat16", Dtype::kBFloat16}},
+               "type of the weights in memory and of the computation");
+}
+
+void bind_parallel(comm::MeshOptions& o, Block& block) {
+  block.integer_or("data", o.data, "auto", 0, "copies of the model; auto: as ranks allow",
+                   {.min = 1});
+  block.field("tensor", o.tensor, "ranks that split every layer", {.min = 1});
+  block.field("pipeline", o.pipeline, "ranks that split the sequence of layers", {.min = 1});
+  block.field("gathered", o.gathered, "layers live in shards and are gathered for use");
+  word(block, "backend", o.backend, {"auto", "single", "mpi", "nccl"},
+       "how ranks talk; auto: mpi under mpirun, else single");
+  block.field("timeout_seconds", o.timeout_seconds, "of one operation among ranks",
+              {.min = 0, .max = 86400, .open_min = true});
+}
+
+void bind_method(prompt::PromptOptions& o, Block& block) {
+  using prompt::InitKind;
+  using prompt::MethodKind;
+  block.choice("kind", o.kind,
+               {{"none", MethodKind::kNone}, {"prompt_tuning", MethodKind::kPromptTuning}},
+               "none: the model as it is; prompt_tuning: learned input vectors");
+  block.field("num_virtual_tokens", o.num_virtual_tokens, "rows of the soft prompt", {.min = 1});
+  Block& init = block.block("init", "how the soft prompt starts");
+  init.choice("kind", o.init.kind,
+              {{"random_uniform", InitKind::kRandomUniform},
+               {"normal", InitKind::kNormal},
+               {"sampled_vocab", InitKind::kSampledVocab},
+               {"text", InitKind::kText},
+               {"class_labels", InitKind::kClassLabels},
+               {"file", InitKind::kFile}},
+              "class_labels: embeddings of the labels, the rest sampled_vocab");
+  init.loose_text("scale", o.init.scale, "auto, lester, t5x or number > 0",
+                  "of random_uniform; auto: root mean square of the embeddings");
+  init.field("sample_from", o.init.sample_from,
+             "sampled_vocab and class_labels draw from this many most common tokens; 0: all",
+             {.min = 0});
+  init.field("text", o.init.text, "of text: its tokens' embeddings, repeated or cut");
+  init.field("path", o.init.path, "of file: an adapter folder or a .npy");
+}
+
+void bind_eval(eval::EvalOptions& o, Block& block) {
+  using eval::Score;
+  block.field("batch_tokens", o.batch_tokens, "rows computed at once on a rank", {.min = 1});
+  block.choice(
+      "score", o.score,
+      {{"sum", Score::kSum}, {"token_mean", Score::kTokenMean}, {"byte_mean", Score::kByteMean}},
+      "what a candidate's log-likelihood counts: all of it, per token or per byte");
+}
+
+void bind_metrics(metrics::MetricsOptions& o, Block& block) {
+  block.field("listen", o.listen,
+              "HOST:PORT of the Prometheus endpoint (port + local rank); empty: off");
+  block.choice("port_taken", o.port_taken,
+               {{"free", metrics::PortTaken::kFree}, {"error", metrics::PortTaken::kError}},
+               "when the port is taken: use a free one, or end the run");
+}
+
+void bind_log(LogOptions& o, Block& block) {
+  word(block, "level", o.level, {"debug", "info", "warn", "error"},
+       "least severe messages shown; ranks other than 0 show warnings and errors only");
+}
+
+}  // namespace incipit::configs

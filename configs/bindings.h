@@ -1,0 +1,18 @@
+// The keys of each block of a run.
+#pragma once
+
+#include "configs/run_config.h"
+
+namespace incipit::configs {
+
+void bind_run(RunOptions& options, Block& block);
+void bind_model(ModelOptions& options, Block& block);
+void bind_parallel(comm::MeshOptions& options, Block& block);
+void bind_method(prompt::PromptOptions& options, Block& block);
+void bind_task(data::TaskOptions& options, Block& block);
+void bind_train(trainer::TrainOptions& options, Block& block);
+void bind_eval(eval::EvalOptions& options, Block& block);
+void bind_metrics(metrics::MetricsOptions& options, Block& block);
+void bind_log(LogOptions& options, Block& block);
+
+}  // namespace incipit::configs

@@ -1,0 +1,148 @@
+#include "configs/run_config.h"
+
+#include <filesystem>
+
+#include "configs/bindings.h"
+#include "configs/builtin.h"
+#include "configs/schema_text.h"
+#include "configs/yaml_reader.h"
+#include "core/error.h"
+#include "core/text.h"
+
+namespace incipit::configs {
+namespace {
+
+bool is_path(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+constexpr std::string_view kReferenceHead = R"(# Configuration
+
+Every key of a run's YAML, as `incipit validate --schema` prints it. Paths are taken from the
+current directory. `--set KEY=VALUE` (`--set train.steps=50`) replaces a value of the file; it may
+be given several times, and VALUE is YAML.
+
+The keys of `task` may also stand in a file of their own, a task file, which `task.name` names:
+its values hold where the run's own `task` block is silent. `incipit ls` lists the built-in ones.
+
+Reading is strict. Unknown and duplicate keys, wrong types and values out of range are all reported
+at once, with file, line, column and the nearest valid key, before any model is read (exit code 2).
+Only `true` and `false` are booleans; integers are plain decimal; text that looks like a number or
+a boolean (`"5"`, `"no"`) and text that begins with a brace needs quotes.
+
+)";
+
+// The task name that the last of the documents gives.
+const YamlValue* task_name(const std::vector<YamlValue>& documents) {
+  for (auto document = documents.rbegin(); document != documents.rend(); ++document) {
+    const YamlPair* task = document->find("task");
+    const YamlPair* name = task == nullptr ? nullptr : task->value.find("name");
+    if (name != nullptr && name->value.kind == YamlValue::Kind::kScalar) return &name->value;
+  }
+  return nullptr;
+}
+
+void apply_task_file(const std::vector<YamlValue>& documents, YamlReader& reader) {
+  const YamlValue* name = task_name(documents);
+  if (name == nullptr || name->scalar.empty()) return;
+  if (is_path(name->scalar)) {
+    try {
+      reader.apply(reader.parse_file(name->scalar), "task");
+    } catch (const ConfigError& error) {
+      reader.problems().add(name->where, std::string("task.name: ") + error.what());
+    }
+    return;
+  }
+  const auto tasks = builtin_tasks();
+  if (const BuiltinFile* file = find_file(tasks, name->scalar)) {
+    const std::string source = "built-in task " + name->scalar;
+    reader.apply(reader.parse_text(file->text, source), "task");
+    return;
+  }
+  reader.problems().add(name->where, "task.name: no built-in task is called '" + name->scalar +
+                                         "'" + did_you_mean(name->scalar, names(tasks)) +
+                                         " (incipit ls shows them; a task file of your own is "
+                                         "given by its path, like ./mine.yaml)");
+}
+
+// Reads documents into a configuration of its own.
+class Loader {
+ public:
+  Loader() : reader_(root_) { bind(config_, root_); }
+  [[nodiscard]] YamlReader& reader() { return reader_; }
+
+  [[nodiscard]] RunConfig load(YamlValue file, const std::vector<std::string>& overrides,
+                               const Check& check, const std::string& default_name) {
+    std::vector<YamlValue> documents{std::move(file)};
+    for (const std::string& each : overrides) documents.push_back(reader_.parse_override(each));
+    apply_task_file(documents, reader_);
+    for (const YamlValue& document : documents) reader_.apply(document);
+    if (config_.run.name.empty()) config_.run.name = default_name;
+    if (config_.run.output_dir.empty()) config_.run.output_dir = "runs/" + config_.run.name;
+    if (check) {
+      check(config_, [this](const std::string& key, const std::string& message) {
+        reader_.report(key, message);
+      });
+    }
+    reader_.finish();
+    return config_;
+  }
+
+ private:
+  RunConfig config_;
+  Block root_;
+  YamlReader reader_;
+};
+
+}  // namespace
+
+void bind(RunConfig& config, Block& root) {
+  bind_run(config.run, root.block("run", "The run itself."));
+  bind_model(config.model, root.block("model", "The frozen model."));
+  bind_parallel(config.parallel, root.block("parallel", "How ranks share the work."));
+  bind_method(config.method, root.block("method", "What stands before the input."));
+  bind_task(config.task, root.block("task", "Data, and how a record becomes text."));
+  bind_train(config.train, root.block("train", "How the prompt is learned."));
+  bind_eval(config.eval, root.block("eval", "How candidates are scored."));
+  bind_metrics(config.metrics, root.block("metrics", "What can be watched from outside."));
+  bind_log(config.log, root.block("log", "What is said on standard error."));
+}
+
+RunConfig load_run_config(const std::string& config_path, const std::vector<std::string>& overrides,
+                          const Check& check) {
+  Loader loader;
+  const std::filesystem::path path(config_path);
+  if (!std::filesystem::exists(path)) {
+    const auto recipes = builtin_recipes();
+    if (const BuiltinFile* recipe = find_file(recipes, config_path)) {
+      const std::string source = "built-in recipe " + config_path;
+      return loader.load(loader.reader().parse_text(recipe->text, source), overrides, check,
+                         config_path);
+    }
+    throw ConfigError(config_path + ": no such file" + did_you_mean(config_path, names(recipes)) +
+                      " (expected a configuration, or a recipe that incipit ls shows)");
+  }
+  return loader.load(loader.reader().parse_file(path), overrides, check, path.stem().string());
+}
+
+RunConfig parse_run_config(std::string_view text, const std::string& source,
+                           const std::vector<std::string>& overrides, const Check& check) {
+  Loader loader;
+  return loader.load(loader.reader().parse_text(text, source), overrides, check, source);
+}
+
+std::string resolved_yaml(const RunConfig& config) {
+  RunConfig copy = config;
+  Block root;
+  bind(copy, root);
+  return write_yaml(root);
+}
+
+std::string configuration_reference() {
+  RunConfig config;
+  Block root;
+  bind(config, root);
+  return std::string(kReferenceHead) + document_keys(root);
+}
+
+}  // namespace incipit::configs

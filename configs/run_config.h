@@ -1,0 +1,77 @@
+// A run's configuration: what its YAML says, as plain structs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "comm/mesh_options.h"
+#include "configs/schema.h"
+#include "data/task_options.h"
+#include "eval/eval_options.h"
+#include "metrics/metrics_options.h"
+#include "prompt/prompt_options.h"
+#include "trainer/train_options.h"
+
+namespace incipit::configs {
+
+struct RunOptions {
+  std::string name;        // default: the configuration's file name
+  std::string output_dir;  // default: runs/NAME
+  std::uint64_t seed = 17;
+  bool deterministic = false;  // same bytes again on a GPU, slower
+};
+
+enum class Dtype { kFloat32, kBFloat16 };
+
+struct ModelOptions {
+  std::string path;  // a folder in Hugging Face layout
+  Dtype dtype = Dtype::kFloat32;
+};
+
+struct LogOptions {
+  std::string level = "info";  // debug, info, warn, error
+};
+
+struct RunConfig {
+  RunOptions run;
+  ModelOptions model;
+  comm::MeshOptions parallel;
+  prompt::PromptOptions method;
+  data::TaskOptions task;
+  trainer::TrainOptions train;
+  eval::EvalOptions eval;
+  metrics::MetricsOptions metrics;
+  LogOptions log;
+};
+
+// Every key, bound to the fields of `config`, which must outlive the block.
+void bind(RunConfig& config, Block& root);
+
+// Checks of values that were read, each on its own or together: `report` takes the key
+// ("train.schedule.warmup_steps") and what is wrong with it.
+using Report = std::function<void(const std::string& key, const std::string& message)>;
+using Check = std::function<void(const RunConfig& config, const Report& report)>;
+
+// Reads `config_path` (a file, or the name of a built-in recipe), the task file that
+// `task.name` names (a built-in task, or a path) as defaults of the task block, and
+// `overrides` ("train.steps=50") over both. Throws one ConfigError that lists all mistakes:
+// of the files, of the overrides, and those that `check` reports.
+[[nodiscard]] RunConfig load_run_config(const std::string& config_path,
+                                        const std::vector<std::string>& overrides = {},
+                                        const Check& check = nullptr);
+
+// The same from a text; `source` names it in messages.
+[[nodiscard]] RunConfig parse_run_config(std::string_view text, const std::string& source,
+                                         const std::vector<std::string>& overrides = {},
+                                         const Check& check = nullptr);
+
+// YAML with every key, which reads back to an equal configuration.
+[[nodiscard]] std::string resolved_yaml(const RunConfig& config);
+
+// The reference of all keys, in Markdown (docs/configuration.md).
+[[nodiscard]] std::string configuration_reference();
+
+}  // namespace incipit::configs

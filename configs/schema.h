@@ -1,0 +1,133 @@
+// Which keys a configuration has, bound to the fields of plain structs.
+//
+//   Block root;
+//   Block& train = root.block("train", "how the prompt is trained");
+//   train.field("steps", options.steps, "optimizer steps", {.min = 1});
+//   train.choice("loss", options.loss, kLossNames, "what is minimised");
+//
+// The one declaration serves the strict reader (yaml_reader.h), the writer of resolved
+// configurations and the listing of all keys (schema_text.h). A block refers to the structs
+// it was made from: they must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "configs/yaml_value.h"
+
+namespace incipit::configs {
+
+// What a number may be. Bounds are included unless they are said to be open.
+struct Range {
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
+  bool open_min = false;
+  bool open_max = false;
+  [[nodiscard]] bool contains(double value) const;
+  [[nodiscard]] std::string text() const;  // ">= 1", "> 0 and < 1", ""
+};
+
+// A key with a value.
+struct Field {
+  std::string key;
+  std::string type;     // for people: "integer >= 1", "adamw, adafactor or sgd"
+  std::string meaning;  // one line
+  bool required = false;
+  // Takes the value over; adds to the problems, and leaves the target alone, when it does
+  // not fit. `path` names the key in messages ("train.steps").
+  std::function<void(const YamlValue& value, const std::string& path, Problems& problems)> read;
+  // The present value; kNull when there is none to write.
+  std::function<YamlValue()> write;
+};
+
+// A word that stands for a value of an enumeration.
+template <typename E>
+using Names = std::vector<std::pair<std::string, E>>;
+
+class Block {
+ public:
+  using Texts = std::vector<std::string>;
+  using Mapping = std::vector<std::pair<std::string, std::string>>;  // in the order written
+
+  // A nested block of keys.
+  Block& block(std::string key, std::string meaning);
+
+  Field& field(std::string key, bool& target, std::string meaning);
+  Field& field(std::string key, int& target, std::string meaning, Range range = {});
+  Field& field(std::string key, std::int64_t& target, std::string meaning, Range range = {});
+  Field& field(std::string key, std::uint64_t& target, std::string meaning, Range range = {});
+  Field& field(std::string key, double& target, std::string meaning, Range range = {});
+  Field& field(std::string key, std::string& target, std::string meaning);
+  Field& field(std::string key, std::optional<std::string>& target, std::string meaning);
+  Field& field(std::string key, Texts& target, std::string meaning);
+  Field& field(std::string key, Mapping& target, std::string meaning);
+
+  // Text that may look like a number: a file or a share, a word or a bound.
+  Field& loose_text(std::string key, std::string& target, std::string type, std::string meaning);
+
+  // An integer, or `word`, which stands for `stand_in`.
+  Field& integer_or(std::string key, int& target, std::string word, int stand_in,
+                    std::string meaning, Range range = {});
+
+  template <typename E>
+  Field& choice(std::string key, E& target, Names<E> names, std::string meaning);
+
+  // Anything else. `type` is what the documentation says.
+  Field& custom(Field field);
+
+  struct Child {
+    std::string key;
+    std::string meaning;
+    std::unique_ptr<Block> block;
+  };
+  using Entry = std::variant<Field, Child>;
+  [[nodiscard]] const std::list<Entry>& entries() const { return entries_; }
+  [[nodiscard]] std::vector<std::string> keys() const;
+
+ private:
+  Field& choice_of(std::string key, std::vector<std::string> words, std::string meaning,
+                   std::function<void(std::size_t)> set, std::function<std::size_t()> get);
+
+  std::list<Entry> entries_;  // a list: references to fields stay valid
+};
+
+template <typename E>
+Field& Block::choice(std::string key, E& target, Names<E> names, std::string meaning) {
+  std::vector<std::string> words;
+  std::vector<E> values;
+  for (auto& [word, value] : names) {
+    words.push_back(word);
+    values.push_back(value);
+  }
+  return choice_of(
+      std::move(key), std::move(words), std::move(meaning),
+      [&target, values](std::size_t index) { target = values[index]; },
+      [&target, values] {
+        std::size_t index = 0;
+        while (values[index] != target) ++index;
+        return index;
+      });
+}
+
+// Reads one scalar into `target`; returns what is wrong, "" when nothing is.
+[[nodiscard]] std::string read_scalar(const YamlValue& value, bool& target);
+[[nodiscard]] std::string read_scalar(const YamlValue& value, std::int64_t& target,
+                                      const Range& range = {});
+[[nodiscard]] std::string read_scalar(const YamlValue& value, std::uint64_t& target,
+                                      const Range& range = {});
+[[nodiscard]] std::string read_scalar(const YamlValue& value, double& target,
+                                      const Range& range = {});
+[[nodiscard]] std::string read_scalar(const YamlValue& value, std::string& target);
+
+// The shortest text that reads back to the same number.
+[[nodiscard]] std::string number_text(double value);
+
+}  // namespace incipit::configs

@@ -1,0 +1,137 @@
+#include "configs/schema_text.h"
+
+#include <array>
+#include <cctype>
+#include <cstdio>
+
+namespace incipit::configs {
+namespace {
+
+// Whether other YAML readers, too, take the bare word for text.
+bool is_plain_safe(const std::string& text) {
+  if (text.empty() || looks_like_number(text)) return false;
+  for (const char* word : {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {
+    if (text.size() <= 5) {
+      std::string lower;
+      for (const unsigned char c : text) lower += static_cast<char>(std::tolower(c));
+      if (lower == word) return false;
+    }
+  }
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (!std::isalpha(first) && first != '_' && first != '/') return false;
+  for (const unsigned char c : text) {
+    if (!std::isalnum(c) && c != '_' && c != '/' && c != '.' && c != '-') return false;
+  }
+  return true;
+}
+
+std::string quote(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (c == '\n') {
+      quoted += "\\n";
+    } else if (c == '\t') {
+      quoted += "\\t";
+    } else if (byte < 0x20 || byte == 0x7F) {
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\x%02x", byte);
+      quoted += escape.data();
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+std::string text_or_quoted(const std::string& text) {
+  return is_plain_safe(text) ? text : quote(text);
+}
+
+std::string flow(const YamlValue& value) {
+  std::string text;
+  switch (value.kind) {
+    case YamlValue::Kind::kNull:
+      return "null";
+    case YamlValue::Kind::kScalar:
+      return value.quoted ? text_or_quoted(value.scalar) : value.scalar;
+    case YamlValue::Kind::kSequence:
+      for (const YamlValue& item : value.items) text += (text.empty() ? "" : ", ") + flow(item);
+      return text.insert(0, 1, '[').append("]");
+    case YamlValue::Kind::kMap:
+      for (const YamlPair& pair : value.pairs) {
+        text += (text.empty() ? "" : ", ") + text_or_quoted(pair.key) + ": " + flow(pair.value);
+      }
+      return text.insert(0, 1, '{').append("}");
+  }
+  return text;
+}
+
+void write_block(const Block& block, const std::string& indent, std::string& text) {
+  for (const Block::Entry& entry : block.entries()) {
+    if (const auto* child = std::get_if<Block::Child>(&entry)) {
+      text += indent + child->key + ":\n";
+      write_block(*child->block, indent + "  ", text);
+      continue;
+    }
+    const auto& field = std::get<Field>(entry);
+    const YamlValue value = field.write();
+    if (value.kind != YamlValue::Kind::kNull)
+      text += indent + field.key + ": " + flow(value) + "\n";
+  }
+}
+
+std::string escape_cell(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '|' ? "\\|" : std::string(1, c);
+  return escaped;
+}
+
+std::string quote_code(const std::string& text) {
+  std::string code = "`";
+  return code.append(text).append("`");
+}
+
+void document_block(const Block& block, const std::string& path, std::string& rows) {
+  for (const Block::Entry& entry : block.entries()) {
+    if (const auto* child = std::get_if<Block::Child>(&entry)) {
+      document_block(*child->block, path + "." + child->key, rows);
+      continue;
+    }
+    const auto& field = std::get<Field>(entry);
+    const YamlValue value = field.write();
+    std::string shown = value.kind == YamlValue::Kind::kNull ? "" : flow(value);
+    if (shown == "\"\"" || shown == "{}" || shown == "[]") shown = "";
+    if (!shown.empty()) shown = quote_code(shown);
+    if (field.required) shown = "required";
+    rows.append("| `").append(path).append(".").append(field.key).append("` | ");
+    rows += escape_cell(field.type) + " | " + escape_cell(shown) + " | ";
+    rows += escape_cell(field.meaning) + " |\n";
+  }
+}
+
+}  // namespace
+
+std::string write_yaml(const Block& root) {
+  std::string text;
+  write_block(root, "", text);
+  return text;
+}
+
+std::string document_keys(const Block& root) {
+  std::string text;
+  for (const Block::Entry& entry : root.entries()) {
+    const auto* child = std::get_if<Block::Child>(&entry);
+    if (child == nullptr) continue;
+    if (!text.empty()) text += "\n";
+    text.append("## ").append(child->key).append("\n\n").append(child->meaning);
+    text += "\n\n| key | type | default | meaning |\n|---|---|---|---|\n";
+    document_block(*child->block, child->key, text);
+  }
+  return text;
+}
+
+}  // namespace incipit::configs

@@ -1,0 +1,159 @@
+#include "configs/yaml_reader.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/text.h"
+
+namespace incipit::configs {
+namespace {
+
+std::string under_path(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
+
+const Block& block_at(const Block& root, const std::string& path) {
+  const Block* block = &root;
+  std::size_t begin = 0;
+  while (begin < path.size()) {
+    const std::size_t dot = std::min(path.find('.', begin), path.size());
+    const std::string key = path.substr(begin, dot - begin);
+    for (const Block::Entry& entry : block->entries()) {
+      const auto* child = std::get_if<Block::Child>(&entry);
+      if (child != nullptr && child->key == key) {
+        block = child->block.get();
+        break;
+      }
+    }
+    begin = dot + 1;
+  }
+  return *block;
+}
+
+// Paths of all entries called `key`, below `block`.
+void find_paths(const Block& block, const std::string& path, const std::string& key,
+                std::vector<std::string>& found) {
+  for (const Block::Entry& entry : block.entries()) {
+    const std::string& name =
+        std::visit([](const auto& each) -> const std::string& { return each.key; }, entry);
+    if (name == key) found.push_back(under_path(path, name));
+    if (const auto* child = std::get_if<Block::Child>(&entry)) {
+      find_paths(*child->block, under_path(path, name), key, found);
+    }
+  }
+}
+
+}  // namespace
+
+YamlValue YamlReader::parse_file(const std::filesystem::path& path) {
+  std::string text;
+  try {
+    text = read_text(path);
+  } catch (const DataError& error) {
+    throw ConfigError(error.what());
+  }
+  return parse_text(text, path.string());
+}
+
+YamlValue YamlReader::parse_text(std::string_view text, const std::string& source) {
+  return parse_yaml(text, source, problems_);
+}
+
+YamlValue YamlReader::parse_override(const std::string& assignment) {
+  const std::string source = "--set " + assignment;
+  const Location where{source, 0, 0};
+  YamlValue document{.kind = YamlValue::Kind::kMap, .where = where};
+  const std::size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    problems_.add(where, "expected KEY=VALUE, like train.steps=50");
+    return document;
+  }
+  const std::string text = assignment.substr(equals + 1);
+  YamlValue value{.where = where};
+  if (!text.empty()) value = parse_yaml(text, source, problems_, false);
+  value.where = where;
+  const std::string path = assignment.substr(0, equals);
+  for (std::size_t end = path.size();;) {
+    const std::size_t dot = end == 0 ? std::string::npos : path.rfind('.', end - 1);
+    const std::size_t begin = dot == std::string::npos ? 0 : dot + 1;
+    YamlValue map{.kind = YamlValue::Kind::kMap, .where = where};
+    map.pairs.push_back({path.substr(begin, end - begin), where, std::move(value)});
+    value = std::move(map);
+    if (dot == std::string::npos) return value;
+    end = dot;
+  }
+}
+
+void YamlReader::apply(const YamlValue& document, const std::string& under) {
+  if (!origins_.contains("")) origins_[""] = {document.where.source, 0, 0};
+  if (document.kind != YamlValue::Kind::kMap) {
+    problems_.add(document.where, "expected keys with values, found " + document.describe());
+    return;
+  }
+  apply_block(block_at(root_, under), document, under);
+}
+
+void YamlReader::apply_block(const Block& block, const YamlValue& map, const std::string& path) {
+  for (const YamlPair& pair : map.pairs) {
+    const auto found = std::find_if(
+        block.entries().begin(), block.entries().end(), [&](const Block::Entry& entry) {
+          return std::visit([](const auto& each) { return each.key; }, entry) == pair.key;
+        });
+    const std::string here = under_path(path, pair.key);
+    if (found == block.entries().end()) {
+      report_unknown(block, pair, path);
+      continue;
+    }
+    origins_[here] = pair.key_where;
+    if (const auto* field = std::get_if<Field>(&*found)) {
+      field->read(pair.value, here, problems_);
+    } else if (pair.value.kind != YamlValue::Kind::kMap) {
+      problems_.add(pair.value.where,
+                    here + ": expected a block of keys, found " + pair.value.describe());
+    } else {
+      apply_block(*std::get<Block::Child>(*found).block, pair.value, here);
+    }
+  }
+}
+
+void YamlReader::report_unknown(const Block& block, const YamlPair& pair, const std::string& path) {
+  const std::vector<std::string> keys = block.keys();
+  std::string hint = did_you_mean(pair.key, keys);
+  if (hint.empty()) {
+    std::vector<std::string> elsewhere;
+    find_paths(root_, "", pair.key, elsewhere);
+    hint = elsewhere.empty() ? "; known here: " + join(keys)
+                             : "; did you mean '" + join(elsewhere, "' or '") + "'?";
+  }
+  problems_.add(pair.key_where, "unknown key '" + under_path(path, pair.key) + "'" + hint);
+}
+
+void YamlReader::report(const std::string& path, const std::string& message) {
+  std::string known = path;
+  while (!known.empty() && !origins_.contains(known)) {
+    const std::size_t dot = known.rfind('.');
+    known = dot == std::string::npos ? "" : known.substr(0, dot);
+  }
+  const auto origin = origins_.find(known);
+  problems_.add(origin == origins_.end() ? Location{"configuration", 0, 0} : origin->second,
+                path + ": " + message);
+}
+
+void YamlReader::check_required(const Block& block, const std::string& path) {
+  for (const Block::Entry& entry : block.entries()) {
+    if (const auto* child = std::get_if<Block::Child>(&entry)) {
+      check_required(*child->block, under_path(path, child->key));
+    } else if (const auto& field = std::get<Field>(entry);
+               field.required && !was_given(under_path(path, field.key))) {
+      report(under_path(path, field.key), "missing; expected " + field.type);
+    }
+  }
+}
+
+void YamlReader::finish() {
+  check_required(root_, "");
+  problems_.throw_if_any();
+}
+
+}  // namespace incipit::configs

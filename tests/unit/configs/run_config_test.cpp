@@ -1,0 +1,222 @@
+#include "configs/run_config.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "configs/builtin.h"
+#include "core/error.h"
+
+namespace incipit::configs {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kRun = R"(
+run: {name: demo, output_dir: runs/demo, seed: 17}
+model: {path: models/some, dtype: bfloat16}
+parallel: {data: auto, tensor: 1, pipeline: 1, gathered: false, backend: auto}
+method:
+  kind: prompt_tuning
+  num_virtual_tokens: 20
+  init: {kind: random_uniform, scale: 0.5}
+task:
+  data_dir: data
+  train: train.jsonl
+  select: 0.1
+  test: val.jsonl
+  format: raw
+  template: "{premise}\nIs it so that {hypothesis}?"
+  verbalizer: {entailment: " Yes", not_entailment: " No"}
+  max_source_tokens: 256
+  truncate: {field: premise}
+  bos: auto
+  shots: 0
+train:
+  steps: 300
+  batch_size: 32
+  micro_batch_tokens: 8192
+  loss: candidates
+  shuffle: true
+  optimizer: {kind: adamw, lr: 0.01, weight_decay: 0.0}
+  schedule: {kind: constant, warmup_steps: 0}
+  eval_every: 100
+  checkpoint_every: 100
+eval: {batch_tokens: 8192, score: token_mean}
+metrics: {listen: "127.0.0.1:9400"}
+log: {level: warn}
+)";
+
+TEST(RunConfig, ReadsTheNamesThatOtherToolsRelyOn) {
+  const RunConfig config = parse_run_config(kRun, "demo.yaml");
+  EXPECT_EQ(config.run.name, "demo");
+  EXPECT_EQ(config.model.dtype, Dtype::kBFloat16);
+  EXPECT_EQ(config.parallel.data, 0);
+  EXPECT_EQ(config.method.num_virtual_tokens, 20);
+  EXPECT_EQ(config.method.init.kind, prompt::InitKind::kRandomUniform);
+  EXPECT_EQ(config.method.init.scale, "0.5");
+  EXPECT_EQ(config.task.select.share, 0.1);
+  EXPECT_EQ(config.task.truncate.field, "premise");
+  ASSERT_EQ(config.task.verbalizer.size(), 2u);
+  EXPECT_EQ(config.task.verbalizer[1].text, " No");
+  EXPECT_EQ(config.train.loss, trainer::Loss::kCandidates);
+  EXPECT_EQ(config.train.optimizer.lr, 0.01);
+  EXPECT_EQ(config.eval.score, eval::Score::kTokenMean);
+  EXPECT_EQ(config.metrics.listen, "127.0.0.1:9400");
+  EXPECT_EQ(config.log.level, "warn");
+}
+
+TEST(RunConfig, DefaultsTheRunDirectoryToTheName) {
+  const RunConfig config = parse_run_config("model: {path: m}\n", "mine");
+  EXPECT_EQ(config.run.name, "mine");
+  EXPECT_EQ(config.run.output_dir, "runs/mine");
+}
+
+TEST(RunConfig, ResolvedYamlReadsBackToTheSame) {
+  const std::vector<std::string> variants{
+      "task.truncate=source_head",
+      "task.select=dev.jsonl",
+      "parallel.data=4",
+      "task.system=\"a \\\"quoted\\\" \\\\ line\\n\\ttab and \\x01 ümlaut\"",
+      "task.verbalizer={\"true\": \"yes\", \"0\": \" 10\", \"a: b\": \"#c\"}",
+      "train.optimizer.lr=0.30000000000000004",
+      "method.init.scale=lester",
+      "task.metrics=[accuracy, f1]",
+      "run.name=\"17\"",
+      "run.name=\"no\"",
+      "task.data_dir=\"~/x y\""};
+  std::vector<std::string> overrides;
+  for (const std::string& each : variants) {
+    overrides.push_back(each);
+    const RunConfig config = parse_run_config(kRun, "demo.yaml", overrides);
+    const std::string resolved = resolved_yaml(config);
+    const RunConfig again = parse_run_config(resolved, "resolved.yaml");
+    EXPECT_EQ(resolved_yaml(again), resolved) << each;
+    EXPECT_EQ(again.task.verbalizer, config.task.verbalizer);
+    EXPECT_EQ(again.task.system, config.task.system);
+    EXPECT_EQ(again.task.source_template, config.task.source_template);
+    EXPECT_EQ(again.train.optimizer.lr, config.train.optimizer.lr);
+    EXPECT_EQ(again.run.name, config.run.name);
+    EXPECT_EQ(again.task.data_dir, config.task.data_dir);
+  }
+}
+
+TEST(RunConfig, ReportsEveryMistakeOfFileOverrideAndCheck) {
+  const auto check = [](const RunConfig&, const Report& report) {
+    report("train.loss", "does not suit the task");
+    report("train.max_grad_norm", "not given, so told at its block");
+  };
+  try {
+    (void)parse_run_config("model: {path: 5}\ntrain:\n  loss: candidates\n", "bad.yaml",
+                           {"log.level=loud"}, check);
+    FAIL() << "mistakes went unnoticed";
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "the configuration has 4 mistakes\n"
+        "  bad.yaml:1:15: model.path: expected text, found the number 5 (text that looks "
+        "like this needs quotes)\n"
+        "  bad.yaml:2:1: train.max_grad_norm: not given, so told at its block\n"
+        "  bad.yaml:3:3: train.loss: does not suit the task\n"
+        "  --set log.level=loud: log.level: expected debug, info, warn or error, found the "
+        "text 'loud'");
+  }
+}
+
+TEST(RunConfig, RefusesWhatTruncateAndSelectDoNotKnow) {
+  const auto read = [](const std::string& assignment) -> std::string {
+    try {
+      (void)parse_run_config("model: {path: m}\n", "a.yaml", {assignment});
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(read("task.truncate=head"),
+              HasSubstr("expected source_head, none or {field: FIELD}"));
+  EXPECT_THAT(read("task.truncate={fields: a}"), HasSubstr("found a block of keys"));
+  EXPECT_THAT(read("task.select=1.5"), HasSubstr("a share of train"));
+  EXPECT_THAT(read("task.select=[a]"), HasSubstr("expected a file or a share"));
+  EXPECT_THAT(read("task.verbalizer=[a]"), HasSubstr("expected {LABEL: TEXT, ...}"));
+  EXPECT_THAT(read("task.verbalizer={a: 5}"), HasSubstr("task.verbalizer.a: expected text"));
+}
+
+class TaskFileTest : public testing::Test {
+ protected:
+  TaskFileTest()
+      : path_(std::filesystem::path(testing::TempDir()) /
+              ("task_" + std::to_string(::getpid()) + ".yaml")) {}
+  ~TaskFileTest() override { std::filesystem::remove(path_); }
+
+  RunConfig read(const std::string& task_file, const std::string& task_keys,
+                 const std::vector<std::string>& overrides = {}) {
+    std::ofstream(path_) << task_file;
+    return parse_run_config("model: {path: m}\ntask:\n  name: " + path_.string() + "\n" + task_keys,
+                            "run.yaml", overrides);
+  }
+
+  std::filesystem::path path_;
+};
+
+TEST_F(TaskFileTest, GivesDefaultsThatTheRunsOwnKeysReplace) {
+  const RunConfig config =
+      read("template: \"{a}\"\ntrain: a.jsonl\ntest: b.jsonl\nverbalizer: {x: \" 1\", y: \" 2\"}\n",
+           "  train: mine.jsonl\n  verbalizer: {z: \" 3\"}\n", {"task.test=c.jsonl"});
+  EXPECT_EQ(config.task.source_template, "{a}");
+  EXPECT_EQ(config.task.train, "mine.jsonl");
+  EXPECT_EQ(config.task.test, "c.jsonl");
+  ASSERT_EQ(config.task.verbalizer.size(), 1u);
+  EXPECT_EQ(config.task.verbalizer[0].label, "z");
+}
+
+TEST_F(TaskFileTest, IsReadAsStrictlyAsTheRun) {
+  try {
+    (void)read("tempalte: \"{a}\"\n", "");
+    FAIL() << "an unknown key went unnoticed";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr(path_.string() + ":1:1: unknown key 'task.tempalte'; did you mean "
+                                           "'template'?"));
+  }
+}
+
+TEST_F(TaskFileTest, NamesTheKeyThatAsksForAMissingFile) {
+  try {
+    (void)parse_run_config("model: {path: m}\ntask:\n  name: ./missing.yaml\n", "run.yaml");
+    FAIL() << "a missing task file went unnoticed";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("run.yaml:3:9: task.name: "));
+    EXPECT_THAT(error.what(), HasSubstr("./missing.yaml"));
+  }
+}
+
+TEST(BuiltinTasks, AreReadableAndDescribed) {
+  for (const BuiltinFile& task : builtin_tasks()) {
+    EXPECT_NE(task.description(), "") << task.name;
+    const std::string name(task.name);
+    EXPECT_EQ(parse_run_config("model: {path: m}\ntask: {name: " + name + "}\n", "a").task.name,
+              name);
+  }
+}
+
+TEST(BuiltinRecipes, AreReadableByNameAndDescribed) {
+  for (const BuiltinFile& recipe : builtin_recipes()) {
+    EXPECT_NE(recipe.description(), "") << recipe.name;
+    EXPECT_NO_THROW((void)load_run_config(std::string(recipe.name))) << recipe.name;
+  }
+}
+
+TEST(BuiltinTasks, AnUnknownNameIsRefused) {
+  try {
+    (void)parse_run_config("model: {path: m}\ntask: {name: no_such_task}\n", "run.yaml");
+    FAIL() << "an unknown task went unnoticed";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("run.yaml:2:14: task.name: no built-in task is called 'no_such_task'"));
+  }
+}
+
+}  // namespace
+}  // namespace incipit::configs
