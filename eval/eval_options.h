@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/option_problem.h"
+
 namespace incipit::eval {
 
 // How the log-likelihood of a candidate becomes its score. One for all methods that are
@@ -20,12 +22,7 @@ struct EvalOptions {
   Score score = Score::kSum;
 };
 
-// What is wrong with a value: `key` is relative to the block ("batch_tokens").
-struct OptionProblem {
-  std::string key;
-  std::string message;
-};
-
+// All that is out of range, with keys relative to the block.
 [[nodiscard]] inline std::vector<OptionProblem> validate(const EvalOptions& options) {
   std::vector<OptionProblem> problems;
   if (options.batch_tokens < 1) {

@@ -8,11 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "eval/eval_options.h"
+#include "core/option_problem.h"
 
 namespace incipit::trainer {
-
-using eval::OptionProblem;
 
 enum class Loss {
   kTargetTokens,  // target_tokens: mean negative log-likelihood of the target tokens
@@ -23,8 +21,10 @@ enum class OptimizerKind { kAdamW, kAdafactor, kSgd };  // adamw, adafactor, sgd
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdamW;
-  double lr = 0.01;           // >= 0; the schedule multiplies it
-  double weight_decay = 0.0;  // >= 0; adamw, adafactor: decoupled; sgd: added to the gradient
+  double lr = 0.01;  // >= 0; the schedule multiplies it
+  // >= 0. adamw: times the rate, off the value; adafactor: off the value at every step,
+  // whatever the rate (T5X); sgd: added to the gradient.
+  double weight_decay = 0.0;
   // adamw
   double beta1 = 0.9;    // [0, 1)
   double beta2 = 0.999;  // [0, 1)

@@ -1,0 +1,30 @@
+// What an evaluation leaves in a run directory.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "data/dataset.h"
+#include "eval/evaluation.h"
+
+namespace incipit::eval {
+
+struct NamedResult {
+  std::string split;  // "select", "test"
+  const data::Dataset* dataset = nullptr;
+  const SplitResult* result = nullptr;
+};
+
+// Writes, each file replaced atomically; rank 0 calls it:
+//
+//   RUN_DIR/predictions/SPLIT.jsonl, a line per example in file order, but for tasks that
+//     generate: {"idx":3,"prediction":"yes","label":"no","scores":{"yes":-1.25,"no":-1.5}};
+//     the label of an unlabelled example is null
+//   RUN_DIR/scores.json, all splits passed, with Wilson's 95 % interval of the accuracy:
+//     {"test":{"examples":277,"accuracy":0.57,"accuracy_95":[0.51,0.63]}}
+//
+// Throws DataError naming the file that cannot be written.
+void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results);
+
+}  // namespace incipit::eval

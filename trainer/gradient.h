@@ -1,0 +1,18 @@
+// The gradient as a whole.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace incipit::trainer {
+
+// The Euclidean norm, summed in double precision; not finite when an element is not.
+[[nodiscard]] double gradient_norm(const at::Tensor& gradient);
+
+// Scales the gradient of norm `norm` down to `max_norm`, as torch's clip_grad_norm_ does;
+// with max_norm 0 leaves it.
+void clip_gradient(at::Tensor& gradient, double norm, double max_norm);
+
+// Throws NumericsError unless every element is finite. `what` names it in the message.
+void require_finite(const at::Tensor& values, const char* what);
+
+}  // namespace incipit::trainer

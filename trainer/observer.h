@@ -1,0 +1,31 @@
+// Who wants to know how a run goes: logs, progress bars, exporters. The launcher plugs
+// them in.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "metrics/step_record.h"
+
+namespace incipit::trainer {
+
+// Called on every rank, with the same numbers but for times; steps are counted from 1. An
+// exception ends the run.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+
+  virtual void on_step(const metrics::StepRecord& /*record*/) {}
+
+  // The step's update was left out, since its loss or gradient was not finite; on_step
+  // follows with the numbers as they were.
+  virtual void on_nonfinite_step(std::int64_t /*step*/) {}
+
+  // The scores of a split, by metric, after `step` steps.
+  virtual void on_scores(std::int64_t /*step*/, const std::string& /*split*/,
+                         std::span<const std::pair<std::string, double>> /*scores*/) {}
+};
+
+}  // namespace incipit::trainer

@@ -1,0 +1,153 @@
+#include "trainer/trainer.h"
+
+#include <ATen/ops/zeros_like.h>
+
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <span>
+#include <string>
+
+#include "comm/agreement.h"
+#include "comm/gradient_reduction.h"
+#include "core/error.h"
+#include "eval/results.h"
+#include "trainer/gradient.h"
+#include "trainer/schedule.h"
+#include "trainer/step.h"
+
+namespace incipit::trainer {
+namespace {
+
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_ = Clock::now();
+};
+
+std::span<float> elements(const at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+}  // namespace
+
+TrainResult Trainer::run() {
+  while (step_ < setup_.train.steps && !early_stop_.exhausted()) {
+    ++step_;
+    train_step();
+    if (due(setup_.train.checksum_every)) check_replicas();
+    if (due(setup_.train.eval_every)) evaluate();
+    if (due(setup_.train.checkpoint_every)) save("last", prompt_.value);
+  }
+  return finish();
+}
+
+void Trainer::train_step() {
+  const Stopwatch whole;
+  activity().set_step(step_);
+  const double waited = batches_.wait_seconds();
+  const TrainBatch batch = batches_.next();
+  metrics::StepRecord record{.step = step_, .learning_rate = learning_rate()};
+  record.data_wait_seconds = batches_.wait_seconds() - waited;
+
+  comm::BatchTotals totals = compute_gradient(batch);
+  const Stopwatch reduction;
+  reduce(totals);
+  record.comm_seconds = reduction.seconds();
+
+  record.loss = totals.loss_sum / totals.target_count;
+  record.grad_norm = gradient_norm(prompt_.grad);
+  record.tokens = std::llround(totals.tokens);
+  record.samples = std::llround(totals.examples);
+  const bool finite = std::isfinite(record.loss) && std::isfinite(record.grad_norm);
+  if (comm::any_rank(setup_.mesh.world(), !finite, "finite numbers")) {
+    skip_update(record);
+  } else {
+    clip_gradient(prompt_.grad, record.grad_norm, setup_.train.max_grad_norm);
+    optimizer_->step(record.learning_rate);
+    nonfinite_in_a_row_ = 0;
+  }
+  last_loss_ = record.loss;
+  record.seconds = whole.seconds();
+  setup_.observer.on_step(record);
+}
+
+// Fills the gradient with this rank's part of the sum over the global batch.
+comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
+  const comm::Activity::Scope scope(activity(), "forward and backward");
+  const auto objective = make_objective(setup_.train.loss, batch);
+  const std::array<at::Tensor, 1> prompts{prompt_.value.to(setup_.backbone.device())};
+  std::array<at::Tensor, 1> gradients{at::zeros_like(prompts[0])};
+  const StepSums sums = forward_backward(setup_.backbone, batch.packed.forest, *objective, prompts,
+                                         gradients, setup_.train.micro_batch_tokens);
+  prompt_.grad.copy_(gradients[0]);
+  return {.loss_sum = sums.loss,
+          .target_count = sums.count,
+          .tokens = static_cast<double>(sums.rows),
+          .examples = static_cast<double>(batch.examples)};
+}
+
+// Sums over the ranks; the gradient becomes that of the mean loss of the global batch.
+void Trainer::reduce(comm::BatchTotals& totals) {
+  const std::array<comm::ReducedParameter, 1> parameters{
+      comm::ReducedParameter{prompt_.name, elements(prompt_.grad), prompt_.partial_over}};
+  comm::reduce_gradients(setup_.mesh, parameters);
+  totals = comm::reduce_totals(setup_.mesh, totals);
+  prompt_.grad.div_(totals.target_count);
+}
+
+void Trainer::skip_update(const metrics::StepRecord& record) {
+  setup_.observer.on_nonfinite_step(step_);
+  if (++nonfinite_in_a_row_ <= setup_.train.max_nonfinite_steps) return;
+  throw NumericsError("step " + std::to_string(step_) + ": the loss (" +
+                      std::to_string(record.loss) + ") or the gradient's norm (" +
+                      std::to_string(record.grad_norm) + ") was not finite in " +
+                      std::to_string(nonfinite_in_a_row_) +
+                      " steps in a row; lower train.optimizer.lr, set train.max_grad_norm or "
+                      "allow more of them with train.max_nonfinite_steps");
+}
+
+void Trainer::evaluate() {
+  const auto result = score(setup_.splits.select, prompt_.value);
+  setup_.observer.on_scores(step_, "select", result.metrics);
+  evaluated_at_ = step_;
+  if (!early_stop_.update(step_, selection_score(result.metrics))) return;
+  best_ = prompt_.value.clone();
+  save("best", best_);
+}
+
+TrainResult Trainer::finish() {
+  TrainResult result;
+  result.steps = step_;
+  result.stopped_early = step_ < setup_.train.steps;
+  result.last_loss = last_loss_;
+  save("last", prompt_.value);
+  if (setup_.train.eval_every > 0 && evaluated_at_ != step_) evaluate();
+  if (!best_.defined()) {
+    best_ = prompt_.value;
+    save("best", best_);
+  }
+  result.best_score = early_stop_.best_score();
+  result.best_step = result.best_score ? early_stop_.best_step() : step_;
+  if (!setup_.splits.test.empty()) result.test = test();
+  return result;
+}
+
+// Scores the test split, once, with the best soft prompt.
+eval::Metrics Trainer::test() {
+  const data::Dataset& split = setup_.splits.test;
+  const auto result = score(split, best_);
+  setup_.observer.on_scores(step_, "test", result.metrics);
+  if (setup_.mesh.world().rank() == 0) {
+    const eval::NamedResult named{"test", &split, &result};
+    eval::write_results(setup_.run_dir, {&named, 1});
+  }
+  return result.metrics;
+}
+
+}  // namespace incipit::trainer

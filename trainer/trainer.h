@@ -1,0 +1,103 @@
+// The training loop.
+//
+//   next batch -> prompted forward -> loss sum -> backward -> reduce -> optimizer -> record
+//
+// and now and then an evaluation. A run leaves in its directory, written by rank 0:
+//   adapter/last      the soft prompt after the last step (PEFT layout), and after every
+//                     train.checkpoint_every steps
+//   adapter/best      the one with the best score on the select split; without evaluations
+//                     the last one
+//   predictions/test.jsonl, scores.json   of adapter/best on the test split
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "comm/gradient_reduction.h"
+#include "comm/mesh.h"
+#include "data/dataset.h"
+#include "data/task.h"
+#include "eval/eval_options.h"
+#include "eval/evaluation.h"
+#include "model/backbone.h"
+#include "prompt/adapter_files.h"
+#include "prompt/soft_prompt.h"
+#include "trainer/batch_stream.h"
+#include "trainer/early_stop.h"
+#include "trainer/observer.h"
+#include "trainer/optimizer.h"
+#include "trainer/parameter.h"
+#include "trainer/train_options.h"
+
+namespace incipit::trainer {
+
+// What a run works with; all of it outlives the trainer. `splits.select` may be empty when
+// train.eval_every is 0; an empty `splits.test` is not scored.
+struct TrainSetup {
+  const model::Backbone& backbone;
+  const data::Task& task;
+  const data::Splits& splits;
+  const comm::Mesh& mesh;
+  TrainObserver& observer;
+  TrainOptions train;
+  eval::EvalOptions eval;
+  std::uint64_t seed = 0;
+  std::filesystem::path run_dir;
+  prompt::BackboneInfo backbone_info;  // for the adapter files
+};
+
+struct TrainResult {
+  std::int64_t steps = 0;  // done
+  bool stopped_early = false;
+  double last_loss = 0;
+  std::int64_t best_step = 0;        // whose soft prompt is adapter/best
+  std::optional<double> best_score;  // on the select split
+  eval::Metrics test;                // of adapter/best; empty when not scored
+};
+
+class Trainer {
+ public:
+  // `start` is copied. Throws ConfigError where options and data do not go together.
+  Trainer(const TrainSetup& setup, const prompt::SoftPrompt& start);
+
+  // Collective over the mesh. Throws NumericsError, on every rank, when more than
+  // train.max_nonfinite_steps steps in a row had a loss or gradient that is not finite.
+  TrainResult run();
+
+  // The soft prompt as it is now, [P, hidden] float32; shares memory with the trainer.
+  [[nodiscard]] const at::Tensor& prompt() const { return prompt_.value; }
+
+ private:
+  void train_step();
+  [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
+  void reduce(comm::BatchTotals& totals);
+  void skip_update(const metrics::StepRecord& record);
+  void evaluate();
+  [[nodiscard]] TrainResult finish();
+  [[nodiscard]] eval::Metrics test();
+
+  [[nodiscard]] double learning_rate() const;
+  [[nodiscard]] comm::Activity& activity() const;
+  [[nodiscard]] eval::SplitResult score(const data::Dataset& split, const at::Tensor& prompt) const;
+  [[nodiscard]] double selection_score(const eval::Metrics& metrics) const;
+  void save(const char* name, const at::Tensor& values) const;
+  void check_replicas() const;
+  [[nodiscard]] bool due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
+
+  TrainSetup setup_;
+  Parameter prompt_;
+  at::Tensor best_;
+  std::unique_ptr<Optimizer> optimizer_;
+  BatchStream batches_;
+  EarlyStop early_stop_;
+  std::string selection_metric_;
+  std::int64_t step_ = 0;           // steps done; inside one, its number from 1
+  std::int64_t evaluated_at_ = -1;  // step
+  int nonfinite_in_a_row_ = 0;
+  double last_loss_ = 0;
+};
+
+}  // namespace incipit::trainer
