@@ -1,0 +1,30 @@
+// The parts of a tokenizer.json.
+#pragma once
+
+#include <filesystem>
+
+#include "data/tokenizer/added_tokens.h"
+#include "data/tokenizer/bpe.h"
+#include "data/tokenizer/decoder.h"
+#include "data/tokenizer/normalizer.h"
+#include "data/tokenizer/pre_tokenizer.h"
+
+namespace incipit::data {
+
+struct TokenizerParts {
+  Normalizers normalizers;
+  PreTokenizers pre_tokenizers;
+  Bpe model;
+  AddedTokens added_tokens;
+  Decoder decoder;
+  std::string fingerprint;  // SHA-256 of the file, hex
+};
+
+// The tokenizer.json that `path` is or holds. Throws DataError when there is none.
+[[nodiscard]] std::filesystem::path find_tokenizer_json(const std::filesystem::path& path);
+
+// Throws DataError naming file and key when the file is damaged or uses what is not
+// supported.
+[[nodiscard]] TokenizerParts read_tokenizer_json(const std::filesystem::path& file);
+
+}  // namespace incipit::data

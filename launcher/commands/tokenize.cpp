@@ -1,0 +1,94 @@
+#include "launcher/commands/tokenize.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "data/tokenizer/tokenizer.h"
+
+namespace incipit::launcher {
+namespace {
+
+std::string text_of_json(const std::string& line) {
+  const auto value = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!value.is_string()) throw DataError("expected one JSON string, found '" + line + "'");
+  return value.get<std::string>();
+}
+
+std::vector<TokenId> read_ids(const std::string& line) {
+  std::vector<TokenId> ids;
+  const char* position = line.data();
+  const char* const end = position + line.size();
+  while (position != end) {
+    if (*position == ' ' || *position == '\t' || *position == '\r') {
+      ++position;
+      continue;
+    }
+    TokenId id = 0;
+    const auto [stop, error] = std::from_chars(position, end, id);
+    if (error != std::errc() || id < 0 ||
+        (stop != end && *stop != ' ' && *stop != '\t' && *stop != '\r')) {
+      throw DataError("expected token ids separated by spaces, found '" +
+                      std::string(position, end) + "'");
+    }
+    ids.push_back(id);
+    position = stop;
+  }
+  return ids;
+}
+
+std::string line_of_ids(const std::vector<TokenId>& ids) {
+  std::string line;
+  for (const TokenId id : ids) {
+    if (!line.empty()) line += ' ';
+    line += std::to_string(id);
+  }
+  return line;
+}
+
+}  // namespace
+
+void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& out) {
+  const auto tokenizer = data::Tokenizer::load(options.tokenizer);
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line); ++number) {
+    try {
+      if (!options.decode) {
+        out << line_of_ids(tokenizer.encode(options.json ? text_of_json(line) : line)) << '\n';
+      } else {
+        const std::string text = tokenizer.decode(read_ids(line), !options.keep_special);
+        out << (options.json ? nlohmann::json(text).dump() : text) << '\n';
+      }
+    } catch (const DataError& error) {
+      const std::string name = options.input == "-" ? "standard input" : options.input.string();
+      throw DataError(name + ":" + std::to_string(number) + ": " + error.what());
+    }
+  }
+  out.flush();
+}
+
+void add_tokenize_command(CLI::App& app) {
+  const auto options = std::make_shared<TokenizeOptions>();
+  CLI::App* command =
+      app.add_subcommand("tokenize", "Token ids of each line of standard input, or back");
+  command->add_option("tokenizer", options->tokenizer, "model folder or its tokenizer.json")
+      ->required();
+  command->add_option("input", options->input, "file of lines; - is standard input (default)");
+  command->add_flag("--decode", options->decode, "lines are ids: write their texts");
+  command->add_flag("--json", options->json,
+                    "texts are JSON strings, one a line, so that they may hold newlines");
+  command->add_flag("--keep-special", options->keep_special,
+                    "with --decode: write special tokens, too");
+  command->callback([options] {
+    if (options->input == "-") return run_tokenize(*options, std::cin, std::cout);
+    std::ifstream file(options->input, std::ios::binary);
+    if (!file) throw DataError(options->input.string() + ": cannot be opened");
+    run_tokenize(*options, file, std::cout);
+  });
+}
+
+}  // namespace incipit::launcher

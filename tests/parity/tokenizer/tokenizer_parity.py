@@ -1,0 +1,100 @@
+"""Compares `incipit tokenize` with the `tokenizers` library: no line may differ.
+
+    tokenizer_parity.py --program PROGRAM... PIPELINE     a vocabulary trained here
+    tokenizer_parity.py --program PROGRAM... FILE.json    a tokenizer.json
+
+Texts: all strings of ../shared/data (when there), 20,000 random lines with added tokens
+strewn in, long runs, and every code point. Then the ids back to text, with and without
+special tokens. A pipeline's vocabulary is trained on the shared texts and made-up ones.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import pipelines
+import texts as sources
+from tokenizers import Tokenizer
+
+SKIPPED = 77
+
+
+def run(program, arguments, lines):
+    result = subprocess.run(program + arguments, input="\n".join(lines) + "\n", text=True,
+                            encoding="utf-8", stdout=subprocess.PIPE, check=True)
+    answers = result.stdout.split("\n")[:-1]
+    if len(answers) != len(lines):
+        sys.exit(f"{len(answers)} answers to {len(lines)} lines")
+    return answers
+
+
+def report(what, total, differing, shown):
+    print(f"{what}: {differing} of {total} lines differ")
+    for line in shown:
+        print("   ", line)
+    return differing
+
+
+def compare(what, inputs, expected, found):
+    wrong = [i for i in range(len(inputs)) if expected[i] != found[i]]
+    shown = [f"{inputs[i]!r:.300}\n      expected {expected[i]!r:.300}\n      found    {found[i]!r:.300}"
+             for i in wrong[:5]]
+    return report(what, len(inputs), len(wrong), shown)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", nargs="+", required=True)
+    parser.add_argument("--random", type=int, default=20000)
+    parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("tokenizer", help="pipeline name or tokenizer.json")
+    options = parser.parse_args()
+
+    real = sources.shared_texts()
+    insertions = pipelines.INSERTIONS
+    with tempfile.TemporaryDirectory() as folder:
+        if options.tokenizer in pipelines.PIPELINES:
+            path = pathlib.Path(folder) / "tokenizer.json"
+            corpus = real[::3] + sources.made_up_texts(4000, options.seed)
+            pipelines.build(options.tokenizer, corpus).save(str(path))
+        else:
+            path = pathlib.Path(options.tokenizer)
+            if not path.exists():
+                print(f"skipped: {path} is not there")
+                return SKIPPED
+            added = json.loads(path.read_text(encoding="utf-8"))["added_tokens"]
+            insertions = [token["content"] for token in added]
+        library = Tokenizer.from_file(str(path))
+
+        groups = {
+            "shared data": real,
+            "made-up": sources.made_up_texts(2000, options.seed + 1),
+            "random": sources.random_texts(options.random, options.seed, insertions),
+            "long": sources.long_texts(),
+            "every code point": sources.code_point_texts(),
+        }
+        if not real:
+            print(f"skipped: the texts of {sources.shared_folder()}/data are not there")
+        differing = 0
+        for name, group in groups.items():
+            if not group:
+                continue
+            expected = [e.ids for e in library.encode_batch_fast(group, add_special_tokens=False)]
+            lines = [json.dumps(text) for text in group]
+            answers = run(options.program, [str(path), "--json"], lines)
+            found = [[int(word) for word in answer.split()] for answer in answers]
+            differing += compare(f"{name}, encode", group, expected, found)
+            id_lines = [" ".join(map(str, ids)) for ids in expected]
+            for flags, skip in ([], True), (["--keep-special"], False):
+                texts = library.decode_batch(expected, skip_special_tokens=skip)
+                answers = run(options.program, [str(path), "--decode", "--json", *flags], id_lines)
+                differing += compare(f"{name}, decode{' with special tokens' if flags else ''}",
+                                     id_lines, texts, [json.loads(answer) for answer in answers])
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
