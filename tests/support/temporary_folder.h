@@ -33,7 +33,8 @@ class TemporaryFolder {
   // Writes a file, with the folders above it, and returns its path.
   std::filesystem::path write(const std::filesystem::path& name, std::string_view content) const {
     std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream out(path_ / name, std::ios::binary | std::ios::trunc);
+    std::filesystem::remove(path_ / name);  // cutting an old file short can wait for the disk
+    std::ofstream out(path_ / name, std::ios::binary);
     out.write(content.data(), static_cast<std::streamsize>(content.size()));
     if (!out) throw std::runtime_error("cannot write " + (path_ / name).string());
     return path_ / name;

@@ -1,0 +1,26 @@
+// Turns a soft prompt into another format, for peft_adapter_test.py.
+//
+//   peft_adapter_tool FROM TO     each a PEFT folder or a .npy
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include "prompt/adapter_files.h"
+
+int main(int count, char** arguments) {
+  if (count != 3) return 2;
+  try {
+    const std::filesystem::path to = arguments[2];
+    incipit::prompt::LoadedPrompt loaded = incipit::prompt::load_prompt(arguments[1]);
+    if (to.extension() == ".npy") {
+      incipit::prompt::save_npy(to, loaded.prompt);
+    } else {
+      loaded.backbone.weight_sha256 = "0123456789abcdef";
+      incipit::prompt::save_peft_adapter(to, loaded.prompt, loaded.backbone);
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 3;
+  }
+  return 0;
+}
