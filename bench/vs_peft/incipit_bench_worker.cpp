@@ -1,0 +1,168 @@
+// Incipit's side of the benchmark: requests and answers as README.md beside this says.
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <malloc.h>
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/forest.h"
+#include "model/backbone.h"
+#include "model/forest_pass.h"
+#include "prompt/adapter_files.h"
+#include "trainer/objective.h"
+#include "trainer/optimizer.h"
+#include "trainer/parameter.h"
+#include "trainer/step.h"
+#include "trainer/train_options.h"
+
+namespace incipit {
+namespace {
+
+using Json = nlohmann::json;
+using Ids = std::vector<TokenId>;
+
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// [soft prompt] source continuation, every token of the continuation predicted.
+Sequence make_sequence(int prompt_rows, const Ids& source, const Ids& continuation) {
+  Sequence sequence;
+  if (prompt_rows > 0) sequence.append_prompt(0, prompt_rows);
+  sequence.append_tokens(source);
+  for (const TokenId id : continuation) {
+    const auto last = static_cast<std::int64_t>(sequence.inputs.size()) - 1;
+    sequence.predictions.push_back({.index = last, .id = id});
+    sequence.inputs.push_back(Symbol::token(id));
+  }
+  sequence.inputs.pop_back();  // the last token is only predicted
+  return sequence;
+}
+
+class Worker {
+ public:
+  Json load(const Json& request) {
+    at::set_num_threads(request.at("threads"));
+    options_.lr = request.at("learning_rate");
+    const bool bfloat16 = request.at("dtype") == "bfloat16";
+    backbone_.emplace(model::Backbone::load(request.at("model").get<std::string>(),
+                                            {.dtype = bfloat16 ? at::kBFloat16 : at::kFloat}));
+    if (!request.at("prompt").is_null()) {
+      start_ = prompt::load_npy(request.at("prompt").get<std::string>()).prompt.values;
+    }
+    (void)backbone_->weight_hash();  // reads every weight, so that all pages are in memory
+    reset(request);
+    malloc_trim(0);
+    return Json::object();
+  }
+
+  Json reset(const Json& /*request*/) {
+    if (start_.defined()) {
+      prompt_.emplace("prompt", start_.clone());
+      optimizer_ = trainer::make_optimizer(options_, {*prompt_});
+    }
+    return Json::object();
+  }
+
+  Json train(const Json& request) {
+    const Stopwatch watch;
+    std::vector<double> losses;
+    for (const Json& batch : request.at("batches")) losses.push_back(train_step(batch));
+    return {{"seconds", watch.seconds()}, {"losses", losses}};
+  }
+
+  Json score(const Json& request) {
+    const Stopwatch watch;
+    Json scores = Json::array();
+    for (const Json& batch : request.at("batches")) scores.push_back(score_batch(batch));
+    return {{"seconds", watch.seconds()}, {"scores", scores}};
+  }
+
+ private:
+  double train_step(const Json& batch) {
+    std::vector<Sequence> sequences;
+    for (const Json& row : batch) {
+      sequences.push_back(make_sequence(static_cast<int>(start_.size(0)),
+                                        row.at("source").get<Ids>(), row.at("target").get<Ids>()));
+    }
+    const PackedForest packed = pack(sequences);
+    const auto objective = trainer::target_token_objective(packed.forest);
+    prompt_->grad.zero_();
+    const trainer::TrainOptions defaults;
+    const auto sums = trainer::forward_backward(*backbone_, packed.forest, *objective,
+                                                {&prompt_->value, 1}, {&prompt_->grad, 1},
+                                                defaults.micro_batch_tokens);
+    prompt_->grad.div_(sums.count);
+    optimizer_->step(options_.lr);
+    return sums.loss / sums.count;
+  }
+
+  Json score_batch(const Json& batch) const {
+    std::vector<Sequence> sequences;
+    for (const Json& row : batch) {
+      const auto source = row.at("source").get<Ids>();
+      for (const Json& candidate : row.at("candidates")) {
+        sequences.push_back(make_sequence(0, source, candidate.get<Ids>()));
+      }
+    }
+    const PackedForest packed = pack(sequences);
+    const model::ForestPass pass(*backbone_, packed.forest, {}, {});
+    const float* likelihoods = pass.log_likelihoods().const_data_ptr<float>();
+    Json scores = Json::array();
+    std::size_t sequence = 0;
+    for (const Json& row : batch) {
+      Json& of_row = scores.emplace_back(Json::array());
+      for (std::size_t c = 0; c < row.at("candidates").size(); ++c, ++sequence) {
+        double sum = 0;
+        for (const std::int32_t target : packed.targets[sequence]) sum += likelihoods[target];
+        of_row.push_back(sum);
+      }
+    }
+    return scores;
+  }
+
+  trainer::OptimizerOptions options_;  // AdamW (0.9, 0.999, 1e-8), no decay
+  std::optional<model::Backbone> backbone_;
+  at::Tensor start_;
+  std::optional<trainer::Parameter> prompt_;
+  std::unique_ptr<trainer::Optimizer> optimizer_;
+};
+
+Json answer(Worker& worker, const Json& request) {
+  const std::string command = request.at("command");
+  if (command == "load") return worker.load(request);
+  if (command == "reset") return worker.reset(request);
+  if (command == "train") return worker.train(request);
+  if (command == "score") return worker.score(request);
+  return {{"error", "unknown command " + command}};
+}
+
+}  // namespace
+}  // namespace incipit
+
+int main() {
+  incipit::Worker worker;
+  for (std::string line; std::getline(std::cin, line);) {
+    nlohmann::json reply;
+    try {
+      reply = incipit::answer(worker, nlohmann::json::parse(line));
+    } catch (const std::exception& error) {
+      reply = {{"error", error.what()}};
+    }
+    std::cout << reply.dump() << std::endl;
+  }
+  return 0;
+}
