@@ -24,6 +24,8 @@ void bind_model(ModelOptions& o, Block& block) {
   block.field("path", o.path, "model folder in Hugging Face layout").required = true;
   block.choice("dtype", o.dtype, {{"float32", Dtype::kFloat32}, {"bfloat16", Dtype::kBFloat16}},
                "type of the weights in memory and of the computation");
+  block.choice("device", o.device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
+               "where the model computes; cuda: each rank on the GPU of its local rank");
 }
 
 void bind_parallel(comm::MeshOptions& o, Block& block) {

@@ -26,9 +26,12 @@ struct RunOptions {
 
 enum class Dtype { kFloat32, kBFloat16 };
 
+enum class Device { kCpu, kCuda };
+
 struct ModelOptions {
   std::string path;  // a folder in Hugging Face layout
   Dtype dtype = Dtype::kFloat32;
+  Device device = Device::kCpu;  // kCuda: GPU number local rank
 };
 
 struct LogOptions {

@@ -1,0 +1,25 @@
+#include "launcher/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+namespace incipit::launcher {
+
+CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
+  command.add_option("--set", arguments.overrides, "replace a value, like train.steps=50")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  return command
+      .add_option("config", arguments.config, "a run's YAML, or the name of a built-in recipe")
+      ->type_name("CONFIG")
+      ->required();
+}
+
+void add_example(CLI::App& command, const std::string& example) {
+  command.footer("Example:\n  " + example + "\n");
+}
+
+configs::RunConfig load_config(const ConfigArguments& arguments, const configs::Check& check) {
+  return configs::load_run_config(arguments.config, arguments.overrides, check);
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,32 @@
+// What commands that take a configuration have in common.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "configs/run_config.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace incipit::launcher {
+
+struct ConfigArguments {
+  std::string config;
+  std::vector<std::string> overrides;
+};
+
+// Adds CONFIG and --set KEY=VALUE to a command; returns CONFIG, which is required.
+CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments);
+
+// "Example:\n  incipit train ...", as the footer of a command's help.
+void add_example(CLI::App& command, const std::string& example);
+
+// Reads the configuration with every check that needs no file but itself and task files.
+// `check` is one of launcher/check_options.h.
+[[nodiscard]] configs::RunConfig load_config(const ConfigArguments& arguments,
+                                             const configs::Check& check);
+
+}  // namespace incipit::launcher

@@ -1,0 +1,111 @@
+#include "launcher/commands/doctor.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "comm/nccl.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "data/special_tokens.h"
+#include "data/tokenizer/tokenizer.h"
+#include "launcher/arguments.h"
+#include "launcher/output.h"
+#include "launcher/system_info.h"
+#include "model/config.h"
+#include "model/weight_files.h"
+
+namespace incipit::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+
+void print_machine(const Style& style) {
+  const int threads = set_threads(1);
+  const auto openmp = openmp_runtimes();
+  std::cout << style.bold("machine") << '\n';
+  print_facts(
+      std::cout, style,
+      {{"processor", processor_name() + " (" + processor_capability() + ")"},
+       {"cores", std::to_string(usable_cores()) + " usable, " + std::to_string(threads) +
+                     " threads in one rank"},
+       {"OpenMP", openmp.size() == 1 ? openmp[0]
+                                     : style.bad(std::to_string(openmp.size()) +
+                                                 " runtimes are mapped; one is expected: ") +
+                                           join(openmp)}});
+  std::cout << style.bold("libraries") << '\n';
+  const GpuInfo gpu = gpu_info();
+  print_facts(std::cout, style,
+              {{"incipit", incipit_version()},
+               {"libtorch", libtorch_version()},
+               {"MPI", mpi_version()},
+               {"NCCL", gpu.nccl + (comm::has_nccl() ? "" : " (this build has no nccl backend)")},
+               {"CUDA", "runtime " + gpu.runtime + ", driver " + gpu.driver}});
+  std::cout << style.bold("GPUs") << '\n';
+  Facts devices;
+  for (std::size_t i = 0; i < gpu.devices.size(); ++i) {
+    devices.emplace_back(std::to_string(i), gpu.devices[i]);
+  }
+  if (devices.empty()) devices.emplace_back("none", "work runs on the processor");
+  print_facts(std::cout, style, devices);
+}
+
+// Runs a check; its text, or why it failed.
+template <typename Look>
+void check(Facts& facts, bool& ok, const Style& style, const char* name, const Look& look) {
+  try {
+    facts.emplace_back(name, style.good("ok") + "  " + look());
+  } catch (const Error& error) {
+    ok = false;
+    facts.emplace_back(name, style.bad("no") + "  " + error.what());
+  }
+}
+
+bool print_model(const Style& style, const fs::path& path) {
+  std::cout << style.bold("model " + path.string()) << '\n';
+  Facts facts;
+  bool ok = true;
+  fs::path dir = path;
+  check(facts, ok, style, "folder",
+        [&] { return (dir = model::resolve_model_dir(path)).string(); });
+  if (ok) {
+    check(facts, ok, style, "config.json", [&] {
+      const model::TransformerConfig config = model::read_config(dir);
+      return config.model_type + ", " + std::to_string(config.layers) + " layers, " +
+             grouped(config.max_positions) + " positions";
+    });
+    check(facts, ok, style, "weights", [&] {
+      const model::WeightFiles weights(dir);
+      return std::to_string(weights.names().size()) + " tensors, " +
+             human_bytes(static_cast<double>(weights.total_bytes()));
+    });
+    check(facts, ok, style, "tokenizer", [&] {
+      const data::Tokenizer tokenizer = data::Tokenizer::load(dir);
+      (void)data::read_special_tokens(dir, tokenizer);
+      return grouped(tokenizer.vocab_size()) + " tokens";
+    });
+  }
+  print_facts(std::cout, style, facts);
+  return ok;
+}
+
+void run_doctor(const fs::path& model) {
+  const Style style = Style::of_stdout();
+  print_machine(style);
+  if (model.empty() || print_model(style, model)) return;
+  throw DataError(model.string() + ": this model cannot be used; the reasons are above");
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app) {
+  const auto model = std::make_shared<fs::path>();
+  CLI::App* command = app.add_subcommand(
+      "doctor", "Show what this machine offers, and whether a model is supported");
+  command->add_option("--model", *model, "a model folder to look at")->type_name("PATH");
+  add_example(*command, "incipit doctor --model models/smollm2-135m-instruct");
+  command->callback([model] { run_doctor(*model); });
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,163 @@
+#include "launcher/commands/inspect.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/text.h"
+#include "launcher/arguments.h"
+#include "launcher/output.h"
+#include "launcher/run_dir.h"
+#include "model/config.h"
+#include "model/safetensors.h"
+#include "model/safetensors_types.h"
+#include "model/weight_files.h"
+#include "prompt/adapter_files.h"
+
+namespace incipit::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::int64_t element_count(const model::TensorInfo& info) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : info.shape) count *= size;
+  return count;
+}
+
+// Works for a file and for a folder of shards: both list names and know their tensors.
+template <typename Files>
+void print_tensors(const Style& style, const Files& files) {
+  Table table({"tensor", "type", "shape", "bytes"});
+  for (const std::string& name : files.names()) {
+    const model::TensorInfo& info = files.info(name);
+    table.add({name, model::safetensors_dtype_name(info.dtype), model::shape_text(info.shape),
+               grouped(static_cast<std::int64_t>(info.bytes()))});
+  }
+  table.print(std::cout, style);
+}
+
+void inspect_model(const Style& style, const fs::path& path, bool all) {
+  const fs::path dir = model::resolve_model_dir(path);
+  const model::TransformerConfig config = model::read_config(dir);
+  const model::WeightFiles weights(dir);
+  std::int64_t parameters = 0;
+  for (const std::string& name : weights.names()) parameters += element_count(weights.info(name));
+  std::cout << style.bold("model " + path.string()) << '\n';
+  print_facts(
+      std::cout, style,
+      {{"type", config.model_type},
+       {"layers", std::to_string(config.layers)},
+       {"hidden",
+        grouped(config.hidden_size) + ", intermediate " + grouped(config.intermediate_size)},
+       {"heads", std::to_string(config.heads) + " query, " + std::to_string(config.kv_heads) +
+                     " key and value, of " + std::to_string(config.head_dim)},
+       {"vocabulary", grouped(config.vocab_size) +
+                          (config.tied_embeddings ? ", head tied to the embedding" : "")},
+       {"positions", grouped(config.max_positions)},
+       {"parameters", short_count(parameters)},
+       {"stored as",
+        config.torch_dtype + ", " + human_bytes(static_cast<double>(weights.total_bytes()))},
+       {"headers", "SHA-256 " + weights.header_fingerprint()}});
+  if (all) print_tensors(style, weights);
+}
+
+void inspect_prompt(const Style& style, const fs::path& path) {
+  const prompt::LoadedPrompt loaded = prompt::load_prompt(path);
+  Facts facts{{"virtual tokens", grouped(loaded.prompt.rows())},
+              {"width", grouped(loaded.prompt.width())},
+              {"parameters", grouped(loaded.prompt.rows() * loaded.prompt.width())}};
+  if (!loaded.prompt.name.empty()) facts.emplace_back("name", loaded.prompt.name);
+  if (!loaded.backbone.name.empty()) facts.emplace_back("made for", loaded.backbone.name);
+  if (!loaded.backbone.weight_sha256.empty()) {
+    facts.emplace_back("its weights", "SHA-256 " + loaded.backbone.weight_sha256);
+  }
+  std::cout << style.bold("soft prompt " + path.string()) << '\n';
+  print_facts(std::cout, style, facts);
+}
+
+// The last line of metrics.jsonl that tells of a step.
+std::string last_step(const fs::path& metrics) {
+  const std::string text = read_text(metrics);
+  std::string last;
+  std::size_t begin = 0;
+  for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
+    if (!line.is_object() || !line.contains("loss") || !line["loss"].is_number()) continue;
+    last = grouped(line.value("step", std::int64_t{0})) + ", loss " +
+           fixed(line["loss"].get<double>(), 4);
+  }
+  return last;
+}
+
+void inspect_run(const Style& style, const fs::path& path) {
+  const Json manifest = Json::parse(read_text(path / "manifest.json"), nullptr, false);
+  if (!manifest.is_object())
+    throw DataError((path / "manifest.json").string() + ": not valid JSON");
+  Facts facts;
+  for (const char* key : {"command", "started", "host", "ranks", "threads_per_rank", "seed"}) {
+    if (!manifest.contains(key)) continue;
+    const Json& value = manifest[key];
+    facts.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  if (fs::exists(path / "metrics.jsonl")) {
+    facts.emplace_back("last step", last_step(path / "metrics.jsonl"));
+  }
+  if (fs::exists(path / "scores.json")) {
+    const Json scores = Json::parse(read_text(path / "scores.json"), nullptr, false);
+    if (scores.is_object()) {
+      for (const auto& [split, values] : scores.items()) facts.emplace_back(split, values.dump());
+    }
+  }
+  std::cout << style.bold("run " + path.string()) << '\n';
+  print_facts(std::cout, style, facts);
+  for (const char* which : {"best", "last"}) {
+    if (fs::exists(path / "adapter" / which)) inspect_prompt(style, path / "adapter" / which);
+  }
+}
+
+void run_inspect(const fs::path& path, bool all) {
+  const Style style = Style::of_stdout();
+  if (!fs::exists(path)) throw DataError(path.string() + ": no such file or folder");
+  const std::string ending = path.extension().string();
+  if (fs::is_directory(path)) {
+    if (fs::exists(path / "adapter_config.json")) return inspect_prompt(style, path);
+    if (is_run_dir(path)) return inspect_run(style, path);
+    return inspect_model(style, path, all);
+  }
+  if (ending == ".npy") return inspect_prompt(style, path);
+  if (ending == ".safetensors") {
+    const model::SafetensorsFile file(path);
+    std::cout << style.bold("tensors " + path.string()) << '\n';
+    for (const auto& [key, value] : file.metadata()) {
+      print_facts(std::cout, style, {{key, value}});
+    }
+    return print_tensors(style, file);
+  }
+  throw DataError(path.string() +
+                  ": expected a model folder, an adapter folder, a run directory, a .safetensors "
+                  "or a .npy file" +
+                  (ending == ".bin" || ending == ".pt" || ending == ".pth"
+                       ? "; pickled weights are never read"
+                       : ""));
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app) {
+  const auto path = std::make_shared<fs::path>();
+  const auto all = std::make_shared<bool>(false);
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show what a model, adapter, run or tensor file holds");
+  command->add_option("path", *path, "folder or file")->type_name("PATH")->required();
+  command->add_flag("--tensors", *all, "of a model: list every tensor");
+  add_example(*command, "incipit inspect runs/rte/adapter/best");
+  command->callback([path, all] { run_inspect(*path, *all); });
+}
+
+}  // namespace incipit::launcher

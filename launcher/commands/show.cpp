@@ -1,0 +1,186 @@
+#include "launcher/commands/show.h"
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <iostream>
+#include <memory>
+
+#include "configs/builtin.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "launcher/arguments.h"
+#include "launcher/check_options.h"
+#include "launcher/output.h"
+#include "model/config.h"
+#include "model/weight_files.h"
+
+namespace incipit::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ShowArguments {
+  ConfigArguments config;
+  std::string split = "train";
+  std::int64_t index = 0;
+  bool ids = false;
+};
+
+// A configuration, or a task alone, whose model is given by --set model.path=...
+configs::RunConfig load(const ConfigArguments& arguments) {
+  const auto tasks = configs::builtin_tasks();
+  const bool task_alone =
+      !fs::exists(arguments.config) &&
+      configs::find_file(configs::builtin_recipes(), arguments.config) == nullptr &&
+      configs::find_file(tasks, arguments.config) != nullptr;
+  if (!task_alone) return load_config(arguments, check_options);
+  return configs::parse_run_config("task: {name: " + arguments.config + "}\n", arguments.config,
+                                   arguments.overrides, check_options);
+}
+
+class Painter {
+ public:
+  Painter(const data::Task& task, const Style& style, bool ids)
+      : task_(task), style_(style), ids_(ids) {}
+
+  // The tokens' texts, told apart by colour, or by | where there is none.
+  [[nodiscard]] std::string tokens(std::span<const TokenId> tokens) const {
+    std::string text;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      std::string piece = "[prompt]";
+      if (tokens[i] >= 0) {
+        piece = visible(task_.tokenizer().decode({&tokens[i], 1}, /*skip_special=*/false));
+      }
+      if (ids_ && tokens[i] >= 0) piece.append("(").append(std::to_string(tokens[i])).append(")");
+      if (!style_.colour() && i > 0) text += "|";
+      text += style_.stripe(static_cast<int>(i), piece);
+    }
+    return text;
+  }
+
+  // The rows of a segment; a run of soft prompt rows is one word.
+  [[nodiscard]] std::string rows(const Forest& forest, RowRange range) const {
+    std::string text;
+    std::int64_t row = range.begin;
+    while (row < range.end) {
+      const bool prompt = forest.tokens[row] == Forest::kPromptToken;
+      std::int64_t end = row + 1;
+      while (end < range.end && (forest.tokens[end] == Forest::kPromptToken) == prompt) ++end;
+      if (!text.empty()) text += "|";
+      if (prompt) {
+        text += style_.good("[soft prompt x " + std::to_string(end - row) + "]");
+      } else {
+        text += tokens({forest.tokens.data() + row, static_cast<std::size_t>(end - row)});
+      }
+      row = end;
+    }
+    return text;
+  }
+
+  // What is predicted behind the rows of a segment.
+  [[nodiscard]] std::string targets(const Forest& forest, RowRange range) const {
+    std::string text;
+    for (const Target& target : forest.targets) {
+      if (target.row < range.begin || target.row >= range.end) continue;
+      if (!text.empty()) text += " ";
+      text += tokens({&target.id, 1}) + style_.dim("@" + std::to_string(target.row));
+    }
+    return text;
+  }
+
+ private:
+  const data::Task& task_;
+  const Style& style_;
+  bool ids_;
+};
+
+void print_segments(const Style& style, const Painter& painter, const Forest& forest) {
+  std::cout << style.bold("segments") << style.dim("  (behind ->: what is scored, @row)") << '\n';
+  for (int s = 0; s < forest.segment_count(); ++s) {
+    const RowRange rows = forest.rows(s);
+    std::string place = std::to_string(s);
+    if (forest.parent[s] >= 0) place += " below " + std::to_string(forest.parent[s]);
+    place += ", rows " + std::to_string(rows.begin) + ".." + std::to_string(rows.end - 1);
+    std::cout << "  " << style.dim(place) << '\n' << "    " << painter.rows(forest, rows);
+    const std::string targets = painter.targets(forest, rows);
+    if (!targets.empty()) std::cout << "\n    -> " << targets;
+    std::cout << '\n';
+  }
+}
+
+const data::Dataset& pick(const data::Splits& splits, const std::string& name) {
+  if (name == "test") return splits.test;
+  return name == "select" ? splits.select : splits.train;
+}
+
+void print_example(const configs::RunConfig& config, const data::Task& task,
+                   const data::Dataset& split, const ShowArguments& arguments) {
+  const Style style = Style::of_stdout();
+  const Painter painter(task, style, arguments.ids);
+  const data::Example& example = split[arguments.index];
+  const data::Record record = data::JsonlReader(split.file()).at_line(example.line);
+  std::string label = example.label < 0 ? "" : task.candidates()[example.label].label;
+  if (task.generates()) label = task.tokenizer().decode(example.target);
+  std::cout << style.bold(split.file() + ":" + std::to_string(example.line)) << '\n';
+  print_facts(std::cout, style,
+              {{"idx", example.id},
+               {"label", label.empty() ? "none" : visible(label)},
+               {"source", std::to_string(example.source.size()) + " tokens" +
+                              (example.truncated ? ", cut" : "")}});
+  std::cout << style.bold("text") << '\n' << "  " << visible(task.source_text(record)) << '\n';
+
+  const data::PromptRows prompt{.prompt = 0,
+                                .rows = config.method.kind == prompt::MethodKind::kNone
+                                            ? 0
+                                            : static_cast<int>(config.method.num_virtual_tokens)};
+  const std::array<const data::Example*, 1> one{&example};
+  print_segments(style, painter,
+                 task.generates() ? data::training_batch(task, one, prompt).packed.forest
+                                  : data::scoring_batch(task, one, prompt).packed.forest);
+}
+
+void run_show(const ShowArguments& arguments) {
+  const configs::RunConfig config = load(arguments.config);
+  log::configure("error");
+  const fs::path model_dir = model::resolve_model_dir(config.model.path);
+  data::TaskModel model = data::load_task_model(model_dir, config.task);
+  model.max_positions = model::read_config(model_dir).max_positions;
+  data::Task task(config.task, std::move(model));
+  const data::Splits splits =
+      data::load_splits(task, config.run.seed, config.method.num_virtual_tokens,
+                        {.train = arguments.split == "train",
+                         .select = arguments.split == "select",
+                         .test = arguments.split == "test"});
+  const data::Dataset& split = pick(splits, arguments.split);
+  if (split.empty()) {
+    throw ConfigError("task." + arguments.split + ": the task has no " + arguments.split +
+                      " split to show");
+  }
+  if (arguments.index >= split.size()) {
+    throw ConfigError("--index " + std::to_string(arguments.index) + ": the " + arguments.split +
+                      " split has " + std::to_string(split.size()) + " examples, from 0");
+  }
+  print_example(config, task, split, arguments);
+}
+
+}  // namespace
+
+void add_show_command(CLI::App& app) {
+  const auto arguments = std::make_shared<ShowArguments>();
+  CLI::App* command = app.add_subcommand("show", "Show a record as the model sees it");
+  add_config_arguments(*command, arguments->config)
+      ->description("a run's YAML, or the name of a built-in recipe or task");
+  command->add_option("--index", arguments->index, "which example of the split, from 0")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--split", arguments->split, "train, select or test (default: train)")
+      ->type_name("SPLIT")
+      ->check(CLI::IsMember({"train", "select", "test"}));
+  command->add_flag("--ids", arguments->ids, "write each token's id behind it");
+  add_example(*command, "incipit show configs/recipes/rte.yaml --index 3 --split test");
+  command->callback([arguments] { run_show(*arguments); });
+}
+
+}  // namespace incipit::launcher

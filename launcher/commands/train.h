@@ -1,0 +1,13 @@
+// `incipit train CONFIG`: learns a soft prompt.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace incipit::launcher {
+
+// Adds the subcommand to the program; it runs when the command line is parsed.
+void add_train_command(CLI::App& app);
+
+}  // namespace incipit::launcher

@@ -1,0 +1,79 @@
+#include "launcher/commands/validate.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "data/task_checks.h"
+#include "launcher/arguments.h"
+#include "launcher/check_options.h"
+#include "launcher/commands/validate_report.h"
+#include "launcher/output.h"
+#include "model/config.h"
+#include "model/weight_files.h"
+
+namespace incipit::launcher {
+namespace {
+
+struct ValidateArguments {
+  ConfigArguments config;
+  bool schema = false;
+};
+
+void check_run(const ConfigArguments& arguments) {
+  const Style style = Style::of_stdout();
+  const configs::RunConfig config =
+      load_config(arguments, [](const auto& read, const auto& report) {
+        const bool trains = read.method.kind != prompt::MethodKind::kNone;
+        (trains ? check_training_options : check_options)(read, report);
+      });
+  log::configure("error");  // what the readers would log is among the warnings below
+  const bool trains = config.method.kind != prompt::MethodKind::kNone;
+  const auto model_dir = model::resolve_model_dir(config.model.path);
+  const model::TransformerConfig transformer = model::read_config(model_dir);
+  const model::WeightFiles weights(model_dir);
+  data::TaskModel task_model = data::load_task_model(model_dir, config.task);
+  task_model.max_positions = transformer.max_positions;
+  data::Task task(config.task, std::move(task_model));
+  const data::Splits splits =
+      data::load_splits(task, config.run.seed, trains ? config.method.num_virtual_tokens : 0,
+                        {.train = trains, .select = trains});
+
+  std::cout << style.bold(arguments.config) << '\n';
+  print_summary(std::cout, style, config, transformer, weights, task, splits);
+  print_splits(std::cout, style, task, splits);
+  const auto warnings = data::task_warnings(task, splits, config.eval.score == eval::Score::kSum);
+  for (const std::string& warning : warnings) {
+    std::cout << style.warning("warning") << "  " << warning << '\n';
+  }
+  std::cout << style.good("ok");
+  if (!warnings.empty()) {
+    std::cout << ", " << warnings.size() << (warnings.size() == 1 ? " warning" : " warnings");
+  }
+  std::cout << '\n';
+}
+
+}  // namespace
+
+void add_validate_command(CLI::App& app) {
+  const auto arguments = std::make_shared<ValidateArguments>();
+  CLI::App* command =
+      app.add_subcommand("validate", "Check a configuration, its data and its model's files");
+  add_config_arguments(*command, arguments->config)->required(false);
+  command->add_flag("--schema", arguments->schema, "print the reference of all keys (Markdown)");
+  add_example(*command, "incipit validate configs/recipes/rte.yaml");
+  command->callback([arguments] {
+    if (arguments->schema) {
+      std::cout << configs::configuration_reference();
+    } else if (arguments->config.config.empty()) {
+      throw ConfigError("validate: CONFIG is missing (or give --schema)");
+    } else {
+      check_run(arguments->config);
+    }
+  });
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,110 @@
+#include "launcher/commands/validate_report.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <ostream>
+
+#include "configs/schema.h"
+#include "core/text.h"
+
+namespace incipit::launcher {
+namespace {
+
+std::int64_t parameter_count(const model::WeightFiles& weights) {
+  std::int64_t total = 0;
+  for (const std::string& name : weights.names()) {
+    std::int64_t count = 1;
+    for (const std::int64_t size : weights.info(name).shape) count *= size;
+    total += count;
+  }
+  return total;
+}
+
+std::string method_text(const configs::RunConfig& config,
+                        const model::TransformerConfig& transformer) {
+  if (config.method.kind == prompt::MethodKind::kNone) return "none: the model as it is";
+  const std::int64_t rows = config.method.num_virtual_tokens;
+  return "prompt_tuning, " + grouped(rows) + " virtual tokens x " +
+         grouped(transformer.hidden_size) + " = " + grouped(rows * transformer.hidden_size) +
+         " parameters";
+}
+
+std::string task_text(const data::Task& task) {
+  const data::TaskOptions& options = task.options();
+  std::string text = options.name.empty() ? "" : options.name + ", ";
+  text += options.format == data::Format::kChat ? "chat format" : "raw format";
+  if (task.generates()) return text + ", generates its answers";
+  for (const data::Candidate& candidate : task.candidates()) {
+    text += "\n" + candidate.label + " -> \"" + visible(candidate.text) + "\" (" +
+            std::to_string(candidate.tokens.size()) +
+            (candidate.tokens.size() == 1 ? " token)" : " tokens)");
+  }
+  return text;
+}
+
+std::string training_text(const trainer::TrainOptions& train, const data::Splits& splits) {
+  const std::int64_t samples = train.steps * train.batch_size;
+  std::string text = grouped(train.steps) + " steps x " + grouped(train.batch_size) +
+                     " examples = " + grouped(samples);
+  if (!splits.train.empty()) {
+    const double epochs = static_cast<double>(samples) / static_cast<double>(splits.train.size());
+    text += ", " + fixed(epochs, 1) + " epochs";
+  }
+  return text + ", learning rate " + configs::number_text(train.optimizer.lr);
+}
+
+std::string label_text(const data::Task& task, const data::Dataset& split) {
+  if (task.generates()) return "-";
+  if (!split.labelled()) return "none";
+  std::string text;
+  for (std::size_t label = 0; label < task.candidates().size(); ++label) {
+    const auto count = std::count_if(split.begin(), split.end(), [&](const data::Example& example) {
+      return example.label == static_cast<int>(label);
+    });
+    if (!text.empty()) text += ", ";
+    text += task.candidates()[label].label + " " + grouped(count);
+  }
+  return text;
+}
+
+}  // namespace
+
+void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
+                   const model::TransformerConfig& transformer, const model::WeightFiles& weights,
+                   const data::Task& task, const data::Splits& splits) {
+  Facts facts{
+      {"run", config.run.name + " -> " + config.run.output_dir},
+      {"model", config.model.path + "\n" + transformer.model_type + ", " +
+                    std::to_string(transformer.layers) + " layers x " +
+                    grouped(transformer.hidden_size) + ", " +
+                    short_count(parameter_count(weights)) + " parameters, " +
+                    human_bytes(static_cast<double>(weights.total_bytes())) + " on disk, runs as " +
+                    (config.model.dtype == configs::Dtype::kBFloat16 ? "bfloat16" : "float32")},
+      {"method", method_text(config, transformer)},
+      {"task", task_text(task)}};
+  if (config.method.kind != prompt::MethodKind::kNone) {
+    facts.emplace_back("training", training_text(config.train, splits));
+  }
+  print_facts(out, style, facts);
+}
+
+void print_splits(std::ostream& out, const Style& style, const data::Task& task,
+                  const data::Splits& splits) {
+  Table table({"split", "file", "examples", "mean tokens", "longest", "cut", "labels"});
+  const auto add = [&](const char* name, const data::Dataset& split) {
+    if (split.empty()) return;
+    const auto lengths = split.lengths();
+    const auto total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+    table.add({name, std::filesystem::path(split.file()).filename().string(), grouped(split.size()),
+               fixed(static_cast<double>(total) / static_cast<double>(split.size()), 1),
+               grouped(*std::max_element(lengths.begin(), lengths.end())),
+               grouped(split.truncated()), label_text(task, split)});
+  };
+  add("train", splits.train);
+  add("select", splits.select);
+  add("test", splits.test);
+  table.print(out, style);
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,59 @@
+// What commands print on standard output: aligned, terse, coloured on a terminal only.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace incipit::launcher {
+
+class Style {
+ public:
+  explicit Style(bool colour) : colour_(colour) {}
+  // For standard output as it is.
+  [[nodiscard]] static Style of_stdout();
+
+  [[nodiscard]] std::string bold(std::string_view text) const { return wrap("1", text); }
+  [[nodiscard]] std::string dim(std::string_view text) const { return wrap("2", text); }
+  [[nodiscard]] std::string good(std::string_view text) const { return wrap("32", text); }
+  [[nodiscard]] std::string warning(std::string_view text) const { return wrap("33", text); }
+  [[nodiscard]] std::string bad(std::string_view text) const { return wrap("31", text); }
+  // One of two backgrounds, for neighbouring tokens.
+  [[nodiscard]] std::string stripe(int index, std::string_view text) const {
+    return wrap(index % 2 == 0 ? "48;5;24" : "48;5;53", text);
+  }
+  [[nodiscard]] bool colour() const { return colour_; }
+
+ private:
+  [[nodiscard]] std::string wrap(std::string_view code, std::string_view text) const;
+
+  bool colour_;
+};
+
+// Lines of a name and what is to be said of it, aligned.
+using Facts = std::vector<std::pair<std::string, std::string>>;
+void print_facts(std::ostream& out, const Style& style, const Facts& facts);
+
+// Rows under a header; columns whose cells are all numbers stand at the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header) : header_(std::move(header)) {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void print(std::ostream& out, const Style& style) const;
+
+ private:
+  std::vector<std::string> header_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// 9600 -> "9,600"
+[[nodiscard]] std::string grouped(std::int64_t number);
+// 134515008 -> "134.5 M"
+[[nodiscard]] std::string short_count(std::int64_t number);
+[[nodiscard]] std::string fixed(double number, int decimals);
+// `text` on one line, control characters written out.
+[[nodiscard]] std::string visible(std::string_view text);
+
+}  // namespace incipit::launcher

@@ -1,0 +1,81 @@
+#include "launcher/program.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "comm/launch.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "launcher/commands/doctor.h"
+#include "launcher/commands/eval.h"
+#include "launcher/commands/inspect.h"
+#include "launcher/commands/ls.h"
+#include "launcher/commands/show.h"
+#include "launcher/commands/tokenize.h"
+#include "launcher/commands/train.h"
+#include "launcher/commands/validate.h"
+
+namespace incipit::launcher {
+namespace {
+
+constexpr const char* kAbout =
+    "Finds the opening that makes one frozen language model do a task: trains soft prompts and "
+    "evaluates prompts, on one machine or under mpirun.";
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done, 2 wrong usage or configuration, 3 bad data or model file,\n"
+    "4 communication failed, 5 numbers not finite, 75 stopped by a signal after a checkpoint.\n\n"
+    "Example:\n  mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50\n";
+
+// The command that was asked for, or the program itself.
+const CLI::App& chosen(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  return commands.empty() ? app : *commands.front();
+}
+
+std::string usage_problem(const CLI::App& app, int argc, const char* const* argv,
+                          const CLI::ParseError& error) {
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    known.push_back(command->get_name());
+  }
+  const bool no_command = app.get_subcommands().empty();
+  const std::string word = argc > 1 ? argv[1] : "";
+  std::string message = error.what();
+  if (no_command && !word.empty() && word[0] != '-') {
+    message = "there is no command '" + word + "'" + did_you_mean(word, known);
+  } else if (no_command && word.empty()) {
+    message = "a command is missing; there are " + join(known);
+  }
+  const std::string name = no_command ? "incipit" : "incipit " + chosen(app).get_name();
+  return message + " (" + name + " --help shows the usage)";
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  log::configure("info", comm::read_launch().rank, comm::read_launch().size);
+  CLI::App app(kAbout, "incipit");
+  app.footer(kExitCodes);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("incipit ") + INCIPIT_VERSION);
+  add_train_command(app);
+  add_eval_command(app);
+  add_validate_command(app);
+  add_show_command(app);
+  add_ls_command(app);
+  add_inspect_command(app);
+  add_doctor_command(app);
+  add_tokenize_command(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& answer) {  // --help, --version
+    if (comm::read_launch().rank == 0) (void)app.exit(answer);
+  } catch (const CLI::ParseError& error) {
+    throw ConfigError(usage_problem(app, argc, argv, error));
+  }
+  return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace incipit::launcher

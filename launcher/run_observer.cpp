@@ -1,0 +1,54 @@
+#include "launcher/run_observer.h"
+
+#include "core/log.h"
+#include "launcher/output.h"
+
+namespace incipit::launcher {
+namespace {
+
+metrics::ExporterIdentity identity(const Session& session) {
+  return {.rank = session.world().rank(),
+          .local_rank = session.local.rank,
+          .run_name = session.config.run.name,
+          .task = session.config.task.name,
+          .method = "prompt_tuning"};
+}
+
+}  // namespace
+
+RunObserver::RunObserver(const Session& session)
+    : exporter_(session.config.metrics, identity(session)) {
+  if (!session.is_rank_zero()) return;
+  const std::filesystem::path dir(session.config.run.output_dir);
+  run_log_ = std::make_unique<metrics::RunLog>(dir / "metrics.jsonl", 0);
+  progress_ =
+      std::make_unique<metrics::Progress>(session.config.run.name, session.config.train.steps);
+}
+
+void RunObserver::on_step(const metrics::StepRecord& record) {
+  exporter_.record(record);
+  examples_ += record.samples;
+  if (run_log_) run_log_->append(record);
+  if (progress_) progress_->update(record.step, {{"loss", record.loss}}, examples_);
+}
+
+void RunObserver::on_nonfinite_step(std::int64_t step) {
+  exporter_.record_nonfinite_step();
+  if (run_log_) log::warn("step {}: loss or gradient is not finite; no update is made", step);
+}
+
+void RunObserver::on_scores(std::int64_t step, const std::string& split,
+                            std::span<const std::pair<std::string, double>> scores) {
+  if (!run_log_) return;
+  run_log_->append_scores(step, split, scores);
+  std::string text;
+  for (const auto& [name, value] : scores) text += "  " + name + " " + fixed(value, 4);
+  log::info("step {}  {}{}", step, split, text);
+}
+
+void RunObserver::finish() {
+  if (progress_) progress_->finish();
+  progress_ = nullptr;
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,41 @@
+// Shows and records what a training run does.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "launcher/session.h"
+#include "metrics/exporter.h"
+#include "metrics/progress.h"
+#include "metrics/run_log.h"
+#include "trainer/observer.h"
+
+namespace incipit::launcher {
+
+// metrics.jsonl and a progress bar on rank 0, a Prometheus endpoint on every rank where
+// metrics.listen asks for it.
+class RunObserver : public trainer::TrainObserver {
+ public:
+  // The run directory exists. Throws DataError, ConfigError as these parts do.
+  explicit RunObserver(const Session& session);
+
+  void on_step(const metrics::StepRecord& record) override;
+  void on_nonfinite_step(std::int64_t step) override;
+  void on_scores(std::int64_t step, const std::string& split,
+                 std::span<const std::pair<std::string, double>> scores) override;
+
+  // Leaves the progress bar standing. After the last step.
+  void finish();
+
+ private:
+  metrics::Exporter exporter_;
+  std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
+  std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
+  std::int64_t examples_ = 0;
+};
+
+}  // namespace incipit::launcher

@@ -1,0 +1,175 @@
+#include "launcher/session.h"
+
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <dlfcn.h>
+
+#include <chrono>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "comm/agreement.h"
+#include "comm/world.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "launcher/system_info.h"
+#include "model/config.h"
+#include "model/weight_files.h"
+
+namespace incipit::launcher {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+// libtorch's GPU half is loaded only where it is wanted: it is large, and needs a driver.
+at::Device choose_device(const configs::ModelOptions& options, const comm::LocalRank& local) {
+  if (options.device == configs::Device::kCpu) return at::kCPU;
+  if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    throw ConfigError(std::string("model.device: cuda needs libtorch_cuda.so, which cannot be "
+                                  "loaded (") +
+                      ::dlerror() + "); use cpu");
+  }
+  const int gpus = at::detail::getCUDAHooks().getNumGPUs();
+  if (gpus == 0) throw ConfigError("model.device: cuda, but no GPU is visible; use cpu");
+  if (gpus > 1 && local.rank >= gpus) {
+    throw ConfigError("model.device: cuda, but " + std::to_string(local.size) +
+                      " ranks were started on this machine, which shows " + std::to_string(gpus) +
+                      " GPUs; start one rank per GPU");
+  }
+  // A launcher may show each rank its own GPU alone, which then is number 0.
+  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(gpus == 1 ? 0 : local.rank));
+}
+
+void require_same_build(comm::Communicator& world) {
+  comm::require_same(world, "build",
+                     "incipit " + incipit_version() + ", libtorch " + libtorch_version());
+}
+
+void require_same_data(comm::Communicator& world, const data::Splits& splits) {
+  const auto line = [](const char* name, const data::Dataset& split) {
+    return std::string(name) + ": " + std::to_string(split.size()) + " examples, fingerprint " +
+           std::to_string(split.fingerprint()) + "\n";
+  };
+  comm::require_same(
+      world, "data",
+      line("train", splits.train) + line("select", splits.select) + line("test", splits.test));
+}
+
+void load_data(Session& session, const fs::path& model_dir,
+               const model::TransformerConfig& transformer, std::int64_t prompt_rows,
+               const data::WhichSplits& which) {
+  data::TaskModel task_model = data::load_task_model(model_dir, session.config.task);
+  task_model.max_positions = transformer.max_positions;
+  comm::require_same(session.world(), "tokenizer", task_model.tokenizer->fingerprint());
+  session.task = std::make_unique<data::Task>(session.config.task, std::move(task_model));
+  session.splits = data::load_splits(*session.task, session.config.run.seed, prompt_rows, which);
+  require_same_data(session.world(), session.splits);
+}
+
+void load_weights(Session& session, const fs::path& model_dir,
+                  const model::TransformerConfig& transformer) {
+  const auto start = std::chrono::steady_clock::now();
+  const configs::ModelOptions& options = session.config.model;
+  session.backbone = std::make_unique<model::Backbone>(model::Backbone::load(
+      model_dir, {.dtype = options.dtype == configs::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat,
+                  .device = choose_device(options, session.local)}));
+  session.backbone_info = {
+      .name = options.path,
+      .weight_sha256 = session.is_rank_zero() ? session.backbone->weight_hash() : "",
+      .hidden_size = transformer.hidden_size,
+      .layers = transformer.layers,
+      .attention_heads = transformer.heads};
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  log::info("model {}: {} {} in memory, {} ranks x {} threads, {}", options.path,
+            human_bytes(static_cast<double>(session.backbone->weight_bytes())),
+            transformer.model_type, session.world().size(), session.threads,
+            human_seconds(taken.count()));
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace
+
+Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
+                     const data::WhichSplits& which) {
+  Session session;
+  session.config = config;
+  session.context = std::make_shared<comm::CommContext>();
+  auto world = comm::make_world(config.parallel, session.context);
+  log::configure(config.log.level, world->rank(), world->size());
+  const comm::MeshShape shape = comm::resolve_mesh(config.parallel, world->size());
+  session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
+  session.local = session.world().local_rank("local rank");
+  session.threads = set_threads(session.local.size);
+
+  require_same_build(session.world());
+  comm::require_same(session.world(), "configuration", configs::resolved_yaml(config));
+  const fs::path model_dir = model::resolve_model_dir(config.model.path);
+  const model::TransformerConfig transformer = model::read_config(model_dir);
+  session.weights_fingerprint = model::WeightFiles(model_dir).header_fingerprint();
+  comm::require_same(session.world(), "model", session.weights_fingerprint);
+  load_data(session, model_dir, transformer, prompt_rows, which);
+  load_weights(session, model_dir, transformer);
+  return session;
+}
+
+void start_watchdog(Session& session) {
+  if (session.world().size() == 1) return;
+  session.watchdog = std::make_unique<comm::Watchdog>(
+      session.context->activity,
+      comm::WatchdogOptions{
+          .rank = session.world().rank(),
+          .size = session.world().size(),
+          .deadline = 2 * session.context->timeout,
+          .heartbeat_folder = fs::path(session.config.run.output_dir) / "heartbeats"});
+  session.context->diagnosis = [watchdog = session.watchdog.get()] {
+    return watchdog->describe_others();
+  };
+}
+
+std::string manifest(const Session& session, const std::string& command) {
+  Json splits = Json::object();
+  const auto add = [&](const char* name, const data::Dataset& split) {
+    if (split.empty()) return;
+    splits[name] = {{"file", split.file()},
+                    {"examples", split.size()},
+                    {"truncated", split.truncated()},
+                    {"skipped", split.skipped()},
+                    {"fingerprint", std::to_string(split.fingerprint())}};
+  };
+  add("train", session.splits.train);
+  add("select", session.splits.select);
+  add("test", session.splits.test);
+  const comm::MeshShape& shape = session.mesh->shape();
+  const Json text{
+      {"incipit", incipit_version()},
+      {"libtorch", libtorch_version()},
+      {"command", command},
+      {"started", utc_now()},
+      {"host", host_name()},
+      {"processor", processor_name()},
+      {"processor_capability", processor_capability()},
+      {"ranks", session.world().size()},
+      {"mesh", {{"data", shape.data}, {"pipeline", shape.pipeline}, {"tensor", shape.tensor}}},
+      {"backend", std::string(session.world().backend())},
+      {"threads_per_rank", session.threads},
+      {"device", session.backbone->device().str()},
+      {"seed", session.config.run.seed},
+      {"model",
+       {{"path", session.config.model.path},
+        {"headers_sha256", session.weights_fingerprint},
+        {"weights_sha256", session.backbone_info.weight_sha256}}},
+      {"tokenizer_sha256", session.task->tokenizer().fingerprint()},
+      {"splits", splits}};
+  return text.dump(2) + "\n";
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,50 @@
+// The composition root: everything that training and evaluation work with, made from a
+// configuration in the one order that finds mistakes early.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "comm/mesh.h"
+#include "comm/watchdog.h"
+#include "configs/run_config.h"
+#include "data/dataset.h"
+#include "data/task.h"
+#include "model/backbone.h"
+#include "prompt/adapter_files.h"
+
+namespace incipit::launcher {
+
+struct Session {
+  configs::RunConfig config;
+  std::shared_ptr<comm::CommContext> context;
+  std::unique_ptr<comm::Watchdog> watchdog;  // with several ranks, once it was started
+  std::unique_ptr<comm::Mesh> mesh;
+  comm::LocalRank local;
+  int threads = 1;
+  std::unique_ptr<data::Task> task;
+  data::Splits splits;
+  std::unique_ptr<model::Backbone> backbone;
+  prompt::BackboneInfo backbone_info;  // the weights' hash on rank 0 only
+  std::string weights_fingerprint;     // of headers and sizes
+
+  [[nodiscard]] comm::Communicator& world() const { return mesh->world(); }
+  [[nodiscard]] bool is_rank_zero() const { return world().rank() == 0; }
+};
+
+// Makes the world of ranks, checks that all of them were given the same configuration,
+// build, model, tokenizer and data, reads the splits, and then the weights. `prompt_rows`
+// are counted when sequences are checked against the model's positions. Collective.
+[[nodiscard]] Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
+                                   const data::WhichSplits& which);
+
+// From now on, with several ranks, a rank that stands still is named and ends the job.
+// Heartbeat files go below the run directory, which exists. Collective.
+void start_watchdog(Session& session);
+
+// The JSON of manifest.json: what the numbers of a run depend on.
+[[nodiscard]] std::string manifest(const Session& session, const std::string& command);
+
+}  // namespace incipit::launcher

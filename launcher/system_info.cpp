@@ -1,0 +1,169 @@
+#include "launcher/system_info.h"
+
+#define OMPI_SKIP_MPICXX 1
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <dlfcn.h>
+#include <mpi.h>
+#include <sched.h>
+#include <torch/headeronly/version.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+
+#include "core/log.h"
+#include "core/text.h"
+#include "model/cpu/kernels.h"
+
+namespace incipit::launcher {
+namespace {
+
+// A shared library, looked for by the dynamic linker and then in `folder`.
+void* open_library(const std::string& name, const std::string& folder = "") {
+  void* library = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (library == nullptr && !folder.empty()) {
+    library = ::dlopen((folder + "/" + name).c_str(), RTLD_LAZY | RTLD_LOCAL);
+  }
+  return library;
+}
+
+template <typename Function>
+Function* symbol(void* library, const char* name) {
+  return library == nullptr ? nullptr : reinterpret_cast<Function*>(::dlsym(library, name));
+}
+
+// What a function of the form `int f(int* version)` answers; 0: no answer.
+int ask_version(void* library, const char* name) {
+  int version = 0;
+  auto* function = symbol<int(int*)>(library, name);
+  return function != nullptr && function(&version) == 0 ? version : 0;
+}
+
+// 13020 -> "13.2"
+std::string cuda_version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+// 22809 -> "2.28.9"
+std::string nccl_version_text(int version) {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
+}
+
+std::vector<std::string> cuda_devices(void* driver) {
+  std::vector<std::string> devices;
+  auto* init = symbol<int(unsigned)>(driver, "cuInit");
+  auto* count = symbol<int(int*)>(driver, "cuDeviceGetCount");
+  auto* name = symbol<int(char*, int, int)>(driver, "cuDeviceGetName");
+  auto* memory = symbol<int(std::size_t*, int)>(driver, "cuDeviceTotalMem_v2");
+  int devices_seen = 0;
+  if (init == nullptr || count == nullptr || name == nullptr || memory == nullptr || init(0) != 0 ||
+      count(&devices_seen) != 0) {
+    return devices;
+  }
+  for (int i = 0; i < devices_seen; ++i) {
+    std::array<char, 128> text{};
+    std::size_t bytes = 0;
+    if (name(text.data(), static_cast<int>(text.size()), i) != 0 || memory(&bytes, i) != 0)
+      continue;
+    devices.push_back(std::string(text.data()) + ", " + human_bytes(static_cast<double>(bytes)));
+  }
+  return devices;
+}
+
+#ifdef INCIPIT_NCCL_FOLDER
+constexpr const char* kNcclFolder = INCIPIT_NCCL_FOLDER;
+constexpr const char* kCudaFolder = INCIPIT_CUDART_FOLDER;
+#else
+constexpr const char* kNcclFolder = "";
+constexpr const char* kCudaFolder = "";
+#endif
+
+}  // namespace
+
+std::string incipit_version() { return INCIPIT_VERSION; }
+std::string libtorch_version() { return TORCH_VERSION; }
+
+std::string mpi_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  if (MPI_Get_library_version(text.data(), &length) != MPI_SUCCESS) return "unknown";
+  const std::string whole(text.data(), static_cast<std::size_t>(length));
+  return whole.substr(0, whole.find_first_of(",\n"));
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+std::string processor_capability() {
+  return at::get_cpu_capability() + ", " + model::cpu::kernels().name;
+}
+
+int usable_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return std::max(1, CPU_COUNT(&cores));
+}
+
+std::vector<std::string> openmp_runtimes() {
+  std::vector<std::string> paths;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const std::size_t slash = line.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string path = line.substr(slash);
+    const std::string name = path.substr(path.rfind('/') + 1);
+    const bool runtime =
+        name.starts_with("libgomp") || name.starts_with("libomp") || name.starts_with("libiomp");
+    if (runtime && std::find(paths.begin(), paths.end(), path) == paths.end()) {
+      paths.push_back(path);
+    }
+  }
+  return paths;
+}
+
+GpuInfo gpu_info() {
+  GpuInfo info;
+  void* driver = open_library("libcuda.so.1");
+  const int driver_version = ask_version(driver, "cuDriverGetVersion");
+  info.driver = driver_version > 0 ? cuda_version_text(driver_version) : "none";
+  info.devices = cuda_devices(driver);
+  const int runtime =
+      ask_version(open_library("libcudart.so.13", kCudaFolder), "cudaRuntimeGetVersion");
+  info.runtime = runtime > 0 ? cuda_version_text(runtime) : "none";
+  const int nccl = ask_version(open_library("libnccl.so.2", kNcclFolder), "ncclGetVersion");
+  info.nccl = nccl > 0 ? nccl_version_text(nccl) : "none";
+  return info;
+}
+
+int set_threads(int local_ranks) {
+  const int cores = usable_cores();
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) {
+    at::set_num_threads(std::max(1, cores / std::max(1, local_ranks)));
+  }
+  const int threads = at::get_num_threads();
+  if (threads * local_ranks > cores) {
+    log::warn(
+        "{} threads x {} ranks on {} cores: they will get in each other's way; lower "
+        "OMP_NUM_THREADS",
+        threads, local_ranks, cores);
+  }
+  return threads;
+}
+
+}  // namespace incipit::launcher
