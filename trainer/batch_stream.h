@@ -34,7 +34,7 @@ struct StreamOptions {
   std::uint64_t seed = 0;
   int rank = 0;  // among the ranks that share a batch
   int ranks = 1;
-  data::PromptRows prompt;
+  data::PromptRows prompt = {};
 };
 
 // Batches of a run from its first step on. Which examples step s sees is a pure function of

@@ -50,9 +50,9 @@ struct ScheduleOptions {
 
 // Ends the run when the score on the select split has not risen for `patience` evaluations.
 struct EarlyStopOptions {
-  int patience = 0;       // evaluations; 0: never stop early
-  std::string metric;     // of the task; empty: the task's first
-  double min_gain = 0.0;  // >= 0; what counts as risen
+  int patience = 0;         // evaluations; 0: never stop early
+  std::string metric = {};  // of the task; empty: the task's first
+  double min_gain = 0.0;    // >= 0; what counts as risen
 };
 
 struct TrainOptions {

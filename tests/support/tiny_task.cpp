@@ -34,6 +34,15 @@ Json byte_vocabulary() {
   return vocabulary;
 }
 
+data::Task make_task(data::TaskOptions options) {
+  options.name = "tiny";
+  options.source_template = "{text} ->";
+  data::TaskModel model;
+  model.tokenizer = byte_tokenizer();
+  model.special.eos = 0;
+  return {std::move(options), std::move(model)};
+}
+
 }  // namespace
 
 std::shared_ptr<const data::Tokenizer> byte_tokenizer() {
@@ -70,13 +79,16 @@ std::shared_ptr<const data::Tokenizer> byte_tokenizer() {
   return tokenizer;
 }
 
-data::Task tiny_task(data::TaskOptions options) {
-  options.name = "tiny";
-  if (options.source_template.empty()) options.source_template = "{text} ->";
-  if (options.target.empty() && options.verbalizer.empty()) {
-    options.verbalizer = {{"good", " yes"}, {"bad", " no way"}};
-  }
-  return {options, {.tokenizer = byte_tokenizer(), .special = {}, .chat = {}, .max_positions = 0}};
+data::Task tiny_task() {
+  data::TaskOptions options;
+  options.verbalizer = {{"good", " yes"}, {"bad", " no way"}};
+  return make_task(options);
+}
+
+data::Task tiny_generation_task() {
+  data::TaskOptions options;
+  options.target = " {label}";
+  return make_task(options);
 }
 
 data::Dataset tiny_dataset(const data::Task& task, int count, std::uint64_t seed) {

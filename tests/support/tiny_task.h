@@ -17,7 +17,9 @@ namespace incipit::testing_support {
 [[nodiscard]] std::shared_ptr<const data::Tokenizer> byte_tokenizer();
 
 // "TEXT ->" with the answers " yes" and " no way" to the labels "good" and "bad".
-[[nodiscard]] data::Task tiny_task(data::TaskOptions options = {});
+[[nodiscard]] data::Task tiny_task();
+// The same texts with " LABEL" and an EOS to be generated.
+[[nodiscard]] data::Task tiny_generation_task();
 
 // `count` examples of lengths between 5 and 40, labels in turns.
 [[nodiscard]] data::Dataset tiny_dataset(const data::Task& task, int count, std::uint64_t seed);
