@@ -1,9 +1,7 @@
 # Third-party libraries as imported targets.
 #
 #   torch::cpu    libtorch on the CPU, with OpenMP and exactly one OpenMP runtime
-#   torch::cuda   libtorch's CUDA kernels (only with INCIPIT_CUDA)
-#   cuda::cudart  the CUDA runtime and its headers   } from the nvidia-* wheels beside torch,
-#   nccl::nccl    NCCL and its header                } where these are installed
+#   nccl::headers headers of NCCL and the CUDA runtime, where they are found
 #
 # libtorch is the one inside the PyPI wheel torch==2.11.0. Its own find_package(Torch)
 # insists on a CUDA toolkit, so the few libraries we need are imported here by hand.
@@ -43,7 +41,6 @@ cmake_path(GET torch_library PARENT_PATH torch_lib)
 cmake_path(GET torch_lib PARENT_PATH torch_root)
 cmake_path(GET torch_root PARENT_PATH INCIPIT_SITE_PACKAGES)
 set(cuda_wheel "${INCIPIT_SITE_PACKAGES}/nvidia/cu13")
-set(nccl_wheel "${INCIPIT_SITE_PACKAGES}/nvidia/nccl")
 
 # An executable that links one of these gets the wheel's folder as its run path from CMake.
 function(incipit_import target file)
@@ -78,52 +75,22 @@ target_link_options(torch::cpu INTERFACE "-Wl,-rpath-link,${torch_lib}"
 target_compile_options(torch::cpu INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_compile_definitions(torch::cpu INTERFACE AT_PARALLEL_OPENMP=1)
 
-# --- CUDA and NCCL ----------------------------------------------------------------------
+# --- NCCL and CUDA ----------------------------------------------------------------------
+# Both are loaded at run time, where there are GPUs: a machine without one starts faster and
+# with 230 MB less. So no CUDA compiler is needed, only headers: nccl::headers.
 
-find_program(INCIPIT_NVCC nvcc
-             HINTS "$ENV{CUDA_HOME}/bin" /usr/local/cuda/bin "${cuda_wheel}/bin"
-             DOC "The CUDA compiler; only major version 13, as libtorch was built with it")
-set(nvcc_release "")
-if(INCIPIT_NVCC)
-  execute_process(COMMAND "${INCIPIT_NVCC}" --version OUTPUT_VARIABLE nvcc_output ERROR_QUIET)
-  if(nvcc_output MATCHES "release ([0-9]+)\\.([0-9]+)")
-    set(nvcc_release "${CMAKE_MATCH_1}.${CMAKE_MATCH_2}")
-  endif()
+set(INCIPIT_NCCL AUTO CACHE STRING
+    "NCCL backend: AUTO (where headers are found), ON (fail without them), OFF")
+set_property(CACHE INCIPIT_NCCL PROPERTY STRINGS AUTO ON OFF)
+if(INCIPIT_NCCL)
+  include(IncipitNccl)
 endif()
-set(cuda_default OFF)
-if(nvcc_release MATCHES "^13\\." AND EXISTS "${torch_lib}/libtorch_cuda.so"
-   AND EXISTS "${nccl_wheel}/include/nccl.h" AND EXISTS "${cuda_wheel}/include/cuda_runtime.h")
-  set(cuda_default ON)
-endif()
-option(INCIPIT_CUDA "Build the NCCL and CUDA parts (needs CUDA 13 and torch's CUDA wheel)"
-       ${cuda_default})
-
-if(EXISTS "${cuda_wheel}/lib/libcudart.so.13" AND EXISTS "${cuda_wheel}/include/cuda_runtime.h")
-  incipit_import(cuda::cudart "${cuda_wheel}/lib/libcudart.so.13" INCLUDE "${cuda_wheel}/include")
-endif()
-if(TARGET cuda::cudart AND EXISTS "${nccl_wheel}/include/nccl.h")
-  incipit_import(nccl::nccl "${nccl_wheel}/lib/libnccl.so.2" INCLUDE "${nccl_wheel}/include"
-                 LINK cuda::cudart)
-endif()
-if(INCIPIT_CUDA)
-  if(NOT TARGET nccl::nccl OR NOT EXISTS "${torch_lib}/libtorch_cuda.so")
-    message(FATAL_ERROR "INCIPIT_CUDA=ON needs the CUDA build of torch and the nvidia wheels that "
-                        "come with it, under ${INCIPIT_VENV}: run scripts/setup.sh, or configure "
-                        "with -DINCIPIT_CUDA=OFF")
-  endif()
-  incipit_import(torch::c10_cuda "${torch_lib}/libc10_cuda.so" INCLUDE ${torch_include}
-                 LINK torch::c10 cuda::cudart)
-  # libtorch_cuda registers its kernels when it is loaded; nothing refers to its symbols, so the
-  # linker must be told to keep it.
-  add_library(torch::cuda INTERFACE IMPORTED GLOBAL)
-  target_link_libraries(torch::cuda INTERFACE torch::cpu torch::c10_cuda
-    "-Wl,--push-state,--no-as-needed" "${torch_lib}/libtorch_cuda.so" "-Wl,--pop-state")
-  message(STATUS "Incipit: CPU, MPI, NCCL and CUDA (nvcc ${nvcc_release})")
-elseif(nvcc_release AND NOT nvcc_release MATCHES "^13\\.")
-  message(STATUS "Incipit: CPU and MPI; CUDA needs toolkit 13, ${INCIPIT_NVCC} is ${nvcc_release}")
+if(TARGET nccl::headers)
+  message(STATUS "Incipit: CPU, MPI, NCCL and CUDA")
+elseif(INCIPIT_NCCL STREQUAL "ON")
+  message(FATAL_ERROR "INCIPIT_NCCL=ON, but no headers of NCCL 2 and CUDA 13 were found: install "
+                      "torch's CUDA build (scripts/setup.sh), or set CUDA_HOME to a toolkit 13")
 else()
-  message(STATUS "Incipit: CPU and MPI; no CUDA 13 toolkit (nvcc) found")
+  message(STATUS "Incipit: CPU and MPI only (INCIPIT_NCCL=${INCIPIT_NCCL}; no headers of NCCL 2 "
+                 "and CUDA 13 in use)")
 endif()
-
-# Headers for the nccl backend of comm/, when they are there: nccl::headers.
-include(IncipitNccl)
