@@ -78,11 +78,12 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
 
 fs::path data_path(const TaskOptions& options, const std::string& file) {
   const fs::path path = fs::path(options.data_dir) / file;
-  const fs::path shared = fs::path("..") / "shared";
   const char* elsewhere = std::getenv("INCIPIT_SHARED");
-  const fs::path below = path.lexically_relative(shared);
-  const bool is_below = !path.is_absolute() && !below.empty() && *below.begin() != "..";
-  if (elsewhere == nullptr || !is_below || fs::exists(shared)) return path;
+  auto part = path.begin();
+  const bool is_shared = part != path.end() && *part == ".." && ++part != path.end() &&
+                         *part == "shared" && !fs::exists("../shared");
+  if (elsewhere == nullptr || !is_shared) return path;
+  const fs::path below = path.lexically_relative("../shared");
   return fs::path(elsewhere) / below;
 }
 

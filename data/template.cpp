@@ -82,27 +82,38 @@ std::optional<std::size_t> longest_fitting_prefix(
   std::int64_t kept = count(0);
   if (kept > limit) return std::nullopt;
 
-  // Invariant: `low` fits, `high` does not.
+  // Invariant: `low` fits, `high` does not. Both are first brought near the limit by the average
+  // bytes per token, reaching further with every miss; then the rest is halved.
   std::size_t low = 0;
   std::size_t high = text.size();
+  std::int64_t excess = all - limit;  // of `high`
+  bool low_is_near = false;
+  bool high_is_near = false;
   const double bytes_per_token =
       static_cast<double>(text.size()) / static_cast<double>(std::max<std::int64_t>(all - kept, 1));
-  bool estimate = true;  // until an estimate has been too long
+  double reach = bytes_per_token;
   while (boundary_after(text, low + 1) < high) {
     std::size_t middle = low + (high - low) / 2;
-    if (estimate) {
-      const double more = static_cast<double>(limit + 1 - kept) * bytes_per_token;
-      middle = std::min(low + 1 + static_cast<std::size_t>(more), high - 1);
+    if (!low_is_near || !high_is_near) {
+      const double aim =
+          low_is_near ? static_cast<double>(low) + 1 + reach * static_cast<double>(limit + 1 - kept)
+                      : static_cast<double>(high) - 1 - reach * static_cast<double>(excess);
+      middle = static_cast<std::size_t>(
+          std::clamp(aim, static_cast<double>(low + 1), static_cast<double>(high - 1)));
+      reach *= 2;
     }
     middle = boundary_before(text, middle);
     if (middle <= low) middle = boundary_after(text, low + 1);
     const std::int64_t tokens = count(middle);
     if (tokens <= limit) {
+      if (!low_is_near) reach = bytes_per_token;
       low = middle;
       kept = tokens;
+      low_is_near = true;
     } else {
+      high_is_near = low_is_near;
       high = middle;
-      estimate = false;
+      excess = tokens - limit;
     }
   }
   return low;

@@ -1,0 +1,291 @@
+#include "data/dataset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <set>
+
+#include "core/error.h"
+#include "tests/support/errors.h"
+#include "tests/support/tiny_model.h"
+
+namespace incipit::data {
+namespace {
+
+using incipit::testing::byte_ids;
+using incipit::testing::message_of;
+using incipit::testing::TemporaryFolder;
+using incipit::testing::TinyModel;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+using Indices = std::vector<std::int64_t>;
+
+std::string line(const std::string& text, const std::string& label) {
+  return R"({"text": ")" + text + R"(", "label": ")" + label + "\"}\n";
+}
+
+// Lines "PREFIX0", "PREFIX1", ... labelled y and n in turn.
+std::string lines(const std::string& prefix, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += line(prefix + std::to_string(i), i % 2 == 0 ? "y" : "n");
+  return out;
+}
+
+class DatasetTest : public ::testing::Test {
+ protected:
+  DatasetTest() {
+    options_.data_dir = folder_.path().string();
+    options_.train = "train.jsonl";
+    options_.test = "test.jsonl";
+    options_.source_template = "{text}:";
+    options_.verbalizer = {{"y", "Y"}, {"n", "N"}};
+  }
+  Task task() const { return {options_, model_.task_model()}; }
+  Splits load(std::uint64_t seed = 1, const WhichSplits& which = {}) const {
+    Task t = task();
+    return load_splits(t, seed, 0, which);
+  }
+  Dataset read(const std::string& content, bool labelled = true) const {
+    return read_dataset(task(), folder_.write("a.jsonl", content), labelled);
+  }
+
+  TemporaryFolder folder_;
+  TinyModel model_;
+  TaskOptions options_;
+};
+
+std::vector<std::string> texts(const Dataset& split) {
+  std::vector<std::string> out;
+  for (const Example& e : split) out.emplace_back(e.source.begin(), e.source.end() - 1);
+  return out;
+}
+
+TEST_F(DatasetTest, HoldsExamplesInFileOrder) {
+  const Dataset d = read(line("cow", "y") + "\n" + line("hen", "n"));
+  ASSERT_EQ(d.size(), 2);
+  EXPECT_EQ(d[1].source, byte_ids("hen:"));
+  EXPECT_EQ(d[1].line, 3);
+  EXPECT_EQ(d[1].id, "1") << "without an id field, the record's number";
+  EXPECT_TRUE(d.labelled());
+  EXPECT_THAT(d.lengths(), ElementsAre(5, 5));
+  EXPECT_THAT(d.groups(), ElementsAre(0, 1));
+}
+
+TEST_F(DatasetTest, GroupsFollowTheGroupField) {
+  options_.group_field = "g.id";
+  const auto row = [](int group) {
+    return R"({"text": "t", "label": "y", "g": {"id": )" + std::to_string(group) + "}}\n";
+  };
+  EXPECT_THAT(read(row(7) + row(3) + row(7) + row(5)).groups(), ElementsAre(0, 1, 0, 2));
+}
+
+TEST_F(DatasetTest, UnlabelledFilesAreReadWhereLabelsAreNotNeeded) {
+  const std::string unlabelled = "{\"text\": \"cow\"}\n";
+  EXPECT_FALSE(read(unlabelled, false).labelled());
+  EXPECT_THAT(message_of<DataError>([&] { (void)read(unlabelled, true); }),
+              HasSubstr("a.jsonl:1: the record has no field 'label'"));
+  EXPECT_THAT(message_of<DataError>([&] { (void)read(line("hen", "y") + unlabelled, false); }),
+              HasSubstr("a.jsonl:2: the record has no label, unlike those before it"));
+}
+
+TEST_F(DatasetTest, BadRecordsAreSkippedOnRequestAndCounted) {
+  const std::string content = line("cow", "y") + "{\"text\": \"cut of\n" + line("hen", "maybe") +
+                              "{\"label\": \"y\"}\n" + line("ox", "n");
+  EXPECT_THAT(message_of<DataError>([&] { (void)read(content); }), HasSubstr("a.jsonl:2: "));
+  options_.on_bad_record = OnBadRecord::kSkip;
+  options_.max_bad_records = 3;
+  const Dataset d = read(content);
+  EXPECT_THAT(texts(d), ElementsAre("cow", "ox"));
+  EXPECT_EQ(d.skipped(), 3);
+  EXPECT_EQ(d[1].id, "4");
+  options_.max_bad_records = 2;
+  EXPECT_THAT(message_of<DataError>([&] { (void)read(content); }),
+              AllOf(HasSubstr("a.jsonl:4: "), HasSubstr("task.max_bad_records")));
+}
+
+TEST_F(DatasetTest, AnEmptyFileIsAnError) {
+  EXPECT_THAT(message_of<DataError>([&] { (void)read("\n"); }), HasSubstr("has no usable records"));
+}
+
+TEST_F(DatasetTest, CutsAreCounted) {
+  options_.max_source_tokens = 4;
+  options_.truncate = {TruncateOptions::Kind::kField, "text"};
+  const Dataset d = read(line("cow", "y") + line("raven", "n") + line("heron", "n"));
+  EXPECT_EQ(d.truncated(), 2);
+  EXPECT_THAT(texts(d), ElementsAre("cow", "rav", "her"));
+}
+
+TEST_F(DatasetTest, FingerprintTellsTextsAndBoundariesApart) {
+  const auto print = [&](const std::string& content) { return read(content).fingerprint(); };
+  EXPECT_EQ(print(line("cow", "y")), print(line("cow", "y")));
+  EXPECT_NE(print(line("cow", "y")), print(line("cow", "n")));
+  EXPECT_NE(print(line("cow", "y") + line("hen", "y")), print(line("hen", "y") + line("cow", "y")));
+}
+
+// --- splits -----------------------------------------------------------------------------
+
+TEST_F(DatasetTest, SelectIsASeededShareOfTrain) {
+  folder_.write("train.jsonl", lines("t", 40));
+  folder_.write("test.jsonl", lines("x", 3));
+  options_.select.share = 0.25;
+  const Splits a = load(1);
+  EXPECT_EQ(a.train.size(), 30);
+  EXPECT_EQ(a.select.size(), 10);
+  EXPECT_EQ(a.test.size(), 3);
+  std::set<std::string> all;
+  for (const Dataset* split : {&a.train, &a.select}) {
+    for (const auto& text : texts(*split)) EXPECT_TRUE(all.insert(text).second) << text;
+  }
+  EXPECT_EQ(all.size(), 40u);
+  EXPECT_EQ(texts(a.select), texts(load(1).select));
+  EXPECT_NE(texts(a.select), texts(load(2).select));
+  for (std::int64_t i = 1; i < a.train.size(); ++i) EXPECT_LT(a.train[i - 1].line, a.train[i].line);
+}
+
+TEST_F(DatasetTest, SelectMayBeAFileOrNothing) {
+  folder_.write("train.jsonl", lines("t", 4));
+  folder_.write("test.jsonl", lines("x", 3));
+  folder_.write("dev.jsonl", lines("d", 2));
+  options_.select = {.file = "dev.jsonl", .share = 0};
+  EXPECT_THAT(texts(load().select), ElementsAre("d0", "d1"));
+  options_.select = {.file = "", .share = 0};
+  EXPECT_TRUE(load().select.empty());
+  EXPECT_EQ(load().train.size(), 4);
+}
+
+TEST_F(DatasetTest, OnlyTheSplitsAskedForAreRead) {
+  folder_.write("test.jsonl", lines("x", 3));
+  EXPECT_EQ(load(1, {.train = false, .select = false, .test = true}).test.size(), 3);
+  EXPECT_THAT(message_of<DataError>([&] { (void)load(); }), HasSubstr("train.jsonl"));
+  options_.train.clear();
+  EXPECT_THAT(message_of<ConfigError>([&] { (void)load(); }), StartsWith("task.train: is missing"));
+}
+
+TEST_F(DatasetTest, SelectIsTheSameWhetherOrNotTrainIsAskedFor) {
+  folder_.write("train.jsonl", lines("t", 40));
+  const auto whole = load(1, {.train = true, .select = true, .test = false});
+  const auto alone = load(1, {.train = false, .select = true, .test = false});
+  EXPECT_EQ(texts(whole.select), texts(alone.select));
+  EXPECT_TRUE(alone.train.empty());
+}
+
+TEST_F(DatasetTest, OverlapIsFoundByContent) {
+  folder_.write("train.jsonl", lines("t", 4) + line("same", "y"));
+  folder_.write("dev.jsonl", line("same", "n") + line("other", "y"));
+  folder_.write("test.jsonl", line("t0", "y") + line("t1", "y") + line("other", "y"));
+  options_.select = {.file = "dev.jsonl", .share = 0};
+  const Splits splits = load();
+  EXPECT_EQ(splits.select_in_train, 1);
+  EXPECT_EQ(splits.test_in_train, 2);
+  EXPECT_EQ(splits.test_in_select, 1);
+}
+
+TEST_F(DatasetTest, SequencesLongerThanTheModelAreRefusedByLine) {
+  folder_.write("train.jsonl", lines("t", 4));
+  folder_.write("test.jsonl", line("cow", "y") + line("hippopotamus", "n"));
+  TaskModel model = model_.task_model();
+  model.max_positions = 20;
+  Task t(options_, model);
+  EXPECT_NO_THROW((void)load_splits(t, 1, 7));
+  EXPECT_THAT(message_of<DataError>([&] { (void)load_splits(t, 1, 8); }),
+              HasSubstr("test.jsonl:2: needs 21 positions (13 tokens of source, 8 rows of soft "
+                        "prompt), the model has 20"));
+}
+
+TEST_F(DatasetTest, DemonstrationsAreTakenOutOfTrain) {
+  folder_.write("train.jsonl", lines("t", 20));
+  folder_.write("test.jsonl", lines("x", 3));
+  options_.shots = 4;
+  options_.shot_separator = ";";
+  options_.select.share = 0.2;
+  Task t = task();
+  const Splits splits = load_splits(t, 5, 0);
+  EXPECT_EQ(splits.train.size(), 20 - 4 - 4);
+  std::string prefix(t.prefix().begin(), t.prefix().end());
+  EXPECT_EQ(std::count(prefix.begin(), prefix.end(), ';'), 4);
+  EXPECT_EQ(std::count(prefix.begin(), prefix.end(), 'Y'), 2) << "labels in turn";
+  for (const Dataset* split : {&splits.train, &splits.select}) {
+    for (const auto& text : texts(*split)) EXPECT_THAT(prefix, Not(HasSubstr(text + ":")));
+  }
+  Task again = task();
+  (void)load_splits(again, 5, 0, {.train = false, .select = false, .test = true});
+  EXPECT_EQ(again.prefix(), t.prefix()) << "evaluation shows the same ones as training";
+}
+
+TEST_F(DatasetTest, TooFewDemonstrationsIsAnError) {
+  folder_.write("train.jsonl", lines("t", 3));
+  folder_.write("test.jsonl", lines("x", 3));
+  options_.shots = 4;
+  options_.select.share = 0;
+  EXPECT_THAT(message_of<DataError>([&] { (void)load(); }),
+              HasSubstr("train.jsonl: has 3 examples to draw task.shots = 4 demonstrations from"));
+}
+
+TEST(DrawShare, MovesWholeGroups) {
+  const Indices groups = {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3};
+  const Indices drawn = draw_share(groups, 0.3, 9);
+  EXPECT_EQ(drawn.size(), 6u);
+  EXPECT_TRUE(std::is_sorted(drawn.begin(), drawn.end()));
+  for (const auto index : drawn) {
+    for (std::int64_t i = 0; i < 12; ++i) {
+      if (groups[i] == groups[index]) {
+        EXPECT_THAT(drawn, ::testing::Contains(i));
+      }
+    }
+  }
+}
+
+TEST(DrawShare, TakesAtLeastOne) { EXPECT_EQ(draw_share({0, 1, 2}, 0.01, 1).size(), 1u); }
+
+// --- paths ------------------------------------------------------------------------------
+
+class DataPathTest : public ::testing::Test {
+ protected:
+  DataPathTest() : start_(std::filesystem::current_path()) {
+    if (const char* value = std::getenv("INCIPIT_SHARED")) before_ = value;
+    std::filesystem::create_directories(folder_ / "clone");
+    std::filesystem::current_path(folder_ / "clone");
+    ::setenv("INCIPIT_SHARED", "/elsewhere", 1);
+  }
+  ~DataPathTest() override {
+    std::filesystem::current_path(start_);
+    if (before_.empty()) {
+      ::unsetenv("INCIPIT_SHARED");
+    } else {
+      ::setenv("INCIPIT_SHARED", before_.c_str(), 1);
+    }
+  }
+  static std::string path(const std::string& dir, const std::string& file) {
+    TaskOptions options;
+    options.data_dir = dir;
+    return data_path(options, file).string();
+  }
+
+  TemporaryFolder folder_;
+  std::filesystem::path start_;
+  std::string before_;
+};
+
+TEST_F(DataPathTest, FilesAreBelowDataDirOrAbsolute) {
+  EXPECT_EQ(path("data", "train.jsonl"), "data/train.jsonl");
+  EXPECT_EQ(path("", "train.jsonl"), "train.jsonl");
+  EXPECT_EQ(path("data", "/x/train.jsonl"), "/x/train.jsonl");
+}
+
+TEST_F(DataPathTest, SharedFolderCanBeElsewhere) {
+  EXPECT_EQ(path("../shared/data/RTE", "train.jsonl"), "/elsewhere/data/RTE/train.jsonl");
+  EXPECT_EQ(path("../other", "train.jsonl"), "../other/train.jsonl");
+  std::filesystem::create_directories(folder_ / "shared");
+  EXPECT_EQ(path("../shared/data/RTE", "train.jsonl"), "../shared/data/RTE/train.jsonl");
+}
+
+TEST_F(DataPathTest, WithoutTheVariableThePathStays) {
+  ::unsetenv("INCIPIT_SHARED");
+  EXPECT_EQ(path("../shared/data/RTE", "train.jsonl"), "../shared/data/RTE/train.jsonl");
+}
+
+}  // namespace
+}  // namespace incipit::data
