@@ -43,6 +43,11 @@ bool write_heartbeat(const std::filesystem::path& folder, const Heartbeat& beat)
   return !error;
 }
 
+void remove_heartbeat(const std::filesystem::path& folder, int rank) noexcept {
+  std::error_code ignored;
+  std::filesystem::remove(file_of(folder, rank), ignored);
+}
+
 std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& folder, int rank) {
   std::ifstream in(file_of(folder, rank));
   std::map<std::string, std::string> fields;

@@ -24,6 +24,8 @@ struct Heartbeat {
 // Replaces the file of beat.rank; false when that failed (a full disk must not end a run).
 [[nodiscard]] bool write_heartbeat(const std::filesystem::path& folder, const Heartbeat& beat);
 
+void remove_heartbeat(const std::filesystem::path& folder, int rank) noexcept;
+
 // Nothing when the file is missing or not whole.
 [[nodiscard]] std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& folder,
                                                       int rank);

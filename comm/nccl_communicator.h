@@ -18,7 +18,7 @@ struct NcclLimits {
   // How long an orderly end may take before it becomes an abort.
   std::chrono::milliseconds finalize_timeout = std::chrono::seconds(30);
   // What ends the process; _exit(4) unless a test says otherwise.
-  std::function<void()> hard_exit;
+  std::function<void()> hard_exit{};
 };
 
 [[nodiscard]] std::unique_ptr<Communicator> make_nccl_communicator(

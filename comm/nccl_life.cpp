@@ -23,7 +23,8 @@ NcclLife::~NcclLife() {
     const auto failure =
         settle(api_->finalize(comm_), steady_clock::now() + limits_.finalize_timeout);
     if (failure) {
-      log::warn("NCCL did not end in order ({}); aborting it", failure->text);
+      log::warn("NCCL did not end in order ({}); aborting it",
+                failure->timed_out ? "no answer in time" : failure->text);
     } else {
       api_->destroy(std::exchange(comm_, nullptr));
     }

@@ -49,7 +49,13 @@ Watchdog::Watchdog(std::shared_ptr<const Activity> activity, WatchdogOptions opt
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
-Watchdog::~Watchdog() = default;  // jthread stops and joins
+Watchdog::~Watchdog() {
+  thread_.request_stop();
+  thread_.join();
+  if (!options_.heartbeat_folder.empty()) {
+    remove_heartbeat(options_.heartbeat_folder, options_.rank);
+  }
+}
 
 std::string Watchdog::describe_others() const {
   if (options_.heartbeat_folder.empty()) return {};

@@ -21,7 +21,7 @@ struct WatchdogOptions {
   // 0: never.
   std::chrono::milliseconds deadline = std::chrono::minutes(20);
   std::chrono::milliseconds interval = std::chrono::seconds(1);  // of looks and heartbeats
-  std::filesystem::path heartbeat_folder;                        // empty: no heartbeat files
+  std::filesystem::path heartbeat_folder{};                      // empty: no heartbeat files
 };
 
 // Reads the activity's atomics; never calls MPI. When the deadline is past, it writes
@@ -31,6 +31,7 @@ class Watchdog {
  public:
   // Throws DataError when the heartbeat folder cannot be made.
   Watchdog(std::shared_ptr<const Activity> activity, WatchdogOptions options);
+  // Removes this rank's heartbeat file: it ended, and is not silent.
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;

@@ -24,8 +24,11 @@ std::unique_ptr<Communicator> make_world(const MeshOptions& options,
   if (options.backend == "single" || (options.backend == "auto" && !launch.parallel)) {
     return make_single("world", std::move(context));
   }
-  auto world = make_mpi_world(std::make_shared<MpiEnvironment>(), std::move(context));
-  if (options.backend != "nccl") return world;
+  const bool nccl = options.backend == "nccl";
+  auto world = nccl && !launch.parallel
+                   ? make_single("world", std::move(context))
+                   : make_mpi_world(std::make_shared<MpiEnvironment>(), std::move(context));
+  if (!nccl) return world;
   const int device = world->local_rank("choice of a GPU").rank;
   return make_nccl_world(std::move(world), {.device = device});
 }

@@ -12,7 +12,8 @@ namespace incipit::comm {
 //   auto    mpi when a launcher started the process (comm/launch.h), else single
 //   single  one rank; refused under a launcher with several
 //   mpi     MPI, also as a world of one without a launcher
-//   nccl    MPI for host memory and NCCL for device memory, on GPU number local rank
+//   nccl    NCCL for device memory, on GPU number local rank, and for host memory MPI (or
+//           nothing, for one rank without a launcher)
 // The context's timeout is set from options.timeout_seconds. Throws ConfigError when the
 // backend cannot work here, in words.
 [[nodiscard]] std::unique_ptr<Communicator> make_world(

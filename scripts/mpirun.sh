@@ -18,4 +18,5 @@ threads=$(( $(nproc) / ranks ))
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( threads > 0 ? threads : 1 ))}
 # A rank that waits for others on the same core must give the core away.
 export OMPI_MCA_mpi_yield_when_idle=1
+flags+=(-x OMP_NUM_THREADS)  # to the ranks on other machines too
 exec mpirun "${flags[@]}" "$@"
