@@ -56,7 +56,8 @@ TrainBatch BatchStream::make(std::int64_t step) {
   std::vector<std::int64_t> lengths;
   for (const std::int64_t index : global) lengths.push_back(lengths_[index]);
   std::vector<const data::Example*> mine;
-  for (const std::int64_t place : data::split_over_ranks(lengths, options_.ranks)[options_.rank]) {
+  const auto places = data::split_over_ranks(lengths, options_.ranks);
+  for (const std::int64_t place : places[options_.rank]) {
     mine.push_back(&train_[global[place]]);
   }
 

@@ -1,0 +1,131 @@
+#include "trainer/step.h"
+
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros_like.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+#include "data/batch.h"
+#include "tests/support/tiny_task.h"
+#include "trainer/batch_stream.h"
+
+namespace incipit::trainer {
+namespace {
+
+using testing_support::tiny_backbone;
+using testing_support::tiny_dataset;
+using testing_support::tiny_prompt;
+using testing_support::tiny_task;
+
+constexpr int kPromptRows = 6;
+constexpr int kExamples = 5;
+
+struct Outcome {
+  double loss = 0;  // mean
+  StepSums sums;
+  at::Tensor gradient;  // of the sum
+};
+
+// A batch of the tiny task under a loss, in float64.
+class Step : public testing::TestWithParam<Loss> {
+ protected:
+  Step() : task_(tiny_task()), dataset_(tiny_dataset(task_, kExamples, 3)) {
+    BatchStream stream(task_, dataset_,
+                       {.batch_size = kExamples,
+                        .steps = 1,
+                        .loss = GetParam(),
+                        .shuffle = false,
+                        .prompt = {.prompt = 0, .rows = kPromptRows}});
+    batch_ = stream.next();
+  }
+
+  [[nodiscard]] Outcome run(const at::Tensor& prompt, std::int64_t micro_batch_rows) const {
+    const auto objective = make_objective(GetParam(), batch_);
+    const std::array<at::Tensor, 1> prompts{prompt};
+    std::array<at::Tensor, 1> gradients{at::zeros_like(prompt)};
+    const StepSums sums = forward_backward(backbone_, batch_.packed.forest, *objective, prompts,
+                                           gradients, micro_batch_rows);
+    return {sums.loss / sums.count, sums, gradients[0]};
+  }
+
+  data::Task task_;
+  data::Dataset dataset_;
+  TrainBatch batch_;
+  model::Backbone backbone_ = tiny_backbone(at::kDouble);
+};
+
+TEST_P(Step, MicroBatchesOfAnySizeGiveTheSameLossAndGradient) {
+  const at::Tensor prompt = tiny_prompt(kPromptRows, at::kDouble);
+  const Outcome whole = run(prompt, 1 << 20);
+  ASSERT_GT(whole.gradient.abs().max().item<double>(), 1e-3);
+  for (const std::int64_t rows : {100, 60, 30, 1}) {
+    ASSERT_GT(cut_below_shared(batch_.packed.forest, rows).branches.size(), 1u) << rows;
+    const Outcome cut = run(prompt, rows);
+    EXPECT_NEAR(cut.loss, whole.loss, 1e-10) << rows;
+    EXPECT_LT((cut.gradient.sub(whole.gradient)).abs().max().item<double>(), 1e-10) << rows;
+    EXPECT_EQ(cut.sums.rows, whole.sums.rows);
+    EXPECT_EQ(cut.sums.count, whole.sums.count);
+  }
+}
+
+TEST_P(Step, GradientMatchesFiniteDifferences) {
+  const at::Tensor prompt = tiny_prompt(kPromptRows, at::kDouble);
+  const Outcome exact = run(prompt, 60);
+  constexpr double kDelta = 1e-5;
+  for (const auto& [row, column] : {std::pair{0, 0}, {2, 17}, {5, 31}}) {
+    double difference = 0;
+    for (const double sign : {1.0, -1.0}) {
+      at::Tensor moved = prompt.clone();
+      moved[row][column].add_(sign * kDelta);
+      difference += sign * run(moved, 1 << 20).sums.loss / (2 * kDelta);
+    }
+    EXPECT_NEAR(exact.gradient[row][column].item<double>(), difference, 1e-7);
+  }
+}
+
+TEST_P(Step, ARankWithoutExamplesAddsNothing) {
+  const TrainBatch none;
+  const auto objective = make_objective(GetParam(), none);
+  const std::array<at::Tensor, 1> prompts{tiny_prompt(kPromptRows, at::kDouble)};
+  std::array<at::Tensor, 1> gradients{at::zeros_like(prompts[0])};
+  const StepSums sums =
+      forward_backward(backbone_, none.packed.forest, *objective, prompts, gradients, 100);
+  EXPECT_EQ(sums.loss, 0);
+  EXPECT_EQ(sums.count, 0);
+  EXPECT_EQ(sums.rows, 0);
+  EXPECT_EQ(gradients[0].abs().max().item<double>(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Losses, Step, testing::Values(Loss::kTargetTokens, Loss::kCandidates),
+                         [](const auto& info) {
+                           return info.param == Loss::kCandidates ? "candidates" : "target_tokens";
+                         });
+
+TEST(CandidateObjective, IsTheCrossEntropyOfTheGoldCandidate) {
+  // Two candidates of one and two tokens; their summed log-likelihoods are -1 and -3.
+  PackedForest packed;
+  packed.forest.targets = {{0, 1, 1}, {0, 2, 1}, {1, 3, 1}};
+  packed.targets = {{0}, {1, 2}};
+  const auto objective = candidate_objective(packed, {{.sequences = {0, 1}, .gold = 1}});
+  const auto value = objective->evaluate(std::vector<double>{-1.0, -1.0, -2.0});
+  EXPECT_NEAR(value.loss, 2.126928011042972, 1e-12);  // log(1 + e^2)
+  EXPECT_NEAR(value.gradient[0], 0.8807970779778823, 1e-12);
+  EXPECT_NEAR(value.gradient[1], -0.8807970779778823, 1e-12);
+  EXPECT_NEAR(value.gradient[2], -0.8807970779778823, 1e-12);
+  EXPECT_EQ(objective->count(), 1);
+}
+
+TEST(TargetTokenObjective, CountsAndWeighsSharedTargets) {
+  Forest forest;
+  forest.targets = {{0, 1, 2}, {1, 3, 1}};
+  const auto objective = target_token_objective(forest);
+  const auto value = objective->evaluate(std::vector<double>{-0.5, -2.0});
+  EXPECT_DOUBLE_EQ(value.loss, 3.0);
+  EXPECT_EQ(value.gradient, (std::vector<double>{-2, -1}));
+  EXPECT_EQ(objective->count(), 3);
+}
+
+}  // namespace
+}  // namespace incipit::trainer
