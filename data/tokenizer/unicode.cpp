@@ -22,11 +22,11 @@ bool is_no_newer_than(char32_t code, unsigned major, unsigned minor) {
 }
 
 // The normaliser restricted to the characters whose normal forms the library knows
-// (Unicode 12.0): newer ones pass unchanged and block composition, as unassigned ones do.
+// (Unicode 9): newer ones pass unchanged and block composition, as unassigned ones do.
 const icu::Normalizer2& normalizer(NormalForm form) {
   static const auto make = [](const icu::Normalizer2* full) {
     UErrorCode status = U_ZERO_ERROR;
-    static const icu::UnicodeSet known(UNICODE_STRING_SIMPLE("[[:age=12.0:]]"), status);
+    static const icu::UnicodeSet known(UNICODE_STRING_SIMPLE("[[:age=9.0:]]"), status);
     INCIPIT_CHECK(U_SUCCESS(status) && full != nullptr, "ICU: ", u_errorName(status));
     return icu::FilteredNormalizer2(*full, known);
   };

@@ -120,7 +120,7 @@ def llama2(corpus):
 
 def llama2_unsplit(corpus):
     """Merges reach across words, so that whole texts are merged at once."""
-    made = _byte_fallback([text[:200] for text in corpus[:1500]], split=False)
+    made = _byte_fallback([text[:200] for text in corpus[:800]], split=False)
     made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     made.pre_tokenizer = None
     return made
@@ -179,7 +179,7 @@ def nfkc_lowercase(corpus):
 def nfd_strip(corpus):
     normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.NFD()])
     steps = pre.Sequence([pre.WhitespaceSplit(), pre.Punctuation("merged_with_next"), pre.Digits()])
-    return _words(corpus, normalizer, steps, decoders.Strip("a", 1, 1))
+    return _words(corpus, normalizer, steps, decoders.Strip("e", 1, 0))
 
 
 def nfkd_splits(corpus):
