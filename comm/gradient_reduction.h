@@ -36,8 +36,8 @@ struct BatchTotals {
 void reduce_gradients(const Mesh& mesh, std::span<const ReducedParameter> parameters);
 
 // Collective over the mesh. The totals summed over data and pipeline, as one small
-// reduction in double precision (a few tens of microseconds, once a step) beside the
-// gradients' float32. Tensor ranks pass equal totals; of the pipeline stages only the one
+// reduction in double precision, once a step, beside the one that carries the
+// gradients in float32. Tensor ranks pass equal totals; of the pipeline stages only the one
 // that computes the loss passes it, and the others pass zeros.
 [[nodiscard]] BatchTotals reduce_totals(const Mesh& mesh, const BatchTotals& mine);
 

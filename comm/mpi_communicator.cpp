@@ -69,22 +69,34 @@ class MpiCommunicator final : public Communicator {
     if (code != MPI_SUCCESS) fail(call, error_text(code));
   }
 
-  // Starts a non-blocking operation and polls it to its end. A request that ran out of
-  // time is left alone (MPI cannot cancel a collective); nothing calls MPI after that but
-  // the abort.
+  // Starts a non-blocking operation that moves `bytes` and polls it to its end. A request
+  // that ran out of time is left alone (MPI cannot cancel a collective); nothing calls MPI
+  // after that but the abort.
   template <typename Start>
-  void complete(const Collective& call, Deadline until, Start&& start) const {
+  void complete(const Collective& call, Deadline until, std::size_t bytes, Start&& start) const {
     environment_->check_thread();
+    // MPI moves data only inside our polls, so a sleep slows a transfer down: be patient for
+    // about the time that it takes, and asleep only when the other side is late.
+    constexpr std::size_t kBytesPerMicrosecond = 100;
+    const std::chrono::microseconds patience(1000 + bytes / kBytesPerMicrosecond);
     MPI_Request request = MPI_REQUEST_NULL;
     check(start(&request), call);
     int code = MPI_SUCCESS;
-    const bool done = poll_until(until, [&] {
+    const bool done = poll_until(until, patience, [&] {
       int flag = 0;
       code = MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
       return flag != 0 || code != MPI_SUCCESS;
     });
     check(code, call);
     if (!done) time_out(call);
+  }
+
+  // Before a large transfer: waits, asleep, until all ranks have come, so that the patience
+  // is spent on the transfer itself.
+  void assemble(std::size_t bytes, const Collective& call, Deadline until) const {
+    constexpr std::size_t kLarge = std::size_t{1} << 20;
+    if (bytes < kLarge) return;
+    complete(call, until, 0, [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
   }
 
   // Calls piece(offset, count) for runs of at most max_count elements.
@@ -100,9 +112,11 @@ class MpiCommunicator final : public Communicator {
 
   void do_all_reduce(Elements values, Reduction how, const Collective& call) override {
     const Deadline until = deadline();
+    const std::size_t element = values.element_size();
+    assemble(values.count * element, call, until);
     in_pieces(values.count, [&](std::size_t begin, int count) {
-      void* data = static_cast<std::byte*>(values.data) + begin * values.element_size();
-      complete(call, until, [&](MPI_Request* request) {
+      void* data = static_cast<std::byte*>(values.data) + begin * element;
+      complete(call, until, static_cast<std::size_t>(count) * element, [&](MPI_Request* request) {
         return MPI_Iallreduce(MPI_IN_PLACE, data, count, mpi_type(values.type), mpi_op(how),
                               handle_, request);
       });
@@ -112,22 +126,25 @@ class MpiCommunicator final : public Communicator {
   void broadcast_pieces(std::span<std::byte> bytes, int root, const Collective& call,
                         Deadline until) {
     in_pieces(bytes.size(), [&](std::size_t begin, int count) {
-      complete(call, until, [&](MPI_Request* request) {
+      complete(call, until, static_cast<std::size_t>(count), [&](MPI_Request* request) {
         return MPI_Ibcast(bytes.data() + begin, count, MPI_BYTE, root, handle_, request);
       });
     });
   }
 
   void do_broadcast(std::span<std::byte> bytes, int root, const Collective& call) override {
-    broadcast_pieces(bytes, root, call, deadline());
+    const Deadline until = deadline();
+    assemble(bytes.size(), call, until);
+    broadcast_pieces(bytes, root, call, until);
   }
 
   void do_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
                      const Collective& call) override {
     const Deadline until = deadline();
+    assemble(all.size(), call, until);
     if (mine.size() <= options_.max_count) {
       const int count = static_cast<int>(mine.size());
-      return complete(call, until, [&](MPI_Request* request) {
+      return complete(call, until, all.size(), [&](MPI_Request* request) {
         return MPI_Iallgather(mine.data(), count, MPI_BYTE, all.data(), count, MPI_BYTE, handle_,
                               request);
       });
@@ -143,8 +160,9 @@ class MpiCommunicator final : public Communicator {
   void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
                          const Collective& call) override {
     const Deadline until = deadline();
+    assemble(all.size_bytes(), call, until);
     if (mine.size() <= options_.max_count) {
-      return complete(call, until, [&](MPI_Request* request) {
+      return complete(call, until, all.size_bytes(), [&](MPI_Request* request) {
         return MPI_Ireduce_scatter_block(all.data(), mine.data(), static_cast<int>(mine.size()),
                                          MPI_FLOAT, MPI_SUM, handle_, request);
       });
@@ -152,7 +170,8 @@ class MpiCommunicator final : public Communicator {
     for (int r = 0; r < size(); ++r) {
       const auto block = all.subspan(static_cast<std::size_t>(r) * mine.size(), mine.size());
       in_pieces(block.size(), [&](std::size_t begin, int count) {
-        complete(call, until, [&](MPI_Request* request) {
+        const std::size_t moved = static_cast<std::size_t>(count) * sizeof(float);
+        complete(call, until, moved, [&](MPI_Request* request) {
           return MPI_Ireduce(block.data() + begin, mine.data() + begin, count, MPI_FLOAT, MPI_SUM,
                              r, handle_, request);
         });
@@ -161,7 +180,7 @@ class MpiCommunicator final : public Communicator {
   }
 
   void do_barrier(const Collective& call) override {
-    complete(call, deadline(),
+    complete(call, deadline(), 0,
              [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
   }
 
@@ -187,7 +206,7 @@ class MpiCommunicator final : public Communicator {
   void do_send(std::span<const std::byte> bytes, int to, int tag, const Collective& call) override {
     const Deadline until = deadline();
     in_pieces(bytes.size(), [&](std::size_t begin, int count) {
-      complete(call, until, [&](MPI_Request* request) {
+      complete(call, until, static_cast<std::size_t>(count), [&](MPI_Request* request) {
         return MPI_Isend(bytes.data() + begin, count, MPI_BYTE, to, tag, handle_, request);
       });
     });
@@ -196,7 +215,7 @@ class MpiCommunicator final : public Communicator {
   void do_recv(std::span<std::byte> bytes, int from, int tag, const Collective& call) override {
     const Deadline until = deadline();
     in_pieces(bytes.size(), [&](std::size_t begin, int count) {
-      complete(call, until, [&](MPI_Request* request) {
+      complete(call, until, static_cast<std::size_t>(count), [&](MPI_Request* request) {
         return MPI_Irecv(bytes.data() + begin, count, MPI_BYTE, from, tag, handle_, request);
       });
     });

@@ -14,6 +14,11 @@ namespace incipit::comm {
 
 using std::chrono::steady_clock;
 
+namespace {
+// NCCL moves data by itself: a sleep delays the answer, not the work.
+constexpr std::chrono::milliseconds kPatience{5};
+}  // namespace
+
 NcclLife::NcclLife(std::shared_ptr<const NcclApi> api, const NcclOptions& options,
                    const NcclLimits& limits)
     : api_(std::move(api)), options_(options), limits_(limits) {}
@@ -63,7 +68,7 @@ std::optional<NcclLife::Failure> NcclLife::wait_for_producer() {
 std::optional<NcclLife::Failure> NcclLife::settle(ncclResult_t result, Deadline deadline) {
   if (result != ncclSuccess && result != ncclInProgress) return nccl_failure(result);
   ncclResult_t state = result;
-  const bool settled = poll_until(deadline, [&] {
+  const bool settled = poll_until(deadline, kPatience, [&] {
     if (state != ncclInProgress) return true;
     if (const auto asked = api_->get_async_error(comm_, &state); asked != ncclSuccess) {
       state = asked;
@@ -78,7 +83,7 @@ std::optional<NcclLife::Failure> NcclLife::settle(ncclResult_t result, Deadline 
 std::optional<NcclLife::Failure> NcclLife::wait_for_stream(Deadline deadline) {
   cudaError_t error = cudaSuccess;
   ncclResult_t state = ncclSuccess;
-  const bool done = poll_until(deadline, [&] {
+  const bool done = poll_until(deadline, kPatience, [&] {
     error = api_->stream_query(stream_);
     if (error != cudaErrorNotReady) return true;
     if (const auto asked = api_->get_async_error(comm_, &state); asked != ncclSuccess) {

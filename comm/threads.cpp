@@ -204,6 +204,7 @@ void run_on_threads(int size, const std::function<void(Communicator&)>& body,
   };
   {
     std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(size));
     for (int r = 0; r < size; ++r) threads.emplace_back(run_rank, r);
   }
   if (cause) std::rethrow_exception(cause);
