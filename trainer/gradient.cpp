@@ -10,6 +10,10 @@
 
 namespace incipit::trainer {
 
+std::span<float> elements(const at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
 double gradient_norm(const at::Tensor& gradient) {
   return std::sqrt(gradient.to(at::kDouble).square().sum().item<double>());
 }

@@ -3,7 +3,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <span>
+
 namespace incipit::trainer {
+
+// The elements of a contiguous float32 tensor in host memory.
+[[nodiscard]] std::span<float> elements(const at::Tensor& tensor);
 
 // The Euclidean norm, summed in double precision; not finite when an element is not.
 [[nodiscard]] double gradient_norm(const at::Tensor& gradient);

@@ -5,13 +5,11 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <span>
 #include <string>
 
 #include "comm/agreement.h"
 #include "comm/gradient_reduction.h"
 #include "core/error.h"
-#include "eval/results.h"
 #include "trainer/gradient.h"
 #include "trainer/schedule.h"
 #include "trainer/step.h"
@@ -29,10 +27,6 @@ class Stopwatch {
   using Clock = std::chrono::steady_clock;
   Clock::time_point start_ = Clock::now();
 };
-
-std::span<float> elements(const at::Tensor& tensor) {
-  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
-}
 
 }  // namespace
 
@@ -110,44 +104,6 @@ void Trainer::skip_update(const metrics::StepRecord& record) {
                       std::to_string(nonfinite_in_a_row_) +
                       " steps in a row; lower train.optimizer.lr, set train.max_grad_norm or "
                       "allow more of them with train.max_nonfinite_steps");
-}
-
-void Trainer::evaluate() {
-  const auto result = score(setup_.splits.select, prompt_.value);
-  setup_.observer.on_scores(step_, "select", result.metrics);
-  evaluated_at_ = step_;
-  if (!early_stop_.update(step_, selection_score(result.metrics))) return;
-  best_ = prompt_.value.clone();
-  save("best", best_);
-}
-
-TrainResult Trainer::finish() {
-  TrainResult result;
-  result.steps = step_;
-  result.stopped_early = step_ < setup_.train.steps;
-  result.last_loss = last_loss_;
-  save("last", prompt_.value);
-  if (setup_.train.eval_every > 0 && evaluated_at_ != step_) evaluate();
-  if (!best_.defined()) {
-    best_ = prompt_.value;
-    save("best", best_);
-  }
-  result.best_score = early_stop_.best_score();
-  result.best_step = result.best_score ? early_stop_.best_step() : step_;
-  if (!setup_.splits.test.empty()) result.test = test();
-  return result;
-}
-
-// Scores the test split, once, with the best soft prompt.
-eval::Metrics Trainer::test() {
-  const data::Dataset& split = setup_.splits.test;
-  const auto result = score(split, best_);
-  setup_.observer.on_scores(step_, "test", result.metrics);
-  if (setup_.mesh.world().rank() == 0) {
-    const eval::NamedResult named{"test", &split, &result};
-    eval::write_results(setup_.run_dir, {&named, 1});
-  }
-  return result.metrics;
 }
 
 }  // namespace incipit::trainer

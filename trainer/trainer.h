@@ -54,7 +54,8 @@ struct TrainResult {
   bool stopped_early = false;
   double last_loss = 0;
   std::int64_t best_step = 0;        // whose soft prompt is adapter/best
-  std::optional<double> best_score;  // on the select split
+  std::string metric;                // of the task, that adapter/best is chosen by
+  std::optional<double> best_score;  // its value on the select split; nothing: not evaluated
   eval::Metrics test;                // of adapter/best; empty when not scored
 };
 

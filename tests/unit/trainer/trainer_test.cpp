@@ -224,7 +224,8 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
   ASSERT_EQ(select.size(), 2u);
   EXPECT_LT(select[1].second, select[0].second);  // it learns, so the loss falls
   EXPECT_EQ(result.best_step, 20);
-  EXPECT_EQ(*result.best_score, -select[1].second);
+  EXPECT_EQ(result.metric, "loss");
+  EXPECT_EQ(*result.best_score, select[1].second);
   EXPECT_EQ(result.test[0].first, "loss");
 }
 

@@ -1,4 +1,4 @@
-// What the loop of trainer.cpp uses: making a trainer, scoring, saving, comparing.
+// What a trainer is made of, and what its loop asks it for.
 #include <algorithm>
 #include <span>
 #include <string>
@@ -8,7 +8,6 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "trainer/gradient.h"
 #include "trainer/schedule.h"
 #include "trainer/trainer.h"
 
@@ -64,27 +63,6 @@ double Trainer::learning_rate() const {
 }
 
 comm::Activity& Trainer::activity() const { return *setup_.mesh.world().context().activity; }
-
-eval::SplitResult Trainer::score(const data::Dataset& split, const at::Tensor& prompt) const {
-  const comm::Activity::Scope scope(activity(), "evaluation");
-  return eval::evaluate(setup_.backbone, setup_.task, split, prompt, setup_.eval,
-                        setup_.mesh.data());
-}
-
-double Trainer::selection_score(const eval::Metrics& metrics) const {
-  for (const auto& [name, value] : metrics) {
-    if (name == selection_metric_) return eval::higher_is_better(name) ? value : -value;
-  }
-  throw LogicError("no metric " + selection_metric_);
-}
-
-// On every rank, so that all of them stop when there is nothing fit to be saved.
-void Trainer::save(const char* name, const at::Tensor& values) const {
-  require_finite(values, "the soft prompt");
-  if (setup_.mesh.world().rank() != 0) return;
-  prompt::save_peft_adapter(setup_.run_dir / "adapter" / name, {prompt_.name, values},
-                            setup_.backbone_info);
-}
 
 void Trainer::check_replicas() const {
   std::vector<comm::Replica> replicas{{prompt_.name, bytes_of(prompt_.value)}};
