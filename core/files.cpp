@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -68,7 +69,11 @@ std::string read_text(const std::filesystem::path& path) {
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view content) {
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  if (path.has_parent_path()) {
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (error) throw DataError(path.parent_path().string() + ": cannot create: " + error.message());
+  }
   const std::filesystem::path temporary = path.string() + ".tmp." + std::to_string(::getpid());
   {
     const Descriptor file(
@@ -87,7 +92,7 @@ void write_atomically(const std::filesystem::path& path, std::string_view conten
     }
     if (::fsync(file.get()) != 0) fail(temporary, "cannot sync");
   }
-  std::filesystem::rename(temporary, path);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot replace");
 }
 
 }  // namespace incipit

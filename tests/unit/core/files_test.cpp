@@ -39,6 +39,13 @@ TEST_F(Files, NamesAMissingFile) {
   }
 }
 
+TEST_F(Files, NamesAFileThatCannotBeReplaced) {
+  std::filesystem::create_directories(folder_ / "taken" / "inside");
+  EXPECT_THROW(write_atomically(folder_ / "taken", "text"), DataError);
+  write_atomically(folder_ / "file", "text");
+  EXPECT_THROW(write_atomically(folder_ / "file" / "below", "text"), DataError);
+}
+
 TEST_F(Files, RefusesAFolder) {
   std::filesystem::create_directories(folder_);
   EXPECT_THROW((void)read_text(folder_), DataError);
