@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/memory.h"
 #include "core/error.h"
 #include "core/forest.h"
 #include "model/backbone.h"
@@ -154,6 +155,7 @@ Json answer(Worker& worker, const Json& request) {
 }  // namespace incipit
 
 int main() {
+  incipit::keep_freed_memory();
   incipit::Worker worker;
   for (std::string line; std::getline(std::cin, line);) {
     nlohmann::json reply;
