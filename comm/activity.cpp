@@ -1,5 +1,7 @@
 #include "comm/activity.h"
 
+#include <exception>
+
 namespace incipit::comm {
 
 using std::chrono::steady_clock;
@@ -51,13 +53,15 @@ Activity::Scope::~Scope() {
 Activity::CollectiveScope::CollectiveScope(Activity& activity,
                                            const Collective& collective) noexcept
     : activity_(activity),
-      outer_(activity.in_collective_.exchange(true, std::memory_order_relaxed)) {
+      outer_(activity.in_collective_.exchange(true, std::memory_order_relaxed)),
+      exceptions_(std::uncaught_exceptions()) {
   activity_.collective_kind_.store(collective.kind, std::memory_order_relaxed);
   activity_.collective_purpose_.store(collective.purpose, std::memory_order_relaxed);
   activity_.beat();
 }
 
 Activity::CollectiveScope::~CollectiveScope() {
+  if (std::uncaught_exceptions() > exceptions_) return;
   activity_.in_collective_.store(outer_, std::memory_order_relaxed);
   activity_.beat();
 }

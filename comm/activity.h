@@ -65,7 +65,8 @@ class Activity {
     const Operation outer_;
   };
 
-  // As Scope, for the inside of a collective.
+  // As Scope, for the inside of a collective. One that an exception leaves stays named: the
+  // rank failed there, and that is what the others should read.
   class CollectiveScope {
    public:
     CollectiveScope(Activity& activity, const Collective& collective) noexcept;
@@ -76,6 +77,7 @@ class Activity {
    private:
     Activity& activity_;
     const bool outer_;
+    const int exceptions_;
   };
 
  private:

@@ -13,7 +13,7 @@
 namespace incipit::comm {
 namespace {
 
-constexpr std::chrono::milliseconds kPrecedenceOfRankZero{500};
+constexpr std::chrono::milliseconds kPrecedenceOfRankZero{1000};
 
 int end_with(ExitCode code, const char* kind, const char* message) noexcept {
   const Launch launch = read_launch();

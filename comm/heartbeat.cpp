@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <map>
+#include <span>
 #include <sstream>
 #include <system_error>
 #include <vector>
@@ -21,6 +22,18 @@ std::filesystem::path file_of(const std::filesystem::path& folder, int rank) {
 std::string describe(const Heartbeat& beat) {
   return "rank " + std::to_string(beat.rank) + " (" + beat.host + ", process " +
          std::to_string(beat.pid) + ")";
+}
+
+std::string describe_work(const Heartbeat& beat) {
+  return describe(beat) + " has been at " + beat.doing + " for " + human_seconds(beat.idle_seconds);
+}
+
+// A message that can be read also when a thousand ranks are meant.
+std::string first_few(const std::vector<std::string>& parts) {
+  constexpr std::size_t kMost = 8;
+  if (parts.size() <= kMost) return join(parts, "; ");
+  return join(std::span(parts).first(kMost), "; ") + "; and " +
+         std::to_string(parts.size() - kMost) + " more";
 }
 
 }  // namespace
@@ -71,9 +84,10 @@ std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& folder, int
 }
 
 std::string describe_others(const std::filesystem::path& folder, int rank, int size,
-                            std::chrono::milliseconds silent_after) {
+                            const std::string& doing, std::chrono::milliseconds silent_after) {
   const auto now = system_clock::now();
   std::vector<std::string> silent;
+  std::vector<std::string> elsewhere;
   std::optional<Heartbeat> stillest;
   for (int r = 0; r < size; ++r) {
     if (r == rank) continue;
@@ -83,14 +97,14 @@ std::string describe_others(const std::filesystem::path& folder, int rank, int s
       silent.push_back(describe(*beat) + " has been silent for " +
                        human_seconds(duration<double>(now - beat->written).count()) +
                        ", last seen at " + beat->doing);
-    } else if (!stillest || beat->idle_seconds > stillest->idle_seconds) {
-      stillest = beat;
+      continue;
     }
+    if (beat->doing != doing) elsewhere.push_back(describe_work(*beat));
+    if (!stillest || beat->idle_seconds > stillest->idle_seconds) stillest = beat;
   }
-  if (!silent.empty()) return join(silent, "; ");
-  if (!stillest) return {};
-  return describe(*stillest) + " has been at " + stillest->doing + " for " +
-         human_seconds(stillest->idle_seconds);
+  if (!silent.empty()) return first_few(silent);
+  if (!elsewhere.empty()) return first_few(elsewhere);
+  return stillest ? describe_work(*stillest) : std::string();
 }
 
 }  // namespace incipit::comm

@@ -30,10 +30,12 @@ void remove_heartbeat(const std::filesystem::path& folder, int rank) noexcept;
 [[nodiscard]] std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& folder,
                                                       int rank);
 
-// One sentence on the other ranks of a world of `size`, for an error message of `rank`:
-// first those whose heartbeat is older than `silent_after` (dead, stopped, or their machine
-// is), else the one that has stood still longest. Empty when nothing is known.
+// One sentence on the other ranks of a world of `size`, for an error message of `rank`,
+// which is itself `doing`: those whose heartbeat is older than `silent_after` (dead, stopped,
+// or their machine is); else those that do something else, which are the ones waited for;
+// else the one that has stood still longest. Empty when nothing is known.
 [[nodiscard]] std::string describe_others(const std::filesystem::path& folder, int rank, int size,
+                                          const std::string& doing,
                                           std::chrono::milliseconds silent_after);
 
 }  // namespace incipit::comm

@@ -59,9 +59,8 @@ Watchdog::~Watchdog() {
 
 std::string Watchdog::describe_others() const {
   if (options_.heartbeat_folder.empty()) return {};
-  const auto silent_after = 5 * options_.interval;
   return comm::describe_others(options_.heartbeat_folder, options_.rank, options_.size,
-                               silent_after);
+                               activity_->read().describe(), options_.silent_after);
 }
 
 void Watchdog::beat() {

@@ -21,7 +21,9 @@ struct WatchdogOptions {
   // 0: never.
   std::chrono::milliseconds deadline = std::chrono::minutes(20);
   std::chrono::milliseconds interval = std::chrono::seconds(1);  // of looks and heartbeats
-  std::filesystem::path heartbeat_folder{};                      // empty: no heartbeat files
+  // A rank whose heartbeat is older is called silent.
+  std::chrono::milliseconds silent_after = std::chrono::seconds(10);
+  std::filesystem::path heartbeat_folder{};  // empty: no heartbeat files
 };
 
 // Reads the activity's atomics; never calls MPI. When the deadline is past, it writes

@@ -50,12 +50,13 @@ void go_wrong(Communicator& world, const std::string& kind) {
 
 int run(const std::string& kind, const std::string& folder) {
   MeshOptions options;
-  options.timeout_seconds = kind == "hang_all" ? 100 : 3;
+  options.timeout_seconds = kind == "hang_all" ? 100 : 6;
   const auto world = make_world(options);
   const Watchdog watchdog(world->context().activity, {.rank = world->rank(),
                                                       .size = world->size(),
-                                                      .deadline = seconds(6),
+                                                      .deadline = seconds(9),
                                                       .interval = milliseconds(100),
+                                                      .silent_after = seconds(3),
                                                       .heartbeat_folder = folder});
   world->context().diagnosis = [&watchdog] { return watchdog.describe_others(); };
   world->barrier("start");

@@ -34,6 +34,16 @@ TEST(Activity, RemembersTheLastCollective) {
             "step 0, in forward, last collective gradients (all_reduce_sum)");
 }
 
+TEST(Activity, GoesOnNamingTheCollectiveThatFailed) {
+  Activity activity;
+  try {
+    const Activity::CollectiveScope collective(activity, {"all_reduce_sum", "gradients"});
+    throw 1;
+  } catch (int) {
+  }
+  EXPECT_EQ(activity.read().describe(), "step 0, in gradients (all_reduce_sum)");
+}
+
 TEST(Activity, EveryReportEndsIdleness) {
   Activity activity;
   std::this_thread::sleep_for(std::chrono::milliseconds(30));

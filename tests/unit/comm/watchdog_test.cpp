@@ -18,6 +18,8 @@ using std::chrono::system_clock;
 using testing::AllOf;
 using testing::HasSubstr;
 
+constexpr const char* kWaiting = "step 4, in gradients (all_reduce_sum)";
+
 class HeartbeatFolder : public testing::Test {
  protected:
   HeartbeatFolder() { std::filesystem::remove_all(path_); }
@@ -26,12 +28,12 @@ class HeartbeatFolder : public testing::Test {
       std::filesystem::path(testing::TempDir()) /
       (std::string("beats_") + testing::UnitTest::GetInstance()->current_test_info()->name());
 
-  void write(int rank, seconds age, double idle) {
+  void write(int rank, seconds age, double idle, const char* doing = "step 4, in forward") {
     std::filesystem::create_directories(path_);
     EXPECT_TRUE(write_heartbeat(path_, {.rank = rank,
                                         .host = "node",
                                         .pid = 70 + rank,
-                                        .doing = "step 4, in forward",
+                                        .doing = doing,
                                         .idle_seconds = idle,
                                         .written = system_clock::now() - age}));
   }
@@ -60,21 +62,35 @@ TEST_F(Heartbeats, NameEverySilentRank) {
   write(2, seconds(0), 9);
   write(3, seconds(50), 1);
   EXPECT_THAT(
-      describe_others(path_, 0, 4, seconds(5)),
+      describe_others(path_, 0, 4, kWaiting, seconds(5)),
       AllOf(HasSubstr("rank 1 (node, process 71) has been silent for 40"),
             HasSubstr("rank 3 (node, process 73) has been silent for 50"),
             HasSubstr("last seen at step 4, in forward"), testing::Not(HasSubstr("rank 2"))));
 }
 
-TEST_F(Heartbeats, NameTheRankThatStandsStillWhenNoneIsSilent) {
-  write(1, seconds(0), 3);
-  write(2, seconds(0), 30);
-  EXPECT_EQ(describe_others(path_, 0, 3, seconds(5)),
-            "rank 2 (node, process 72) has been at step 4, in forward for 30.0s");
+TEST_F(Heartbeats, NameTheRanksThatAreElsewhere) {
+  write(1, seconds(0), 30, kWaiting);
+  write(2, seconds(0), 2);
+  EXPECT_EQ(describe_others(path_, 0, 3, kWaiting, seconds(5)),
+            "rank 2 (node, process 72) has been at step 4, in forward for 2.0s");
+}
+
+TEST_F(Heartbeats, NameTheRankThatStandsStillLongestWhenAllDoTheSame) {
+  write(1, seconds(0), 3, kWaiting);
+  write(2, seconds(0), 30, kWaiting);
+  EXPECT_EQ(describe_others(path_, 0, 3, kWaiting, seconds(5)),
+            std::string("rank 2 (node, process 72) has been at ") + kWaiting + " for 30.0s");
+}
+
+TEST_F(Heartbeats, NameOnlyTheFirstOfVeryMany) {
+  for (int rank = 1; rank <= 10; ++rank) write(rank, seconds(0), 1);
+  EXPECT_THAT(describe_others(path_, 0, 11, kWaiting, seconds(5)),
+              AllOf(HasSubstr("rank 8 "), testing::Not(HasSubstr("rank 9 ")),
+                    testing::EndsWith("; and 2 more")));
 }
 
 TEST_F(Heartbeats, SayNothingWhenNothingIsKnown) {
-  EXPECT_EQ(describe_others(path_, 0, 3, seconds(5)), "");
+  EXPECT_EQ(describe_others(path_, 0, 3, kWaiting, seconds(5)), "");
 }
 
 TEST_F(WatchdogTest, WritesHeartbeatsForAsLongAsItLives) {
@@ -130,10 +146,10 @@ TEST_F(WatchdogDeathTest, EndsAProcessThatStandsStill) {
 
 TEST_F(WatchdogDeathTest, LetsAProcessLiveThatReports) {
   auto activity = std::make_shared<Activity>();
-  const Watchdog watchdog(activity, {.deadline = milliseconds(500), .interval = milliseconds(10)});
-  for (int i = 0; i < 20; ++i) {
+  const Watchdog watchdog(activity, {.deadline = seconds(2), .interval = milliseconds(10)});
+  for (int i = 0; i < 30; ++i) {
     activity->beat();
-    std::this_thread::sleep_for(milliseconds(50));
+    std::this_thread::sleep_for(milliseconds(100));
   }
   SUCCEED();  // or the whole test would have ended with code 4
 }
