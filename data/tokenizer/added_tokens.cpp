@@ -1,5 +1,7 @@
 #include "data/tokenizer/added_tokens.h"
 
+#include <algorithm>
+
 #include "core/log.h"
 #include "data/tokenizer/unicode.h"
 #include "data/tokenizer/utf8.h"

@@ -1,6 +1,7 @@
 // Added tokens: texts that become one id before the model sees anything.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "data/tokenizer/bpe.h"
+#include "data/tokenizer/flat_map.h"
 #include "data/tokenizer/json_node.h"
 #include "data/tokenizer/normalizer.h"
 #include "data/tokenizer/pieces.h"

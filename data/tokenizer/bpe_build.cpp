@@ -1,4 +1,5 @@
 // The tables of a Bpe, made once.
+#include <algorithm>
 #include <stdexcept>
 
 #include "core/check.h"

@@ -1,5 +1,7 @@
 #include "data/tokenizer/normalizer.h"
 
+#include <algorithm>
+
 #include "data/tokenizer/pattern.h"
 #include "data/tokenizer/unicode.h"
 #include "data/tokenizer/utf8.h"

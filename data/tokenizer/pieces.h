@@ -1,6 +1,7 @@
 // The pieces a text falls into on its way to the model, and the memory they live in.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -28,10 +29,9 @@ class TextArena {
   // Uninitialised room for `size` bytes.
   char* allocate(std::size_t size) {
     if (size > room_) {
-      const std::size_t block = std::max(size, kBlock);
-      blocks_.push_back(std::make_unique<char[]>(block));
+      room_ = std::max(size, kBlock);
+      blocks_.push_back(std::make_unique_for_overwrite<char[]>(room_));
       free_ = blocks_.back().get();
-      room_ = block;
     }
     char* memory = free_;
     free_ += size;
@@ -43,20 +43,25 @@ class TextArena {
     if (!text.empty()) std::memcpy(memory, text.data(), text.size());
     return {memory, text.size()};
   }
-  // Forgets every text; keeps one block.
+  // Forgets every text; keeps the memory when it is one small block, as it mostly is.
   void reset() {
     if (blocks_.empty()) return;
-    blocks_.resize(1);
-    blocks_[0] = std::make_unique<char[]>(kBlock);
-    free_ = blocks_[0].get();
-    room_ = kBlock;
+    const auto used = static_cast<std::size_t>(free_ - blocks_.back().get());
+    if (blocks_.size() == 1 && used + room_ == kBlock) {
+      free_ -= used;
+      room_ = kBlock;
+    } else {
+      blocks_.clear();
+      free_ = nullptr;
+      room_ = 0;
+    }
   }
 
  private:
   static constexpr std::size_t kBlock = std::size_t{16} << 10;
   std::vector<std::unique_ptr<char[]>> blocks_;
-  char* free_ = nullptr;
-  std::size_t room_ = 0;
+  char* free_ = nullptr;  // in the last block
+  std::size_t room_ = 0;  // behind free_
 };
 
 struct Pieces {

@@ -1,5 +1,7 @@
 #include "data/tokenizer/tokenizer.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "data/tokenizer/reader.h"
 #include "data/tokenizer/utf8.h"
