@@ -49,9 +49,11 @@ void rms_norm(const T* x, const Accumulate<T>* weight, int64_t rows, int64_t wid
   using A = Accumulate<T>;
   for (int64_t row = 0; row < rows; ++row, x += x_stride, y += y_stride) {
     A sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < width; ++i) sum += load(x[i]) * load(x[i]);
     const A inverse = 1 / square_root(sum / static_cast<A>(width) + eps);
     r[row] = inverse;
+#pragma omp simd
     for (int64_t i = 0; i < width; ++i) store(y[i], load(x[i]) * inverse * weight[i]);
   }
 }
@@ -62,9 +64,11 @@ void rms_norm_backward_add(const T* g, const T* x, const Accumulate<T>* weight,
   using A = Accumulate<T>;
   for (int64_t row = 0; row < rows; ++row, g += width, x += width, grad_x += width) {
     A dot = 0;
+#pragma omp simd reduction(+ : dot)
     for (int64_t i = 0; i < width; ++i) dot += load(g[i]) * weight[i] * load(x[i]);
     const A inverse = r[row];
     const A slope = dot * inverse * inverse * inverse / static_cast<A>(width);
+#pragma omp simd
     for (int64_t i = 0; i < width; ++i) {
       store(grad_x[i],
             load(grad_x[i]) + load(g[i]) * weight[i] * inverse - load(x[i]) * slope);
@@ -84,6 +88,7 @@ void rotate(T* x, int64_t rows, int64_t stride, int64_t heads, int64_t head_dim,
     for (int64_t head = 0; head < heads; ++head) {
       T* __restrict first = x + head * head_dim;
       T* __restrict second = first + half;
+#pragma omp simd
       for (int64_t i = 0; i < half; ++i) {
         const A a = load(first[i]);
         const A b = load(second[i]);
@@ -102,6 +107,7 @@ void swiglu(const T* gate_up, int64_t rows, int64_t width, T* out) {
     const T* __restrict gate = gate_up;
     const T* __restrict up = gate_up + width;
     T* __restrict y = out;
+#pragma omp simd
     for (int64_t i = 0; i < width; ++i) {
       const A z = load(gate[i]);
       store(y[i], z / (1 + exponential(-z)) * load(up[i]));
@@ -118,6 +124,7 @@ void swiglu_backward(const T* g, const T* gate_up, int64_t rows, int64_t width, 
     const T* __restrict dy = g;
     T* __restrict grad_gate = grad;
     T* __restrict grad_up = grad + width;
+#pragma omp simd
     for (int64_t i = 0; i < width; ++i) {
       const A z = load(gate[i]);
       const A sigmoid = 1 / (1 + exponential(-z));
@@ -134,13 +141,16 @@ void softmax(A* s, int64_t rows, int64_t columns, int64_t stride, const int64_t*
   for (int64_t row = 0; row < rows; ++row, s += stride) {
     const int64_t count = valid[row];
     A top = s[0];
+#pragma omp simd reduction(max : top)
     for (int64_t i = 0; i < count; ++i) top = s[i] > top ? s[i] : top;
     A sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < count; ++i) {
       const A p = exponential(s[i] - top);
       s[i] = p;
       sum += p;
     }
+#pragma omp simd
     for (int64_t i = count; i < columns; ++i) s[i] = 0;
     lse[row] = top + static_cast<A>(__builtin_log(static_cast<double>(sum)));
     inverse[row] = 1 / sum;
@@ -156,11 +166,13 @@ void softmax_backward(A* s, A* dp, int64_t rows, int64_t columns, int64_t stride
     const int64_t count = valid[row];
     const A log_sum = lse[row];
     const A d = delta[row];
+#pragma omp simd
     for (int64_t i = 0; i < count; ++i) {
       const A p = exponential(own_s[i] - log_sum);
       own_s[i] = p;
       own_dp[i] = p * (own_dp[i] - d) * scale;
     }
+#pragma omp simd
     for (int64_t i = count; i < columns; ++i) {
       own_s[i] = 0;
       own_dp[i] = 0;
