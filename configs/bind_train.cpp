@@ -12,7 +12,7 @@ void bind_optimizer(trainer::OptimizerOptions& o, Block& block) {
                 {"adafactor", OptimizerKind::kAdafactor},
                 {"sgd", OptimizerKind::kSgd}},
                "update rule");
-  block.field("lr", o.lr, "learning rate, before the schedule", {.min = 0});
+  block.field("lr", o.lr, "learning rate, before the schedule", {.min = 0, .max = 1e6});
   block.field("weight_decay", o.weight_decay, "decoupled (adamw, adafactor) or added (sgd)",
               {.min = 0});
   block.field("beta1", o.beta1, "adamw", kShare);

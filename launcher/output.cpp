@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <ostream>
 
+#include "comm/launch.h"
 #include "metrics/terminal.h"
 
 namespace incipit::launcher {
@@ -37,7 +38,10 @@ std::string without_trailing_spaces(std::string line) {
 
 }  // namespace
 
-Style Style::of_stdout() { return Style(metrics::wants_colour(STDOUT_FILENO)); }
+Style Style::of_stdout() {
+  // mpirun gives its ranks a terminal of its own, whatever stands behind it.
+  return Style(!comm::read_launch().parallel && metrics::wants_colour(STDOUT_FILENO));
+}
 
 std::string Style::wrap(std::string_view code, std::string_view text) const {
   std::string styled;

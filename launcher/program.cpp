@@ -1,12 +1,19 @@
 #include "launcher/program.h"
 
+#define OMPI_SKIP_MPICXX 1
+
+#include <mpi.h>
+
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iostream>
+#include <thread>
 
 #include "comm/launch.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "launcher/arguments.h"
 #include "launcher/commands/doctor.h"
 #include "launcher/commands/eval.h"
 #include "launcher/commands/inspect.h"
@@ -27,6 +34,16 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong usage or configuration, 3 bad data or model file,\n"
     "4 communication failed, 5 numbers not finite, 75 stopped by a signal after a checkpoint.\n\n"
     "Example:\n  mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50\n";
+
+// A mistake that all ranks share is told by rank 0, whose end makes mpirun end the others.
+// Until MPI runs, that takes a while: a rank that has the mistake alone waits as long.
+constexpr std::chrono::seconds kRankZeroFirst{5};
+
+void let_rank_zero_speak() {
+  int mpi_runs = 0;
+  MPI_Initialized(&mpi_runs);
+  if (mpi_runs == 0 && comm::read_launch().rank != 0) std::this_thread::sleep_for(kRankZeroFirst);
+}
 
 // The command that was asked for, or the program itself.
 const CLI::App& chosen(const CLI::App& app) {
@@ -68,12 +85,18 @@ int run_program(int argc, const char* const* argv) {
   add_inspect_command(app);
   add_doctor_command(app);
   add_tokenize_command(app);
+  add_example(*app.get_subcommand("tokenize"),
+              "echo 'Two words' | incipit tokenize models/smollm2-135m-instruct");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& answer) {  // --help, --version
     if (comm::read_launch().rank == 0) (void)app.exit(answer);
   } catch (const CLI::ParseError& error) {
+    let_rank_zero_speak();
     throw ConfigError(usage_problem(app, argc, argv, error));
+  } catch (const Error&) {
+    let_rank_zero_speak();
+    throw;
   }
   return static_cast<int>(ExitCode::kDone);
 }

@@ -9,10 +9,10 @@ prompt::SoftPrompt start_prompt(const Session& session) {
   const prompt::PromptOptions& options = session.config.method;
   const model::Backbone& backbone = *session.backbone;
   const data::Tokenizer& tokenizer = session.task->tokenizer();
-  prompt::InitInputs inputs{
-      .embed = [&backbone](std::span<const TokenId> ids) { return backbone.embed(ids); },
-      .vocab_size = backbone.config().vocab_size,
-      .hidden_size = backbone.config().hidden_size};
+  prompt::InitInputs inputs;
+  inputs.embed = [&backbone](std::span<const TokenId> ids) { return backbone.embed(ids); };
+  inputs.vocab_size = backbone.config().vocab_size;
+  inputs.hidden_size = backbone.config().hidden_size;
   for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
     if (tokenizer.is_special(id)) inputs.special_ids.push_back(id);
   }

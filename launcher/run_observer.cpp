@@ -1,10 +1,14 @@
 #include "launcher/run_observer.h"
 
+#include <algorithm>
+
 #include "core/log.h"
 #include "launcher/output.h"
 
 namespace incipit::launcher {
 namespace {
+
+constexpr double kSmoothing = 0.9;  // of the rate that is shown: about the last ten steps
 
 metrics::ExporterIdentity identity(const Session& session) {
   return {.rank = session.world().rank(),
@@ -27,9 +31,12 @@ RunObserver::RunObserver(const Session& session)
 
 void RunObserver::on_step(const metrics::StepRecord& record) {
   exporter_.record(record);
-  examples_ += record.samples;
+  const double rate = static_cast<double>(record.samples) / std::max(record.seconds, 1e-9);
+  examples_per_second_ = examples_per_second_ == 0
+                             ? rate
+                             : kSmoothing * examples_per_second_ + (1 - kSmoothing) * rate;
   if (run_log_) run_log_->append(record);
-  if (progress_) progress_->update(record.step, {{"loss", record.loss}}, examples_);
+  if (progress_) progress_->update(record.step, {{"loss", record.loss}}, examples_per_second_);
 }
 
 void RunObserver::on_nonfinite_step(std::int64_t step) {

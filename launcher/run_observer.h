@@ -35,7 +35,7 @@ class RunObserver : public trainer::TrainObserver {
   metrics::Exporter exporter_;
   std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
   std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
-  std::int64_t examples_ = 0;
+  double examples_per_second_ = 0;               // of the last steps, without evaluations
 };
 
 }  // namespace incipit::launcher

@@ -81,7 +81,7 @@ void load_weights(Session& session, const fs::path& model_dir,
       .layers = transformer.layers,
       .attention_heads = transformer.heads};
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-  log::info("model {}: {} {} in memory, {} ranks x {} threads, {}", options.path,
+  log::info("model {}: {} {} in memory, ranks {} x threads {}, loaded in {}", options.path,
             human_bytes(static_cast<double>(session.backbone->weight_bytes())),
             transformer.model_type, session.world().size(), session.threads,
             human_seconds(taken.count()));

@@ -144,17 +144,15 @@ struct Progress::State {
     bar = nullptr;
   }
 
-  [[nodiscard]] std::string describe(std::int64_t examples,
-                                     std::span<const ProgressValue> values) const {
+  [[nodiscard]] static std::string describe(std::span<const ProgressValue> values,
+                                            double examples_per_second) {
     std::string text;
     for (const auto& value : values) {
-      text += "  " + std::string(value.name) + " " + number(value.value);
+      text.append("  ").append(value.name).append(" ").append(number(value.value));
     }
-    const double elapsed = seconds_between(started, options.now());
-    if (examples > 0 && elapsed > 0) {
+    if (examples_per_second > 0) {
       std::array<char, 48> rate{};
-      std::snprintf(rate.data(), rate.size(), "  %.1f examples/s",
-                    static_cast<double>(examples) / elapsed);
+      std::snprintf(rate.data(), rate.size(), "  %.1f examples/s", examples_per_second);
       text += rate.data();
     }
     return text;
@@ -215,9 +213,9 @@ Progress::~Progress() {
 }
 
 void Progress::update(std::int64_t done, std::span<const ProgressValue> values,
-                      std::int64_t examples) {
+                      double examples_per_second) {
   state_->done = done;
-  state_->numbers = state_->describe(examples, values);
+  state_->numbers = State::describe(values, examples_per_second);
   const double wait =
       state_->bar ? state_->options.redraw_every_seconds : state_->options.plain_every_seconds;
   const bool first = done == state_->options.start + 1;

@@ -1,7 +1,7 @@
 // Progress of a long loop: a bar on a terminal, a log line now and then elsewhere.
 //
 //   Progress progress("train", 300);
-//   for (...) progress.update(step, {{"loss", loss}}, examples_so_far);
+//   for (...) progress.update(step, {{"loss", loss}}, 38.4);
 //   progress.finish();
 //
 //   train  ━━━━━━━━━━╸            120/300  loss 0.6121  38.4 examples/s  eta 1m15s
@@ -22,7 +22,7 @@
 namespace incipit::metrics {
 
 struct ProgressOptions {
-  std::int64_t start = 0;           // steps done by a former run: not counted in rates
+  std::int64_t start = 0;           // steps done by a former run: not counted in the time left
   double plain_every_seconds = 10;  // between lines where there is no terminal
   double redraw_every_seconds = 0.1;
   std::ostream* terminal = nullptr;  // draw here; nullptr: on standard error if it is a terminal
@@ -44,12 +44,13 @@ class Progress {
   Progress(Progress&&) = delete;
   Progress& operator=(Progress&&) = delete;
 
-  // `done` of `total`; `examples` seen since the start of this loop, 0: do not show a rate.
+  // `done` of `total`; an `examples_per_second` of 0 is not shown.
   void update(std::int64_t done, std::span<const ProgressValue> values = {},
-              std::int64_t examples = 0);
+              double examples_per_second = 0);
   void update(std::int64_t done, std::initializer_list<ProgressValue> values,
-              std::int64_t examples = 0) {
-    update(done, std::span<const ProgressValue>(values.begin(), values.size()), examples);
+              double examples_per_second = 0) {
+    update(done, std::span<const ProgressValue>(values.begin(), values.size()),
+           examples_per_second);
   }
 
   // Shows the last state once more, with the time taken, and leaves it standing.

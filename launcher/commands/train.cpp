@@ -23,11 +23,17 @@ void print_result(const Session& session, const trainer::TrainResult& result) {
             << fixed(result.last_loss, 4) << '\n';
   Facts facts;
   if (result.best_score) {
-    facts.emplace_back("best prompt", "step " + grouped(result.best_step) + ", select score " +
-                                          fixed(*result.best_score, 4));
+    std::string metric = session.config.train.early_stop.metric;
+    if (metric.empty()) metric = eval::metric_names(*session.task).front();
+    facts.emplace_back(
+        "best prompt",
+        "step " + grouped(result.best_step) + ", select " + metric + " " +
+            fixed(eval::higher_is_better(metric) ? *result.best_score : -*result.best_score, 4));
   }
   std::string test;
-  for (const auto& [name, value] : result.test) test += name + " " + fixed(value, 4) + "  ";
+  for (const auto& [name, value] : result.test) {
+    test.append(test.empty() ? "" : ", ").append(name).append(" ").append(fixed(value, 4));
+  }
   if (!test.empty()) facts.emplace_back("test", test);
   facts.emplace_back("run", session.config.run.output_dir);
   print_facts(std::cout, style, facts);

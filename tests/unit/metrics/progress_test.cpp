@@ -48,7 +48,7 @@ TEST(ProgressBar, ShowsCountNumbersRateAndTimeLeft) {
   std::ostringstream out;
   Progress progress("train", 300, on_terminal(out, 100));
   pass(std::chrono::seconds(10));
-  progress.update(100, {{"loss", 0.6121}}, 400);
+  progress.update(100, {{"loss", 0.6121}}, 40);
   EXPECT_THAT(last_line(out.str()), HasSubstr("train  ━"));
   EXPECT_THAT(last_line(out.str()), HasSubstr("100/300  loss 0.6121  40.0 examples/s  eta 20.0s"));
 }
@@ -68,7 +68,7 @@ TEST(ProgressBar, NeverGrowsWiderThanTheTerminal) {
     std::ostringstream out;
     Progress progress("train", 300, on_terminal(out, width));
     pass(std::chrono::seconds(1));
-    progress.update(150, {{"loss", 0.6121}, {"accuracy", 0.5}}, 400);
+    progress.update(150, {{"loss", 0.6121}, {"accuracy", 0.5}}, 40);
     EXPECT_LT(display_width(last_line(out.str())), width) << last_line(out.str());
   }
 }
