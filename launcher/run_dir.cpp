@@ -16,8 +16,7 @@ void make_run_dir(const fs::path& given) {
     fs::path aside;
     int number = 0;
     do {
-      aside = dir;
-      aside += "." + std::to_string(++number);
+      aside = dir.string().append(".").append(std::to_string(++number));
     } while (fs::exists(aside));
     fs::rename(dir, aside, error);
     if (error) {

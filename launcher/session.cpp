@@ -1,10 +1,12 @@
 #include "launcher/session.h"
 
+#include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 
 #include <chrono>
 #include <ctime>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "comm/agreement.h"
@@ -56,6 +58,21 @@ void require_same_data(comm::Communicator& world, const data::Splits& splits) {
       line("train", splits.train) + line("select", splits.select) + line("test", splits.test));
 }
 
+// The cores that the ranks of this rank's machine may run on, all together: launchers may
+// have bound each rank to cores of its own. Collective.
+int cores_of_machine(comm::Communicator& world) {
+  struct Place {
+    std::size_t host;
+    cpu_set_t cores;
+  };
+  const Place mine{std::hash<std::string>()(host_name()), own_cores()};
+  cpu_set_t all = mine.cores;
+  for (const Place& other : world.all_gather(mine, "choice of threads")) {
+    if (other.host == mine.host) CPU_OR(&all, &all, &other.cores);
+  }
+  return std::max(1, CPU_COUNT(&all));
+}
+
 void load_data(Session& session, const fs::path& model_dir,
                const model::TransformerConfig& transformer, std::int64_t prompt_rows,
                const data::WhichSplits& which) {
@@ -87,6 +104,10 @@ void load_weights(Session& session, const fs::path& model_dir,
             human_seconds(taken.count()));
 }
 
+fs::path heartbeat_folder(const Session& session) {
+  return fs::path(session.config.run.output_dir) / "heartbeats";
+}
+
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -108,7 +129,10 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
   const comm::MeshShape shape = comm::resolve_mesh(config.parallel, world->size());
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
-  session.threads = set_threads(session.local.size);
+  session.threads = set_threads(cores_of_machine(session.world()), session.local.size);
+  if (config.run.deterministic) {
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  }
 
   require_same_build(session.world());
   comm::require_same(session.world(), "configuration", configs::resolved_yaml(config));
@@ -133,6 +157,16 @@ void start_watchdog(Session& session) {
   session.context->diagnosis = [watchdog = session.watchdog.get()] {
     return watchdog->describe_others();
   };
+}
+
+void stop_watchdog(Session& session) {
+  if (!session.watchdog) return;
+  session.world().barrier("end of the run");
+  session.context->diagnosis = nullptr;
+  session.watchdog = nullptr;
+  session.world().barrier("end of the run");
+  std::error_code ignored;  // what is left of a folder harms nobody
+  if (session.is_rank_zero()) fs::remove_all(heartbeat_folder(session), ignored);
 }
 
 std::string manifest(const Session& session, const std::string& command) {

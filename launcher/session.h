@@ -43,6 +43,8 @@ struct Session {
 // From now on, with several ranks, a rank that stands still is named and ends the job.
 // Heartbeat files go below the run directory, which exists. Collective.
 void start_watchdog(Session& session);
+// Ends it and takes the heartbeat files away. Collective.
+void stop_watchdog(Session& session);
 
 // The JSON of manifest.json: what the numbers of a run depend on.
 [[nodiscard]] std::string manifest(const Session& session, const std::string& command);

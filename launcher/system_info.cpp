@@ -113,11 +113,28 @@ std::string processor_capability() {
   return at::get_cpu_capability() + ", " + model::cpu::kernels().name;
 }
 
-int usable_cores() {
+cpu_set_t own_cores() {
   cpu_set_t cores;
   CPU_ZERO(&cores);
-  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) CPU_SET(0, &cores);
+  return cores;
+}
+
+int usable_cores() {
+  const cpu_set_t cores = own_cores();
   return std::max(1, CPU_COUNT(&cores));
+}
+
+std::string memory_text() {
+  std::ifstream info("/proc/meminfo");
+  std::string word;
+  double total = 0;
+  double available = 0;
+  while (info >> word) {
+    if (word == "MemTotal:") info >> total;
+    if (word == "MemAvailable:") info >> available;
+  }
+  return human_bytes(total * 1024) + ", " + human_bytes(available * 1024) + " available";
 }
 
 std::vector<std::string> openmp_runtimes() {
@@ -151,17 +168,14 @@ GpuInfo gpu_info() {
   return info;
 }
 
-int set_threads(int local_ranks) {
-  const int cores = usable_cores();
+int set_threads(int cores, int local_ranks) {
   if (std::getenv("OMP_NUM_THREADS") == nullptr) {
-    at::set_num_threads(std::max(1, cores / std::max(1, local_ranks)));
+    at::set_num_threads(std::max(1, std::min(cores / std::max(1, local_ranks), usable_cores())));
   }
   const int threads = at::get_num_threads();
   if (threads * local_ranks > cores) {
-    log::warn(
-        "{} threads x {} ranks on {} cores: they will get in each other's way; lower "
-        "OMP_NUM_THREADS",
-        threads, local_ranks, cores);
+    log::warn("{} ranks x {} threads on {} cores get in each other's way: lower OMP_NUM_THREADS",
+              local_ranks, threads, cores);
   }
   return threads;
 }

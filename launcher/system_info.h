@@ -1,6 +1,8 @@
 // What a run stands on: versions, processor, threads.
 #pragma once
 
+#include <sched.h>
+
 #include <string>
 #include <vector>
 
@@ -13,7 +15,9 @@ namespace incipit::launcher {
 [[nodiscard]] std::string processor_name();  // "model name" of /proc/cpuinfo
 // What libtorch and our own kernels make of the processor: "AVX512, x86-64-v4".
 [[nodiscard]] std::string processor_capability();
-[[nodiscard]] int usable_cores();  // that this process may run on
+[[nodiscard]] cpu_set_t own_cores();      // that this process may run on
+[[nodiscard]] int usable_cores();         // their number
+[[nodiscard]] std::string memory_text();  // "23.4 GiB, 12.1 GiB available"
 // Paths of the OpenMP runtimes mapped into this process; more than one doubles the threads.
 [[nodiscard]] std::vector<std::string> openmp_runtimes();
 
@@ -25,8 +29,8 @@ struct GpuInfo {
 };
 [[nodiscard]] GpuInfo gpu_info();
 
-// Threads for each of `local_ranks` ranks of this machine, so that together they keep
-// within the cores: OMP_NUM_THREADS where it is set. Tells libtorch; returns the number.
-int set_threads(int local_ranks);
+// Threads for each of the `local_ranks` ranks that share `cores` cores, so that together
+// they keep within them: OMP_NUM_THREADS where it is set. Tells libtorch; returns the number.
+int set_threads(int cores, int local_ranks);
 
 }  // namespace incipit::launcher

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 void print_machine(const Style& style) {
-  const int threads = set_threads(1);
+  const int threads = set_threads(usable_cores(), 1);
   const auto openmp = openmp_runtimes();
   std::cout << style.bold("machine") << '\n';
   print_facts(

@@ -65,6 +65,7 @@ void run_train(const ConfigArguments& arguments) {
                            start);
   const trainer::TrainResult result = trainer.run();
   observer.finish();
+  stop_watchdog(session);
   if (session.is_rank_zero()) print_result(session, result);
 }
 
