@@ -1,14 +1,13 @@
 #include "launcher/run_observer.h"
 
-#include <algorithm>
-
 #include "core/log.h"
 #include "launcher/output.h"
 
 namespace incipit::launcher {
 namespace {
 
-constexpr double kSmoothing = 0.9;  // of the rate that is shown: about the last ten steps
+// Of the rate that is shown: about the last ten steps, evaluations left out.
+constexpr double kSmoothing = 0.9;
 
 metrics::ExporterIdentity identity(const Session& session) {
   return {.rank = session.world().rank(),
@@ -31,12 +30,12 @@ RunObserver::RunObserver(const Session& session)
 
 void RunObserver::on_step(const metrics::StepRecord& record) {
   exporter_.record(record);
-  const double rate = static_cast<double>(record.samples) / std::max(record.seconds, 1e-9);
-  examples_per_second_ = examples_per_second_ == 0
-                             ? rate
-                             : kSmoothing * examples_per_second_ + (1 - kSmoothing) * rate;
+  recent_samples_ = kSmoothing * recent_samples_ + static_cast<double>(record.samples);
+  recent_seconds_ = kSmoothing * recent_seconds_ + record.seconds;
   if (run_log_) run_log_->append(record);
-  if (progress_) progress_->update(record.step, {{"loss", record.loss}}, examples_per_second_);
+  if (!progress_) return;
+  const double rate = recent_seconds_ > 0 ? recent_samples_ / recent_seconds_ : 0;
+  progress_->update(record.step, {{"loss", record.loss}}, rate);
 }
 
 void RunObserver::on_nonfinite_step(std::int64_t step) {

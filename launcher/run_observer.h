@@ -35,7 +35,8 @@ class RunObserver : public trainer::TrainObserver {
   metrics::Exporter exporter_;
   std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
   std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
-  double examples_per_second_ = 0;               // of the last steps, without evaluations
+  double recent_samples_ = 0;
+  double recent_seconds_ = 0;
 };
 
 }  // namespace incipit::launcher
