@@ -9,8 +9,8 @@ log-likelihoods that we do (1e-3). Exit code 77: the recorded run or the data ar
 
 The run amplifies rounding: its prompt starts at seven times the size of embeddings, and Adam's first steps
 have the sign of gradients however small. Losses 1 to 8 are held to 2e-4 (relative). The ninth and
-tenth, where PEFT repeated on another machine is 4.6e-3 away from its own record, are held to 5e-3
-(docs/decisions/0005-what-parity-with-a-recorded-run-means.md).
+tenth, where PEFT repeated with another number of threads is 4.6e-3 away from its own record, are held
+to 5e-3 (docs/decisions/0005-what-parity-with-a-recorded-run-means.md).
 """
 import json
 import os
