@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "configs/bindings.h"
 
 namespace incipit::configs {
@@ -91,6 +93,7 @@ void read_verbalizer(const YamlValue& value, const std::string& path, Problems& 
     return;
   }
   std::vector<data::VerbalizerEntry> entries;
+  if (value.partial) entries = target;
   bool ok = true;
   for (const YamlPair& pair : value.pairs) {
     data::VerbalizerEntry entry{.label = pair.key, .text = ""};
@@ -98,7 +101,13 @@ void read_verbalizer(const YamlValue& value, const std::string& path, Problems& 
       problems.add(pair.value.where, path + "." + pair.key + ": " + problem);
       ok = false;
     }
-    entries.push_back(std::move(entry));
+    const auto known = std::find_if(entries.begin(), entries.end(),
+                                    [&](const auto& each) { return each.label == pair.key; });
+    if (known == entries.end()) {
+      entries.push_back(std::move(entry));
+    } else {
+      *known = std::move(entry);
+    }
   }
   if (ok) target = std::move(entries);
 }

@@ -36,6 +36,16 @@ Field scalar_field(std::string key, T& target, std::string type, std::string mea
       .write = std::move(write)};
 }
 
+void set_entry(Block::Mapping& mapping, const std::string& key, std::string text) {
+  for (auto& [name, value] : mapping) {
+    if (name == key) {
+      value = std::move(text);
+      return;
+    }
+  }
+  mapping.emplace_back(key, std::move(text));
+}
+
 void read_mapping(const YamlValue& value, const std::string& path, Problems& problems,
                   Block::Mapping& target) {
   if (value.kind != YamlValue::Kind::kMap) {
@@ -43,13 +53,14 @@ void read_mapping(const YamlValue& value, const std::string& path, Problems& pro
     return;
   }
   Block::Mapping mapping;
+  if (value.partial) mapping = target;
   bool ok = true;
   for (const YamlPair& pair : value.pairs) {
     std::string text;
     const std::string problem = read_scalar(pair.value, text);
     add_problem(problems, pair.value, path + "." + pair.key, problem);
     ok = ok && problem.empty();
-    mapping.emplace_back(pair.key, std::move(text));
+    set_entry(mapping, pair.key, std::move(text));
   }
   if (ok) target = std::move(mapping);
 }

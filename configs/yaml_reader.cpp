@@ -77,7 +77,7 @@ YamlValue YamlReader::parse_override(const std::string& assignment) {
   for (std::size_t end = path.size();;) {
     const std::size_t dot = end == 0 ? std::string::npos : path.rfind('.', end - 1);
     const std::size_t begin = dot == std::string::npos ? 0 : dot + 1;
-    YamlValue map{.kind = YamlValue::Kind::kMap, .where = where};
+    YamlValue map{.kind = YamlValue::Kind::kMap, .where = where, .partial = true};
     map.pairs.push_back({path.substr(begin, end - begin), where, std::move(value)});
     value = std::move(map);
     if (dot == std::string::npos) return value;

@@ -31,7 +31,8 @@ class YamlReader {
   [[nodiscard]] YamlValue parse_file(const std::filesystem::path& path);
   [[nodiscard]] YamlValue parse_text(std::string_view text, const std::string& source);
   // "train.steps=50": a document that holds this one value. What stands behind the first
-  // '=' is YAML, under the same rules.
+  // '=' is YAML, under the same rules. "task.verbalizer.yes= Oui" replaces one entry of a
+  // mapping, "task.verbalizer={...}" the whole.
   [[nodiscard]] YamlValue parse_override(const std::string& assignment);
 
   // Takes over the values of a document, over those of documents applied before. With

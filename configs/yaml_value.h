@@ -24,6 +24,8 @@ struct YamlValue {
   std::vector<YamlValue> items{};  // kSequence
   std::vector<YamlPair> pairs{};   // kMap, in the order of the file, keys unique
 
+  bool partial = false;  // kMap: from the dots of an override: keys that are not named stay
+
   // "a list", "the text 'many'", "the number 3", ... for messages.
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] const YamlPair* find(std::string_view key) const;

@@ -125,6 +125,14 @@ TEST(RunConfig, ReportsEveryMistakeOfFileOverrideAndCheck) {
   }
 }
 
+TEST(RunConfig, AnOverrideCanReplaceOneVerbalizer) {
+  const RunConfig config =
+      parse_run_config(kRun, "demo.yaml", {"task.verbalizer.not_entailment=\" Nope\""});
+  ASSERT_EQ(config.task.verbalizer.size(), 2u);
+  EXPECT_EQ(config.task.verbalizer[0].text, " Yes");
+  EXPECT_EQ(config.task.verbalizer[1].text, " Nope");
+}
+
 TEST(RunConfig, RefusesWhatTruncateAndSelectDoNotKnow) {
   const auto read = [](const std::string& assignment) -> std::string {
     try {

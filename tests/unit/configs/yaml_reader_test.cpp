@@ -189,6 +189,18 @@ TEST(Overrides, ReplaceTheFileAndEachOther) {
   EXPECT_EQ(reading.value.text, "spaced");
 }
 
+TEST(Overrides, CanReplaceOneEntryOfAMapping) {
+  Reading reading;
+  EXPECT_EQ(reading.read("sample: {mapping: {a: one, b: two}}\n",
+                         {"sample.mapping.b=second", "sample.mapping.c=third"}),
+            "");
+  EXPECT_THAT(reading.value.mapping,
+              testing::ElementsAre(testing::Pair("a", "one"), testing::Pair("b", "second"),
+                                   testing::Pair("c", "third")));
+  EXPECT_THAT(reading.read("sample: {mapping: {d: four}}\n"), "");
+  EXPECT_EQ(reading.value.mapping.size(), 1u);
+}
+
 TEST(Overrides, AreAsStrictAsTheFile) {
   const std::string file = "sample: {count: 5}\n";
   EXPECT_THAT(Reading().read(file, {"sample.on=yes"}),

@@ -1,0 +1,73 @@
+#include "launcher/check_options.h"
+
+#include <gmock/gmock.h>
+
+namespace incipit::launcher {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// A run that nothing is wrong with.
+configs::RunConfig good_run() {
+  configs::RunConfig config;
+  config.model.path = "model";
+  config.task.train = "train.jsonl";
+  config.task.source_template = "{text}";
+  config.task.verbalizer = {{"yes", " Yes"}, {"no", " No"}};
+  return config;
+}
+
+template <typename Check>
+std::vector<std::string> keys(const Check& check, const configs::RunConfig& config) {
+  std::vector<std::string> keys;
+  check(config, [&](const std::string& key, const std::string&) { keys.push_back(key); });
+  return keys;
+}
+
+TEST(CheckOptions, FindsNothingInAGoodRun) {
+  EXPECT_THAT(keys(check_training_options, good_run()), IsEmpty());
+}
+
+TEST(CheckOptions, NamesKeysFromTheRoot) {
+  configs::RunConfig config = good_run();
+  config.train.schedule.warmup_steps = config.train.steps + 1;
+  config.task.source_template = "{text";
+  config.method.init.scale = "large";
+  EXPECT_THAT(keys(check_options, config),
+              ElementsAre("method.init.scale", "task.template", "train.schedule.warmup_steps"));
+}
+
+TEST(CheckOptions, RefusesToSplitAModel) {
+  configs::RunConfig config = good_run();
+  config.parallel.tensor = 2;
+  config.parallel.pipeline = 2;
+  config.parallel.gathered = true;
+  EXPECT_THAT(keys(check_options, config),
+              ElementsAre("parallel.tensor", "parallel.pipeline", "parallel.gathered"));
+}
+
+TEST(CheckTrainingOptions, AskForWhatTrainingNeeds) {
+  configs::RunConfig config = good_run();
+  config.method.kind = prompt::MethodKind::kNone;
+  config.task.train.clear();
+  config.task.select = {.file = "", .share = 0};
+  EXPECT_THAT(keys(check_training_options, config),
+              ElementsAre("method.kind", "task.train", "train.eval_every"));
+  config.train.eval_every = 0;
+  EXPECT_THAT(keys(check_training_options, config), ElementsAre("method.kind", "task.train"));
+}
+
+TEST(CheckTrainingOptions, LabelsAreNeededWhereLabelsAreUsed) {
+  configs::RunConfig config = good_run();
+  config.task.verbalizer.clear();
+  config.task.target = "{answer}";
+  config.train.loss = trainer::Loss::kCandidates;
+  EXPECT_THAT(keys(check_training_options, config), ElementsAre("train.loss", "method.init.kind"));
+  config.train.loss = trainer::Loss::kTargetTokens;
+  config.method.init.kind = prompt::InitKind::kSampledVocab;
+  EXPECT_THAT(keys(check_training_options, config), IsEmpty());
+}
+
+}  // namespace
+}  // namespace incipit::launcher
