@@ -8,6 +8,7 @@
 
 #include "configs/builtin.h"
 #include "core/error.h"
+#include "core/random.h"
 
 namespace incipit::configs {
 namespace {
@@ -149,6 +150,42 @@ TEST(RunConfig, RefusesWhatTruncateAndSelectDoNotKnow) {
   EXPECT_THAT(read("task.select=[a]"), HasSubstr("expected a file or a share"));
   EXPECT_THAT(read("task.verbalizer=[a]"), HasSubstr("expected {LABEL: TEXT, ...}"));
   EXPECT_THAT(read("task.verbalizer={a: 5}"), HasSubstr("task.verbalizer.a: expected text"));
+}
+
+// Damaged text is read or refused, never anything else.
+TEST(RunConfig, DamagedTextEndsInAConfigErrorAtWorst) {
+  const std::string whole = kRun;
+  const std::string pieces = "{}[]:,&*!|>'\"%@`#-? \n\t\\01ae\xC3\xFF";
+  Random random(3);
+  int read = 0;
+  int refused = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string text =
+        whole.substr(0, random.below(4) == 0 ? random.below(whole.size()) : whole.size());
+    for (std::uint64_t edits = 1 + random.below(4); edits > 0 && !text.empty(); --edits) {
+      const std::size_t at = random.below(text.size());
+      if (random.below(2) == 0) {
+        text[at] = pieces[random.below(pieces.size())];
+      } else {
+        text.insert(at, 1, pieces[random.below(pieces.size())]);
+      }
+    }
+    try {
+      (void)parse_run_config(text, "damaged.yaml");
+      ++read;
+    } catch (const ConfigError&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(read, 50);
+  EXPECT_GT(refused, 2000);
+}
+
+TEST(RunConfig, DeepNestingIsRefused) {
+  EXPECT_THROW((void)parse_run_config("run: " + std::string(100'000, '['), "deep.yaml"),
+               ConfigError);
+  EXPECT_THROW((void)parse_run_config("run: " + std::string(100'000, '{'), "deep.yaml"),
+               ConfigError);
 }
 
 class TaskFileTest : public testing::Test {
