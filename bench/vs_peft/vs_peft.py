@@ -36,7 +36,7 @@ def parse_arguments():
     parser.add_argument("--pairs", type=int, default=5, help="pairs of blocks")
     parser.add_argument("--quick", action="store_true", help="2 pairs of 1 step")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--learning-rate", type=float, default=0.01)
+    parser.add_argument("--learning-rate", type=float, default=0.001)
     parser.add_argument("--compile", action="store_true", help="try torch.compile in the tuned way")
     parser.add_argument("--model", type=Path,
                         default=REPOSITORY / "models" / "smollm2-135m-instruct")
