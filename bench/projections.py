@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Projections on the same input as one product, or apart: processor time, one thread.
+
+    .venv/bin/python bench/projections.py
+
+740 rows and the shapes of SmolLM2-135M: queries, keys, values; gate, up; and their gradients. Prints how
+many times as long the separate products take (docs/decisions/0004).
+"""
+import statistics
+import time
+
+import torch
+
+ROWS, HIDDEN, WIDTHS = 740, 576, ([576, 192, 192], [1536, 1536])
+
+
+def ratio(dtype):
+    x = torch.randn(ROWS, HIDDEN, dtype=dtype)
+    groups = []
+    for widths in WIDTHS:
+        whole = torch.randn(sum(widths), HIDDEN, dtype=dtype)
+        grad = torch.randn(ROWS, sum(widths), dtype=dtype)
+        groups.append((whole, [w.contiguous() for w in whole.split(widths)],
+                       grad, [g.contiguous() for g in grad.split(widths, 1)]))
+
+    def together():
+        for whole, _, grad, _ in groups:
+            x @ whole.t()
+            grad @ whole
+
+    def apart():
+        for _, weights, _, grads in groups:
+            for weight in weights:
+                x @ weight.t()
+            total = grads[0] @ weights[0]
+            for grad, weight in zip(grads[1:], weights[1:]):
+                total.addmm_(grad, weight)
+
+    def seconds(work):
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+
+    together(), apart()
+    return statistics.median(seconds(apart) / seconds(together) for _ in range(31))
+
+
+torch.set_num_threads(1)
+for dtype in (torch.float32, torch.bfloat16):
+    print(f"{str(dtype):15} apart / together {ratio(dtype):.3f}")
