@@ -9,6 +9,10 @@
 
 #include "metrics/step_record.h"
 
+namespace incipit::data {
+class Dataset;
+}
+
 namespace incipit::trainer {
 
 // Called on every rank, with the same numbers but for times; steps are counted from 1. An
@@ -26,6 +30,11 @@ class TrainObserver {
   // The scores of a split, by metric, after `step` steps.
   virtual void on_scores(std::int64_t /*step*/, const std::string& /*split*/,
                          std::span<const std::pair<std::string, double>> /*scores*/) {}
+
+  // What was predicted in an evaluation of the select split after `step` steps: a candidate for
+  // every example. Not for tasks that generate.
+  virtual void on_predictions(std::int64_t /*step*/, const data::Dataset& /*select*/,
+                              std::span<const int> /*predictions*/) {}
 };
 
 }  // namespace incipit::trainer

@@ -32,6 +32,9 @@ void Trainer::save(const char* name, const at::Tensor& values) const {
 void Trainer::evaluate() {
   const auto result = score(setup_.splits.select, prompt_.value);
   setup_.observer.on_scores(step_, "select", result.metrics);
+  if (!setup_.task.generates()) {
+    setup_.observer.on_predictions(step_, setup_.splits.select, result.scores.predictions);
+  }
   evaluated_at_ = step_;
   if (!early_stop_.update(step_, selection_score(result.metrics))) return;
   best_ = prompt_.value.clone();
