@@ -1,0 +1,139 @@
+#include "model/partition.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+
+#include "core/error.h"
+
+namespace incipit::model {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+TransformerConfig smollm2_135m() {
+  TransformerConfig c;
+  c.model_type = "llama";
+  c.hidden_size = 576;
+  c.layers = 30;
+  c.heads = 9;
+  c.kv_heads = 3;
+  c.head_dim = 64;
+  c.intermediate_size = 1536;
+  c.vocab_size = 49152;
+  c.tied_embeddings = true;
+  return c;
+}
+
+TransformerConfig llama3_70b() {
+  TransformerConfig c;
+  c.model_type = "llama";
+  c.hidden_size = 8192;
+  c.layers = 80;
+  c.heads = 64;
+  c.kv_heads = 8;
+  c.head_dim = 128;
+  c.intermediate_size = 28672;
+  c.vocab_size = 128256;
+  return c;
+}
+
+std::int64_t whole_bytes(const TransformerConfig& c) {
+  return weight_bytes(c, partition_of(c, 1, 0, 1, 0), 4, 4);
+}
+
+TEST(Partition, OneRankHoldsEverything) {
+  const auto c = smollm2_135m();
+  const Partition whole = partition_of(c, 1, 0, 1, 0);
+  EXPECT_EQ(whole.layers, (Range{0, 30}));
+  EXPECT_EQ(whole.share, (TensorShare{{0, 9}, {0, 3}, {0, 1536}, {0, 49152}}));
+  // The published number of parameters of SmolLM2-135M.
+  EXPECT_EQ(weight_bytes(c, whole, 1, 1), 134515008);
+}
+
+TEST(Partition, ThePublishedNumberOfParametersOfLlama3) {
+  const auto c = llama3_70b();
+  EXPECT_EQ(weight_bytes(c, partition_of(c, 1, 0, 1, 0), 1, 1), 70553706496);
+}
+
+// Every index of what is split belongs to one rank, in order.
+void expect_cover(const TransformerConfig& c, int ranks) {
+  SCOPED_TRACE(ranks);
+  const auto shares = split_tensor(c, ranks);
+  ASSERT_EQ(shares.size(), static_cast<std::size_t>(ranks));
+  TensorShare end{};
+  const std::int64_t group = c.heads / c.kv_heads;
+  for (const TensorShare& share : shares) {
+    EXPECT_EQ(share.heads.begin, end.heads.end);
+    EXPECT_GT(share.heads.size(), 0);
+    EXPECT_EQ(share.columns.begin, end.columns.end);
+    EXPECT_GE(share.columns.size(), 0);
+    EXPECT_EQ(share.vocabulary.begin, end.vocabulary.end);
+    EXPECT_EQ(share.kv_heads.begin, share.heads.begin / group);
+    EXPECT_EQ(share.kv_heads.end, (share.heads.end - 1) / group + 1);
+    // What grouped queries need of a rank: equally many query heads to a key/value head.
+    EXPECT_EQ(share.heads.size() % share.kv_heads.size(), 0);
+    end = share;
+  }
+  EXPECT_EQ(end.heads.end, c.heads);
+  EXPECT_EQ(end.columns.end, c.intermediate_size);
+  EXPECT_EQ(end.vocabulary.end, c.vocab_size);
+}
+
+TEST(Partition, TensorSharesCoverTheModel) {
+  for (int ranks = 1; ranks <= 9; ++ranks) expect_cover(smollm2_135m(), ranks);
+  for (const int ranks : {1, 2, 3, 8, 16, 24, 64}) expect_cover(llama3_70b(), ranks);
+}
+
+TEST(Partition, ColumnsRebalanceWhatHeadsLeaveUneven) {
+  const auto c = smollm2_135m();
+  const auto shares = split_tensor(c, 2);
+  EXPECT_EQ(shares[0].heads, (Range{0, 6}));
+  EXPECT_EQ(shares[1].heads, (Range{6, 9}));
+  EXPECT_LT(shares[0].columns.size(), shares[1].columns.size());
+  for (int ranks : {2, 3}) {
+    for (int r = 0; r < ranks; ++r) {
+      const auto bytes = weight_bytes(c, partition_of(c, 1, 0, ranks, r), 4, 4);
+      EXPECT_LT(static_cast<double>(bytes), 1.02 * static_cast<double>(whole_bytes(c)) / ranks)
+          << r << " of " << ranks;
+    }
+  }
+}
+
+TEST(Partition, GroupsAreSharedWhenRanksOutnumberThem) {
+  const auto shares = split_tensor(smollm2_135m(), 4);
+  EXPECT_EQ(shares[0].kv_heads, (Range{0, 1}));
+  EXPECT_EQ(shares[1].kv_heads, (Range{0, 1}));
+  EXPECT_EQ(shares[0].heads, (Range{0, 2}));
+  EXPECT_EQ(shares[1].heads, (Range{2, 3}));
+  EXPECT_EQ(shares[3].kv_heads, (Range{2, 3}));
+  EXPECT_EQ(shares[3].heads, (Range{6, 9}));
+}
+
+TEST(Partition, OuterStagesGetOneLayerLess) {
+  auto c = smollm2_135m();
+  EXPECT_THAT(split_layers(c, 4),
+              ElementsAre(Range{0, 7}, Range{7, 15}, Range{15, 23}, Range{23, 30}));
+  c.layers = 7;
+  EXPECT_THAT(split_layers(c, 2), ElementsAre(Range{0, 4}, Range{4, 7}));
+  EXPECT_THAT(split_layers(c, 7).back(), (Range{6, 7}));
+}
+
+TEST(Partition, StagesAddUpToTheModelAndATiedTableIsHeldTwice) {
+  const auto c = smollm2_135m();
+  std::int64_t sum = 0;
+  for (int stage = 0; stage < 3; ++stage) sum += weight_bytes(c, partition_of(c, 3, stage, 1, 0), 4, 4);
+  EXPECT_EQ(sum, whole_bytes(c) + 4 * c.vocab_size * c.hidden_size);
+}
+
+TEST(Partition, RefusesMoreRanksThanThereIsToSplit) {
+  EXPECT_THAT([] { (void)split_tensor(smollm2_135m(), 10); },
+              ThrowsMessage<ConfigError>(HasSubstr("9 attention heads")));
+  EXPECT_THAT([] { (void)split_layers(smollm2_135m(), 31); },
+              ThrowsMessage<ConfigError>(HasSubstr("30 layers")));
+}
+
+}  // namespace
+}  // namespace incipit::model
