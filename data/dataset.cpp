@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "data/content_hash.h"
+#include "data/records.h"
 
 namespace incipit::data {
 namespace {
@@ -88,14 +89,14 @@ fs::path data_path(const TaskOptions& options, const std::string& file) {
 }
 
 Dataset read_dataset(const Task& task, const fs::path& path, bool labelled) {
-  JsonlReader reader(path);
+  const auto reader = open_records(path);
   BadRecords bad(task.options());
   std::vector<Example> examples;
   std::int64_t number = -1;
   while (true) {
     try {
       ++number;
-      const auto record = reader.next();
+      const auto record = reader->next();
       if (!record) break;
       Example example = task.example(*record, labelled);
       if (example.id.empty()) example.id = std::to_string(number);
@@ -110,7 +111,10 @@ Dataset read_dataset(const Task& task, const fs::path& path, bool labelled) {
     }
   }
   if (examples.empty()) {
-    throw DataError(path.string() + ": has no usable records; expected one JSON object a line");
+    throw DataError(path.string() + ": has no usable records; expected " +
+                    (record_format(path) == RecordFormat::kJsonl
+                         ? "one JSON object a line"
+                         : "a row with the columns' names and a row for each example"));
   }
   return {path.string(), std::move(examples), bad.count()};
 }
@@ -169,9 +173,9 @@ namespace {
 
 void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
   const auto indices = draw_demonstrations(train, task.options().shots, seed);
-  JsonlReader reader(train.file());
+  const auto reader = open_records(train.file());
   std::vector<Record> records;
-  for (const std::int64_t index : indices) records.push_back(reader.at_line(train[index].line));
+  for (const std::int64_t index : indices) records.push_back(reader->at_line(train[index].line));
   task.set_demonstrations(records);
   train = train.subset(all_but(train.size(), indices));
 }

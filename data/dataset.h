@@ -50,8 +50,9 @@ class Dataset {
 // names: recipes then work from a clone that has its data elsewhere.
 [[nodiscard]] std::filesystem::path data_path(const TaskOptions& options, const std::string& file);
 
-// Reads a file. `labelled`: every record must have a label or target; otherwise all
-// must have one or none. Bad records are dealt with as on_bad_record says. Throws DataError.
+// Reads a file: CSV, TSV or JSON Lines by its ending (data/records.h). `labelled`: every record
+// must have a label or target; otherwise all must have one or none. Bad records are dealt with as
+// on_bad_record says. Throws DataError.
 [[nodiscard]] Dataset read_dataset(const Task& task, const std::filesystem::path& path,
                                    bool labelled);
 

@@ -134,8 +134,9 @@ std::string Task::target_text(const Record& record) const {
 
 // --- examples ---------------------------------------------------------------------------
 
-Example Task::example(const Record& record, bool labelled) const {
+Example Task::question(const Record& record) const {
   Example example;
+  example.candidates = candidates_;
   example.line = record.line();
   if (record.has(options_.id_field)) example.id = record.json_text(options_.id_field);
   if (!options_.group_field.empty()) example.group = record.text(options_.group_field);
@@ -148,8 +149,11 @@ Example Task::example(const Record& record, bool labelled) const {
     cut_source(record, text, example.source);
     example.truncated = true;
   }
+  return example;
+}
 
-  example.candidates = candidates_;
+Example Task::example(const Record& record, bool labelled) const {
+  Example example = question(record);
   if (!labelled && !has_target(record)) return example;
   if (target_) {
     example.target = tokenizer().encode(target_text(record));

@@ -21,7 +21,7 @@
 
 #include "core/forest.h"
 #include "data/chat.h"
-#include "data/jsonl.h"
+#include "data/record.h"
 #include "data/special_tokens.h"
 #include "data/task_options.h"
 #include "data/template.h"
@@ -75,6 +75,9 @@ class Task {
   // with file and line on what is missing or wrong, and on a source too long for
   // max_source_tokens that may not be cut.
   [[nodiscard]] Example example(const Record& record, bool labelled) const;
+
+  // The same without a look at label or target: what is asked, to predict on.
+  [[nodiscard]] Example question(const Record& record) const;
 
   // The texts that example() tokenises, uncut: to show, and to compare with joint tokenisation.
   // target_text() throws DataError when has_target() is false.

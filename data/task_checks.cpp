@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "data/records.h"
 
 namespace incipit::data {
 namespace {
@@ -39,13 +40,13 @@ void check_candidates(const Candidates& candidates, bool sum_of_tokens, Warnings
 
 void check_joints(const Task& task, const std::string& file, std::int64_t records,
                   Warnings& warnings) {
-  JsonlReader reader(file);
+  const auto reader = open_records(file);
   std::int64_t seen = 0;
   std::int64_t differ = 0;
   const Tokenizer& tokenizer = task.tokenizer();
   while (seen < records) {
     try {
-      const auto record = reader.next();
+      const auto record = reader->next();
       if (!record) break;
       if (!task.has_target(*record)) continue;
       const std::string source = task.source_text(*record);

@@ -2,7 +2,7 @@
 //
 //   "rte hypothesis: {hypothesis} premise: {premise} answer:"
 //
-// {field} is replaced by the record's field (data/jsonl.h says how nested fields are named);
+// {field} is replaced by the record's field (data/record.h says how nested fields are named);
 // {{ and }} stand for single braces.
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/jsonl.h"
+#include "data/record.h"
 
 namespace incipit::data {
 

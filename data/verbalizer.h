@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/jsonl.h"
+#include "data/record.h"
 #include "data/task_options.h"
 
 namespace incipit::data {

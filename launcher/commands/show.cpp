@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "data/batch.h"
 #include "data/dataset.h"
+#include "data/records.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/output.h"
@@ -120,7 +121,7 @@ void print_example(const configs::RunConfig& config, const data::Task& task,
   const Style style = Style::of_stdout();
   const Painter painter(task, style, arguments.ids);
   const data::Example& example = split[arguments.index];
-  const data::Record record = data::JsonlReader(split.file()).at_line(example.line);
+  const data::Record record = data::open_records(split.file())->at_line(example.line);
   std::string label = example.label < 0 ? "" : task.candidates()[example.label].label;
   if (task.generates()) label = task.tokenizer().decode(example.target);
   std::cout << style.bold(split.file() + ":" + std::to_string(example.line)) << '\n';

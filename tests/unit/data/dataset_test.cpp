@@ -110,6 +110,33 @@ TEST_F(DatasetTest, AnEmptyFileIsAnError) {
   EXPECT_THAT(message_of<DataError>([&] { (void)read("\n"); }), HasSubstr("has no usable records"));
 }
 
+TEST_F(DatasetTest, TablesAreReadAsJsonLinesAre) {
+  const Dataset table = read_dataset(
+      task(), folder_.write("a.csv", "idx;text;label\r\n7;\"one; two\";y\r\n8;\"a\nb\";n\r\n"),
+      true);
+  ASSERT_EQ(table.size(), 2);
+  EXPECT_EQ(table[0].source, byte_ids("one; two:"));
+  EXPECT_EQ(table[0].label, 0);
+  EXPECT_EQ(table[1].source, byte_ids("a\nb:"));
+  EXPECT_EQ(table[1].id, "\"8\"");
+  EXPECT_EQ(table[1].line, 3);
+  EXPECT_THAT(message_of<DataError>([&] {
+                (void)read_dataset(task(), folder_.write("b.tsv", "text\tlabel\n"), true);
+              }),
+              HasSubstr("b.tsv: has no usable records; expected a row with the columns' names"));
+}
+
+TEST_F(DatasetTest, DemonstrationsCanComeFromATable) {
+  options_.train = "train.csv";
+  options_.select = {"", 0};
+  options_.shots = 1;
+  folder_.write("train.csv", "text,label\n\"a\nb\",y\n\"a\nb\",y\n");
+  folder_.write("test.jsonl", lines("test", 1));
+  Task t = task();
+  EXPECT_EQ(load_splits(t, 1, 0).train.size(), 1);
+  EXPECT_EQ(t.prefix(), byte_ids("a\nb:Y\n\n"));
+}
+
 TEST_F(DatasetTest, CutsAreCounted) {
   options_.max_source_tokens = 4;
   options_.truncate = {TruncateOptions::Kind::kField, "text"};

@@ -13,83 +13,10 @@ using incipit::testing::message_of;
 using incipit::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 
-Record record(const std::string& json) { return {json, "pets.jsonl", 7}; }
-
-std::string error_of(const std::string& line) {
-  return message_of<DataError>([&] { (void)record(line); });
-}
-
-TEST(Record, FieldsAreTextAsJsonWritesThem) {
-  const Record r = record(R"({"name": "Ümit \"x\"", "legs": 4, "tame": true, "kg": 1.5})");
-  EXPECT_EQ(r.text("name"), "Ümit \"x\"");
-  EXPECT_EQ(r.text("legs"), "4");
-  EXPECT_EQ(r.text("tame"), "true");
-  EXPECT_EQ(r.text("kg"), "1.5");
-  EXPECT_EQ(r.json_text("name"), "\"Ümit \\\"x\\\"\"");
-  EXPECT_EQ(r.json_text("legs"), "4");
-}
-
-TEST(Record, NestedFieldsAreReachedThroughDots) {
-  const Record r =
-      record(R"({"a": {"b": {"c": "deep"}, "list": ["x", {"y": "z"}]}, "a.b": "flat"})");
-  EXPECT_EQ(r.text("a.b.c"), "deep");
-  EXPECT_EQ(r.text("a.list.0"), "x");
-  EXPECT_EQ(r.text("a.list.1.y"), "z");
-  EXPECT_EQ(r.text("a.b"), "flat");
-  EXPECT_FALSE(r.has("a.list.2"));
-  EXPECT_FALSE(r.has("a.b.c.d"));
-  EXPECT_FALSE(r.has("a.list.99999999999999999999"));
-}
-
-TEST(Record, MissingFieldNamesFileLineAndTheNearestField) {
-  const Record r = record(R"({"premise": "p", "idx": 1, "gone": null})");
-  EXPECT_EQ(
-      message_of<DataError>([&] { (void)r.text("premiss"); }),
-      "pets.jsonl:7: the record has no field 'premiss', only gone, idx, premise; did you mean "
-      "'premise'?");
-  EXPECT_FALSE(r.has("gone"));
-  EXPECT_TRUE(r.has("idx"));
-}
-
-TEST(Record, FieldsThatAreNoTextAreRefused) {
-  const Record r = record(R"({"a": [1], "b": {}, "c": null})");
-  EXPECT_EQ(message_of<DataError>([&] { (void)r.text("a"); }),
-            "pets.jsonl:7: the field 'a' is of type array; expected text or a number");
-  EXPECT_THAT(message_of<DataError>([&] { (void)r.text("b"); }), HasSubstr("of type object"));
-  EXPECT_THAT(message_of<DataError>([&] { (void)r.text("c"); }), HasSubstr("of type null"));
-}
-
-TEST(Record, CutOffLineIsCalledCutOff) {
-  EXPECT_EQ(error_of(R"({"a": "b", "c)"),
-            "pets.jsonl:7: the line ends within its JSON; is the file cut off?");
-  EXPECT_EQ(error_of(R"({"a": 1)"),
-            "pets.jsonl:7: the line ends within its JSON; is the file cut off?");
-}
-
-TEST(Record, InvalidJsonNamesTheByte) {
-  EXPECT_EQ(error_of(R"({"a": nope})"),
-            "pets.jsonl:7: invalid JSON at byte 8 of the line, at 'ope}'; expected one JSON object "
-            "a line");
-  EXPECT_THAT(error_of(R"({"a": 1} {"b": 2})"), HasSubstr("invalid JSON at byte 10"));
-  EXPECT_THAT(error_of(R"({"a": "\ud800"})"), HasSubstr("invalid JSON"));
-  EXPECT_THAT(error_of(R"({"a": 1e999})"), HasSubstr("JSON that cannot be read"));
-}
-
-TEST(Record, OtherJsonThanAnObjectIsRefused) {
-  EXPECT_EQ(error_of("[1, 2]"),
-            "pets.jsonl:7: expected a JSON object with the record's fields, found array");
-}
-
-TEST(Record, InvalidUtf8NamesTheByte) {
-  EXPECT_EQ(error_of("{\"a\": \"caf\xE9\"}"),
-            "pets.jsonl:7: byte 11 of the line is not UTF-8; convert the file to UTF-8");
-  EXPECT_THAT(error_of("{\"a\": \"\xC3\xA9\xED\xA0\x80\"}"), HasSubstr("byte 10 of the line"));
-  EXPECT_THAT(error_of("{\"a\": \"\xF0\x9F\x98"), HasSubstr("byte 8 of the line"));
-}
-
 TEST(JsonlReader, LinesAreCountedFrom1AndBlankOnesPassedOver) {
   const TemporaryFolder folder;
-  JsonlReader reader(folder.write("a.jsonl", "\xEF\xBB\xBF{\"x\": 1}\r\n\n  \n{\"x\": 2}"));
+  JsonlReader reader{
+      LineReader(folder.write("a.jsonl", "\xEF\xBB\xBF{\"x\": 1}\r\n\n  \n{\"x\": 2}"))};
   auto first = reader.next();
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->line(), 1);
@@ -105,7 +32,7 @@ TEST(JsonlReader, LinesAreCountedFrom1AndBlankOnesPassedOver) {
 TEST(JsonlReader, ABadLineCanBePassed) {
   const TemporaryFolder folder;
   const auto path = folder.write("a.jsonl", "{\"x\": 1}\n{\"x\"\n{\"x\": 3}\n");
-  JsonlReader reader(path);
+  JsonlReader reader{LineReader(path)};
   EXPECT_EQ(reader.next()->text("x"), "1");
   EXPECT_EQ(message_of<DataError>([&] { (void)reader.next(); }),
             path.string() + ":2: the line ends within its JSON; is the file cut off?");
@@ -114,40 +41,23 @@ TEST(JsonlReader, ABadLineCanBePassed) {
 
 TEST(JsonlReader, EmptyFileHasNoRecords) {
   const TemporaryFolder folder;
-  EXPECT_FALSE(JsonlReader(folder.write("a.jsonl", "")).next().has_value());
+  EXPECT_FALSE(JsonlReader(LineReader(folder.write("a.jsonl", ""))).next().has_value());
 }
 
 TEST(JsonlReader, MissingFileIsNamed) {
   const TemporaryFolder folder;
-  EXPECT_THAT(message_of<DataError>([&] { JsonlReader reader(folder / "none.jsonl"); }),
+  EXPECT_THAT(message_of<DataError>([&] { LineReader lines(folder / "none.jsonl"); }),
               HasSubstr("none.jsonl"));
 }
 
 TEST(JsonlReader, FindsLinesForwardsAndBackwards) {
   const TemporaryFolder folder;
-  JsonlReader reader(folder.write("a.jsonl", "{\"x\": 1}\n{\"x\": 2}\n\n{\"x\": 4}\n"));
+  JsonlReader reader{LineReader(folder.write("a.jsonl", "{\"x\": 1}\n{\"x\": 2}\n\n{\"x\": 4}\n"))};
   EXPECT_EQ(reader.at_line(4).text("x"), "4");
   EXPECT_EQ(reader.at_line(1).text("x"), "1");
   EXPECT_EQ(reader.at_line(2).text("x"), "2");
   EXPECT_THAT(message_of<DataError>([&] { (void)reader.at_line(3); }),
               HasSubstr("there is no record on line 3"));
-}
-
-TEST(BadRecords, FirstOneEndsTheRunByDefault) {
-  BadRecords bad{TaskOptions{}};
-  EXPECT_EQ(message_of<DataError>([&] { bad.add(DataError("f:3: bad")); }), "f:3: bad");
-}
-
-TEST(BadRecords, AreCountedUpToTheCapWhenSkipped) {
-  TaskOptions options;
-  options.on_bad_record = OnBadRecord::kSkip;
-  options.max_bad_records = 2;
-  BadRecords bad(options);
-  bad.add(DataError("f:3: bad"));
-  bad.add(DataError("f:4: bad"));
-  EXPECT_EQ(bad.count(), 2);
-  EXPECT_EQ(message_of<DataError>([&] { bad.add(DataError("f:9: worse")); }),
-            "f:9: worse (and 2 bad records before it, as many as task.max_bad_records lets pass)");
 }
 
 }  // namespace

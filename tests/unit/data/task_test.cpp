@@ -61,6 +61,16 @@ TEST(Task, SourceAndTargetAreTokenisedApart) {
   EXPECT_EQ(e.target, Ids{'y'});
 }
 
+TEST(Task, AQuestionLooksAtNoLabel) {
+  const TinyModel model;
+  const Task task(options(), model.task_model());
+  const Example e = task.question(record(R"({"a": "1", "b": "2", "label": "unheard of"})"));
+  EXPECT_EQ(e.source, byte_ids("1 and 2?"));
+  EXPECT_EQ(e.label, -1);
+  EXPECT_THAT(e.target, IsEmpty());
+  EXPECT_EQ(e.candidates->size(), 2u);
+}
+
 TEST(Task, LabelIsNeededOnlyWhereAskedFor) {
   const TinyModel model;
   const Task task(options(), model.task_model());

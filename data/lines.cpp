@@ -1,0 +1,73 @@
+#include "data/lines.h"
+
+#include <algorithm>
+#include <istream>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "data/tokenizer/utf8.h"
+
+namespace incipit::data {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kBlank = " \t\r";
+
+}  // namespace
+
+LineReader::LineReader(const std::filesystem::path& path) : file_(path), name_(path.string()) {}
+
+bool LineReader::read() {
+  if (stream_ != nullptr) {
+    if (!std::getline(*stream_, buffer_)) return false;
+    if (number_ == 0 && buffer_.starts_with(kByteOrderMark))
+      buffer_.erase(0, kByteOrderMark.size());
+    line_ = buffer_;
+    return true;
+  }
+  const std::string_view text = file_->text();
+  if (offset_ == 0 && text.starts_with(kByteOrderMark)) offset_ = kByteOrderMark.size();
+  if (offset_ >= text.size()) return false;
+  const std::size_t end = std::min(text.find('\n', offset_), text.size());
+  line_ = text.substr(offset_, end - offset_);
+  offset_ = end + 1;
+  return true;
+}
+
+std::optional<std::string_view> LineReader::next() {
+  if (again_) {
+    again_ = false;
+    return stream_ != nullptr ? buffer_ : line_;  // the buffer may have moved with the reader
+  }
+  if (!read()) return std::nullopt;
+  ++number_;
+  return line_;
+}
+
+std::optional<std::string_view> LineReader::next_filled() {
+  while (const auto line = next()) {
+    if (line->find_first_not_of(kBlank) != std::string_view::npos) return line;
+  }
+  return std::nullopt;
+}
+
+void LineReader::rewind() {
+  INCIPIT_CHECK(stream_ == nullptr);
+  offset_ = 0;
+  number_ = 0;
+  again_ = false;
+}
+
+void check_utf8(std::string_view line, const std::string& file, std::int64_t number) {
+  if (is_valid_utf8(line)) return;
+  std::size_t at = 0;
+  while (at < line.size()) {
+    const std::size_t length = utf8_length(line[at]);
+    if (at + length > line.size() || !is_valid_utf8(line.substr(at, length))) break;
+    at += length;
+  }
+  throw DataError(file + ":" + std::to_string(number) + ": byte " + std::to_string(at + 1) +
+                  " of the line is not UTF-8; convert the file to UTF-8");
+}
+
+}  // namespace incipit::data

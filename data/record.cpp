@@ -1,0 +1,136 @@
+#include "data/record.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "data/lines.h"
+#include "data/tokenizer/utf8.h"
+
+namespace incipit::data {
+namespace {
+
+using nlohmann::json;
+
+std::string excerpt(std::string_view text, std::size_t at) {
+  std::size_t begin = std::min(at, text.size());
+  while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+  std::size_t end = begin;
+  while (end < text.size() && end < begin + 20) end += utf8_length(text[end]);
+  return std::string(text.substr(begin, end - begin));
+}
+
+const json* member(const json& value, std::string_view key) {
+  if (value.is_object()) {
+    const auto found = value.find(key);
+    return found == value.end() ? nullptr : &*found;
+  }
+  const bool number =
+      !key.empty() && key.size() < 10 &&
+      std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!value.is_array() || !number) return nullptr;
+  const std::size_t index = std::stoul(std::string(key));
+  return index < value.size() ? &value[index] : nullptr;
+}
+
+}  // namespace
+
+Record::Record(std::string_view line, std::string file, std::int64_t line_number)
+    : file_(std::move(file)), line_(line_number) {
+  check_utf8(line, file_, line_);
+  try {
+    value_ = std::make_unique<json>(json::parse(line));
+  } catch (const json::parse_error& error) {
+    if (error.byte > line.size()) {
+      fail("the line ends within its JSON; is the file cut off?");
+    }
+    const std::size_t at = error.byte == 0 ? 0 : error.byte - 1;
+    fail("invalid JSON at byte " + std::to_string(at + 1) + " of the line, at '" +
+         excerpt(line, at) + "'; expected one JSON object a line");
+  } catch (const json::exception& error) {
+    fail(std::string("JSON that cannot be read: ") + error.what());
+  }
+  if (!value_->is_object()) {
+    fail(std::string("expected a JSON object with the record's fields, found ") +
+         value_->type_name());
+  }
+}
+
+Record::Record(std::span<const std::string> names, std::span<const std::string> values,
+               std::string file, std::int64_t line_number)
+    : value_(std::make_unique<json>(json::object())), file_(std::move(file)), line_(line_number) {
+  INCIPIT_CHECK(names.size() == values.size());
+  for (std::size_t i = 0; i < names.size(); ++i) (*value_)[names[i]] = values[i];
+}
+
+Record::~Record() = default;
+Record::Record(Record&&) noexcept = default;
+Record& Record::operator=(Record&&) noexcept = default;
+
+void Record::fail(const std::string& message) const {
+  throw DataError(file_ + ":" + std::to_string(line_) + ": " + message);
+}
+
+const json* Record::find(std::string_view field) const {
+  if (const json* whole = member(*value_, field)) return whole;
+  const json* value = value_.get();
+  while (value != nullptr) {
+    const std::size_t dot = field.find('.');
+    value = member(*value, field.substr(0, dot));
+    if (dot == std::string_view::npos) return value;
+    field.remove_prefix(dot + 1);
+  }
+  return nullptr;
+}
+
+const json& Record::need(std::string_view field) const {
+  if (const json* value = find(field)) return *value;
+  const auto keys = names();
+  fail("the record has no field '" + std::string(field) + "', only " + join(keys) +
+       did_you_mean(field, keys));
+}
+
+std::vector<std::string> Record::names() const {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : value_->items()) names.push_back(key);
+  return names;
+}
+
+bool Record::has(std::string_view field) const {
+  const json* value = find(field);
+  return value != nullptr && !value->is_null();
+}
+
+std::string Record::text(std::string_view field) const {
+  const json& value = need(field);
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean() || value.is_number()) return value.dump();
+  fail("the field '" + std::string(field) + "' is of type " + value.type_name() +
+       "; expected text or a number");
+}
+
+std::string Record::json_text(std::string_view field) const { return need(field).dump(); }
+
+const std::vector<std::string>& RecordReader::columns() const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+void RecordReader::fail_no_record(const std::string& file, std::int64_t line) {
+  throw DataError(file + ": there is no record on line " + std::to_string(line) +
+                  "; did the file change?");
+}
+
+void BadRecords::add(const DataError& error) {
+  if (!skip_ || dynamic_cast<const FileError*>(&error) != nullptr) throw error;
+  if (count_ == cap_) {
+    throw DataError(std::string(error.what()) + " (and " + std::to_string(count_) +
+                    " bad records before it, as many as task.max_bad_records lets pass)");
+  }
+  ++count_;
+  log::info("skipped a bad record: {}", error.what());
+}
+
+}  // namespace incipit::data

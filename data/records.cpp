@@ -1,0 +1,36 @@
+#include "data/records.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "core/check.h"
+#include "data/csv.h"
+#include "data/jsonl.h"
+
+namespace incipit::data {
+
+RecordFormat record_format(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  if (ending == ".csv") return RecordFormat::kCsv;
+  return ending == ".tsv" ? RecordFormat::kTsv : RecordFormat::kJsonl;
+}
+
+std::unique_ptr<RecordReader> make_record_reader(LineReader lines, RecordFormat format) {
+  switch (format) {
+    case RecordFormat::kJsonl:
+      return std::make_unique<JsonlReader>(std::move(lines));
+    case RecordFormat::kCsv:
+      return std::make_unique<CsvReader>(std::move(lines));
+    case RecordFormat::kTsv:
+      return std::make_unique<CsvReader>(std::move(lines), '\t');
+  }
+  INCIPIT_CHECK(false);
+}
+
+std::unique_ptr<RecordReader> open_records(const std::filesystem::path& path) {
+  return make_record_reader(LineReader(path), record_format(path));
+}
+
+}  // namespace incipit::data
