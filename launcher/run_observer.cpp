@@ -52,6 +52,11 @@ void RunObserver::on_scores(std::int64_t step, const std::string& split,
   log::info("step {}  {}{}", step, split, text);
 }
 
+void RunObserver::on_predictions(std::int64_t step, const data::Dataset& select,
+                                 std::span<const int> predictions) {
+  if (run_log_) learning_.add(step, select, predictions);
+}
+
 void RunObserver::finish() {
   if (progress_) progress_->finish();
   progress_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/learning_watch.h"
 #include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
@@ -66,7 +67,11 @@ void run_train(const ConfigArguments& arguments) {
   const trainer::TrainResult result = trainer.run();
   observer.finish();
   stop_watchdog(session);
-  if (session.is_rank_zero()) print_result(session, result);
+  if (!session.is_rank_zero()) return;
+  print_result(session, result);
+  const trainer::Diagnosis diagnosis = observer.learning().diagnose(session, result.best_step);
+  print_diagnosis(std::cout, Style::of_stdout(), diagnosis);
+  write_diagnosis(run_dir, diagnosis);
 }
 
 }  // namespace

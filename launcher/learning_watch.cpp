@@ -1,0 +1,129 @@
+#include "launcher/learning_watch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <string>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "data/records.h"
+
+namespace incipit::launcher {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<double> logged_losses(const std::filesystem::path& metrics_file) {
+  std::vector<double> losses;
+  const auto lines = data::open_records(metrics_file);
+  while (const auto line = lines->next()) {
+    const std::vector<std::string> names = line->names();
+    if (std::find(names.begin(), names.end(), "loss") == names.end()) continue;
+    if (line->has("split")) continue;  // an evaluation's, of a task that generates
+    losses.push_back(line->has("loss") ? std::stod(line->text("loss"))
+                                       : std::numeric_limits<double>::quiet_NaN());
+  }
+  return losses;
+}
+
+std::vector<std::string> label_names(const data::Candidates& candidates) {
+  std::vector<std::string> names;
+  for (const data::Candidate& candidate : candidates) names.push_back(candidate.label);
+  return names;
+}
+
+double prior_loss(const data::Task& task, const data::Dataset& train, trainer::Loss loss) {
+  std::vector<trainer::LabelCount> counts(task.candidates().size());
+  for (const data::Example& example : train) {
+    trainer::LabelCount& count = counts[static_cast<std::size_t>(example.label)];
+    ++count.examples;
+    count.tokens = static_cast<std::int64_t>(example.target.size());
+  }
+  return trainer::label_prior_loss(counts, loss);
+}
+
+Json figures_json(const trainer::Figures& figures) {
+  Json json = Json::object();
+  const auto add = [&](const char* name, const std::optional<double>& value) {
+    if (value) json[name] = *value;
+  };
+  add("first_loss", figures.first_loss);
+  add("last_loss", figures.last_loss);
+  add("prior_loss", figures.prior_loss);
+  if (!figures.accuracy) return json;
+  json["accuracy"] = *figures.accuracy;
+  json["accuracy_95"] = {figures.accuracy_95.low, figures.accuracy_95.high};
+  json["majority_share"] = figures.majority_share;
+  json["majority_label"] = figures.majority_label;
+  json["predicted_share"] = figures.predicted_share;
+  json["predicted_label"] = figures.predicted_label;
+  return json;
+}
+
+}  // namespace
+
+void LearningWatch::add(std::int64_t step, const data::Dataset& select,
+                        std::span<const int> predictions) {
+  Evaluation evaluation{.step = step, .predictions = {}, .answers = {}};
+  for (std::int64_t i = 0; i < select.size(); ++i) {
+    if (select[i].label < 0) continue;
+    evaluation.predictions.push_back(predictions[static_cast<std::size_t>(i)]);
+    evaluation.answers.push_back(select[i].label);
+  }
+  if (evaluation.answers.empty()) return;
+  const auto one_label = trainer::one_label_predicted(evaluation.predictions, evaluation.answers,
+                                                      label_names(*select[0].candidates));
+  if (one_label) log::warn("step {}: {}; nothing is told apart yet", step, *one_label);
+  evaluations_.push_back(std::move(evaluation));
+}
+
+trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t best_step) const {
+  const configs::RunConfig& config = session.config;
+  const data::Task& task = *session.task;
+  trainer::Evidence evidence{
+      .losses = logged_losses(std::filesystem::path(config.run.output_dir) / "metrics.jsonl"),
+      .labels = label_names(task.candidates()),
+      .train = config.train,
+      .method = config.method,
+      .shots = config.task.shots};
+  if (!task.generates()) {
+    evidence.prior_loss = prior_loss(task, session.splits.train, config.train.loss);
+  }
+  // After a resume the best evaluation may be that of an earlier process: the last one then.
+  auto best = std::find_if(evaluations_.begin(), evaluations_.end(),
+                           [&](const Evaluation& each) { return each.step == best_step; });
+  if (best == evaluations_.end() && !evaluations_.empty()) best = evaluations_.end() - 1;
+  if (best != evaluations_.end()) {
+    evidence.predictions = best->predictions;
+    evidence.answers = best->answers;
+  }
+  return trainer::diagnose(evidence);
+}
+
+void print_diagnosis(std::ostream& out, const Style& style, const trainer::Diagnosis& diagnosis) {
+  const bool learned = diagnosis.verdict == trainer::Verdict::kLearned;
+  const std::string summary =
+      learned ? style.good(diagnosis.summary) : style.warning("warning: ") + diagnosis.summary;
+  out << summary << '\n';
+  for (const std::string& finding : diagnosis.findings) out << "  - " << finding << '\n';
+  if (diagnosis.advice.empty()) return;
+  out << "Try, in this order:\n";
+  int number = 0;
+  for (const std::string& advice : diagnosis.advice) {
+    out << "  " << ++number << ". " << advice << '\n';
+  }
+}
+
+void write_diagnosis(const std::filesystem::path& run_dir, const trainer::Diagnosis& diagnosis) {
+  const Json json{{"verdict", trainer::verdict_name(diagnosis.verdict)},
+                  {"summary", diagnosis.summary},
+                  {"findings", diagnosis.findings},
+                  {"advice", diagnosis.advice},
+                  {"figures", figures_json(diagnosis.figures)}};
+  write_atomically(run_dir / "diagnosis.json", json.dump(2) + "\n");
+}
+
+}  // namespace incipit::launcher
