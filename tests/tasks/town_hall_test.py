@@ -1,0 +1,84 @@
+"""The messages of the built-in task: frozen, balanced, and no test message known from training."""
+import collections
+import hashlib
+import itertools
+import json
+import os
+import re
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "configs/tasks/town_hall"
+OFFICES = {"roads", "waste", "water", "parks", "housing", "noise"}
+SIZES = {"train": 600, "select": 150, "test": 300}
+# Scores are comparable only on the same messages: a change of them is a new task.
+TEST_SHA256 = "025aed0b2ff7d80e09b849b3b6e947335fbd08fa05bb1a7dc699a9af4547c58b"
+MOST_ALIKE = 0.3
+
+
+def words(text):
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def grams(text, length):
+    found = words(text)
+    return {tuple(found[i:i + length]) for i in range(max(1, len(found) - length + 1))}
+
+
+def likeness(a, b):
+    return len(a & b) / len(a | b)
+
+
+class TownHall(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.splits = {}
+        for split in SIZES:
+            lines = (FOLDER / f"{split}.jsonl").read_text(encoding="utf8").splitlines()
+            cls.splits[split] = [json.loads(line) for line in lines]
+
+    def test_the_test_split_is_frozen(self):
+        self.assertEqual(hashlib.sha256((FOLDER / "test.jsonl").read_bytes()).hexdigest(),
+                         TEST_SHA256)
+
+    def test_sizes_fields_and_balance(self):
+        for split, records in self.splits.items():
+            self.assertEqual([record["idx"] for record in records], list(range(SIZES[split])))
+            for record in records:
+                self.assertEqual(list(record), ["idx", "text", "office"])
+                self.assertEqual(record["text"], " ".join(record["text"].split()))
+            counts = collections.Counter(record["office"] for record in records)
+            self.assertEqual(counts, {office: SIZES[split] // 6 for office in OFFICES}, split)
+
+    def test_no_two_messages_are_alike(self):
+        records = list(itertools.chain.from_iterable(self.splits.values()))
+        all_grams = [grams(record["text"], 5) for record in records]
+        holders = collections.defaultdict(list)
+        for index, each in enumerate(all_grams):
+            for gram in each:
+                holders[gram].append(index)
+        pairs = {pair for ids in holders.values() for pair in itertools.combinations(ids, 2)}
+        for a, b in pairs:
+            self.assertLessEqual(likeness(all_grams[a], all_grams[b]), MOST_ALIKE,
+                                 (records[a]["text"], records[b]["text"]))
+
+    def test_likeness_notices_a_copy(self):
+        text = "The tree by the old bridge has fallen over"
+        self.assertEqual(likeness(grams(text, 5), grams(text + "!", 5)), 1)
+        self.assertGreater(likeness(grams(text, 5), grams(text + " again", 5)), MOST_ALIKE)
+
+    def test_no_sentence_of_other_data(self):
+        data = Path(os.environ.get("INCIPIT_SHARED", ROOT.parent / "shared")) / "data"
+        if not data.is_dir():
+            self.skipTest(f"no {data}")
+        ours = {gram for records in self.splits.values() for record in records
+                for gram in grams(record["text"], 8) if len(gram) == 8}
+        for path in data.rglob("*.jsonl"):
+            with path.open(encoding="utf8") as file:
+                for line in file:
+                    self.assertFalse(grams(line, 8) & ours, f"{path}: {line}")
+
+
+if __name__ == "__main__":
+    unittest.main()
