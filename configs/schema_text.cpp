@@ -47,9 +47,11 @@ std::string quote(const std::string& text) {
   return quoted + "\"";
 }
 
-std::string text_or_quoted(const std::string& text) {
-  return is_plain_safe(text) ? text : quote(text);
-}
+}  // namespace
+
+std::string yaml_text(const std::string& text) { return is_plain_safe(text) ? text : quote(text); }
+
+namespace {
 
 std::string flow(const YamlValue& value) {
   std::string text;
@@ -57,13 +59,13 @@ std::string flow(const YamlValue& value) {
     case YamlValue::Kind::kNull:
       return "null";
     case YamlValue::Kind::kScalar:
-      return value.quoted ? text_or_quoted(value.scalar) : value.scalar;
+      return value.quoted ? yaml_text(value.scalar) : value.scalar;
     case YamlValue::Kind::kSequence:
       for (const YamlValue& item : value.items) text += (text.empty() ? "" : ", ") + flow(item);
       return text.insert(0, 1, '[').append("]");
     case YamlValue::Kind::kMap:
       for (const YamlPair& pair : value.pairs) {
-        text += (text.empty() ? "" : ", ") + text_or_quoted(pair.key) + ": " + flow(pair.value);
+        text += (text.empty() ? "" : ", ") + yaml_text(pair.key) + ": " + flow(pair.value);
       }
       return text.insert(0, 1, '{').append("}");
   }

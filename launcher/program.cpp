@@ -16,6 +16,7 @@
 #include "launcher/arguments.h"
 #include "launcher/commands/doctor.h"
 #include "launcher/commands/eval.h"
+#include "launcher/commands/init.h"
 #include "launcher/commands/inspect.h"
 #include "launcher/commands/ls.h"
 #include "launcher/commands/show.h"
@@ -77,6 +78,7 @@ int run_program(int argc, const char* const* argv) {
   app.footer(kExitCodes);
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("incipit ") + INCIPIT_VERSION);
+  add_init_command(app);
   add_train_command(app);
   add_eval_command(app);
   add_validate_command(app);

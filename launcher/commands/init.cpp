@@ -1,0 +1,230 @@
+#include "launcher/commands/init.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "configs/builtin.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/text.h"
+#include "data/stratified_split.h"
+#include "launcher/arguments.h"
+#include "launcher/init/files.h"
+#include "launcher/init/labelled_table.h"
+#include "launcher/init/summary.h"
+#include "launcher/init/task_plan.h"
+#include "model/config.h"
+#include "model/weight_files.h"
+
+namespace incipit::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kSelectShare = 0.15;
+constexpr double kTestShare = 0.2;
+// More examples than these sharpen a score little, and every one of them takes time.
+constexpr double kMostSelect = 300;
+constexpr double kMostTest = 1000;
+
+struct InitArguments {
+  std::string data;
+  std::vector<std::string> text;
+  std::string label;
+  std::string output;
+  std::string name;
+  std::string recipe = "town_hall";
+  std::string model = "models/smollm2-135m-instruct";
+  std::optional<double> select;
+  std::optional<double> test;
+  std::uint64_t seed = 17;
+  bool force = false;
+};
+
+// A name that needs no quotes in a shell and is one part of a path.
+bool is_name_byte(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x80 || std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.';
+}
+
+std::string run_name(const InitArguments& arguments, std::string fallback) {
+  if (arguments.name.empty()) {
+    std::replace_if(
+        fallback.begin(), fallback.end(), [](char c) { return !is_name_byte(c); }, '_');
+    return fallback;
+  }
+  if (std::all_of(arguments.name.begin(), arguments.name.end(), is_name_byte)) {
+    return arguments.name;
+  }
+  throw ConfigError("init: --name '" + arguments.name +
+                    "' names files: letters, digits, '.', '-' and '_' only");
+}
+
+void check_arguments(const InitArguments& arguments) {
+  if (arguments.data.empty()) {
+    if (arguments.text.empty() && arguments.label.empty()) return;
+    throw ConfigError("init: --text and --label name columns of a file: give it with --data");
+  }
+  if (arguments.text.empty() || arguments.label.empty()) {
+    throw ConfigError(
+        "init: --data needs --text COLUMN, which the model reads, and --label "
+        "COLUMN, which it is to find");
+  }
+  for (const std::string& column : arguments.text) {
+    if (column != arguments.label) continue;
+    throw ConfigError("init: column '" + column + "' is given as text and as label");
+  }
+  const double held_out =
+      arguments.select.value_or(kSelectShare) + arguments.test.value_or(kTestShare);
+  if (held_out >= 1) {
+    throw ConfigError("init: --select and --test take " + configs::number_text(held_out) +
+                      " of the examples and leave none to train on");
+  }
+}
+
+void refuse_existing(const fs::path& path, const InitArguments& arguments) {
+  if (arguments.force || !fs::exists(path)) return;
+  if (fs::is_directory(path) && fs::is_empty(path)) return;
+  throw ConfigError("init: " + path.string() +
+                    " exists; name another place with --output, or write over it with --force");
+}
+
+configs::RunConfig run_config(const InitArguments& arguments, const std::string& name) {
+  configs::RunConfig config;
+  config.run.name = name;
+  config.run.output_dir = "runs/" + name;
+  config.run.seed = arguments.seed;
+  config.model.path = arguments.model;
+  return config;
+}
+
+std::vector<double> held_out_shares(const InitArguments& arguments, std::size_t examples) {
+  const auto count = static_cast<double>(examples);
+  return {arguments.select.value_or(std::min(kSelectShare, kMostSelect / count)),
+          arguments.test.value_or(std::min(kTestShare, kMostTest / count))};
+}
+
+TaskPlan plan_for_model(const LabelledTable& table, const configs::RunConfig& config) {
+  const fs::path model_dir = model::resolve_model_dir(config.model.path);
+  const model::TransformerConfig transformer = model::read_config(model_dir);
+  return plan_task(
+      table, data::Tokenizer::load(model_dir),
+      {.positions = transformer.max_positions, .prompt_rows = config.method.num_virtual_tokens});
+}
+
+// A task and a run of the user's own examples.
+void init_from_data(const InitArguments& arguments) {
+  const std::string name = run_name(arguments, fs::path(arguments.data).stem().string());
+  const fs::path folder = arguments.output.empty() ? fs::path(name) : fs::path(arguments.output);
+  refuse_existing(folder, arguments);
+  const LabelledTable table = read_labelled_table(arguments.data, arguments.text, arguments.label);
+  const auto groups = duplicate_groups(table);
+  const auto warnings = table_warnings(table, groups);
+  std::vector<int> labels;
+  for (const LabelledText& row : table.rows) labels.push_back(row.label);
+  const auto parts = data::stratified_split(
+      labels, groups, held_out_shares(arguments, table.rows.size()), arguments.seed);
+
+  configs::RunConfig config = run_config(arguments, name);
+  TaskPlan plan = plan_for_model(table, config);
+  plan.options.train = "train.jsonl";
+  plan.options.select = {.file = "select.jsonl", .share = 0};
+  plan.options.test = "test.jsonl";
+  config.task.name = (folder / "task.yaml").string();
+  config.task.data_dir = folder.string();
+  config.train = plan_training(std::count(parts.begin(), parts.end(), 0));
+  if (plan.answers.kind == AnswerKind::kWholeLabels) config.eval.score = eval::Score::kTokenMean;
+
+  write_atomically(folder / plan.options.train, split_lines(table, plan, parts, 0));
+  write_atomically(folder / plan.options.select.file, split_lines(table, plan, parts, 1));
+  write_atomically(folder / plan.options.test, split_lines(table, plan, parts, 2));
+  write_atomically(folder / "task.yaml",
+                   task_yaml(plan.options, "The " + arguments.label + " of a text, from " +
+                                               arguments.data + "."));
+  const fs::path config_file = folder / (name + ".yaml");
+  write_atomically(config_file,
+                   run_yaml(config, "Learns a soft prompt for the task in " + config.task.name +
+                                        ".\n\n  incipit train " + config_file.string()));
+  print_init_summary(std::cout, Style::of_stdout(),
+                     {.config = config,
+                      .config_file = config_file.string(),
+                      .table = table,
+                      .plan = plan,
+                      .parts = parts,
+                      .warnings = warnings});
+}
+
+// A built-in recipe, written out to be changed.
+void init_from_recipe(const InitArguments& arguments) {
+  if (configs::find_file(configs::builtin_recipes(), arguments.recipe) == nullptr) {
+    const auto known = configs::names(configs::builtin_recipes());
+    throw ConfigError("init: there is no recipe '" + arguments.recipe + "', only " + join(known) +
+                      did_you_mean(arguments.recipe, known));
+  }
+  const configs::RunConfig recipe = configs::load_run_config(arguments.recipe);
+  const std::string name = run_name(arguments, arguments.recipe);
+  configs::RunConfig config = run_config(arguments, name);
+  config.method = recipe.method;
+  config.task = recipe.task;
+  config.train = recipe.train;
+  config.eval = recipe.eval;
+  const fs::path file = fs::path(arguments.output) / (name + ".yaml");
+  refuse_existing(file, arguments);
+  write_atomically(file,
+                   run_yaml(config, "A run to start from: the built-in recipe " + arguments.recipe +
+                                        ". Every key: docs/configuration.md.\n\n"
+                                        "  incipit train " +
+                                        file.string()));
+  print_next_steps(std::cout, Style::of_stdout(), file.string(), config);
+}
+
+}  // namespace
+
+void add_init_command(CLI::App& app) {
+  const auto arguments = std::make_shared<InitArguments>();
+  CLI::App* command = app.add_subcommand(
+      "init", "Write a configuration to start from; with --data, for your own examples");
+  command->add_option("--data", arguments->data, "your examples: .csv, .tsv, or JSON Lines")
+      ->type_name("FILE");
+  command->add_option("--text", arguments->text, "what the model reads; several: A,B")
+      ->type_name("COLUMN")
+      ->delimiter(',');
+  command->add_option("--label", arguments->label, "what it is to find")->type_name("COLUMN");
+  command->add_option("--output", arguments->output, "folder to write (default: the name)")
+      ->type_name("DIR");
+  command->add_option("--name", arguments->name, "of the run (default: the file's)")
+      ->type_name("NAME");
+  command->add_option("--recipe", arguments->recipe, "without --data: the recipe to start from")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--model", arguments->model, "folder in Hugging Face layout")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command->add_option("--select", arguments->select, "share of the examples to choose by (0.15)")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.01, 0.9).description("0.01 to 0.9"));
+  command->add_option("--test", arguments->test, "share of the examples to score on (0.2)")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.01, 0.9).description("0.01 to 0.9"));
+  command->add_option("--seed", arguments->seed, "of the splits and the run")
+      ->capture_default_str();
+  command->add_flag("--force", arguments->force, "write over existing files");
+  add_example(*command,
+              "incipit init --data configs/tasks/town_hall/train.jsonl --text text --label office "
+              "--name my_offices");
+  command->callback([arguments] {
+    check_arguments(*arguments);
+    if (arguments->data.empty()) {
+      init_from_recipe(*arguments);
+    } else {
+      init_from_data(*arguments);
+    }
+  });
+}
+
+}  // namespace incipit::launcher

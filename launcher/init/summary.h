@@ -1,0 +1,32 @@
+// What `incipit init` prints.
+#pragma once
+
+#include <array>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "configs/run_config.h"
+#include "launcher/init/labelled_table.h"
+#include "launcher/init/task_plan.h"
+#include "launcher/output.h"
+
+namespace incipit::launcher {
+
+struct InitSummary {
+  const configs::RunConfig& config;
+  std::string config_file;
+  const LabelledTable& table;
+  const TaskPlan& plan;
+  const std::vector<int>& parts;  // by row: 0 train, 1 select, 2 test
+  const std::vector<std::string>& warnings;
+};
+
+// Examples, lengths, the labels with their answers, warnings and what to do next.
+void print_init_summary(std::ostream& out, const Style& style, const InitSummary& summary);
+
+// The commands that use a configuration.
+void print_next_steps(std::ostream& out, const Style& style, const std::string& config_file,
+                      const configs::RunConfig& config);
+
+}  // namespace incipit::launcher
