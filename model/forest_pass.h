@@ -23,7 +23,9 @@ namespace incipit::model {
 // Keys are already rotated for their positions, as PEFT's prefix tuning stores them.
 struct KeyValueStore {
   struct Layer {
-    at::Tensor keys;         // [rows, kv_width], compute dtype; rows may be strided
+    // Rows may be strided. On the CPU the accumulate type will do for any compute dtype: attention
+    // works in it, and converts what is not of it in every pass.
+    at::Tensor keys;         // [rows, kv_width], compute dtype
     at::Tensor values;       // [rows, kv_width]
     at::Tensor grad_keys;    // [rows, kv_width] float32 (float64 in a float64 backbone), or
     at::Tensor grad_values;  //   undefined when nothing behind it is trainable
@@ -37,6 +39,7 @@ struct KeyValueStore {
 struct ForestPassOptions {
   bool for_backward = false;          // keep what backward needs
   bool keep_keys_values = false;      // for later passes: keys_values()
+  bool keep_logits = false;           // to sample from: logits()
   KeyValueStore* residents = nullptr; // what the forest's resident ranges refer to
 };
 
@@ -57,6 +60,11 @@ class ForestPass {
 
   // The target rows' most likely next token, in the order of targets. [T]
   [[nodiscard]] std::vector<TokenId> argmax() const;
+
+  // The logits of every next token at the target rows, each row once, in order: [distinct target
+  // rows, vocab] float32 (float64 in a float64 backbone) on the backbone's device. Needs
+  // keep_logits.
+  [[nodiscard]] const at::Tensor& logits() const;
 
   // The keys and values of this forest's rows (needs keep_keys_values or for_backward).
   [[nodiscard]] KeyValueStore& keys_values();

@@ -1,0 +1,231 @@
+#include "eval/generation.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/random.h"
+#include "eval/sampling.h"
+#include "model/ops.h"
+
+namespace incipit::eval {
+namespace {
+
+using model::ForestPass;
+using model::KeyValueStore;
+
+// A store with room for `rows` rows, of the type that attention reads without a conversion.
+KeyValueStore make_store(const model::Backbone& backbone, std::int64_t rows) {
+  const auto type =
+      backbone.device().is_cpu() ? model::ops::accumulate_type(backbone.dtype()) : backbone.dtype();
+  const auto room = [&] {
+    return at::empty({rows, backbone.config().kv_width()},
+                     at::TensorOptions(type).device(backbone.device()));
+  };
+  KeyValueStore store;
+  for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
+    store.layers.push_back({room(), room(), {}, {}});
+  }
+  return store;
+}
+
+void copy_rows(const KeyValueStore& from, RowRange rows, KeyValueStore& to, std::int64_t first) {
+  if (rows.empty()) return;
+  const auto copy = [&](at::Tensor into, const at::Tensor& source) {
+    into.narrow(0, first, rows.size()).copy_(source.narrow(0, rows.begin, rows.size()));
+  };
+  for (std::size_t layer = 0; layer < from.layers.size(); ++layer) {
+    copy(to.layers[layer].keys, from.layers[layer].keys);
+    copy(to.layers[layer].values, from.layers[layer].values);
+  }
+}
+
+// Row i of `from` becomes row rows[i] of `to`.
+void scatter_rows(const KeyValueStore& from, const std::vector<std::int64_t>& rows,
+                  KeyValueStore& to) {
+  const at::Tensor index = at::tensor(rows, at::kLong).to(to.layers.front().keys.device());
+  const auto scatter = [&](at::Tensor into, const at::Tensor& source) {
+    into.index_copy_(0, index, source.to(into.scalar_type()));
+  };
+  for (std::size_t layer = 0; layer < from.layers.size(); ++layer) {
+    scatter(to.layers[layer].keys, from.layers[layer].keys);
+    scatter(to.layers[layer].values, from.layers[layer].values);
+  }
+}
+
+// The rows that a query at `row` sees, from the root down.
+std::vector<RowRange> rows_seen_at(const Forest& forest, std::int64_t row) {
+  const auto after =
+      std::upper_bound(forest.segment_begin.begin(), forest.segment_begin.end(), row);
+  auto segment = static_cast<int>(after - forest.segment_begin.begin()) - 1;
+  std::vector<RowRange> ranges{{forest.segment_begin[segment], row + 1}};
+  while ((segment = forest.parent[segment]) >= 0) ranges.push_back(forest.rows(segment));
+  std::reverse(ranges.begin(), ranges.end());
+  return ranges;
+}
+
+// A sequence that has not ended.
+struct Live {
+  std::size_t number = 0;        // among the sequences of the call
+  std::vector<RowRange> source;  // rows of the store, from the root down
+  RowRange own;                  // of the store: its tokens so far but the last
+  std::int32_t position = 0;     // of the last token
+  TokenId last = 0;
+  Random random;
+};
+
+// The sequences of one call.
+class Batch {
+ public:
+  Batch(const model::Backbone& backbone, const GenerationOptions& options,
+        const TokenSink& on_token, std::size_t sequences)
+      : backbone_(backbone), options_(options), on_token_(on_token), results_(sequences) {}
+
+  // Computes the sequences and chooses the first token of each.
+  void begin(SharedBeginning& beginning, std::vector<Sequence> sequences);
+  // Computes the last token of every live sequence and chooses the next.
+  void step();
+
+  [[nodiscard]] bool is_done() const { return live_.empty(); }
+  [[nodiscard]] std::vector<Generation> take_results() { return std::move(results_); }
+
+ private:
+  [[nodiscard]] bool samples() const { return options_.temperature > 0; }
+  [[nodiscard]] Forest last_tokens() const;
+  // Chooses the next token of live sequence i at target target_of[i] of the pass.
+  void choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of);
+  // Whether the sequence goes on behind `token`.
+  [[nodiscard]] bool accept(Live& sequence, TokenId token);
+
+  const model::Backbone& backbone_;
+  const GenerationOptions& options_;
+  const TokenSink& on_token_;
+  std::vector<Generation> results_;
+  std::vector<Live> live_;
+  KeyValueStore store_;  // the rows of the packed sequences, then the own rows of each
+};
+
+void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
+  for (Sequence& sequence : sequences) {
+    INCIPIT_CHECK(!sequence.inputs.empty() && sequence.predictions.empty());
+    // The id does not matter: what counts is that logits are computed there.
+    sequence.predictions.push_back({static_cast<std::int64_t>(sequence.inputs.size()) - 1, 0, 1});
+  }
+  const PackedForest packed = pack(sequences);
+  const std::int64_t packed_rows = packed.forest.row_count();
+  auto [pass, resident] =
+      beginning.run(packed.forest, {.keep_keys_values = true, .keep_logits = samples()});
+
+  std::int64_t rows = packed_rows;
+  std::vector<std::int32_t> target_of;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const auto length = static_cast<std::int64_t>(sequences[i].inputs.size());
+    target_of.push_back(packed.targets[i].front());
+    live_.push_back({.number = i,
+                     .source = rows_seen_at(packed.forest, packed.forest.targets[target_of[i]].row),
+                     .own = {rows, rows},
+                     .position = static_cast<std::int32_t>(length - 1),
+                     .last = 0,
+                     .random = Random(options_.seed, i)});
+    rows += std::min(options_.max_tokens - 1, backbone_.config().max_positions - length);
+  }
+  store_ = make_store(backbone_, rows);
+  if (resident > 0) copy_rows(beginning.keys_values(), {0, resident}, store_, 0);
+  copy_rows(pass.keys_values(), {0, packed_rows - resident}, store_, resident);
+  choose(pass, target_of);
+}
+
+void Batch::step() {
+  ForestPass pass(backbone_, last_tokens(), {},
+                  {.keep_keys_values = true, .keep_logits = samples(), .residents = &store_});
+  std::vector<std::int64_t> rows;
+  std::vector<std::int32_t> target_of;
+  for (Live& sequence : live_) {
+    rows.push_back(sequence.own.end++);
+    target_of.push_back(static_cast<std::int32_t>(target_of.size()));
+  }
+  scatter_rows(pass.keys_values(), rows, store_);
+  choose(pass, target_of);
+}
+
+// A chain of segments for each sequence; rows that sequences share stand in the chains of all.
+Forest Batch::last_tokens() const {
+  Forest forest;
+  const auto add = [&](bool is_root, RowRange resident) {
+    forest.parent.push_back(is_root ? -1 : forest.segment_count() - 1);
+    forest.resident.push_back(resident);
+    forest.segment_begin.push_back(forest.row_count());
+  };
+  for (const Live& sequence : live_) {
+    for (const RowRange& range : sequence.source) {
+      add(&range == &sequence.source.front(), range);
+    }
+    if (!sequence.own.empty()) add(false, sequence.own);
+    forest.targets.push_back({forest.row_count(), 0, 1});
+    forest.tokens.push_back(sequence.last);
+    forest.positions.push_back(sequence.position);
+    add(false, {});
+  }
+  return forest;
+}
+
+void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of) {
+  if (!at::isfinite(pass.log_likelihoods()).all().item<bool>()) {
+    throw NumericsError(
+        "the model's logits are not finite; look at the soft prompt and the model's weights");
+  }
+  const std::vector<TokenId> likeliest = pass.argmax();
+  // Every target has a row of its own: their ids are all the same.
+  const at::Tensor logits =
+      samples() ? pass.logits().to(at::kCPU, at::kFloat).contiguous() : at::Tensor();
+  const auto next = [&](Live& sequence, std::int32_t target) {
+    if (!samples()) return likeliest[target];
+    const std::span row(logits.const_data_ptr<float>() + target * logits.size(1),
+                        static_cast<std::size_t>(logits.size(1)));
+    return sample_token(row, options_.temperature, options_.top_p, sequence.random);
+  };
+  std::vector<Live> live;
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    if (accept(live_[i], next(live_[i], target_of[i]))) live.push_back(std::move(live_[i]));
+  }
+  live_ = std::move(live);
+}
+
+bool Batch::accept(Live& sequence, TokenId token) {
+  Generation& result = results_[sequence.number];
+  const auto ends = [&](Ending ending) {
+    result.ending = ending;
+    return false;
+  };
+  if (std::count(options_.stops.begin(), options_.stops.end(), token) > 0) {
+    return ends(Ending::kStop);
+  }
+  result.tokens.push_back(token);
+  if (on_token_ && !on_token_(sequence.number, token)) return ends(Ending::kCaller);
+  const bool is_full = static_cast<std::int64_t>(result.tokens.size()) == options_.max_tokens ||
+                       sequence.position + 1 == backbone_.config().max_positions;
+  if (is_full) return ends(Ending::kLength);
+  ++sequence.position;
+  sequence.last = token;
+  return true;
+}
+
+}  // namespace
+
+std::vector<Generation> Generator::run(std::vector<Sequence> sequences,
+                                       const GenerationOptions& options,
+                                       const TokenSink& on_token) {
+  INCIPIT_CHECK(options.max_tokens >= 1 && options.temperature >= 0 && options.top_p > 0);
+  if (sequences.empty()) return {};
+  Batch batch(backbone_, options, on_token, sequences.size());
+  batch.begin(beginning_, std::move(sequences));
+  while (!batch.is_done()) batch.step();
+  return batch.take_results();
+}
+
+}  // namespace incipit::eval

@@ -1,0 +1,61 @@
+// generation_tool MODEL_DIR: continues token ids, for the tests and benchmarks beside transformers.
+//
+// Standard input: one JSON object
+//   {"sequences": [[id, ...], ...], "max_tokens": n, "stops": [id, ...], "prompt": "file.npy" or
+//   null,
+//    "threads": n, "repeat": n}
+// Standard output: {"tokens": [[id, ...], ...], "seconds": [x, ...]}, a time for each repetition.
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "eval/generation.h"
+#include "prompt/adapter_files.h"
+
+namespace incipit {
+namespace {
+
+nlohmann::json run(const std::string& model_dir, const nlohmann::json& request) {
+  at::set_num_threads(request["threads"].get<int>());
+  const auto backbone = model::Backbone::load(model_dir, {.dtype = at::kFloat});
+  std::optional<at::Tensor> prompt;
+  if (request["prompt"].is_string()) {
+    prompt = prompt::load_npy(request["prompt"].get<std::string>()).prompt.values;
+  }
+  nlohmann::json answer = {{"tokens", nlohmann::json::array()},
+                           {"seconds", nlohmann::json::array()}};
+  for (int i = 0; i < request["repeat"].get<int>(); ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto beginning = [](data::PromptRows rows) {
+      Sequence sequence;
+      sequence.append_prompt(rows.prompt, rows.rows);
+      return sequence;
+    };
+    eval::Generator generator(backbone, prompt, beginning);
+    std::vector<Sequence> sequences;
+    for (const auto& ids : request["sequences"]) {
+      sequences.push_back(beginning(generator.prompt_rows()));
+      sequences.back().append_tokens(ids.get<std::vector<TokenId>>());
+    }
+    const auto generated = generator.run(
+        std::move(sequences), {.max_tokens = request["max_tokens"], .stops = request["stops"]});
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    answer["seconds"].push_back(taken.count());
+    answer["tokens"].clear();
+    for (const auto& each : generated) answer["tokens"].push_back(each.tokens);
+  }
+  return answer;
+}
+
+}  // namespace
+}  // namespace incipit
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: generation_tool MODEL_DIR < request.json\n";
+    return 2;
+  }
+  std::cout << incipit::run(argv[1], nlohmann::json::parse(std::cin)) << '\n';
+}

@@ -1,0 +1,192 @@
+#include "eval/generation.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "comm/single.h"
+#include "comm/threads.h"
+#include "core/error.h"
+#include "data/batch.h"
+#include "eval/answers.h"
+#include "model/forest_pass.h"
+#include "tests/support/tiny_task.h"
+
+namespace incipit::eval {
+namespace {
+
+using testing_support::tiny_backbone;
+using testing_support::tiny_dataset;
+using testing_support::tiny_generation_task;
+using testing_support::tiny_prompt;
+using Ids = std::vector<TokenId>;
+
+constexpr std::int64_t kTokens = 12;
+
+// In float64, so that ties by rounding do not occur.
+class GenerationTest : public testing::Test {
+ protected:
+  GenerationTest() { at::set_num_threads(1); }
+
+  [[nodiscard]] Generator generator(const std::optional<at::Tensor>& prompt) const {
+    return {backbone_, prompt, [&](data::PromptRows rows) {
+              return data::source_sequence(task_, data::Example{}, rows);
+            }};
+  }
+
+  // Sources of several lengths; the second begins with the first, the fourth equals it.
+  [[nodiscard]] std::vector<Sequence> sequences(data::PromptRows rows) const {
+    std::vector<Sequence> all;
+    for (const Ids& ids : {Ids{5, 6, 7}, Ids{5, 6, 7, 8, 9}, Ids{5, 30, 31, 32, 33, 34, 35},
+                           Ids{5, 6, 7}, Ids{90}}) {
+      data::Example example;
+      example.source = ids;
+      all.push_back(data::source_sequence(task_, example, rows));
+    }
+    return all;
+  }
+
+  // The likeliest tokens behind a sequence, the whole of it computed anew for each.
+  [[nodiscard]] Ids flat(Sequence sequence, const std::optional<at::Tensor>& prompt) const {
+    std::vector<at::Tensor> prompts;
+    if (prompt) prompts.push_back(*prompt);
+    Ids ids;
+    for (int i = 0; i < kTokens; ++i) {
+      sequence.predictions = {{static_cast<std::int64_t>(sequence.inputs.size()) - 1, 0, 1}};
+      const PackedForest packed = pack({&sequence, 1}, 0);
+      ids.push_back(model::ForestPass(backbone_, packed.forest, prompts, {}).argmax().front());
+      sequence.inputs.push_back(Symbol::token(ids.back()));
+    }
+    return ids;
+  }
+
+  [[nodiscard]] std::vector<Ids> sampled(std::vector<Sequence> sequences,
+                                         std::uint64_t seed) const {
+    Generator drawing = generator({});
+    std::vector<Ids> all;
+    for (auto& each :
+         drawing.run(std::move(sequences),
+                     {.max_tokens = kTokens, .temperature = 1, .top_p = 0.9, .seed = seed})) {
+      all.push_back(std::move(each.tokens));
+    }
+    return all;
+  }
+
+  data::Task task_ = tiny_generation_task();
+  model::Backbone backbone_ = tiny_backbone(at::kDouble);
+};
+
+TEST_F(GenerationTest, EqualsComputingEverySequenceAnewForEveryToken) {
+  for (const auto& prompt :
+       {std::optional<at::Tensor>(), std::optional(tiny_prompt(4, at::kDouble))}) {
+    Generator generator = this->generator(prompt);
+    const auto all = sequences(generator.prompt_rows());
+    const auto found = generator.run(all, {.max_tokens = kTokens});
+    ASSERT_EQ(found.size(), all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(found[i].tokens, flat(all[i], prompt)) << i;
+      EXPECT_EQ(found[i].ending, Ending::kLength);
+    }
+  }
+}
+
+TEST_F(GenerationTest, SequencesThatEndLeaveTheOthersAsTheyWere) {
+  Generator generator = this->generator({});
+  const auto all = sequences({});
+  const auto free = generator.run(all, {.max_tokens = kTokens});
+  // A token at which one sequence ends and another does not.
+  const TokenId stop = free[2].tokens[4];
+  const auto stopped = generator.run(all, {.max_tokens = kTokens, .stops = {stop}});
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Ids expected = free[i].tokens;
+    const auto at = std::find(expected.begin(), expected.end(), stop);
+    EXPECT_EQ(stopped[i].ending, at == expected.end() ? Ending::kLength : Ending::kStop) << i;
+    expected.erase(at, expected.end());
+    EXPECT_EQ(stopped[i].tokens, expected) << i;
+  }
+  EXPECT_EQ(stopped[2].ending, Ending::kStop);
+}
+
+TEST_F(GenerationTest, TheSinkHearsEveryTokenAndCanEndASequence) {
+  Generator generator = this->generator({});
+  const auto all = sequences({});
+  std::vector<Ids> heard(all.size());
+  const auto found =
+      generator.run(all, {.max_tokens = kTokens}, [&](std::size_t sequence, TokenId token) {
+        heard[sequence].push_back(token);
+        return sequence != 1 || heard[sequence].size() < 3;
+      });
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(found[i].tokens, heard[i]);
+    EXPECT_EQ(heard[i].size(), i == 1 ? 3U : static_cast<std::size_t>(kTokens));
+  }
+  EXPECT_EQ(found[1].ending, Ending::kCaller);
+}
+
+TEST_F(GenerationTest, EndsAtTheModelsLastPosition) {
+  Generator generator = this->generator({});
+  const auto positions = static_cast<std::size_t>(backbone_.config().max_positions);
+  Sequence sequence;
+  sequence.append_tokens(Ids(positions - 3, 7));
+  const auto found = generator.run({sequence}, {.max_tokens = 100});
+  EXPECT_EQ(found[0].tokens.size(), 4U) << "the last position predicts one token more";
+  EXPECT_EQ(found[0].ending, Ending::kLength);
+  sequence.append_tokens(Ids(4, 7));
+  EXPECT_THROW((void)generator.run({sequence}, {}), DataError);
+}
+
+TEST_F(GenerationTest, SamplingDependsOnTheSeedAndTheNumberOfTheSequenceAlone) {
+  const auto all = sequences({});
+  const auto first = sampled(all, 1);
+  EXPECT_EQ(sampled(all, 1), first);
+  EXPECT_NE(sampled(all, 2), first);
+  EXPECT_NE(first[0], first[3]) << "equal sequences draw from streams of their own";
+  EXPECT_EQ(sampled({all[0]}, 1)[0], first[0]);
+}
+
+TEST_F(GenerationTest, OneTokenCanBeAskedForAndNoSequences) {
+  Generator generator = this->generator({});
+  EXPECT_EQ(generator.run(sequences({}), {.max_tokens = 1})[2].tokens.size(), 1U);
+  EXPECT_TRUE(generator.run({}, {}).empty());
+}
+
+TEST_F(GenerationTest, NumbersThatAreNotFiniteAreAnError) {
+  at::Tensor prompt = tiny_prompt(4, at::kDouble);
+  prompt.fill_(std::numeric_limits<double>::quiet_NaN());
+  Generator generator = this->generator(prompt);
+  EXPECT_THROW((void)generator.run(sequences(generator.prompt_rows()), {}), NumericsError);
+}
+
+TEST_F(GenerationTest, BFloat16StoresAndDrawsToo) {
+  const model::Backbone backbone = tiny_backbone(at::kBFloat16);
+  Generator generator(backbone, tiny_prompt(4), [](data::PromptRows rows) {
+    Sequence sequence;
+    sequence.append_prompt(rows.prompt, rows.rows);
+    return sequence;
+  });
+  const auto all = sequences(generator.prompt_rows());
+  const auto batch = generator.run(all, {.max_tokens = 3});
+  EXPECT_EQ(batch[0].tokens, batch[3].tokens);
+  EXPECT_EQ(generator.run(all, {.max_tokens = 3, .temperature = 1})[0].tokens.size(), 3U);
+}
+
+TEST_F(GenerationTest, AnswersDoNotDependOnRanksAndBatches) {
+  const data::Dataset dataset = tiny_dataset(task_, 7, 5);
+  const auto prompt = std::optional(tiny_prompt(4, at::kDouble));
+  const auto alone = comm::make_single();
+  const auto whole = generate_answers(backbone_, task_, dataset, prompt, {}, 6, *alone);
+  ASSERT_EQ(whole.size(), 7U);
+  EXPECT_THAT(whole, testing::Contains(testing::Not(testing::IsEmpty())));
+  EXPECT_EQ(generate_answers(backbone_, task_, dataset, prompt, {.batch_tokens = 1}, 6, *alone),
+            whole);
+  comm::run_on_threads(3, [&](comm::Communicator& world) {
+    at::set_num_threads(1);
+    EXPECT_EQ(generate_answers(backbone_, task_, dataset, prompt, {}, 6, world), whole);
+  });
+}
+
+}  // namespace
+}  // namespace incipit::eval
