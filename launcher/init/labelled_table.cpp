@@ -249,12 +249,14 @@ void warn_of_leaks(const LabelledTable& table, std::vector<std::string>& warning
 std::vector<std::string> table_warnings(const LabelledTable& table,
                                         const std::vector<std::int64_t>& groups) {
   std::vector<std::string> warnings;
-  if (table.without_label > 0) {
-    warnings.push_back(grouped(table.without_label) + " records without a label were left out");
-  }
-  if (table.without_text > 0) {
-    warnings.push_back(grouped(table.without_text) + " records without a text were left out");
-  }
+  const auto warn_of_missing = [&](std::int64_t count, const char* what) {
+    if (count == 0) return;
+    warnings.push_back(grouped(count) +
+                       (count == 1 ? " record without a " : " records without a ") + what +
+                       (count == 1 ? " was left out" : " were left out"));
+  };
+  warn_of_missing(table.without_label, "label");
+  warn_of_missing(table.without_text, "text");
   warn_of_few(table, warnings);
   warn_of_conflicts(table, groups, warnings);
   warn_of_case(table, warnings);

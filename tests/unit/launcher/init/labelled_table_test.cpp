@@ -65,7 +65,7 @@ TEST_F(LabelledTableTest, LeavesOutRecordsWithoutTextOrLabel) {
   EXPECT_EQ(table.without_text, 1);
   EXPECT_EQ(table.without_label, 1);
   EXPECT_THAT(table_warnings(table, duplicate_groups(table)),
-              Contains(HasSubstr("1 records without a text were left out")));
+              Contains(HasSubstr("1 record without a text was left out")));
 }
 
 TEST_F(LabelledTableTest, RefusesColumnsThatAreNotThere) {
