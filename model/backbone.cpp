@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/index_select.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/tensor.h>
 
@@ -11,74 +10,119 @@
 #include <functional>
 #include <numbers>
 
+#include "comm/replicas.h"
 #include "core/check.h"
 #include "core/random.h"
 #include "core/sha256.h"
-#include "model/weight_files.h"
+#include "model/vocabulary.h"
 
 namespace incipit::model {
 
-// Fills a backbone from anything that answers "the tensor of this name and shape".
+// Fills a backbone from anything that answers "these rows of the tensor of this name and shape".
 class BackboneBuilder {
  public:
-  using Source = std::function<at::Tensor(const std::string& name, at::IntArrayRef shape)>;
+  using Source =
+      std::function<at::Tensor(const std::string& name, at::IntArrayRef shape, const Range& rows)>;
 
-  BackboneBuilder(TransformerConfig config, const BackboneOptions& options, Source source)
-      : options_(options), source_(std::move(source)) {
+  BackboneBuilder(TransformerConfig config, const BackboneOptions& options,
+                  const Placement& placement, Source source)
+      : source_(std::move(source)) {
+    backbone_.partition_ = placement.partition(config);
+    backbone_.local_config_ = model::local_config(config, backbone_.partition_.share);
     backbone_.config_ = std::move(config);
+    backbone_.options_ = options;
+    backbone_.placement_ = placement;
   }
 
   [[nodiscard]] Backbone build() && {
     const TransformerConfig& c = backbone_.config_;
-    backbone_.embedding_ = stored("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
-    for (std::int64_t layer = 0; layer < c.layers; ++layer) {
+    const Partition& part = backbone_.partition_;
+    if (part.embeds) backbone_.embedding_ = vocabulary_table("model.embed_tokens.weight");
+    for (std::int64_t layer = part.layers.begin; layer < part.layers.end; ++layer) {
       backbone_.blocks_.push_back(block("model.layers." + std::to_string(layer) + "."));
     }
-    backbone_.final_norm_ = norm("model.norm.weight", c.hidden_size);
-    backbone_.head_ = make_dense_linear(
-        c.tied_embeddings ? backbone_.embedding_
-                          : stored("lm_head.weight", {c.vocab_size, c.hidden_size}));
+    if (part.scores) {
+      backbone_.final_norm_ = norm("model.norm.weight", c.hidden_size);
+      backbone_.head_ = make_column_parallel(head_table(), {}, ranks());
+    }
     backbone_.inverse_frequencies_ = inverse_frequencies();
     return std::move(backbone_);
   }
 
  private:
-  at::Tensor stored(const std::string& name, at::IntArrayRef shape) {
-    at::Tensor kept = at::empty(shape, at::TensorOptions(options_.device).dtype(options_.dtype));
-    return kept.copy_(source_(name, shape));
+  [[nodiscard]] comm::Communicator& ranks() const { return *backbone_.placement_.tensor; }
+  [[nodiscard]] const BackboneOptions& options() const { return backbone_.options_; }
+  [[nodiscard]] at::Tensor room(at::IntArrayRef shape) const {
+    return at::empty(shape, at::TensorOptions(options().device).dtype(options().dtype));
+  }
+
+  at::Tensor vocabulary_table(const std::string& name) {
+    const TransformerConfig& c = backbone_.config_;
+    const Range& rows = backbone_.partition_.share.vocabulary;
+    return room({rows.size(), c.hidden_size})
+        .copy_(source_(name, {c.vocab_size, c.hidden_size}, rows));
+  }
+
+  at::Tensor head_table() {
+    if (!backbone_.config_.tied_embeddings) return vocabulary_table("lm_head.weight");
+    return backbone_.embedding_.defined() ? backbone_.embedding_
+                                          : vocabulary_table("model.embed_tokens.weight");
   }
 
   at::Tensor norm(const std::string& name, std::int64_t width) {
-    return source_(name, {width})
-        .to(options_.device, ops::accumulate_type(options_.dtype), /*non_blocking=*/false,
+    return source_(name, {width}, {0, width})
+        .to(options().device, ops::accumulate_type(options().dtype), /*non_blocking=*/false,
             /*copy=*/true);
   }
 
-  // One product instead of several on the same input: the parts' rows below each other.
+  // Outputs `rows` of a projection that has `out` of them.
   struct Part {
     std::string name;
     std::int64_t out;
+    Range rows;
   };
-  std::unique_ptr<Linear> linear(const std::string& prefix, const std::vector<Part>& parts,
-                                 std::int64_t in, bool bias) {
+
+  // One product instead of several on the same input: the parts' rows below each other.
+  std::unique_ptr<Linear> columns_split(const std::string& prefix, const std::vector<Part>& parts,
+                                        std::int64_t in, bool has_bias) {
     std::int64_t out = 0;
-    for (const Part& part : parts) out += part.out;
-    const auto kept = at::TensorOptions(options_.device).dtype(options_.dtype);
-    at::Tensor weight = at::empty({out, in}, kept);
-    at::Tensor bias_row = bias ? at::empty({out}, kept) : at::Tensor();
+    for (const Part& part : parts) out += part.rows.size();
+    at::Tensor weight = room({out, in});
+    at::Tensor bias = has_bias ? room({out}) : at::Tensor();
     std::int64_t row = 0;
     for (const Part& part : parts) {
-      weight.narrow(0, row, part.out).copy_(source_(prefix + part.name + ".weight", {part.out, in}));
-      if (bias) bias_row.narrow(0, row, part.out).copy_(source_(prefix + part.name + ".bias", {part.out}));
-      row += part.out;
+      const std::int64_t rows = part.rows.size();
+      weight.narrow(0, row, rows)
+          .copy_(source_(prefix + part.name + ".weight", {part.out, in}, part.rows));
+      if (has_bias) {
+        bias.narrow(0, row, rows).copy_(source_(prefix + part.name + ".bias", {part.out}, part.rows));
+      }
+      row += rows;
     }
-    return make_dense_linear(std::move(weight), std::move(bias_row));
+    return make_column_parallel(std::move(weight), std::move(bias), ranks());
+  }
+
+  // Of a projection from `in` inputs to the hidden width, those of `columns`.
+  std::unique_ptr<Linear> rows_split(const std::string& name, std::int64_t in, const Range& columns,
+                                     bool has_bias) {
+    const std::int64_t out = backbone_.config_.hidden_size;
+    at::Tensor weight =
+        room({out, columns.size()})
+            .copy_(source_(name + ".weight", {out, in}, {0, out})
+                       .narrow(1, columns.begin, columns.size()));
+    at::Tensor bias =
+        has_bias ? room({out}).copy_(source_(name + ".bias", {out}, {0, out})) : at::Tensor();
+    return make_row_parallel(std::move(weight), std::move(bias), ranks());
   }
 
   BlockWeights block(const std::string& prefix) {
     const TransformerConfig& c = backbone_.config_;
+    const TensorShare& share = backbone_.partition_.share;
     const std::string attention = prefix + "self_attn.";
     const std::string mlp = prefix + "mlp.";
+    const auto widths = [&](const Range& heads) {
+      return Range{heads.begin * c.head_dim, heads.end * c.head_dim};
+    };
     BlockWeights w;
     w.attention_norm = norm(prefix + "input_layernorm.weight", c.hidden_size);
     w.mlp_norm = norm(prefix + "post_attention_layernorm.weight", c.hidden_size);
@@ -86,13 +130,17 @@ class BackboneBuilder {
       w.query_norm = norm(attention + "q_norm.weight", c.head_dim);
       w.key_norm = norm(attention + "k_norm.weight", c.head_dim);
     }
-    w.qkv = linear(attention,
-                   {{"q_proj", c.q_width()}, {"k_proj", c.kv_width()}, {"v_proj", c.kv_width()}},
-                   c.hidden_size, c.qkv_bias);
-    w.output = linear(attention, {{"o_proj", c.hidden_size}}, c.q_width(), c.output_bias);
-    w.gate_up = linear(mlp, {{"gate_proj", c.intermediate_size}, {"up_proj", c.intermediate_size}},
-                       c.hidden_size, c.mlp_bias);
-    w.down = linear(mlp, {{"down_proj", c.hidden_size}}, c.intermediate_size, c.mlp_bias);
+    w.qkv = columns_split(attention,
+                          {{"q_proj", c.q_width(), widths(share.heads)},
+                           {"k_proj", c.kv_width(), widths(share.kv_heads)},
+                           {"v_proj", c.kv_width(), widths(share.kv_heads)}},
+                          c.hidden_size, c.qkv_bias);
+    w.output = rows_split(attention + "o_proj", c.q_width(), widths(share.heads), c.output_bias);
+    w.gate_up = columns_split(mlp,
+                              {{"gate_proj", c.intermediate_size, share.columns},
+                               {"up_proj", c.intermediate_size, share.columns}},
+                              c.hidden_size, c.mlp_bias);
+    w.down = rows_split(mlp + "down_proj", c.intermediate_size, share.columns, c.mlp_bias);
     return w;
   }
 
@@ -107,7 +155,7 @@ class BackboneBuilder {
       values.push_back(c.rope_scaling ? stretch(frequency, *c.rope_scaling) : frequency);
     }
     return at::tensor(values, at::kDouble)
-        .to(options_.device, ops::accumulate_type(options_.dtype));
+        .to(options().device, ops::accumulate_type(options().dtype));
   }
 
   static double stretch(double frequency, const Llama3RopeScaling& scaling) {
@@ -123,26 +171,27 @@ class BackboneBuilder {
   }
 
   Backbone backbone_;
-  BackboneOptions options_;
   Source source_;
 };
 
-Backbone Backbone::load(const std::filesystem::path& model_dir, const BackboneOptions& options) {
-  const std::filesystem::path dir = resolve_model_dir(model_dir);
-  const WeightFiles files(dir);
-  TransformerConfig config = read_config(dir);
-  return BackboneBuilder(std::move(config), options,
-                         [&files](const std::string& name, at::IntArrayRef shape) {
-                           return files.get(name, shape);
-                         })
-      .build();
+Backbone Backbone::load(const std::filesystem::path& model_dir, const BackboneOptions& options,
+                        const Placement& placement) {
+  return load(WeightFiles(model_dir), options, placement);
+}
+
+Backbone Backbone::load(const WeightFiles& files, const BackboneOptions& options,
+                        const Placement& placement) {
+  const auto source = [&](const std::string& name, at::IntArrayRef shape, const Range& rows) {
+    return files.get_rows(name, shape, rows.begin, rows.end);
+  };
+  return BackboneBuilder(read_config(files.model_dir()), options, placement, source).build();
 }
 
 Backbone Backbone::random(const TransformerConfig& config, std::uint64_t seed,
-                          const BackboneOptions& options) {
-  std::uint64_t stream = 0;
-  const auto source = [&](const std::string& name, at::IntArrayRef shape) {
-    Random random(seed, stream++);
+                          const BackboneOptions& options, const Placement& placement) {
+  const auto source = [&](const std::string& name, at::IntArrayRef shape, const Range& rows) {
+    // A stream of numbers for each tensor, so that it does not depend on which others are held.
+    Random random(seed, comm::checksum(std::as_bytes(std::span(name))));
     at::Tensor made = at::empty(shape, at::kDouble);
     const bool is_norm = name.find("norm") != std::string::npos;
     const double scale = is_norm ? 0.1 : 1.0 / std::sqrt(static_cast<double>(shape.back()));
@@ -150,9 +199,9 @@ Backbone Backbone::random(const TransformerConfig& config, std::uint64_t seed,
     for (std::int64_t i = 0; i < made.numel(); ++i) {
       values[i] = (is_norm ? 1.0 : 0.0) + scale * random.normal();
     }
-    return made;
+    return made.narrow(0, rows.begin, rows.size());
   };
-  return BackboneBuilder(config, options, source).build();
+  return BackboneBuilder(config, options, placement, source).build();
 }
 
 ops::RotaryTable Backbone::rotary_table(std::int64_t count) const {
@@ -162,19 +211,24 @@ ops::RotaryTable Backbone::rotary_table(std::int64_t count) const {
 }
 
 at::Tensor Backbone::embed(std::span<const TokenId> ids) const {
-  std::vector<std::int64_t> rows(ids.begin(), ids.end());
-  for (const std::int64_t row : rows) {
-    INCIPIT_CHECK(row >= 0 && row < config_.vocab_size, "token id ", row);
+  for (const TokenId id : ids) {
+    INCIPIT_CHECK(id >= 0 && id < config_.vocab_size, "token id ", id);
   }
-  return embedding_.index_select(0, at::tensor(rows, at::kLong).to(device()))
-      .to(at::kCPU, at::kFloat);
+  at::Tensor rows =
+      partition_.embeds
+          ? embed_tokens(*this, ids).to(at::kCPU, at::kFloat).contiguous()
+          : at::empty({static_cast<std::int64_t>(ids.size()), config_.hidden_size}, at::kFloat);
+  const std::span values(rows.mutable_data_ptr<float>(), static_cast<std::size_t>(rows.numel()));
+  placement_.pipeline->broadcast(std::as_writable_bytes(values), 0, "embedding rows");
+  return rows;
 }
 
 namespace {
 
 template <typename F>
 void for_each_weight(const Backbone& backbone, F&& f) {
-  f(backbone.embedding());
+  const Partition& part = backbone.partition();
+  if (part.embeds) f(backbone.embedding());
   const auto each_of = [&](const Linear& linear) {
     for (const at::Tensor& stored : linear.stored()) f(stored);
   };
@@ -187,8 +241,9 @@ void for_each_weight(const Backbone& backbone, F&& f) {
       each_of(*linear);
     }
   }
+  if (!part.scores) return;
   f(backbone.final_norm());
-  if (!backbone.config().tied_embeddings) each_of(backbone.head());
+  if (!(part.embeds && backbone.config().tied_embeddings)) each_of(backbone.head());
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The frozen transformer: its weights, ready to run. It is never written to.
+// The frozen transformer, or this rank's part of it: its weights, ready to run. It is never
+// written to.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,10 +15,13 @@
 #include "model/config.h"
 #include "model/linear.h"
 #include "model/ops.h"
+#include "model/placement.h"
+#include "model/weight_files.h"
 
 namespace incipit::model {
 
-// One layer's weights. Norm weights are float32 (float64 in a float64 backbone).
+// One layer's weights. Norm weights are float32 (float64 in a float64 backbone). Where a layer is
+// split over ranks, widths but the hidden one are this rank's (Backbone::local_config).
 struct BlockWeights {
   at::Tensor attention_norm;  // [hidden]
   at::Tensor mlp_norm;        // [hidden]
@@ -36,30 +40,50 @@ struct BackboneOptions {
 
 class Backbone {
  public:
-  // Loads a Hugging Face model folder. Throws DataError (file, tensor, reason).
+  // Loads this rank's part of a Hugging Face model folder and reads no other bytes of its
+  // weights. Throws DataError (file, tensor, reason); ConfigError when the model cannot be
+  // split as `placement` says. Not collective.
   [[nodiscard]] static Backbone load(const std::filesystem::path& model_dir,
-                                     const BackboneOptions& options);
+                                     const BackboneOptions& options,
+                                     const Placement& placement = {});
+  // The same from files that are open already and may be closed afterwards.
+  [[nodiscard]] static Backbone load(const WeightFiles& files, const BackboneOptions& options,
+                                     const Placement& placement = {});
 
-  // A small random model for tests.
+  // This rank's part of a random model: equal seeds give parts of the same model, however it is
+  // split. For tests and benchmarks.
   [[nodiscard]] static Backbone random(const TransformerConfig& config, std::uint64_t seed,
-                                       const BackboneOptions& options);
+                                       const BackboneOptions& options,
+                                       const Placement& placement = {});
 
-  [[nodiscard]] const TransformerConfig& config() const { return config_; }
-  [[nodiscard]] at::ScalarType dtype() const { return embedding_.scalar_type(); }
-  [[nodiscard]] at::Device device() const { return embedding_.device(); }
+  [[nodiscard]] const TransformerConfig& config() const { return config_; }  // the whole model
+  // As this rank's blocks see it: heads, key/value heads and intermediate width are its own.
+  [[nodiscard]] const TransformerConfig& local_config() const { return local_config_; }
+  [[nodiscard]] const Partition& partition() const { return partition_; }
+  [[nodiscard]] const Placement& placement() const { return placement_; }
+  [[nodiscard]] at::ScalarType dtype() const { return options_.dtype; }
+  [[nodiscard]] at::Device device() const { return options_.device; }
 
-  [[nodiscard]] const at::Tensor& embedding() const { return embedding_; }  // [vocab, hidden]
+  // This rank's rows of the embedding table [vocabulary rows, hidden]; undefined unless
+  // partition().embeds.
+  [[nodiscard]] const at::Tensor& embedding() const { return embedding_; }
+  // This rank's layers, counted from its first.
   [[nodiscard]] const BlockWeights& block(std::int64_t layer) const { return blocks_[layer]; }
   [[nodiscard]] std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
+  // Only where partition().scores. The head is column-parallel: hidden -> this rank's rows of
+  // the vocabulary.
   [[nodiscard]] const at::Tensor& final_norm() const { return final_norm_; }
-  [[nodiscard]] const Linear& head() const { return *head_; }  // hidden -> vocab
+  [[nodiscard]] const Linear& head() const { return *head_; }
   // Rotary tables for positions [0, count), float32 (float64 in a float64 backbone).
   [[nodiscard]] ops::RotaryTable rotary_table(std::int64_t count) const;
 
-  // Rows of the embedding table as float32 on the CPU [ids, hidden]: for initialisers.
+  // Rows of the embedding table as float32 on the CPU [ids, hidden], rounded as the backbone keeps
+  // them: for initialisers. Collective over the ranks that hold the model together, each of
+  // which gets the rows.
   [[nodiscard]] at::Tensor embed(std::span<const TokenId> ids) const;
 
-  // Bytes of all weights held, and a hash of them (SHA-256, hex): for manifests and tests.
+  // Bytes of the weights held here, and a hash of them (SHA-256, hex). The hash changes with
+  // dtype and partition and reads every byte: for tests (WeightFiles::fingerprint names a model).
   [[nodiscard]] std::int64_t weight_bytes() const;
   [[nodiscard]] std::string weight_hash() const;
 
@@ -68,6 +92,10 @@ class Backbone {
   friend class BackboneBuilder;
 
   TransformerConfig config_;
+  TransformerConfig local_config_;
+  BackboneOptions options_;
+  Placement placement_;
+  Partition partition_;
   at::Tensor embedding_;
   std::vector<BlockWeights> blocks_;
   at::Tensor final_norm_;

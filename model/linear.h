@@ -1,5 +1,5 @@
-// A weight as the blocks reach it, whatever stands behind: dense, and later sharded,
-// gathered, trainable or quantised storage.
+// A weight as the blocks reach it, whatever stands behind: held whole or split over ranks, and
+// later trainable or quantised.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <vector>
+
+#include "comm/communicator.h"
 
 namespace incipit::model {
 
@@ -29,5 +31,19 @@ class Linear {
 
 // A weight [out, in] held whole on one device; `bias` [out] or undefined.
 [[nodiscard]] std::unique_ptr<Linear> make_dense_linear(at::Tensor weight, at::Tensor bias = {});
+
+// The two halves of a pair of weights split over ranks (Megatron, Shoeybi et al. 2019), between
+// which every rank goes on with what it computed; `ranks` outlives them. On one rank both are
+// the dense weight.
+//
+// This rank's rows of a weight and of its bias: `forward` gives this rank's columns of the
+// result; `backward` takes them, sums over the ranks and is collective.
+[[nodiscard]] std::unique_ptr<Linear> make_column_parallel(at::Tensor weight, at::Tensor bias,
+                                                           comm::Communicator& ranks);
+// This rank's columns of a weight, and the whole bias: `forward` and `forward_add` take this
+// rank's columns of the input, sum over the ranks, add bias and residual once and are
+// collective; `backward` gives this rank's columns.
+[[nodiscard]] std::unique_ptr<Linear> make_row_parallel(at::Tensor weight, at::Tensor bias,
+                                                        comm::Communicator& ranks);
 
 }  // namespace incipit::model

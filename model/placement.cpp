@@ -1,0 +1,25 @@
+#include "model/placement.h"
+
+#include "comm/single.h"
+
+namespace incipit::model {
+namespace {
+
+std::shared_ptr<comm::Communicator> not_owned(comm::Communicator& communicator) {
+  return {std::shared_ptr<void>(), &communicator};
+}
+
+}  // namespace
+
+Placement::Placement() : tensor(comm::make_single("self")), pipeline(tensor), gathered(tensor) {}
+
+Placement::Placement(const comm::Mesh& mesh)
+    : tensor(not_owned(mesh.tensor())),
+      pipeline(not_owned(mesh.pipeline())),
+      gathered(not_owned(mesh.along(comm::kNoDimension))) {}
+
+Partition Placement::partition(const TransformerConfig& config) const {
+  return partition_of(config, pipeline->size(), pipeline->rank(), tensor->size(), tensor->rank());
+}
+
+}  // namespace incipit::model
