@@ -1,6 +1,7 @@
 #include "comm/communicator.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "comm/bfloat16.h"
@@ -17,6 +18,23 @@ constexpr ElementType element_type() {
   if constexpr (std::is_same_v<T, double>) return ElementType::kDouble;
   if constexpr (std::is_same_v<T, std::int64_t>) return ElementType::kInt64;
 }
+
+// Adds the time of an outermost operation to the context's sum.
+class Stopwatch {
+ public:
+  explicit Stopwatch(CommContext& context) : context_(context) { ++context_.nested; }
+  ~Stopwatch() {
+    if (--context_.nested > 0) return;
+    context_.seconds += std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  CommContext& context_;
+  const Clock::time_point start_ = Clock::now();
+};
 
 }  // namespace
 
@@ -53,6 +71,7 @@ auto Communicator::perform(const Collective& call, Body&& body) {
     fail(call, "not tried, because " + context_->broken_by + " failed before it");
   }
   const Activity::CollectiveScope scope(*context_->activity, call);
+  const Stopwatch stopwatch(*context_);
   return body();
 }
 
@@ -131,6 +150,19 @@ void Communicator::all_gather(std::span<const std::byte> mine, std::span<std::by
   perform(call, [&] { do_all_gather(mine, all, call); });
 }
 
+Pending Communicator::start_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
+                                       Operation purpose) {
+  INCIPIT_CHECK(all.size() == mine.size() * static_cast<std::size_t>(size_));
+  const Collective call{"start_all_gather", purpose};
+  return {*this, {"all_gather", purpose}, perform(call, [&] {
+            return do_start_all_gather(mine, all, call);
+          })};
+}
+
+void Pending::wait() {
+  communicator_->perform(call_, [&] { started_->wait(); });
+}
+
 std::vector<std::string> Communicator::all_gather(std::string_view mine, Operation purpose) {
   const auto lengths = all_gather(static_cast<std::uint64_t>(mine.size()), purpose);
   const std::size_t longest = *std::max_element(lengths.begin(), lengths.end());
@@ -181,9 +213,32 @@ void Communicator::recv(std::span<std::byte> bytes, int from, int tag, Operation
   perform(call, [&] { do_recv(bytes, from, tag, call); });
 }
 
+void Communicator::exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer,
+                            int peer, int tag, Operation purpose) {
+  check_peer(peer, tag);
+  const Collective call{"exchange", purpose};
+  perform(call, [&] { do_exchange(to_peer, from_peer, peer, tag, call); });
+}
+
 LocalRank Communicator::local_rank(Operation purpose) {
   const Collective call{"local_rank", purpose};
   return perform(call, [&] { return do_local_rank(call); });
+}
+
+std::unique_ptr<Pending::Started> Communicator::do_start_all_gather(std::span<const std::byte> mine,
+                                                                    std::span<std::byte> all,
+                                                                    const Collective& call) {
+  class Later final : public Pending::Started {
+   public:
+    explicit Later(std::function<void()> work) : work_(std::move(work)) {}
+    void wait() override { work_(); }
+
+   private:
+    std::function<void()> work_;
+  };
+  return std::make_unique<Later>([this, mine, all, purpose = call.purpose] {
+    do_all_gather(mine, all, {"all_gather", purpose});
+  });
 }
 
 void Communicator::do_all_reduce(std::span<BFloat16> values, const Collective& call) {

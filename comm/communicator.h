@@ -38,6 +38,34 @@ struct BFloat16 {
 enum class Reduction { kSum, kMax, kMin };
 enum class ElementType { kFloat, kDouble, kInt64 };
 
+class Communicator;
+
+// An operation that was started and goes on while the rank computes. Its buffers stay as they
+// are, and its communicator lives, until wait() has returned. Given up without wait(), as an
+// exception does, it leaves the communicator broken: end the job.
+class Pending {
+ public:
+  // What a backend makes of it.
+  class Started {
+   public:
+    virtual ~Started() = default;
+    virtual void poll() {}
+    virtual void wait() = 0;
+  };
+  Pending(Communicator& communicator, const Collective& call, std::unique_ptr<Started> started)
+      : communicator_(&communicator), call_(call), started_(std::move(started)) {}
+
+  // Moves it on, cheaply; for backends whose transfers move only in calls. Not collective.
+  void poll() const { started_->poll(); }
+  // Collective, once. Returns when the result is there.
+  void wait();
+
+ private:
+  Communicator* communicator_;
+  Collective call_;
+  std::unique_ptr<Started> started_;
+};
+
 // An array of one of the element types, for the backends.
 struct Elements {
   void* data = nullptr;
@@ -88,6 +116,10 @@ class Communicator {
   // all[r * mine.size() ...] = what rank r passed. all.size() = size() * mine.size();
   // the two do not overlap.
   void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Operation purpose);
+  // Starts an all_gather. It may be waited for behind other operations, but every rank starts
+  // and waits in the same order.
+  [[nodiscard]] Pending start_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
+                                         Operation purpose);
   // Texts of any length, one per rank.
   [[nodiscard]] std::vector<std::string> all_gather(std::string_view mine, Operation purpose);
   template <typename T>
@@ -111,6 +143,10 @@ class Communicator {
   // alone. send may return before the bytes are received, or wait for the receiver.
   void send(std::span<const std::byte> bytes, int to, int tag, Operation purpose);
   void recv(std::span<std::byte> bytes, int from, int tag, Operation purpose);
+  // Both at once, with one peer that calls this too: no order of the two that could lock.
+  // Either side may be empty.
+  void exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer, int peer,
+                int tag, Operation purpose);
 
   // Which of this communicator's ranks on this machine we are.
   [[nodiscard]] LocalRank local_rank(Operation purpose);
@@ -132,6 +168,10 @@ class Communicator {
   virtual void do_broadcast(std::span<std::byte> bytes, int root, const Collective& call) = 0;
   virtual void do_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
                              const Collective& call) = 0;
+  // Where transfers need calls or nothing is gained by starting early: all of it in wait().
+  virtual std::unique_ptr<Pending::Started> do_start_all_gather(std::span<const std::byte> mine,
+                                                                std::span<std::byte> all,
+                                                                const Collective& call);
   virtual void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
                                  const Collective& call) = 0;
   virtual void do_barrier(const Collective& call) = 0;
@@ -140,9 +180,12 @@ class Communicator {
   virtual void do_send(std::span<const std::byte> bytes, int to, int tag,
                        const Collective& call) = 0;
   virtual void do_recv(std::span<std::byte> bytes, int from, int tag, const Collective& call) = 0;
+  virtual void do_exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer,
+                           int peer, int tag, const Collective& call) = 0;
   virtual LocalRank do_local_rank(const Collective& call) = 0;
 
  private:
+  friend class Pending;
   template <typename Body>
   auto perform(const Collective& call, Body&& body);
   template <typename T>

@@ -23,6 +23,9 @@ struct CommContext {
   // The first failure. Collectives are no longer in step after it, so all later
   // operations fail at once instead of waiting for ranks that are elsewhere.
   std::string broken_by;
+  // Time this rank has spent in operations, waits for others included.
+  double seconds = 0;
+  int nested = 0;  // operations that are under way, one inside another
 };
 
 }  // namespace incipit::comm

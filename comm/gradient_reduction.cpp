@@ -24,7 +24,7 @@ void reduce_gradients(const Mesh& mesh, std::span<const ReducedParameter> parame
 
 BatchTotals reduce_totals(const Mesh& mesh, const BatchTotals& mine) {
   std::array<double, 4> sums{mine.loss_sum, mine.target_count, mine.tokens, mine.examples};
-  mesh.along(kData | kPipeline).all_reduce_sum(std::span<double>(sums), "batch totals");
+  mesh.along(kBatch | kPipeline).all_reduce_sum(std::span<double>(sums), "batch totals");
   return {.loss_sum = sums[0], .target_count = sums[1], .tokens = sums[2], .examples = sums[3]};
 }
 

@@ -1,10 +1,10 @@
 // Summing gradients over the ranks that hold parts of them.
 //
 // Every trainable parameter declares over which dimensions of the mesh its gradient is
-// *partial*. A soft prompt's is partial over data alone: with the layers split by tensor,
-// each tensor rank already holds it complete, and a sum over the world would count it
-// several times. A deep prompt's is partial over tensor and pipeline too: each rank fills
-// in the heads and layers that it computes.
+// *partial*. A soft prompt's is partial over the shares of the batch and over pipeline stages,
+// of which only the first computes it; but with the layers split by tensor, each tensor rank
+// holds it complete, and a sum over the world would count it several times. A deep prompt's is
+// partial over tensor too: each rank fills in the heads and layers that it computes.
 #pragma once
 
 #include <span>
@@ -18,7 +18,7 @@ namespace incipit::comm {
 struct ReducedParameter {
   std::string name;           // for messages
   std::span<float> gradient;  // summed in place; memory as the mesh's communicators take it
-  MeshDimensions partial_over = kData;
+  MeshDimensions partial_over = kBatch | kPipeline;
 };
 
 // What a step adds up beside gradients. Sums of double precision: the loss of a large
@@ -35,10 +35,10 @@ struct BatchTotals {
 // order of first appearance. All ranks pass the same parameters in the same order.
 void reduce_gradients(const Mesh& mesh, std::span<const ReducedParameter> parameters);
 
-// Collective over the mesh. The totals summed over data and pipeline, as one small
-// reduction in double precision, once a step, beside the one that carries the
-// gradients in float32. Tensor ranks pass equal totals; of the pipeline stages only the one
-// that computes the loss passes it, and the others pass zeros.
+// Collective over the mesh. The totals summed over the shares of the batch and the pipeline
+// stages, as one small reduction in double precision, once a step, beside the one that carries
+// the gradients in float32. Tensor ranks pass equal totals; of the pipeline stages only the one
+// that computes the loss passes them, and the others pass zeros.
 [[nodiscard]] BatchTotals reduce_totals(const Mesh& mesh, const BatchTotals& mine);
 
 }  // namespace incipit::comm

@@ -13,19 +13,22 @@ std::string MeshDimensions::name() const {
     if ((bits_ & bit) != 0) text += (text.empty() ? "" : " x ") + std::string(word);
   };
   add(1, "data");
-  add(2, "pipeline");
-  add(4, "tensor");
+  add(2, "gathered");
+  add(4, "pipeline");
+  add(8, "tensor");
   return text.empty() ? "none" : text;
 }
 
 MeshPosition position_of(int rank, const MeshShape& shape) {
-  return {.data = rank / (shape.tensor * shape.pipeline),
+  return {.data = rank / (shape.tensor * shape.pipeline * shape.gathered),
+          .gathered = rank / (shape.tensor * shape.pipeline) % shape.gathered,
           .pipeline = rank / shape.tensor % shape.pipeline,
           .tensor = rank % shape.tensor};
 }
 
 int rank_of(const MeshPosition& position, const MeshShape& shape) {
-  return (position.data * shape.pipeline + position.pipeline) * shape.tensor + position.tensor;
+  const int copy = position.data * shape.gathered + position.gathered;
+  return (copy * shape.pipeline + position.pipeline) * shape.tensor + position.tensor;
 }
 
 Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
@@ -35,6 +38,7 @@ Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
   // Dimensions of size 1 make no difference: {data} and {data, tensor} are one communicator.
   MeshDimensions real;
   if (shape.data > 1) real = real | kData;
+  if (shape.gathered > 1) real = real | kGathered;
   if (shape.pipeline > 1) real = real | kPipeline;
   if (shape.tensor > 1) real = real | kTensor;
   for (unsigned bits = 0; bits < MeshDimensions::kSubsets; ++bits) {
@@ -54,6 +58,7 @@ Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
       // Ranks agree on the color when they agree on all dimensions that are not wanted.
       MeshPosition corner = position_;
       if (wanted.contains(kData)) corner.data = 0;
+      if (wanted.contains(kGathered)) corner.gathered = 0;
       if (wanted.contains(kPipeline)) corner.pipeline = 0;
       if (wanted.contains(kTensor)) corner.tensor = 0;
       parts_.push_back(world_->split(rank_of(corner, shape), world_->rank(), wanted.name()));

@@ -1,6 +1,6 @@
-// The ranks arranged as data x pipeline x tensor, and the communicators along it.
+// The ranks arranged as data x gathered x pipeline x tensor, and the communicators along it.
 //
-//   rank = (data * pipeline_size + pipeline) * tensor_size + tensor
+//   rank = ((data * gathered_size + gathered) * pipeline_size + pipeline) * tensor_size + tensor
 //
 // Tensor is innermost: those ranks talk most, so they are neighbours on one machine.
 #pragma once
@@ -31,7 +31,7 @@ class MeshDimensions {
   [[nodiscard]] std::string name() const;  // "data x tensor"; "none" for the empty set
   friend constexpr bool operator==(MeshDimensions, MeshDimensions) = default;
 
-  static constexpr unsigned kSubsets = 8;
+  static constexpr unsigned kSubsets = 16;
   [[nodiscard]] static constexpr MeshDimensions from_bits(unsigned bits) {
     return MeshDimensions(bits % kSubsets);
   }
@@ -43,12 +43,16 @@ class MeshDimensions {
 
 inline constexpr MeshDimensions kNoDimension{};
 inline constexpr MeshDimensions kData = MeshDimensions::from_bits(1);
-inline constexpr MeshDimensions kPipeline = MeshDimensions::from_bits(2);
-inline constexpr MeshDimensions kTensor = MeshDimensions::from_bits(4);
+inline constexpr MeshDimensions kGathered = MeshDimensions::from_bits(2);
+inline constexpr MeshDimensions kPipeline = MeshDimensions::from_bits(4);
+inline constexpr MeshDimensions kTensor = MeshDimensions::from_bits(8);
+// The ranks that share the examples of a batch.
+inline constexpr MeshDimensions kBatch = kData | kGathered;
 
 // Where a rank stands along each dimension.
 struct MeshPosition {
   int data = 0;
+  int gathered = 0;
   int pipeline = 0;
   int tensor = 0;
   friend bool operator==(const MeshPosition&, const MeshPosition&) = default;
@@ -70,7 +74,8 @@ class Mesh {
   // Along none, or along dimensions of size 1: this rank alone.
   [[nodiscard]] Communicator& along(MeshDimensions dimensions) const;
   [[nodiscard]] Communicator& world() const { return *world_; }
-  [[nodiscard]] Communicator& data() const { return along(kData); }
+  [[nodiscard]] Communicator& batch() const { return along(kBatch); }
+  [[nodiscard]] Communicator& gathered() const { return along(kGathered); }
   [[nodiscard]] Communicator& pipeline() const { return along(kPipeline); }
   [[nodiscard]] Communicator& tensor() const { return along(kTensor); }
 

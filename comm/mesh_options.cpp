@@ -12,54 +12,126 @@ namespace {
 
 const std::array<std::string, 4> kBackends{"auto", "single", "mpi", "nccl"};
 
-void require_at_least(int value, int least, const char* key, const char* hint) {
-  if (value >= least) return;
-  throw ConfigError(std::string("parallel.") + key + ": " + std::to_string(value) +
-                    " is less than " + std::to_string(least) + hint);
-}
-
 std::string ranks(int count) { return std::to_string(count) + (count == 1 ? " rank" : " ranks"); }
 
+// "data 2 x tensor 3": dimensions of size 1 are left out, but for data.
 std::string sizes(const MeshShape& shape) {
-  return "data " + std::to_string(shape.data) + " x pipeline " + std::to_string(shape.pipeline) +
-         " x tensor " + std::to_string(shape.tensor);
+  std::string text = "data " + std::to_string(shape.data);
+  const auto add = [&](const char* name, int size) {
+    if (size > 1) text += std::string(" x ") + name + " " + std::to_string(size);
+  };
+  add("gathered", shape.gathered);
+  add("pipeline", shape.pipeline);
+  add("tensor", shape.tensor);
+  return text;
+}
+
+// How far a mesh is from the one that was wanted, in doublings.
+double distance(const MeshShape& shape, const MeshShape& wanted) {
+  const auto doublings = [](double a, double b) { return std::abs(std::log2(a / b)); };
+  return doublings(shape.gathered, wanted.gathered) + doublings(shape.pipeline, wanted.pipeline) +
+         doublings(shape.tensor, wanted.tensor);
+}
+
+// The mesh of `world` ranks that splits the model most nearly as `wanted` does.
+MeshShape nearest(const MeshShape& wanted, int world, const MeshLimits& limits) {
+  MeshShape best{.data = world};
+  const auto consider = [&](const MeshShape& shape) {
+    if (distance(shape, wanted) < distance(best, wanted)) best = shape;
+  };
+  for (int part = 1; part <= world; ++part) {  // ranks of one copy
+    if (world % part != 0) continue;
+    if (wanted.gathered > 1) {
+      consider({.data = world / part, .gathered = part});
+      continue;
+    }
+    for (int pipeline = 1; pipeline <= std::min(part, limits.pipeline); ++pipeline) {
+      const int tensor = part / pipeline;
+      if (part % pipeline != 0 || tensor > limits.tensor) continue;
+      consider({.data = world / part, .pipeline = pipeline, .tensor = tensor});
+    }
+  }
+  return best;
+}
+
+// Why `shape` cannot be, of a world of so many ranks; empty: it can.
+std::string objection(const MeshOptions& options, const MeshShape& shape, int world,
+                      const MeshLimits& limits) {
+  if (shape.tensor > limits.tensor) {
+    return "parallel.tensor: " + ranks(shape.tensor) + ", but the model has " +
+           std::to_string(limits.tensor) + " attention heads to split";
+  }
+  if (shape.pipeline > limits.pipeline) {
+    return "parallel.pipeline: " + ranks(shape.pipeline) + ", but the model has " +
+           std::to_string(limits.pipeline) + " layers to split";
+  }
+  if (shape.product() == world) return "";
+  const MeshShape one_copy{
+      .gathered = shape.gathered, .pipeline = shape.pipeline, .tensor = shape.tensor};
+  if (options.data == 0) {
+    return "parallel: one copy of the model takes " + ranks(one_copy.product()) + " (" +
+           sizes(one_copy) + "), which does not divide the world of " + ranks(world);
+  }
+  return "parallel: " + sizes(shape) + " = " + ranks(shape.product()) + ", but the world has " +
+         ranks(world);
 }
 
 }  // namespace
 
-void validate(const MeshOptions& options) {
-  require_at_least(options.data, 0, "data", "; write a number of copies, or auto");
-  require_at_least(options.tensor, 1, "tensor", "; 1 means: not split");
-  require_at_least(options.pipeline, 1, "pipeline", "; 1 means: not split");
+std::vector<OptionProblem> validate(const MeshOptions& options) {
+  std::vector<OptionProblem> problems;
+  const auto at_least = [&](int value, int least, const char* key, const char* hint) {
+    if (value >= least) return;
+    problems.push_back({key, std::to_string(value) + " is less than " + std::to_string(least) +
+                                 "; write " + hint});
+  };
+  at_least(options.data, 0, "data", "a number of copies, or auto");
+  at_least(options.tensor, 1, "tensor", "1 for layers that are not split");
+  at_least(options.pipeline, 1, "pipeline", "1 for layers that are all on one rank");
+  at_least(options.gathered, 0, "gathered", "a number of ranks, true or false");
+  if (options.gathered != 1 && (options.tensor > 1 || options.pipeline > 1)) {
+    problems.push_back({"gathered",
+                        "layers are gathered, or split by tensor and pipeline, not both; set it to "
+                        "false, or parallel.tensor and parallel.pipeline to 1"});
+  }
   if (std::find(kBackends.begin(), kBackends.end(), options.backend) == kBackends.end()) {
-    throw ConfigError("parallel.backend: '" + options.backend + "' is not one of " +
-                      join(kBackends) + did_you_mean(options.backend, kBackends));
+    problems.push_back({"backend", "'" + options.backend + "' is not one of " + join(kBackends) +
+                                       did_you_mean(options.backend, kBackends)});
   }
   if (!std::isfinite(options.timeout_seconds) || options.timeout_seconds <= 0 ||
       options.timeout_seconds > 86400) {
-    throw ConfigError("parallel.timeout_seconds: expected more than 0 and at most 86400 (a day)");
+    problems.push_back({"timeout_seconds", "expected more than 0 and at most 86400 (a day)"});
   }
+  return problems;
 }
 
-MeshShape resolve_mesh(const MeshOptions& options, int world_size) {
-  validate(options);
-  MeshShape shape{.data = options.data, .pipeline = options.pipeline, .tensor = options.tensor};
-  const int model_ranks = shape.pipeline * shape.tensor;
-  if (shape.data == 0) shape.data = world_size / model_ranks;
-  if (shape.product() == world_size) return shape;
+void require_valid(const MeshOptions& options) {
+  const auto problems = validate(options);
+  if (problems.empty()) return;
+  throw ConfigError("parallel." + problems.front().key + ": " + problems.front().message);
+}
 
-  const int needed = std::max(shape.data, 1) * model_ranks;
-  std::string message = "parallel: ";
-  if (options.data == 0) {
-    message += "one copy of the model takes pipeline " + std::to_string(shape.pipeline) +
-               " x tensor " + std::to_string(shape.tensor) + " = " + ranks(model_ranks) +
-               ", which does not divide the world of " + ranks(world_size);
-  } else {
-    message += sizes(shape) + " = " + ranks(needed) + ", but the world has " + ranks(world_size);
+MeshShape resolve_mesh(const MeshOptions& options, int world_size, const MeshLimits& limits) {
+  require_valid(options);
+  MeshShape shape{.data = options.data,
+                  .gathered = options.gathered,
+                  .pipeline = options.pipeline,
+                  .tensor = options.tensor};
+  if (shape.gathered == 0) {
+    shape.data = std::max(shape.data, 1);
+    shape.gathered = std::max(world_size / shape.data, 1);
+  } else if (shape.data == 0) {
+    shape.data = std::max(world_size / (shape.gathered * shape.pipeline * shape.tensor), 1);
   }
-  message += "; start " + ranks(needed) + " (mpirun -n " + std::to_string(needed) + ")";
-  if (options.data != 0 && world_size % model_ranks == 0) {
-    message += ", or set parallel.data to " + std::to_string(world_size / model_ranks);
+  const std::string wrong = objection(options, shape, world_size, limits);
+  if (wrong.empty()) return shape;
+
+  const MeshShape near = nearest(shape, world_size, limits);
+  std::string message = wrong + "; the nearest mesh of " + ranks(world_size) + " is " + sizes(near);
+  const bool can_grow = shape.tensor <= limits.tensor && shape.pipeline <= limits.pipeline;
+  if (can_grow) {
+    message += "; for this one start " + ranks(shape.product()) + " (mpirun -n " +
+               std::to_string(shape.product()) + ")";
   }
   throw ConfigError(message);
 }

@@ -75,21 +75,64 @@ class MpiCommunicator final : public Communicator {
   template <typename Start>
   void complete(const Collective& call, Deadline until, std::size_t bytes, Start&& start) const {
     environment_->check_thread();
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(start(&request), call);
+    finish(call, until, bytes, {&request, 1});
+  }
+
+  // Polls operations that were started to their end.
+  void finish(const Collective& call, Deadline until, std::size_t bytes,
+              std::span<MPI_Request> requests) const {
     // MPI moves data only inside our polls, so a sleep slows a transfer down: be patient for
     // about the time that it takes, and asleep only when the other side is late.
     constexpr std::size_t kBytesPerMicrosecond = 100;
     const std::chrono::microseconds patience(1000 + bytes / kBytesPerMicrosecond);
-    MPI_Request request = MPI_REQUEST_NULL;
-    check(start(&request), call);
     int code = MPI_SUCCESS;
     const bool done = poll_until(until, patience, [&] {
       int flag = 0;
-      code = MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
+      code = MPI_Testall(static_cast<int>(requests.size()), requests.data(), &flag,
+                         MPI_STATUSES_IGNORE);
       return flag != 0 || code != MPI_SUCCESS;
     });
     check(code, call);
     if (!done) time_out(call);
   }
+
+  // Requests under way. Given up, they stay with MPI, which then is not ended in order.
+  class Requests final : public Pending::Started {
+   public:
+    Requests(const MpiCommunicator& owner, const Collective& call, std::size_t bytes)
+        : owner_(owner), call_(call), bytes_(bytes) {}
+    ~Requests() override {
+      if (!requests_.empty()) owner_.environment_->abandon();
+    }
+    Requests(const Requests&) = delete;
+    Requests& operator=(const Requests&) = delete;
+
+    // start(&request) is a non-blocking call.
+    template <typename Start>
+    void add(Start&& start) {
+      owner_.check(start(&requests_.emplace_back(MPI_REQUEST_NULL)), call_);
+    }
+    void poll() override {
+      owner_.environment_->check_thread();
+      int flag = 0;
+      owner_.check(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &flag,
+                               MPI_STATUSES_IGNORE),
+                   call_);
+    }
+    void wait() override {
+      owner_.environment_->check_thread();
+      owner_.finish(call_, owner_.deadline(), bytes_, requests_);
+      requests_.clear();
+    }
+
+   private:
+    const MpiCommunicator& owner_;
+    const Collective call_;
+    const std::size_t bytes_;
+    std::vector<MPI_Request> requests_;
+  };
 
   // Before a large transfer: waits, asleep, until all ranks have come, so that the patience
   // is spent on the transfer itself.
@@ -157,6 +200,32 @@ class MpiCommunicator final : public Communicator {
     }
   }
 
+  std::unique_ptr<Pending::Started> do_start_all_gather(std::span<const std::byte> mine,
+                                                        std::span<std::byte> all,
+                                                        const Collective& call) override {
+    environment_->check_thread();
+    auto started =
+        std::make_unique<Requests>(*this, Collective{"all_gather", call.purpose}, all.size());
+    if (mine.size() <= options_.max_count) {
+      const int count = static_cast<int>(mine.size());
+      started->add([&](MPI_Request* request) {
+        return MPI_Iallgather(mine.data(), count, MPI_BYTE, all.data(), count, MPI_BYTE, handle_,
+                              request);
+      });
+      return started;
+    }
+    for (int r = 0; r < size(); ++r) {
+      const auto block = all.subspan(static_cast<std::size_t>(r) * mine.size(), mine.size());
+      if (r == rank()) std::memcpy(block.data(), mine.data(), mine.size());
+      in_pieces(block.size(), [&](std::size_t begin, int count) {
+        started->add([&](MPI_Request* request) {
+          return MPI_Ibcast(block.data() + begin, count, MPI_BYTE, r, handle_, request);
+        });
+      });
+    }
+    return started;
+  }
+
   void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
                          const Collective& call) override {
     const Deadline until = deadline();
@@ -219,6 +288,23 @@ class MpiCommunicator final : public Communicator {
         return MPI_Irecv(bytes.data() + begin, count, MPI_BYTE, from, tag, handle_, request);
       });
     });
+  }
+
+  void do_exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer, int peer,
+                   int tag, const Collective& call) override {
+    environment_->check_thread();
+    Requests both(*this, call, to_peer.size() + from_peer.size());
+    in_pieces(from_peer.size(), [&](std::size_t begin, int count) {
+      both.add([&](MPI_Request* request) {
+        return MPI_Irecv(from_peer.data() + begin, count, MPI_BYTE, peer, tag, handle_, request);
+      });
+    });
+    in_pieces(to_peer.size(), [&](std::size_t begin, int count) {
+      both.add([&](MPI_Request* request) {
+        return MPI_Isend(to_peer.data() + begin, count, MPI_BYTE, peer, tag, handle_, request);
+      });
+    });
+    both.wait();
   }
 
   LocalRank do_local_rank(const Collective& call) override {

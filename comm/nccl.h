@@ -1,4 +1,7 @@
 // Ranks on GPUs: NCCL for device memory.
+//
+// What moves data between two GPUs (exchange, start_all_gather and the rest over several ranks)
+// has been compiled but not run: only worlds of one GPU could be tested.
 #pragma once
 
 #include <memory>

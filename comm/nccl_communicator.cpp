@@ -160,6 +160,30 @@ class NcclCommunicator final : public Communicator {
     });
   }
 
+  std::unique_ptr<Pending::Started> do_start_all_gather(std::span<const std::byte> mine,
+                                                        std::span<std::byte> all,
+                                                        const Collective& call) override {
+    if (!on_device(mine.data())) return Communicator::do_start_all_gather(mine, all, call);
+    class OnStream final : public Pending::Started {
+     public:
+      OnStream(NcclCommunicator& owner, Operation purpose) : owner_(owner), purpose_(purpose) {}
+      void wait() override {
+        owner_.require(owner_.life_.wait(owner_.deadline()), {"all_gather", purpose_});
+      }
+
+     private:
+      NcclCommunicator& owner_;
+      Operation purpose_;
+    };
+    require(life_.start(deadline(),
+                        [&](ncclComm_t comm, cudaStream_t stream) {
+                          return life_.api().all_gather(mine.data(), all.data(), mine.size(),
+                                                        ncclUint8, comm, stream);
+                        }),
+            call);
+    return std::make_unique<OnStream>(*this, call.purpose);
+  }
+
   void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
                          const Collective& call) override {
     if (!on_device(mine.data())) return control_->reduce_scatter_sum(all, mine, call.purpose);
@@ -188,6 +212,28 @@ class NcclCommunicator final : public Communicator {
     if (!on_device(bytes.data())) return control_->recv(bytes, from, tag, call.purpose);
     run(call, [&](ncclComm_t comm, cudaStream_t stream) {
       return life_.api().recv(bytes.data(), bytes.size(), ncclUint8, from, comm, stream);
+    });
+  }
+
+  void do_exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer, int peer,
+                   int tag, const Collective& call) override {
+    if (!on_device(to_peer.empty() ? from_peer.data() : to_peer.data())) {
+      return control_->exchange(to_peer, from_peer, peer, tag, call.purpose);
+    }
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+      const NcclApi& api = life_.api();
+      const auto ok = [](ncclResult_t result) {
+        return result == ncclSuccess || result == ncclInProgress;
+      };
+      ncclResult_t result = api.group_start();
+      if (ok(result) && !to_peer.empty()) {
+        result = api.send(to_peer.data(), to_peer.size(), ncclUint8, peer, comm, stream);
+      }
+      if (ok(result) && !from_peer.empty()) {
+        result = api.recv(from_peer.data(), from_peer.size(), ncclUint8, peer, comm, stream);
+      }
+      const ncclResult_t end = api.group_end();
+      return ok(result) ? end : result;
     });
   }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "comm/nccl_communicator.h"
 
@@ -32,14 +33,23 @@ class NcclLife {
   // Joins the communicator that `id` names.
   [[nodiscard]] std::optional<Failure> create(const ncclUniqueId& id, int rank, int size,
                                               const std::string& name, Deadline deadline);
-  // Calls start(comm, stream), after what the producer's stream was given so far, and waits
+  // Calls begin(comm, stream), after what the producer's stream was given so far, and waits
   // until the stream has done it. On failure the communicator is aborted.
   template <typename Start>
-  [[nodiscard]] std::optional<Failure> run(Deadline deadline, Start&& start) {
+  [[nodiscard]] std::optional<Failure> run(Deadline deadline, Start&& begin) {
+    if (auto failure = start(deadline, std::forward<Start>(begin))) return failure;
+    return wait(deadline);
+  }
+  // The two halves of run().
+  template <typename Start>
+  [[nodiscard]] std::optional<Failure> start(Deadline deadline, Start&& begin) {
     if (auto failure = wait_for_producer()) return abort_after(std::move(*failure));
-    if (auto failure = settle(start(comm_, stream_), deadline)) {
+    if (auto failure = settle(begin(comm_, stream_), deadline)) {
       return abort_after(std::move(*failure));
     }
+    return std::nullopt;
+  }
+  [[nodiscard]] std::optional<Failure> wait(Deadline deadline) {
     if (auto failure = wait_for_stream(deadline)) return abort_after(std::move(*failure));
     return std::nullopt;
   }

@@ -20,7 +20,7 @@ struct Replica {
 };
 
 // Collective. `replicas` joins the ranks that must hold the same bytes: the world for a
-// replicated prompt, mesh.data() for what is split by stage or head. When they do not,
+// replicated prompt, mesh.batch() for what is split by stage or head. When they do not,
 // throws CommError naming what differs and on which world ranks: those that differ from
 // most, or, without a majority, from the lowest.
 void check_replicas(Communicator& replicas, std::span<const Replica> mine);

@@ -37,6 +37,10 @@ class SingleCommunicator final : public Communicator {
   void do_recv(std::span<std::byte>, int, int, const Collective&) override {
     INCIPIT_CHECK(false, "a world of one has nobody to receive from");
   }
+  void do_exchange(std::span<const std::byte>, std::span<std::byte>, int, int,
+                   const Collective&) override {
+    INCIPIT_CHECK(false, "a world of one has nobody to exchange with");
+  }
   LocalRank do_local_rank(const Collective&) override { return {0, 1}; }
 };
 

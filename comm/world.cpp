@@ -12,7 +12,7 @@ namespace incipit::comm {
 
 std::unique_ptr<Communicator> make_world(const MeshOptions& options,
                                          std::shared_ptr<CommContext> context) {
-  validate(options);
+  require_valid(options);
   context->timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(options.timeout_seconds));
   const Launch launch = read_launch();

@@ -29,11 +29,14 @@ void bind_model(ModelOptions& o, Block& block) {
 }
 
 void bind_parallel(comm::MeshOptions& o, Block& block) {
-  block.integer_or("data", o.data, "auto", 0, "copies of the model; auto: as ranks allow",
+  block.integer_or("data", o.data, {{"auto", 0}}, "copies of the model; auto: as ranks allow",
                    {.min = 1});
   block.field("tensor", o.tensor, "ranks that split every layer", {.min = 1});
   block.field("pipeline", o.pipeline, "ranks that split the sequence of layers", {.min = 1});
-  block.field("gathered", o.gathered, "layers live in shards and are gathered for use");
+  block.integer_or("gathered", o.gathered, {{"false", 1}, {"true", 0}},
+                   "ranks that hold one copy of the model between them and gather each layer for "
+                   "use; true: all that data leaves",
+                   {.min = 1});
   word(block, "backend", o.backend, {"auto", "single", "mpi", "nccl"},
        "how ranks talk; auto: mpi under mpirun, else single");
   block.field("timeout_seconds", o.timeout_seconds, "of one operation among ranks",

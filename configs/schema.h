@@ -73,9 +73,9 @@ class Block {
   // Text that may look like a number: a file or a share, a word or a bound.
   Field& loose_text(std::string key, std::string& target, std::string type, std::string meaning);
 
-  // An integer, or `word`, which stands for `stand_in`.
-  Field& integer_or(std::string key, int& target, std::string word, int stand_in,
-                    std::string meaning, Range range = {});
+  // An integer, or a word that stands for one.
+  Field& integer_or(std::string key, int& target, const Names<int>& words, std::string meaning,
+                    Range range = {});
 
   template <typename E>
   Field& choice(std::string key, E& target, Names<E> names, std::string meaning);

@@ -11,7 +11,7 @@ namespace incipit::trainer {
 eval::SplitResult Trainer::score(const data::Dataset& split, const at::Tensor& prompt) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
   return eval::evaluate(setup_.backbone, setup_.task, split, prompt, setup_.eval,
-                        setup_.mesh.data());
+                        setup_.mesh.batch());
 }
 
 double Trainer::selection_score(const eval::Metrics& metrics) const {

@@ -25,8 +25,8 @@ StreamOptions stream_options(const TrainSetup& setup, const prompt::SoftPrompt& 
           .loss = setup.train.loss,
           .shuffle = setup.train.shuffle,
           .seed = setup.seed,
-          .rank = setup.mesh.data().rank(),
-          .ranks = setup.mesh.data().size(),
+          .rank = setup.mesh.batch().rank(),
+          .ranks = setup.mesh.batch().size(),
           .prompt = {.prompt = 0, .rows = static_cast<int>(start.rows())}};
 }
 

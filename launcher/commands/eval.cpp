@@ -99,7 +99,7 @@ void run_eval(const EvalArguments& arguments) {
   for (const std::string& name : arguments.splits) {
     const data::Dataset& split = split_of(session, name);
     scored.push_back(eval::evaluate(*session.backbone, *session.task, split, values, config.eval,
-                                    session.mesh->data()));
+                                    session.mesh->batch()));
     results.push_back({name, &split, &scored.back()});
   }
   if (!session.is_rank_zero()) return;

@@ -236,6 +236,68 @@ TEST(Communicator, SendsToNeighboursInOrder) {
   });
 }
 
+TEST(Communicator, ExchangesWithEveryPeerWhateverTheSizes) {
+  on_world([](Communicator& world) {
+    for (int low = 0; low < world.size(); ++low) {
+      for (int high = low + 1; high < world.size(); ++high) {
+        if (world.rank() != low && world.rank() != high) continue;
+        const int peer = low + high - world.rank();
+        const auto length_from = [&](int rank, std::size_t length) {
+          return rank == low ? length : 100'003 - length;
+        };
+        for (const std::size_t length : kLengths) {
+          const auto mine = random_floats(length_from(world.rank(), length), world.rank());
+          std::vector<float> theirs(length_from(peer, length));
+          world.exchange(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(theirs)),
+                         peer, 5, "pair");
+          EXPECT_EQ(theirs, random_floats(theirs.size(), peer));
+        }
+      }
+    }
+    world.barrier("end of the case");
+  });
+}
+
+TEST(Communicator, GathersWhileOtherOperationsGoOn) {
+  on_world([](Communicator& world) {
+    for (const std::size_t length : kLengths) {
+      const auto mine = random_floats(length, world.rank());
+      const auto others = random_floats(length, world.rank() + 100);
+      std::vector<float> all(length * static_cast<std::size_t>(world.size()));
+      std::vector<float> all_others(all.size());
+      const auto start = [&](const std::vector<float>& from, std::vector<float>& to) {
+        return world.start_all_gather(std::as_bytes(std::span(from)),
+                                      std::as_writable_bytes(std::span(to)), "blocks");
+      };
+      Pending first = start(mine, all);
+      first.poll();
+      Pending second = start(others, all_others);
+      EXPECT_EQ(world.all_reduce_max(std::int64_t{world.rank()}, "largest"), world.size() - 1);
+      first.wait();
+      second.wait();
+      for (int r = 0; r < world.size(); ++r) {
+        const auto block = [&](const std::vector<float>& of) {
+          const auto begin = of.begin() + static_cast<std::ptrdiff_t>(length) * r;
+          return std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(length));
+        };
+        EXPECT_EQ(block(all), random_floats(length, r));
+        EXPECT_EQ(block(all_others), random_floats(length, r + 100));
+      }
+    }
+  });
+}
+
+TEST(Communicator, AddsUpItsTime) {
+  on_world([](Communicator& world) {
+    const double before = world.context().seconds;
+    world.barrier("roll call");
+    const double barrier = world.context().seconds - before;
+    EXPECT_GE(barrier, 0);
+    EXPECT_LT(barrier, 60);
+    EXPECT_EQ(world.context().nested, 0);
+  });
+}
+
 TEST(Communicator, KnowsTheRanksOfThisMachine) {
   on_world([](Communicator& world) {
     const LocalRank local = world.local_rank("local rank");

@@ -20,9 +20,12 @@ using testing::HasSubstr;
 std::vector<MeshShape> shapes_of(int size) {
   std::vector<MeshShape> shapes;
   for (int data = 1; data <= size; ++data) {
-    for (int pipeline = 1; data * pipeline <= size; ++pipeline) {
-      if (size % (data * pipeline) != 0) continue;
-      shapes.push_back({.data = data, .pipeline = pipeline, .tensor = size / (data * pipeline)});
+    for (int gathered = 1; data * gathered <= size; ++gathered) {
+      for (int pipeline = 1; data * gathered * pipeline <= size; ++pipeline) {
+        const int others = data * gathered * pipeline;
+        if (size % others != 0) continue;
+        shapes.push_back({data, gathered, pipeline, size / others});
+      }
     }
   }
   return shapes;
@@ -49,6 +52,7 @@ TEST(Mesh, JoinsTheRanksThatDifferAlongTheDimensionsAsked) {
         for (int r = 0; r < world.size(); ++r) {
           MeshPosition other = position_of(r, shape);
           if (dimensions.contains(kData)) other.data = mesh.position().data;
+          if (dimensions.contains(kGathered)) other.gathered = mesh.position().gathered;
           if (dimensions.contains(kPipeline)) other.pipeline = mesh.position().pipeline;
           if (dimensions.contains(kTensor)) other.tensor = mesh.position().tensor;
           if (other == mesh.position()) expected.push_back(r);
@@ -64,7 +68,19 @@ TEST(Mesh, KeepsTensorRanksTogether) {
   on_world([](Communicator& world) {
     const Mesh mesh(copy_of(world), {.data = 1, .pipeline = 1, .tensor = world.size()});
     EXPECT_EQ(mesh.tensor().rank(), world.rank());
-    EXPECT_EQ(mesh.data().size(), 1);
+    EXPECT_EQ(mesh.batch().size(), 1);
+  });
+}
+
+TEST(Mesh, BatchesAreSharedByTheRanksOfDataAndGathered) {
+  on_world([](Communicator& world) {
+    for (const MeshShape& shape : shapes_of(world.size())) {
+      const Mesh mesh(copy_of(world), shape);
+      EXPECT_EQ(mesh.batch().size(), shape.data * shape.gathered);
+      EXPECT_EQ(mesh.batch().rank(),
+                mesh.position().data * shape.gathered + mesh.position().gathered);
+      EXPECT_EQ(mesh.gathered().rank(), mesh.position().gathered);
+    }
   });
 }
 
@@ -77,21 +93,22 @@ TEST(GradientReduction, SumsEachParameterOverItsOwnDimensions) {
       std::vector<float> sharded(7, static_cast<float>(world.rank()));
       std::vector<float> second(3, 1.0f);
       const std::vector<ReducedParameter> parameters{
-          {"prompt", prompt, kData},
-          {"deep", deep, kData | kPipeline | kTensor},
+          {"prompt", prompt, kBatch},
+          {"deep", deep, kBatch | kPipeline | kTensor},
           {"sharded", sharded, kNoDimension},
-          {"second", second, kData},
+          {"second", second, kBatch},
       };
       reduce_gradients(mesh, parameters);
-      EXPECT_THAT(prompt, Each(static_cast<float>(shape.data)));
+      const int shares = shape.data * shape.gathered;
+      EXPECT_THAT(prompt, Each(static_cast<float>(shares)));
       EXPECT_THAT(deep, Each(static_cast<float>(world.size())));
       EXPECT_THAT(sharded, Each(static_cast<float>(world.rank())));
-      EXPECT_THAT(second, Each(static_cast<float>(shape.data)));
+      EXPECT_THAT(second, Each(static_cast<float>(shares)));
     }
   });
 }
 
-TEST(GradientReduction, CountsTheLossOncePerCopyOfTheData) {
+TEST(GradientReduction, CountsTheLossOncePerShareOfTheBatch) {
   on_world([](Communicator& world) {
     for (const MeshShape& shape : shapes_of(world.size())) {
       const Mesh mesh(copy_of(world), shape);
@@ -100,10 +117,11 @@ TEST(GradientReduction, CountsTheLossOncePerCopyOfTheData) {
       if (last_stage)
         mine = {.loss_sum = 0.1, .target_count = 16'777'217, .tokens = 5, .examples = 2};
       const BatchTotals all = reduce_totals(mesh, mine);
-      EXPECT_DOUBLE_EQ(all.loss_sum, 0.1 * shape.data);
-      EXPECT_EQ(all.target_count, 16'777'217.0 * shape.data);
-      EXPECT_EQ(all.tokens, 5.0 * shape.data);
-      EXPECT_EQ(all.examples, 2.0 * shape.data);
+      const double shares = shape.data * shape.gathered;
+      EXPECT_DOUBLE_EQ(all.loss_sum, 0.1 * shares);
+      EXPECT_EQ(all.target_count, 16'777'217.0 * shares);
+      EXPECT_EQ(all.tokens, 5.0 * shares);
+      EXPECT_EQ(all.examples, 2.0 * shares);
     }
   });
 }

@@ -11,6 +11,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string refusal(const MeshOptions& options, int world_size) {
   try {
@@ -22,43 +23,86 @@ std::string refusal(const MeshOptions& options, int world_size) {
 }
 
 TEST(ResolveMesh, FillsTheWorldWithCopiesWhenDataIsAuto) {
-  EXPECT_EQ(resolve_mesh({}, 8), (MeshShape{.data = 8, .pipeline = 1, .tensor = 1}));
+  EXPECT_EQ(resolve_mesh({}, 8), (MeshShape{.data = 8}));
   EXPECT_EQ(resolve_mesh({.tensor = 2, .pipeline = 2}, 8),
             (MeshShape{.data = 2, .pipeline = 2, .tensor = 2}));
+  EXPECT_EQ(resolve_mesh({.gathered = 4}, 8), (MeshShape{.data = 2, .gathered = 4}));
 }
 
 TEST(ResolveMesh, AcceptsSizesThatMakeTheWorld) {
   EXPECT_EQ(resolve_mesh({.data = 3, .tensor = 2}, 6).product(), 6);
 }
 
-TEST(ResolveMesh, SaysTheProductAndWhatWouldWork) {
-  EXPECT_THAT(refusal({.data = 3, .tensor = 2}, 8),
-              AllOf(HasSubstr("data 3 x pipeline 1 x tensor 2 = 6 ranks"),
-                    HasSubstr("the world has 8 ranks"), HasSubstr("mpirun -n 6"),
-                    HasSubstr("parallel.data to 4")));
+TEST(ResolveMesh, GathersOverAllRanksThatCopiesLeave) {
+  constexpr int kTrue = 0;
+  EXPECT_EQ(resolve_mesh({.gathered = kTrue}, 6), (MeshShape{.gathered = 6}));
+  EXPECT_EQ(resolve_mesh({.data = 2, .gathered = kTrue}, 6), (MeshShape{.data = 2, .gathered = 3}));
+  EXPECT_EQ(resolve_mesh({.gathered = kTrue}, 1), MeshShape{});
+  EXPECT_THAT(refusal({.data = 4, .gathered = kTrue}, 6),
+              AllOf(HasSubstr("data 4 = 4 ranks, but the world has 6 ranks"),
+                    HasSubstr("nearest mesh of 6 ranks is data 6;")));
+}
+
+TEST(ResolveMesh, SaysTheProductAndTheNearestMesh) {
+  EXPECT_THAT(
+      refusal({.data = 3, .tensor = 2}, 8),
+      AllOf(HasSubstr("data 3 x tensor 2 = 6 ranks, but the world has 8 ranks"),
+            HasSubstr("nearest mesh of 8 ranks is data 4 x tensor 2"), HasSubstr("mpirun -n 6")));
+  EXPECT_THAT(refusal({.tensor = 2, .pipeline = 2}, 6),
+              HasSubstr("nearest mesh of 6 ranks is data 1 x pipeline 2 x tensor 3"));
+  EXPECT_THAT(refusal({.gathered = 4}, 6), HasSubstr("is data 2 x gathered 3;"));
 }
 
 TEST(ResolveMesh, SaysHowManyRanksOneCopyTakes) {
-  EXPECT_THAT(refusal({.tensor = 4}, 2), AllOf(HasSubstr("tensor 4 = 4 ranks"),
-                                               HasSubstr("2 ranks"), HasSubstr("mpirun -n 4")));
+  EXPECT_THAT(refusal({.tensor = 4}, 2),
+              AllOf(HasSubstr("one copy of the model takes 4 ranks (data 1 x tensor 4)"),
+                    HasSubstr("world of 2 ranks"), HasSubstr("is data 1 x tensor 2"),
+                    HasSubstr("mpirun -n 4")));
   EXPECT_THAT(refusal({.tensor = 2}, 5),
-              AllOf(HasSubstr("does not divide the world of 5 ranks"), HasSubstr("mpirun -n 4")));
+              AllOf(HasSubstr("does not divide the world of 5 ranks"), HasSubstr("is data 5;")));
+}
+
+TEST(ResolveMesh, KeepsToWhatTheModelCanBeSplitInto) {
+  const MeshLimits limits{.tensor = 9, .pipeline = 6};
+  const auto refused = [&](const MeshOptions& options, int world) {
+    try {
+      static_cast<void>(resolve_mesh(options, world, limits));
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was refused");
+  };
+  EXPECT_EQ(resolve_mesh({.tensor = 9}, 9, limits), (MeshShape{.tensor = 9}));
+  EXPECT_THAT(refused({.tensor = 16}, 16),
+              AllOf(HasSubstr("parallel.tensor: 16 ranks, but the model has 9 attention heads"),
+                    HasSubstr("is data 2 x tensor 8"), Not(HasSubstr("mpirun"))));
+  EXPECT_THAT(refused({.pipeline = 8}, 8),
+              AllOf(HasSubstr("parallel.pipeline: 8 ranks, but the model has 6 layers"),
+                    HasSubstr("is data 2 x pipeline 4")));
 }
 
 TEST(ResolveMesh, NamesTheKeyOfAValueThatCannotBe) {
   EXPECT_THAT(refusal({.data = -1}, 1), HasSubstr("parallel.data: -1"));
   EXPECT_THAT(refusal({.tensor = 0}, 1), HasSubstr("parallel.tensor: 0"));
   EXPECT_THAT(refusal({.pipeline = -2}, 1), HasSubstr("parallel.pipeline: -2"));
+  EXPECT_THAT(refusal({.gathered = -1}, 1), HasSubstr("parallel.gathered: -1"));
   EXPECT_THAT(refusal({.backend = "ncl"}, 1),
               AllOf(HasSubstr("parallel.backend"), HasSubstr("did you mean 'nccl'?")));
   EXPECT_THAT(refusal({.timeout_seconds = 0}, 1), HasSubstr("parallel.timeout_seconds"));
 }
 
-TEST(MeshPosition, PutsTensorInnermost) {
+TEST(ResolveMesh, LayersAreGatheredOrSplitButNotBoth) {
+  EXPECT_THAT(refusal({.tensor = 2, .gathered = 2}, 4),
+              AllOf(HasSubstr("parallel.gathered"), HasSubstr("not both")));
+  EXPECT_THAT(refusal({.pipeline = 2, .gathered = 0}, 4), HasSubstr("not both"));
+}
+
+TEST(MeshPosition, PutsTensorInnermostAndDataOutermost) {
   const MeshShape shape{.data = 2, .pipeline = 3, .tensor = 4};
-  EXPECT_EQ(position_of(1, shape), (MeshPosition{.data = 0, .pipeline = 0, .tensor = 1}));
-  EXPECT_EQ(position_of(4, shape), (MeshPosition{.data = 0, .pipeline = 1, .tensor = 0}));
-  EXPECT_EQ(position_of(12, shape), (MeshPosition{.data = 1, .pipeline = 0, .tensor = 0}));
+  EXPECT_EQ(position_of(1, shape), (MeshPosition{.tensor = 1}));
+  EXPECT_EQ(position_of(4, shape), (MeshPosition{.pipeline = 1}));
+  EXPECT_EQ(position_of(12, shape), (MeshPosition{.data = 1}));
+  EXPECT_EQ(position_of(4, {.data = 2, .gathered = 3}), (MeshPosition{.data = 1, .gathered = 1}));
   for (int rank = 0; rank < shape.product(); ++rank) {
     EXPECT_EQ(rank_of(position_of(rank, shape), shape), rank);
   }
@@ -66,6 +110,7 @@ TEST(MeshPosition, PutsTensorInnermost) {
 
 TEST(MeshDimensions, ReadAsWords) {
   EXPECT_EQ((kData | kTensor).name(), "data x tensor");
+  EXPECT_EQ(kBatch.name(), "data x gathered");
   EXPECT_EQ(kNoDimension.name(), "none");
 }
 

@@ -79,6 +79,16 @@ TEST_F(NcclLifeTest, SendsEveryKindOfOperationOnDeviceMemoryToNccl) {
   EXPECT_EQ(nccl_.operations, 6);
 }
 
+TEST_F(NcclLifeTest, WaitsForAStartedOperationOnlyWhenAskedTo) {
+  const auto world = make();
+  const auto bytes = std::as_writable_bytes(device());
+  nccl_.polls_of_stream = FakeNccl::kForever;
+  Pending gather = world->start_all_gather(bytes.first(16), bytes.subspan(16, 16), "weights");
+  EXPECT_EQ(nccl_.operations, 1);
+  EXPECT_THAT(message_of<CommError>([&] { gather.wait(); }),
+              HasSubstr("weights (all_gather on world)"));
+}
+
 TEST_F(NcclLifeTest, SplitsIntoCommunicatorsOfTheirOwn) {
   const auto world = make();
   const auto part = world->split(0, 0, "data");

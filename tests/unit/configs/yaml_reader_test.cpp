@@ -37,7 +37,7 @@ class Reading {
     block.field("on", value.on, "");
     block.field("text", value.text, "");
     block.field("maybe", value.maybe, "");
-    block.integer_or("copies", value.copies, "auto", 0, "", {.min = 1});
+    block.integer_or("copies", value.copies, {{"auto", 0}}, "", {.min = 1});
     block.choice("colour", value.colour, {{"red", Colour::kRed}, {"green", Colour::kGreen}}, "");
     block.field("list", value.list, "");
     block.field("mapping", value.mapping, "");

@@ -5,6 +5,7 @@
 namespace incipit::launcher {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -42,9 +43,17 @@ TEST(CheckOptions, RefusesToSplitAModel) {
   configs::RunConfig config = good_run();
   config.parallel.tensor = 2;
   config.parallel.pipeline = 2;
-  config.parallel.gathered = true;
-  EXPECT_THAT(keys(check_options, config),
-              ElementsAre("parallel.tensor", "parallel.pipeline", "parallel.gathered"));
+  EXPECT_THAT(keys(check_options, config), ElementsAre("parallel.tensor", "parallel.pipeline"));
+  config = good_run();
+  config.parallel.gathered = 2;
+  EXPECT_THAT(keys(check_options, config), ElementsAre("parallel.gathered"));
+}
+
+TEST(CheckOptions, LayersAreGatheredOrSplit) {
+  configs::RunConfig config = good_run();
+  config.parallel.tensor = 2;
+  config.parallel.gathered = 0;
+  EXPECT_THAT(keys(check_options, config), Contains("parallel.gathered"));
 }
 
 TEST(CheckTrainingOptions, AskForWhatTrainingNeeds) {
