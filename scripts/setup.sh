@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh                 everything; run again, it does only what is missing
 #   scripts/setup.sh --no-build      packages, Python environment and default model only
+#   scripts/setup.sh --tests         also the packages that tests alone use
 #
 #   PRESET=release   the CMake preset to build        JOBS=N   parallel compilers
 #   PYTHON=python3   the Python the environment is made with (3.11 or later)
@@ -15,9 +16,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 preset=${PRESET:-release}
 build=1
+tests=0
 for argument in "$@"; do
   case "$argument" in
     --no-build) build=0 ;;
+    --tests) tests=1 ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
   esac
 done
@@ -25,6 +28,8 @@ done
 packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev openmpi-bin
           libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev
           libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
+test_packages=(chromium)  # a test that finds one missing says so and is skipped
+if [ "$tests" = 1 ]; then packages+=("${test_packages[@]}"); fi
 logs=build/logs
 mkdir -p "$logs"
 

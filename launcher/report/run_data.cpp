@@ -1,0 +1,204 @@
+#include "launcher/report/run_data.h"
+
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "data/jsonl.h"
+
+namespace incipit::launcher::report {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+Json read_object(const fs::path& path) {
+  Json value = Json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
+  if (!value.is_object()) throw DataError(path.string() + ": not a JSON object");
+  return value;
+}
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string text_at(const Json& object, const char* key) {
+  return object.contains(key) ? text_of(object[key]) : "";
+}
+
+double number_at(const Json& object, const char* key) {
+  return object.contains(key) && object[key].is_number()
+             ? object[key].get<double>()
+             : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::int64_t count_at(const Json& object, const char* key) {
+  return object.contains(key) && object[key].is_number_integer() ? object[key].get<std::int64_t>()
+                                                                 : 0;
+}
+
+NamedScores numbers_of(const Json& object) {
+  NamedScores numbers;
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_number() && name != "step") numbers.emplace_back(name, value.get<double>());
+  }
+  return numbers;
+}
+
+// Calls `use` with the text and number of every line that is not blank. The last one, where it
+// lacks its newline, is marked as open: it may be half a line.
+void for_each_line(std::string_view text,
+                   const std::function<void(std::string_view, std::int64_t, bool open)>& use) {
+  std::int64_t number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t found = text.find('\n', begin);
+    const bool open = found == std::string_view::npos;
+    const std::size_t end = open ? text.size() : found;
+    const std::string_view line = text.substr(begin, end - begin);
+    ++number;
+    if (line.find_first_not_of(" \t\r") != std::string_view::npos) use(line, number, open);
+    begin = end + 1;
+  }
+}
+
+Prediction parse_prediction(const data::Record& record) {
+  Prediction parsed;
+  parsed.id = record.json_text("idx");
+  parsed.prediction = record.text("prediction");
+  if (record.has("label") && record.json_text("label") != "null") {
+    parsed.label = record.text("label");
+  }
+  if (!record.has("scores")) return parsed;
+  const Json scores = Json::parse(record.json_text("scores"));
+  if (!scores.is_object()) record.fail("'scores' must be an object of a number per label");
+  parsed.scores = numbers_of(scores);
+  if (parsed.scores.size() != scores.size()) record.fail("'scores' must be numbers");
+  return parsed;
+}
+
+std::vector<Prediction> read_predictions(const fs::path& path) {
+  std::vector<Prediction> predictions;
+  std::set<std::string> seen;
+  const std::string text = read_text(path);
+  for_each_line(text, [&](std::string_view line, std::int64_t number, bool) {
+    const data::Record record(line, path.string(), number);
+    predictions.push_back(parse_prediction(record));
+    if (!seen.insert(predictions.back().id).second) {
+      record.fail("idx " + predictions.back().id + " stands on an earlier line, too");
+    }
+  });
+  if (predictions.empty()) throw DataError(path.string() + ": holds no predictions");
+  return predictions;
+}
+
+void read_metrics(const fs::path& path, RunData& run) {
+  const std::string text = read_text(path);
+  for_each_line(text, [&](std::string_view line, std::int64_t number, bool open) {
+    const Json values = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!values.is_object()) {
+      if (open) return;
+      throw DataError(path.string() + ":" + std::to_string(number) + ": not a JSON object");
+    }
+    if (values.contains("split")) {
+      run.step_scores.push_back(
+          {count_at(values, "step"), text_at(values, "split"), numbers_of(values)});
+    } else if (values.contains("loss")) {
+      run.steps.push_back({.step = count_at(values, "step"),
+                           .loss = number_at(values, "loss"),
+                           .learning_rate = number_at(values, "learning_rate"),
+                           .grad_norm = number_at(values, "grad_norm"),
+                           .tokens = count_at(values, "tokens"),
+                           .samples = count_at(values, "samples"),
+                           .seconds = number_at(values, "seconds")});
+    }
+  });
+}
+
+Manifest read_manifest(const fs::path& path) {
+  const Json json = read_object(path);
+  Manifest manifest;
+  manifest.command = text_at(json, "command");
+  manifest.started = text_at(json, "started");
+  for (const char* key : {"incipit", "libtorch", "host", "processor", "device", "ranks",
+                          "threads_per_rank", "seed"}) {
+    if (json.contains(key)) manifest.facts.emplace_back(key, text_of(json[key]));
+  }
+  if (json.contains("splits") && json["splits"].is_object()) {
+    for (const auto& [split, values] : json["splits"].items()) {
+      manifest.splits[split] = {text_at(values, "file"), text_at(values, "fingerprint")};
+    }
+  }
+  return manifest;
+}
+
+std::vector<std::string> texts_at(const Json& object, const char* key) {
+  std::vector<std::string> texts;
+  if (!object.contains(key) || !object[key].is_array()) return texts;
+  for (const Json& value : object[key]) texts.push_back(text_of(value));
+  return texts;
+}
+
+Diagnosis read_diagnosis(const fs::path& path) {
+  const Json json = read_object(path);
+  return {.verdict = text_at(json, "verdict"),
+          .summary = text_at(json, "summary"),
+          .findings = texts_at(json, "findings"),
+          .advice = texts_at(json, "advice")};
+}
+
+void read_config(const fs::path& path, RunData& run) {
+  try {
+    run.config = configs::load_run_config(path.string());
+    run.name = run.config->run.name;
+  } catch (const Error& error) {  // one of another version, or whose task file is elsewhere
+    run.config_problem = error.what();
+  }
+}
+
+// "runs/rte/" -> "rte"
+std::string folder_name(const fs::path& dir) {
+  fs::path whole = fs::absolute(dir).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  return whole.filename().string();
+}
+
+}  // namespace
+
+const std::vector<Prediction>* RunData::of_split(const std::string& split) const {
+  const auto found = predictions.find(split);
+  return found == predictions.end() ? nullptr : &found->second;
+}
+
+RunData read_run(const fs::path& dir) {
+  if (!fs::is_directory(dir)) throw DataError(dir.string() + ": no such run directory");
+  RunData run;
+  run.dir = dir;
+  run.name = folder_name(dir);
+  const auto has = [&](const char* name) { return fs::exists(dir / name); };
+  if (has("config.yaml")) read_config(dir / "config.yaml", run);
+  if (has("manifest.json")) run.manifest = read_manifest(dir / "manifest.json");
+  if (has("diagnosis.json")) run.diagnosis = read_diagnosis(dir / "diagnosis.json");
+  if (has("metrics.jsonl")) read_metrics(dir / "metrics.jsonl", run);
+  if (has("scores.json")) {
+    const Json scores = read_object(dir / "scores.json");
+    for (const auto& [split, values] : scores.items()) {
+      run.scores[split] = numbers_of(values);
+    }
+  }
+  for (const char* split : {"train", "select", "test"}) {
+    const fs::path path = dir / "predictions" / (std::string(split) + ".jsonl");
+    if (fs::exists(path)) run.predictions[split] = read_predictions(path);
+  }
+  if (run.predictions.empty() && run.steps.empty() && run.scores.empty()) {
+    throw DataError(dir.string() +
+                    ": holds nothing to report on; expected what incipit train or eval leaves "
+                    "there (metrics.jsonl, scores.json), or at least predictions/test.jsonl");
+  }
+  return run;
+}
+
+}  // namespace incipit::launcher::report

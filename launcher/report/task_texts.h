@@ -1,0 +1,63 @@
+// The texts of a run's task as the model saw them. Reads data, tokenizer and the model's
+// configuration; no weights.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/task.h"
+#include "launcher/report/run_data.h"
+
+namespace incipit::launcher::report {
+
+// A token of the input; a soft prompt is one piece.
+struct SeenPiece {
+  enum class Kind { kText, kSpecial, kSoftPrompt };
+  Kind kind = Kind::kText;
+  std::string text;
+  std::int64_t rows = 1;  // of a soft prompt
+};
+
+struct Answer {
+  std::string label;  // empty: a task that generates
+  std::string text;
+  std::int64_t tokens = 0;
+  bool right = false;
+};
+
+// One example: what the model reads, and what may follow.
+struct SeenExample {
+  std::string place;  // "data/test.jsonl:1"
+  bool truncated = false;
+  std::vector<SeenPiece> pieces;
+  std::vector<Answer> answers;
+};
+
+class TaskTexts {
+ public:
+  // Reads the splits that the run's configuration names. Throws Error where they, or the model's
+  // tokenizer, cannot be read from here, and DataError when the test examples are no longer those
+  // of the run. The run has a configuration.
+  explicit TaskTexts(const RunData& run);
+
+  // The source of the test example of this idx, decoded from its tokens; nothing when there is none.
+  [[nodiscard]] std::optional<std::string> source(const std::string& id) const;
+  // The first test example; of a task without a test split, the first of train.
+  [[nodiscard]] SeenExample first_example() const;
+  // The most frequent label of train; empty when there is none.
+  [[nodiscard]] std::string majority_label() const;
+
+ private:
+  [[nodiscard]] std::vector<SeenPiece> pieces(const data::Example& example) const;
+
+  std::int64_t prompt_rows_ = 0;
+  std::optional<data::Task> task_;
+  data::Splits splits_;
+  std::map<std::string, std::int64_t> test_index_;  // by idx
+};
+
+}  // namespace incipit::launcher::report
