@@ -24,7 +24,7 @@ KeyValueStore make_store(const model::Backbone& backbone, std::int64_t rows) {
   const auto type =
       backbone.device().is_cpu() ? model::ops::accumulate_type(backbone.dtype()) : backbone.dtype();
   const auto room = [&] {
-    return at::empty({rows, backbone.config().kv_width()},
+    return at::empty({rows, backbone.local_config().kv_width()},
                      at::TensorOptions(type).device(backbone.device()));
   };
   KeyValueStore store;

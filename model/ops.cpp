@@ -33,8 +33,10 @@ T* data(const at::Tensor& x) {
   return static_cast<T*>(x.data_ptr());
 }
 
-// Rows per task, so that one task is worth handing to a thread.
-std::int64_t grain(std::int64_t width) { return std::max<std::int64_t>(1, 16384 / width); }
+// Rows per task, so that one task is worth handing to a thread. A rank's share of a width can be 0.
+std::int64_t grain(std::int64_t width) {
+  return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
+}
 
 at::Tensor wide(const at::Tensor& x) { return x.to(accumulate_type(x.scalar_type())); }
 

@@ -1,0 +1,137 @@
+// A model whose layers and vocabulary are split over ranks equals the model on one rank.
+#include <ATen/ops/equal.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <mutex>
+
+#include "comm/threads.h"
+#include "core/error.h"
+#include "model/safetensors.h"
+#include "tests/support/errors.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/unit/model/engine_cases.h"
+
+namespace incipit::model {
+namespace {
+
+using namespace engine_cases;
+
+Placement tensor_placement(comm::Communicator& ranks) {
+  Placement placement;
+  placement.tensor = {std::shared_ptr<void>(), &ranks};
+  return placement;
+}
+
+std::vector<at::Tensor> two_prompts(const TransformerConfig& c, at::ScalarType type) {
+  return {random_prompt(5, c, 3, type), random_prompt(2, c, 4, type)};
+}
+
+// The outcome of every rank.
+std::vector<Outcome> run_split(const TransformerConfig& c, int ranks, at::ScalarType type) {
+  std::vector<Outcome> outcomes(static_cast<std::size_t>(ranks));
+  const auto prompt_type = type == at::kDouble ? at::kDouble : at::kFloat;
+  comm::run_on_threads(ranks, [&](comm::Communicator& world) {
+    const Backbone part = Backbone::random(c, 12, {.dtype = type}, tensor_placement(world));
+    outcomes[static_cast<std::size_t>(world.rank())] =
+        run(part, mixed_batch(), two_prompts(c, prompt_type), 1, 6);
+  });
+  return outcomes;
+}
+
+class TensorForms : public ::testing::TestWithParam<std::tuple<const char*, int>> {};
+
+TEST_P(TensorForms, EveryRankHasTheOutcomeOfOneRankInFloat64) {
+  const auto [form, ranks] = GetParam();
+  const TransformerConfig c = config_of(form);
+  const Backbone whole = Backbone::random(c, 12, {.dtype = at::kDouble});
+  const Outcome expected = run(whole, mixed_batch(), two_prompts(c, at::kDouble), 1, 6);
+  const std::vector<Outcome> outcomes = run_split(c, ranks, at::kDouble);
+  for (const Outcome& outcome : outcomes) {
+    expect_equal(outcome, expected, 1e-10);
+    EXPECT_EQ(outcome.argmax, expected.argmax);
+    // Replicas of the prompt stay the same bits without telling each other.
+    EXPECT_EQ(outcome.log_likelihoods, outcomes[0].log_likelihoods);
+    for (std::size_t p = 0; p < outcome.gradients.size(); ++p) {
+      EXPECT_TRUE(at::equal(outcome.gradients[p], outcomes[0].gradients[p]));
+    }
+  }
+}
+
+std::string name_of(const ::testing::TestParamInfo<std::tuple<const char*, int>>& info) {
+  return std::string(std::get<0>(info.param)) + "_on_" + std::to_string(std::get<1>(info.param));
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, TensorForms, ::testing::Combine(kForms, ::testing::Values(2, 3, 4)),
+                         name_of);
+// Groups that ranks cannot divide evenly, and more ranks than groups.
+INSTANTIATE_TEST_SUITE_P(Uneven, TensorForms,
+                         ::testing::Combine(::testing::Values("nine_heads"),
+                                            ::testing::Values(2, 3, 4, 5)),
+                         name_of);
+
+TEST(TensorParallel, BFloat16FollowsFloat32) {
+  const TransformerConfig c = config_of("nine_heads");
+  const Backbone exact_model = Backbone::random(c, 12, {.dtype = at::kFloat});
+  const Outcome exact = run(exact_model, mixed_batch(), two_prompts(c, at::kFloat), 1, 6);
+  const std::vector<Outcome> outcomes = run_split(c, 2, at::kBFloat16);
+  for (std::size_t p = 0; p < exact.gradients.size(); ++p) {
+    const at::Tensor& rounded = outcomes[0].gradients[p];
+    const double error = (rounded - exact.gradients[p]).norm().item<double>() /
+                         exact.gradients[p].norm().item<double>();
+    EXPECT_LT(error, 0.05);
+    EXPECT_TRUE(at::equal(rounded, outcomes[1].gradients[p]));
+  }
+}
+
+TEST(TensorParallel, EmbeddingRowsAndKeptLogitsAreThoseOfOneRank) {
+  const TransformerConfig c = config_of("nine_heads");
+  const std::vector<TokenId> ids{49, 0, 16, 17, 33, 34};
+  const std::vector<at::Tensor> prompts = two_prompts(c, at::kFloat);
+  const PackedForest packed = pack(mixed_batch());
+  const auto logits_of = [&](const Backbone& backbone) {
+    return ForestPass(backbone, packed.forest, prompts, {.keep_logits = true}).logits();
+  };
+  const Backbone whole = Backbone::random(c, 12, {.dtype = at::kFloat});
+  const at::Tensor rows = whole.embed(ids);
+  const at::Tensor logits = logits_of(whole);
+  comm::run_on_threads(3, [&](comm::Communicator& world) {
+    const Backbone part = Backbone::random(c, 12, {.dtype = at::kFloat}, tensor_placement(world));
+    EXPECT_TRUE(at::equal(part.embed(ids), rows));
+    EXPECT_TRUE(at::allclose(logits_of(part), logits, 1e-4, 1e-5));
+  });
+}
+
+TEST(TensorParallel, AWideHeadIsScoredInSeveralChunks) {
+  TransformerConfig c = small_config();
+  c.max_positions = 700;
+  Sequence sequence;
+  sequence.append_prompt(0, 5);
+  sequence.append_tokens(std::vector<TokenId>(600, 2));
+  for (std::int64_t row = 4; row < 604; ++row) {
+    sequence.predictions.push_back({row, static_cast<TokenId>(row % 50), 1});
+  }
+  const std::vector<at::Tensor> prompts{random_prompt(5, c, 3, at::kDouble)};
+  const auto outcome_of = [&](const Backbone& backbone) {
+    return run(backbone, {sequence}, prompts, 1, 100000);
+  };
+  const Outcome expected = outcome_of(Backbone::random(c, 12, {.dtype = at::kDouble}));
+  comm::run_on_threads(2, [&](comm::Communicator& world) {
+    expect_equal(
+        outcome_of(Backbone::random(c, 12, {.dtype = at::kDouble}, tensor_placement(world))),
+        expected, 1e-10);
+  });
+}
+
+TEST(TensorParallel, MoreRanksThanHeadsAreRefusedBeforeAnythingIsMade) {
+  comm::run_on_threads(7, [&](comm::Communicator& world) {
+    EXPECT_EQ(testing::message_of<ConfigError>(
+                  [&] { (void)Backbone::random(small_config(), 1, {}, tensor_placement(world)); }),
+              "parallel.tensor: 7 ranks, but the model has 6 attention heads to split; set it to "
+              "6 or less");
+  });
+}
+
+}  // namespace
+}  // namespace incipit::model
