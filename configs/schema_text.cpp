@@ -4,6 +4,8 @@
 #include <cctype>
 #include <cstdio>
 
+#include "core/error.h"
+
 namespace incipit::configs {
 namespace {
 
@@ -51,9 +53,7 @@ std::string quote(const std::string& text) {
 
 std::string yaml_text(const std::string& text) { return is_plain_safe(text) ? text : quote(text); }
 
-namespace {
-
-std::string flow(const YamlValue& value) {
+std::string flow_yaml(const YamlValue& value) {
   std::string text;
   switch (value.kind) {
     case YamlValue::Kind::kNull:
@@ -61,16 +61,18 @@ std::string flow(const YamlValue& value) {
     case YamlValue::Kind::kScalar:
       return value.quoted ? yaml_text(value.scalar) : value.scalar;
     case YamlValue::Kind::kSequence:
-      for (const YamlValue& item : value.items) text += (text.empty() ? "" : ", ") + flow(item);
+      for (const YamlValue& item : value.items) text += (text.empty() ? "" : ", ") + flow_yaml(item);
       return text.insert(0, 1, '[').append("]");
     case YamlValue::Kind::kMap:
       for (const YamlPair& pair : value.pairs) {
-        text += (text.empty() ? "" : ", ") + yaml_text(pair.key) + ": " + flow(pair.value);
+        text += (text.empty() ? "" : ", ") + yaml_text(pair.key) + ": " + flow_yaml(pair.value);
       }
       return text.insert(0, 1, '{').append("}");
   }
   return text;
 }
+
+namespace {
 
 void write_block(const Block& block, const std::string& indent, std::string& text) {
   for (const Block::Entry& entry : block.entries()) {
@@ -82,9 +84,26 @@ void write_block(const Block& block, const std::string& indent, std::string& tex
     const auto& field = std::get<Field>(entry);
     const YamlValue value = field.write();
     if (value.kind != YamlValue::Kind::kNull)
-      text += indent + field.key + ": " + flow(value) + "\n";
+      text += indent + field.key + ": " + flow_yaml(value) + "\n";
   }
 }
+
+}  // namespace
+
+std::string value_yaml(const Block& root, std::string_view path) {
+  const std::string_view first = path.substr(0, path.find('.'));
+  for (const Block::Entry& entry : root.entries()) {
+    const auto* child = std::get_if<Block::Child>(&entry);
+    const auto* field = std::get_if<Field>(&entry);
+    if (child != nullptr && child->key == first && first != path) {
+      return value_yaml(*child->block, path.substr(first.size() + 1));
+    }
+    if (field != nullptr && field->key == path) return flow_yaml(field->write());
+  }
+  throw LogicError("no key " + std::string(path));
+}
+
+namespace {
 
 std::string escape_cell(const std::string& text) {
   std::string escaped;
@@ -105,7 +124,7 @@ void document_block(const Block& block, const std::string& path, std::string& ro
     }
     const auto& field = std::get<Field>(entry);
     const YamlValue value = field.write();
-    std::string shown = value.kind == YamlValue::Kind::kNull ? "" : flow(value);
+    std::string shown = value.kind == YamlValue::Kind::kNull ? "" : flow_yaml(value);
     if (shown == "\"\"" || shown == "{}" || shown == "[]") shown = "";
     if (!shown.empty()) shown = quote_code(shown);
     if (field.required) shown = "required";

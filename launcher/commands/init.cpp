@@ -169,6 +169,7 @@ void init_from_recipe(const InitArguments& arguments) {
   const configs::RunConfig recipe = configs::load_run_config(arguments.recipe);
   const std::string name = run_name(arguments, arguments.recipe);
   configs::RunConfig config = run_config(arguments, name);
+  config.model.dtype = recipe.model.dtype;
   config.method = recipe.method;
   config.task = recipe.task;
   config.train = recipe.train;

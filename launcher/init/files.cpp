@@ -3,19 +3,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
-#include "configs/schema.h"
 #include "configs/schema_text.h"
 
 namespace incipit::launcher {
 namespace {
 
-using configs::number_text;
 using configs::yaml_text;
-
-std::string select_text(const data::SelectOptions& select) {
-  return select.file.empty() ? number_text(select.share) : yaml_text(select.file);
-}
 
 std::string comment(std::string_view text) {
   std::string lines;
@@ -27,96 +22,87 @@ std::string comment(std::string_view text) {
   return lines;
 }
 
-std::string score_name(eval::Score score) {
-  switch (score) {
-    case eval::Score::kTokenMean:
-      return "token_mean";
-    case eval::Score::kByteMean:
-      return "byte_mean";
-    case eval::Score::kSum:
-      break;
+// Lines of YAML with the values of a configuration.
+class Writer {
+ public:
+  explicit Writer(const configs::RunConfig& config) : config_(config) {
+    configs::bind(config_, root_);
   }
-  return "sum";
-}
 
-std::string task_block(const data::TaskOptions& task) {
-  std::string text = "task:\n  name: " + yaml_text(task.name) + "\n";
-  text += "  data_dir: " + yaml_text(task.data_dir) + "\n";
-  if (task.train.empty()) return text;
-  text += "  train: " + yaml_text(task.train) + "\n";
-  text += "  select: " + select_text(task.select) + "\n";
-  return text + "  test: " + yaml_text(task.test) + "\n";
-}
+  Writer& raw(const std::string& text) {
+    text_ += text;
+    return *this;
+  }
+  // "  steps: 300  # remark" for the key "train.steps".
+  Writer& key(const std::string& path, const std::string& remark = "", int indent = 2) {
+    text_.append(static_cast<std::size_t>(indent), ' ');
+    text_ += path.substr(path.rfind('.') + 1) + ": " + value(path);
+    return raw(remark.empty() ? "\n" : "  # " + remark + "\n");
+  }
+  [[nodiscard]] std::string value(const std::string& path) const {
+    return configs::value_yaml(root_, path);
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  configs::RunConfig config_;
+  configs::Block root_;
+  std::string text_;
+};
 
 }  // namespace
 
 std::string run_yaml(const configs::RunConfig& config, const std::string& about) {
-  const trainer::TrainOptions& train = config.train;
-  const std::string name = yaml_text(config.run.name);
-  return comment(about) +
-         "run:\n"
-         "  name: " +
-         name +
-         "\n"
-         "  output_dir: " +
-         yaml_text(config.run.output_dir) +
-         "  # an earlier run there is moved aside\n"
-         "  seed: " +
-         std::to_string(config.run.seed) +
-         "\n"
-         "model:\n"
-         "  path: " +
-         yaml_text(config.model.path) +
-         "\n"
-         "  dtype: float32  # bfloat16: half the memory, on many machines faster\n"
-         "method:\n"
-         "  kind: prompt_tuning  # none: the model as it is, for incipit eval\n"
-         "  num_virtual_tokens: " +
-         std::to_string(config.method.num_virtual_tokens) +
-         "  # length of the soft prompt; 1 to 100\n"
-         "  init: {kind: class_labels}  # start from the labels' words\n" +
-         task_block(config.task) +
-         "train:\n"
-         "  steps: " +
-         std::to_string(train.steps) +
-         "\n"
-         "  batch_size: " +
-         std::to_string(train.batch_size) +
-         "  # examples a step, of all ranks\n"
-         "  loss: target_tokens  # candidates: compares the labels alone\n"
-         "  optimizer: {kind: adamw, lr: " +
-         number_text(train.optimizer.lr) +
-         "}  # the rate to try first; then three times as much, and a third\n"
-         "  schedule: {kind: constant, warmup_steps: 0}\n"
-         "  eval_every: " +
-         std::to_string(train.eval_every) +
-         "  # steps between scores on select; the best prompt is kept\n"
-         "  checkpoint_every: " +
-         std::to_string(train.checkpoint_every) +
-         "\n"
-         "eval: {score: " +
-         score_name(config.eval.score) + "}\n";
+  Writer yaml(config);
+  yaml.raw(comment(about) + "run:\n")
+      .key("run.name")
+      .key("run.output_dir", "an earlier run there is moved aside")
+      .key("run.seed")
+      .raw("model:\n")
+      .key("model.path")
+      .key("model.dtype", "bfloat16: half the memory, on many machines faster")
+      .raw("method:\n")
+      .key("method.kind", "none: the model as it is, for incipit eval")
+      .key("method.num_virtual_tokens", "the soft prompt's length; 1 to 100")
+      .raw("  init: {kind: " + yaml.value("method.init.kind") + "}  # what it starts from\n")
+      .raw("task:\n")
+      .key("task.name")
+      .key("task.data_dir");
+  if (!config.task.train.empty()) yaml.key("task.train").key("task.select").key("task.test");
+  yaml.raw("train:\n")
+      .key("train.steps")
+      .key("train.batch_size", "examples a step, of all ranks")
+      .key("train.loss", "candidates: compares the labels alone")
+      .raw("  optimizer: {kind: " + yaml.value("train.optimizer.kind") +
+           ", lr: " + yaml.value("train.optimizer.lr") +
+           "}  # the rate to try first; then three times as much, and a third\n")
+      .raw("  schedule: {kind: " + yaml.value("train.schedule.kind") +
+           ", warmup_steps: " + yaml.value("train.schedule.warmup_steps") + "}\n")
+      .key("train.eval_every", "steps between scores on select; the best prompt is kept")
+      .key("train.checkpoint_every")
+      .raw("eval:\n")
+      .key("eval.score");
+  return yaml.take();
 }
 
 std::string task_yaml(const data::TaskOptions& options, const std::string& about) {
-  std::string text = comment(about);
-  text += "train: " + yaml_text(options.train) + "\n";
-  text += "select: " + select_text(options.select) + "  # early stop and choices are made on it\n";
-  text += "test: " + yaml_text(options.test) + "  # scored once, at the end\n";
-  text += "# What the model is to continue; {fields} are those of the records.\n";
-  text += "template: " + yaml_text(options.source_template) + "\n";
-  text += "# What it is to say for each label.\nverbalizer:\n";
+  configs::RunConfig config;
+  config.task = options;
+  Writer yaml(config);
+  yaml.raw(comment(about))
+      .key("task.train", "", 0)
+      .key("task.select", "early stop and choices are made on it", 0)
+      .key("task.test", "scored once, at the end", 0)
+      .raw("# What the model is to continue; {fields} are those of the records.\n")
+      .key("task.template", "", 0)
+      .raw("# What it is to say for each label.\nverbalizer:\n");
   for (const auto& [label, answer] : options.verbalizer) {
-    text += "  " + yaml_text(label) + ": " + yaml_text(answer) + "\n";
+    yaml.raw("  " + yaml_text(label) + ": " + yaml_text(answer) + "\n");
   }
-  text += "max_source_tokens: " + std::to_string(options.max_source_tokens) + "\n";
-  text += "truncate: {field: " + yaml_text(options.truncate.field) +
-          "}  # cut from its end in longer sources\n";
-  std::string metrics;
-  for (const std::string& metric : options.metrics) {
-    metrics += (metrics.empty() ? "" : ", ") + metric;
-  }
-  return text + "metrics: [" + metrics + "]  # the first one decides\n";
+  yaml.key("task.max_source_tokens", "", 0)
+      .key("task.truncate", "cut from its end in longer sources", 0)
+      .key("task.metrics", "the first one decides", 0);
+  return yaml.take();
 }
 
 std::string split_lines(const LabelledTable& table, const TaskPlan& plan,

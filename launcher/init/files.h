@@ -12,8 +12,7 @@
 namespace incipit::launcher {
 
 // A run's YAML with a word on the keys that people change first; `about` is its first comment.
-// Of `config` it holds run, model, training, score, the number of virtual tokens, and of the task
-// the name and the files.
+// Of `config` it holds what most runs set, and of the task the name and the files.
 [[nodiscard]] std::string run_yaml(const configs::RunConfig& config, const std::string& about);
 
 // A task file: files, template, verbalizer, lengths, metrics.

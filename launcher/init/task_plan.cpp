@@ -181,6 +181,7 @@ trainer::TrainOptions plan_training(std::int64_t train_examples) {
   train.eval_every = train.steps / (train.steps < 200 ? 4 : 6) / 5 * 5;
   train.checkpoint_every = train.eval_every;
   train.optimizer.lr = 0.01;
+  train.schedule.kind = trainer::ScheduleKind::kLinear;
   return train;
 }
 
