@@ -108,7 +108,8 @@ void print_next_steps(std::ostream& out, const Style& style, const std::string& 
   out << style.good("wrote ") << config_file << "; next:\n"
       << "  incipit validate " << config_file << '\n'
       << "  incipit train " << config_file << "  # mpirun -n 2 in front: on two ranks\n"
-      << "  incipit report " << config.run.output_dir << '\n';
+      << "  incipit report " << config.run.output_dir << '\n'
+      << "  incipit predict " << config.run.output_dir << " --input FILE\n";
 }
 
 }  // namespace incipit::launcher

@@ -5,7 +5,7 @@
 
 Examples are run as they stand, from a copy of what they name: configs/ with shortened data and
 steps, a tiny model under the name of the default one, a few records of RTE and CB in ../shared,
-and a finished run in runs/town_hall.
+and in runs/ what the recipes leave there.
 """
 import json
 import os
@@ -24,10 +24,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = "models/smollm2-135m-instruct"
 RECORDS = 24  # of each data file
 WORDS = "the a town bin road tree was is broken since my by when it full late again who".split()
-CHAT = {"begin": "", "user": {"before": "<s>user\n", "after": "</s>\n"},
-        "user_after_system": {"before": "<s>user\n", "after": "</s>\n"},
-        "assistant": {"before": "<s>assistant\n", "after": "</s>\n"},
-        "generation_prompt": "<s>assistant\n", "format": 1}
+
+
+def around(role):
+    return {"before": f"<s>{role}\n", "after": "</s>\n"}
+
+
+CHAT = {"format": 1, "begin": "", "default_system": None, "system": around("system"),
+        "user": around("user"), "user_after_system": around("user"),
+        "assistant": around("assistant"), "generation_prompt": "<s>assistant\n"}
 
 
 def examples_of(help_text):
@@ -94,8 +99,9 @@ class HelpExamples(unittest.TestCase):
         shim.chmod(0o755)
         cls.environment = os.environ | {"PATH": f"{shim.parent}:{path}"}
         cls.environment.pop("INCIPIT_SHARED", None)
-        code, text = cls.run_line("incipit train configs/recipes/town_hall.yaml", cls.root)
-        assert code == 0, text
+        for recipe in sorted((cls.root / "configs" / "recipes").glob("*.yaml")):
+            code, text = cls.run_line(f"incipit train configs/recipes/{recipe.name}", cls.root)
+            assert code == 0, text
 
     @classmethod
     def tearDownClass(cls):

@@ -12,12 +12,12 @@ TEAMS = {"Road works": "pothole crossing asphalt", "Waste & recycling": "bin gar
          "Größe: \"Wasser\"": "tap pipe leak"}
 
 
-def write_csv(path, count, seed):
+def write_csv(path, count, seed, subject="subject, short"):
     """Mails with quotes, delimiters, line ends, braces, emoji, and once in a while no text."""
     draw = random.Random(seed)
     with path.open("w", encoding="utf8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["No", "subject, short", "mail {body}", "team"])
+        table.writerow(["No", subject, "mail: body", "team"])
         for number in range(count):
             team = draw.choice(sorted(TEAMS))
             thing = draw.choice(TEAMS[team].split())
@@ -42,18 +42,18 @@ class FromCsv(program.ProgramTest):
         write_csv(cls.folder / "mails of may.csv", 60, seed=1)
         cls.shown = cls().init().stdout
 
-    def init(self, *more, data="mails of may.csv", text="mail {body}", label="team", **options):
+    def init(self, *more, data="mails of may.csv", text="mail: body", label="team", **options):
         return self.incipit("init", "--data", data, "--text", text, "--label", label, "--model",
                             "model", *more, **options)
 
     def refusal(self, code, *more, **options):
-        arguments = {"data": "mails of may.csv", "text": "mail {body}", "label": "team"} | options
+        arguments = {"data": "mails of may.csv", "text": "mail: body", "label": "team"} | options
         words = [word for key, value in arguments.items() for word in (f"--{key}", value)]
         return self.refused(code, "init", *words, "--model", "model", "--output", "elsewhere",
                             *more)
 
     def test_tells_what_it_found_and_what_comes_next(self):
-        self.assertIn("60 of mails of may.csv, text in 'mail {body}', label in 'team'", self.shown)
+        self.assertIn("60 of mails of may.csv, text in 'mail: body', label in 'team'", self.shown)
         self.assertIn("1 record without a label was left out", self.shown)
         self.assertIn("1 record without a text was left out", self.shown)
         self.assertIn("A = Größe", self.shown)
@@ -70,7 +70,7 @@ class FromCsv(program.ProgramTest):
             self.assertEqual({record["label"] for record in records}, set(TEAMS))
             for record in records:
                 row = rows[record["idx"]]
-                self.assertEqual(record["mail _body_"], row["mail {body}"])
+                self.assertEqual(record["mail: body"], row["mail: body"])
                 self.assertEqual(record["label"], row["team"])
                 seen.append(record["idx"])
         self.assertEqual(sorted(seen), list(range(60)))
@@ -87,15 +87,24 @@ class FromCsv(program.ProgramTest):
         self.assertEqual(diagnosis["verdict"], "not_learned")
         self.assertIn(diagnosis["advice"][0], trained)
         self.assertGreater(diagnosis["figures"]["prior_loss"], 0)
+        self.incipit("report", run)
+        self.assertIn("nothing is being learned", (run / "report.html").read_text("utf8"))
+        write_csv(self.folder / "june.csv", 5, seed=2)
+        self.incipit("predict", run, "--input", "june.csv", "--output", "june.jsonl")
+        answers = read_lines(self.folder / "june.jsonl")
+        self.assertEqual(len(answers), 7)
+        for answer in answers:
+            self.assertIn(answer["prediction"], TEAMS)
 
     def test_several_columns_and_where_it_goes(self):
-        self.incipit("init", "--data", "mails of may.csv", "--text", "No", "--text", "mail {body}",
+        write_csv(self.folder / "may.csv", 60, seed=1, subject="{subject}")
+        self.incipit("init", "--data", "may.csv", "--text", "{subject}", "--text", "mail: body",
                      "--label", "team", "--model", "model", "--output", "deep/er", "--name", "two")
         self.incipit("validate", "deep/er/two.yaml")
-        self.assertIn("mail _body_", (self.folder / "deep" / "er" / "task.yaml").read_text())
+        self.assertIn("{_subject_}", (self.folder / "deep" / "er" / "task.yaml").read_text())
 
     def test_existing_files_are_safe(self):
-        message = self.refused(2, "init", "--data", "mails of may.csv", "--text", "mail {body}",
+        message = self.refused(2, "init", "--data", "mails of may.csv", "--text", "mail: body",
                                "--label", "team", "--model", "model")
         self.assertIn("mails_of_may exists", message)
         before = (self.folder / "mails_of_may" / "train.jsonl").read_bytes()
