@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <limits>
 #include <map>
-#include <set>
 #include <unordered_map>
 
 #include "core/error.h"

@@ -1,6 +1,7 @@
 #include "launcher/init/summary.h"
 
 #include <algorithm>
+#include <array>
 #include <ostream>
 
 #include "core/text.h"

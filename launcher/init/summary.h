@@ -1,7 +1,6 @@
 // What `incipit init` prints.
 #pragma once
 
-#include <array>
 #include <iosfwd>
 #include <string>
 #include <vector>

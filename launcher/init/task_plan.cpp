@@ -1,7 +1,6 @@
 #include "launcher/init/task_plan.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/error.h"
 #include "launcher/init/words.h"
