@@ -128,9 +128,9 @@ Field verbalizer_field(std::vector<data::VerbalizerEntry>& o) {
               }};
 }
 
-void bind_texts(data::TaskOptions& o, Block& block) {
-  using data::BosPolicy;
-  using data::EosPolicy;
+}  // namespace
+
+void bind_wording(data::TaskOptions& o, Block& block) {
   using data::Format;
   block.choice("format", o.format, {{"raw", Format::kRaw}, {"chat", Format::kChat}},
                "the template's text as it is, or as a user's turn of the model's chat format");
@@ -138,6 +138,14 @@ void bind_texts(data::TaskOptions& o, Block& block) {
   block.custom(verbalizer_field(o.verbalizer));
   block.field("target", o.target, "template of the target, where there is no verbalizer");
   block.field("system", o.system, "system text of the chat format; empty: the model's default");
+}
+
+namespace {
+
+void bind_texts(data::TaskOptions& o, Block& block) {
+  using data::BosPolicy;
+  using data::EosPolicy;
+  bind_wording(o, block);
   block.field("labels", o.labels, "labels that the verbalizer must name, all of them");
   block.field("label_field", o.label_field, "field of the label");
   block.field("id_field", o.id_field, "field of the identity, for predictions");

@@ -1,4 +1,5 @@
-// The task files and recipes that are built into the program (configs/tasks, configs/recipes).
+// The YAML files that are built into the program: task files, recipes and lists of wordings
+// (configs/tasks, configs/recipes, configs/wordings).
 #pragma once
 
 #include <optional>
@@ -19,6 +20,7 @@ struct BuiltinFile {
 // By name.
 [[nodiscard]] std::span<const BuiltinFile> builtin_tasks();
 [[nodiscard]] std::span<const BuiltinFile> builtin_recipes();
+[[nodiscard]] std::span<const BuiltinFile> builtin_wordings();
 
 [[nodiscard]] const BuiltinFile* find_file(std::span<const BuiltinFile> files,
                                            std::string_view name);

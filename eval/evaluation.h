@@ -3,7 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +27,10 @@ using Metrics = std::vector<std::pair<std::string, double>>;
 [[nodiscard]] std::vector<std::string> metric_names(const data::Task& task);
 [[nodiscard]] bool higher_is_better(const std::string& metric);
 
+// The indices of `results` by `metric`, from the best on; equal ones keep their order.
+[[nodiscard]] std::vector<std::size_t> ranking(std::span<const Metrics> results,
+                                               const std::string& metric);
+
 struct SplitResult {
   Scores scores;    // of a task that generates: of the one candidate that is the target
   Metrics metrics;  // of the labelled examples; empty when there are none
@@ -34,6 +40,7 @@ struct SplitResult {
 [[nodiscard]] SplitResult evaluate(const model::Backbone& backbone, const data::Task& task,
                                    const data::Dataset& split,
                                    const std::optional<at::Tensor>& prompt,
-                                   const EvalOptions& options, comm::Communicator& ranks);
+                                   const EvalOptions& options, comm::Communicator& ranks,
+                                   const ScoringProgress& on_progress = nullptr);
 
 }  // namespace incipit::eval

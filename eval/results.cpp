@@ -63,4 +63,16 @@ void write_results(const std::filesystem::path& run_dir, std::span<const NamedRe
   write_atomically(run_dir / "scores.json", scores.dump(2) + "\n");
 }
 
+void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& split,
+                    const std::string& split_name, std::span<const WordingScore> wordings,
+                    std::size_t best) {
+  Json all = Json::array();
+  for (const auto& [name, metrics] : wordings) {
+    Json& entry = all.emplace_back(Json{{"name", name}});
+    entry.update(metrics_entry(split.size(), metrics));
+  }
+  const Json file{{"split", split_name}, {"best", wordings[best].name}, {"wordings", all}};
+  write_atomically(run_dir / "wordings.json", file.dump(2) + "\n");
+}
+
 }  // namespace incipit::eval

@@ -27,4 +27,19 @@ struct NamedResult {
 // Throws DataError naming the file that cannot be written.
 void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results);
 
+// What a wording of a task scores.
+struct WordingScore {
+  std::string name;
+  Metrics metrics;
+};
+
+// Writes RUN_DIR/wordings.json, from which the wording number `best` was chosen:
+//
+//   {"split":"select","best":"chat","wordings":[{"name":"chat","examples":150,"accuracy":0.57,...}]}
+//
+// Throws DataError naming the file.
+void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& split,
+                    const std::string& split_name, std::span<const WordingScore> wordings,
+                    std::size_t best);
+
 }  // namespace incipit::eval

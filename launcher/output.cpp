@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <array>
 #include <cctype>
 #include <cstdint>
@@ -40,7 +41,9 @@ std::string without_trailing_spaces(std::string line) {
 
 Style Style::of_stdout() {
   // mpirun gives its ranks a terminal of its own, whatever stands behind it.
-  return Style(!comm::read_launch().parallel && metrics::wants_colour(STDOUT_FILENO));
+  const bool known =
+      !comm::read_launch().parallel || std::getenv("INCIPIT_STDOUT_COLUMNS") != nullptr;
+  return Style(known && metrics::wants_colour(STDOUT_FILENO));
 }
 
 std::string Style::wrap(std::string_view code, std::string_view text) const {

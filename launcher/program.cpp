@@ -14,11 +14,15 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "launcher/arguments.h"
+#include "launcher/commands/compare.h"
 #include "launcher/commands/doctor.h"
 #include "launcher/commands/eval.h"
+#include "launcher/commands/generate.h"
 #include "launcher/commands/init.h"
 #include "launcher/commands/inspect.h"
 #include "launcher/commands/ls.h"
+#include "launcher/commands/predict.h"
+#include "launcher/commands/report.h"
 #include "launcher/commands/show.h"
 #include "launcher/commands/tokenize.h"
 #include "launcher/commands/train.h"
@@ -81,7 +85,11 @@ int run_program(int argc, const char* const* argv) {
   add_init_command(app);
   add_train_command(app);
   add_eval_command(app);
+  add_predict_command(app);
+  add_generate_command(app);
+  add_compare_command(app);
   add_validate_command(app);
+  add_report_command(app);
   add_show_command(app);
   add_ls_command(app);
   add_inspect_command(app);

@@ -74,26 +74,28 @@ int cores_of_machine(comm::Communicator& world) {
 }
 
 void load_data(Session& session, const fs::path& model_dir,
-               const model::TransformerConfig& transformer, std::int64_t prompt_rows,
-               const data::WhichSplits& which) {
+               const model::TransformerConfig& transformer, const data::WhichSplits& which) {
   data::TaskModel task_model = data::load_task_model(model_dir, session.config.task);
   task_model.max_positions = transformer.max_positions;
   comm::require_same(session.world(), "tokenizer", task_model.tokenizer->fingerprint());
   session.task = std::make_unique<data::Task>(session.config.task, std::move(task_model));
-  session.splits = data::load_splits(*session.task, session.config.run.seed, prompt_rows, which);
+  session.splits = data::load_splits(*session.task, session.config.run.seed, session.prompt_rows,
+                                     which);
   require_same_data(session.world(), session.splits);
 }
 
-void load_weights(Session& session, const fs::path& model_dir,
+void load_weights(Session& session, const model::WeightFiles& files,
                   const model::TransformerConfig& transformer) {
   const auto start = std::chrono::steady_clock::now();
   const configs::ModelOptions& options = session.config.model;
   session.backbone = std::make_unique<model::Backbone>(model::Backbone::load(
-      model_dir, {.dtype = options.dtype == configs::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat,
-                  .device = choose_device(options, session.local)}));
+      files,
+      {.dtype = options.dtype == configs::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat,
+       .device = choose_device(options, session.local)},
+      model::Placement(*session.mesh)));
   session.backbone_info = {
       .name = options.path,
-      .weight_sha256 = session.is_rank_zero() ? session.backbone->weight_hash() : "",
+      .weights_fingerprint = session.is_rank_zero() ? files.fingerprint() : "",
       .hidden_size = transformer.hidden_size,
       .layers = transformer.layers,
       .attention_heads = transformer.heads};
@@ -123,6 +125,7 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                      const data::WhichSplits& which) {
   Session session;
   session.config = config;
+  session.prompt_rows = prompt_rows;
   session.context = std::make_shared<comm::CommContext>();
   auto world = comm::make_world(config.parallel, session.context);
   log::configure(config.log.level, world->rank(), world->size());
@@ -138,11 +141,19 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
   comm::require_same(session.world(), "configuration", configs::resolved_yaml(config));
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
   const model::TransformerConfig transformer = model::read_config(model_dir);
-  session.weights_fingerprint = model::WeightFiles(model_dir).header_fingerprint();
-  comm::require_same(session.world(), "model", session.weights_fingerprint);
-  load_data(session, model_dir, transformer, prompt_rows, which);
-  load_weights(session, model_dir, transformer);
+  (void)model::Placement(*session.mesh).partition(transformer);  // refuses what cannot be split
+  const model::WeightFiles weights(model_dir);
+  session.headers_sha256 = weights.header_fingerprint();
+  comm::require_same(session.world(), "model", session.headers_sha256);
+  load_data(session, model_dir, transformer, which);
+  load_weights(session, weights, transformer);
   return session;
+}
+
+void change_task(Session& session, const data::TaskOptions& task, const data::WhichSplits& which) {
+  session.config.task = task;
+  const fs::path model_dir = model::resolve_model_dir(session.config.model.path);
+  load_data(session, model_dir, model::read_config(model_dir), which);
 }
 
 void start_watchdog(Session& session) {
@@ -203,8 +214,8 @@ std::string manifest(const Session& session, const std::string& command) {
       {"seed", session.config.run.seed},
       {"model",
        {{"path", session.config.model.path},
-        {"headers_sha256", session.weights_fingerprint},
-        {"weights_sha256", session.backbone_info.weight_sha256}}},
+        {"headers_sha256", session.headers_sha256},
+        {"weights_fingerprint", session.backbone_info.weights_fingerprint}}},
       {"tokenizer_sha256", session.task->tokenizer().fingerprint()},
       {"splits", splits}};
   return text.dump(2) + "\n";

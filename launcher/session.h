@@ -19,6 +19,7 @@ namespace incipit::launcher {
 
 struct Session {
   configs::RunConfig config;
+  std::int64_t prompt_rows = 0;
   std::shared_ptr<comm::CommContext> context;
   std::unique_ptr<comm::Watchdog> watchdog;  // with several ranks, once it was started
   std::unique_ptr<comm::Mesh> mesh;
@@ -27,8 +28,8 @@ struct Session {
   std::unique_ptr<data::Task> task;
   data::Splits splits;
   std::unique_ptr<model::Backbone> backbone;
-  prompt::BackboneInfo backbone_info;  // the weights' hash on rank 0 only
-  std::string weights_fingerprint;     // of headers and sizes
+  prompt::BackboneInfo backbone_info;  // the weights' fingerprint on rank 0 only
+  std::string headers_sha256;          // of the weights' files
 
   [[nodiscard]] comm::Communicator& world() const { return mesh->world(); }
   [[nodiscard]] bool is_rank_zero() const { return world().rank() == 0; }
@@ -39,6 +40,10 @@ struct Session {
 // are counted when sequences are checked against the model's positions. Collective.
 [[nodiscard]] Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                                    const data::WhichSplits& which);
+
+// Gives the session, and its configuration, another task on the same model and with the same seed.
+// Collective; throws as open_session() does.
+void change_task(Session& session, const data::TaskOptions& task, const data::WhichSplits& which);
 
 // From now on, with several ranks, a rank that stands still is named and ends the job.
 // Heartbeat files go below the run directory, which exists. Collective.

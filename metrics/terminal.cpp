@@ -10,9 +10,19 @@ namespace {
 
 bool begins_code_point(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
 
+// What scripts/mpirun.sh says of the terminal behind mpirun; 0: nothing.
+int forwarded_columns(int file_descriptor) {
+  const char* name =
+      file_descriptor == STDERR_FILENO ? "INCIPIT_STDERR_COLUMNS" : "INCIPIT_STDOUT_COLUMNS";
+  const char* text = std::getenv(name);
+  return text == nullptr ? 0 : std::atoi(text);
+}
+
 }  // namespace
 
-bool is_terminal(int file_descriptor) { return ::isatty(file_descriptor) == 1; }
+bool is_terminal(int file_descriptor) {
+  return forwarded_columns(file_descriptor) > 0 || ::isatty(file_descriptor) == 1;
+}
 
 bool wants_colour(int file_descriptor) {
   const char* no_color = std::getenv("NO_COLOR");
@@ -23,6 +33,7 @@ bool wants_colour(int file_descriptor) {
 }
 
 int terminal_width(int file_descriptor) {
+  if (const int columns = forwarded_columns(file_descriptor); columns > 0) return columns;
   winsize size{};
   if (::ioctl(file_descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;

@@ -1,5 +1,9 @@
 // What the terminal can show. Colours only on a terminal, never with NO_COLOR set
 // (no-color.org) or TERM=dumb.
+//
+// Behind mpirun a rank cannot see where its output ends: standard error is a pipe and standard
+// output a terminal of mpirun's own, whatever stands behind them. scripts/mpirun.sh sees it, and
+// tells the ranks in INCIPIT_STDERR_COLUMNS and INCIPIT_STDOUT_COLUMNS.
 #pragma once
 
 #include <string>
@@ -7,6 +11,7 @@
 
 namespace incipit::metrics {
 
+// Standard output (1) or standard error (2).
 [[nodiscard]] bool is_terminal(int file_descriptor);
 [[nodiscard]] bool wants_colour(int file_descriptor);
 

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh                 everything; run again, it does only what is missing
 #   scripts/setup.sh --no-build      packages, Python environment and default model only
+#   scripts/setup.sh --only-program  builds incipit without its tests and benchmarks
 #   scripts/setup.sh --tests         also the packages that tests alone use
 #
 #   PRESET=release   the CMake preset to build        JOBS=N   parallel compilers
@@ -16,10 +17,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 preset=${PRESET:-release}
 build=1
+targets=(all)
 tests=0
 for argument in "$@"; do
   case "$argument" in
     --no-build) build=0 ;;
+    --only-program) targets=(incipit) ;;
     --tests) tests=1 ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
   esac
@@ -132,5 +135,6 @@ step python "Python environment" make_environment
 step model "default model" prepare_model
 if [ "$build" = 1 ]; then
   step configure "configure $preset" configure
-  step build "build $preset" cmake --build --preset "$preset" --parallel "${JOBS:-$(default_jobs)}"
+  step build "build $preset" cmake --build --preset "$preset" --target "${targets[@]}" \
+    --parallel "${JOBS:-$(default_jobs)}"
 fi

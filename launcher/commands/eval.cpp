@@ -2,20 +2,20 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "core/error.h"
-#include "data/task_metrics.h"
 #include "eval/evaluation.h"
 #include "eval/results.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/evaluation_progress.h"
 #include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
+#include "launcher/score_cells.h"
 #include "launcher/session.h"
 
 namespace incipit::launcher {
@@ -47,22 +47,11 @@ const data::Dataset& split_of(const Session& session, const std::string& name) {
 void print_scores(const Session& session, const std::vector<eval::NamedResult>& results) {
   const Style style = Style::of_stdout();
   std::vector<std::string> header{"split", "examples"};
-  for (const std::string& metric : eval::metric_names(*session.task)) header.push_back(metric);
-  header.emplace_back("accuracy 95 %");
+  add_score_heads(header, *session.task);
   Table table(header);
   for (const eval::NamedResult& named : results) {
     std::vector<std::string> row{named.split, grouped(named.dataset->size())};
-    std::string interval = "-";
-    for (const auto& [metric, value] : named.result->metrics) {
-      row.push_back(fixed(value, 4));
-      if (metric != "accuracy") continue;
-      const auto examples = named.dataset->size();
-      const auto right = std::llround(value * static_cast<double>(examples));
-      const data::Interval bounds = data::wilson_interval(right, examples);
-      interval = fixed(bounds.low, 4) + " to " + fixed(bounds.high, 4);
-    }
-    while (row.size() + 1 < header.size()) row.emplace_back("-");  // unlabelled
-    row.push_back(interval);
+    add_scores(row, *session.task, named.result->metrics, named.dataset->size());
     table.add(std::move(row));
   }
   table.print(std::cout, style);
@@ -96,10 +85,12 @@ void run_eval(const EvalArguments& arguments) {
   std::vector<eval::SplitResult> scored;
   std::vector<eval::NamedResult> results;
   scored.reserve(arguments.splits.size());  // results point into it
+  EvaluationProgress progress(session.is_rank_zero());
   for (const std::string& name : arguments.splits) {
     const data::Dataset& split = split_of(session, name);
     scored.push_back(eval::evaluate(*session.backbone, *session.task, split, values, config.eval,
-                                    session.mesh->batch()));
+                                    session.mesh->batch(), progress.titled(name)));
+    progress.end();
     results.push_back({name, &split, &scored.back()});
   }
   if (!session.is_rank_zero()) return;

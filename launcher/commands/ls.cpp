@@ -24,6 +24,8 @@ void run_ls() {
   };
   section("tasks (task.name)", described(configs::builtin_tasks()));
   section("recipes (incipit train NAME)", described(configs::builtin_recipes()));
+  section("wordings (incipit compare CONFIG --wordings NAME)",
+          described(configs::builtin_wordings()));
   section("methods (method.kind)",
           {{"prompt_tuning", "learned vectors in front of the input (Lester et al. 2021)"},
            {"none", "the model as it is, for evaluation"}});

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""What needs no language model: a bag of words with logistic regression, as a run directory.
+
+    bag_of_words.py DATA_DIR RUN_DIR --text text --label office
+
+DATA_DIR holds train.jsonl, select.jsonl and test.jsonl. Words and pairs of words, weighted by
+tf-idf; the strength of the regularisation is chosen on select, and test is scored once. RUN_DIR
+receives predictions/test.jsonl and scores.json, as `incipit report` reads them.
+"""
+import argparse
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score
+
+STRENGTHS = [0.1, 0.3, 1, 3, 10, 30, 100, 300]
+
+
+def read(path, text, label):
+    records = [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
+    ids = [record.get("idx", number) for number, record in enumerate(records)]
+    return ids, [record[text] for record in records], [record[label] for record in records]
+
+
+def write_atomically(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(content, encoding="utf8")
+    os.replace(unfinished, path)
+
+
+def choose(train, select):
+    """The vectorizer, and the model that is best on select; of equals the most regular one."""
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    _, texts, labels = train
+    features = vectorizer.fit_transform(texts)
+    best, best_score = None, -1.0
+    for strength in STRENGTHS:
+        model = LogisticRegression(C=strength, max_iter=2000).fit(features, labels)
+        score = model.score(vectorizer.transform(select[1]), select[2])
+        if score > best_score:
+            best, best_score = model, score
+    return vectorizer, best, best_score
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data_dir", type=Path)
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--text", default="text", help="field of the text")
+    parser.add_argument("--label", default="label", help="field of the label")
+    arguments = parser.parse_args()
+    train, select, test = (read(arguments.data_dir / f"{split}.jsonl", arguments.text,
+                                arguments.label) for split in ("train", "select", "test"))
+    vectorizer, model, select_score = choose(train, select)
+    ids, texts, labels = test
+    likelihoods = np.atleast_2d(model.predict_log_proba(vectorizer.transform(texts)))
+    predictions = model.classes_[likelihoods.argmax(axis=1)].tolist()
+    lines = [json.dumps({"idx": idx, "prediction": prediction, "label": label,
+                         "scores": dict(zip(model.classes_.tolist(), row.tolist()))},
+                        ensure_ascii=False) + "\n"
+             for idx, prediction, label, row in zip(ids, predictions, labels, likelihoods)]
+    write_atomically(arguments.run_dir / "predictions" / "test.jsonl", "".join(lines))
+    scores = {"select": {"examples": len(select[2]), "accuracy": select_score},
+              "test": {"examples": len(labels), "accuracy": accuracy_score(labels, predictions),
+                       "macro_f1": f1_score(labels, predictions, average="macro")}}
+    write_atomically(arguments.run_dir / "scores.json", json.dumps(scores, indent=2) + "\n")
+    print(f"bag of words: select {select_score:.4f} (C = {model.C:g}), "
+          f"test {scores['test']['accuracy']:.4f} of {len(labels)}")
+
+
+if __name__ == "__main__":
+    main()
