@@ -217,6 +217,11 @@ std::string_view SafetensorsFile::header() const {
   return file_->text().substr(kLengthBytes, data_begin_ - kLengthBytes);
 }
 
+std::span<const std::byte> SafetensorsFile::bytes(std::string_view name) const {
+  const TensorInfo& found = info(name);
+  return file_->bytes().subspan(data_begin_ + found.begin, found.bytes());
+}
+
 at::Tensor SafetensorsFile::tensor(std::string_view name) const {
   const TensorInfo& found = info(name);
   return view(found, 0, found.shape);

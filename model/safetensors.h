@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,9 @@ class SafetensorsFile {
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
   [[nodiscard]] std::string_view header() const;  // the JSON text with its padding
   [[nodiscard]] std::uint64_t file_bytes() const { return file_->bytes().size(); }
+
+  // A tensor's bytes in the mapped file. Throws DataError when missing.
+  [[nodiscard]] std::span<const std::byte> bytes(std::string_view name) const;
 
   // A view of the mapped file, on the CPU; the view keeps the mapping alive. The memory is
   // read-only: writing to it ends the process. (Where the file places a tensor at an

@@ -11,6 +11,7 @@
 #include "core/sha256.h"
 #include "core/text.h"
 #include "model/json_file.h"
+#include "model/safetensors_types.h"
 
 namespace incipit::model {
 namespace {
@@ -171,6 +172,35 @@ std::string WeightFiles::header_fingerprint() const {
     hash.update(std::as_bytes(std::span(file.header())));
   }
   return hash.hex();
+}
+
+template <typename Add>
+std::string WeightFiles::hash_tensors(Add&& add) const {
+  Sha256 hash;
+  for (const auto& [name, file] : file_index_) {
+    const TensorInfo& tensor = files_[file].info(name);
+    const std::string description =
+        name + " " + safetensors_dtype_name(tensor.dtype) + " " + shape_text(tensor.shape) + "\n";
+    hash.update(std::as_bytes(std::span(description)));
+    add(hash, files_[file].bytes(name));
+  }
+  return hash.hex();
+}
+
+std::string WeightFiles::fingerprint() const {
+  constexpr std::size_t kBlock = 4096;
+  constexpr std::size_t kBlocks = 8;
+  return hash_tensors([](Sha256& hash, std::span<const std::byte> bytes) {
+    if (bytes.size() <= kBlock * kBlocks) return hash.update(bytes);
+    const std::size_t last = bytes.size() - kBlock;
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      hash.update(bytes.subspan(last * i / (kBlocks - 1), kBlock));  // both ends among them
+    }
+  });
+}
+
+std::string WeightFiles::full_hash() const {
+  return hash_tensors([](Sha256& hash, std::span<const std::byte> bytes) { hash.update(bytes); });
 }
 
 const SafetensorsFile& WeightFiles::file_of(std::string_view name) const {

@@ -41,10 +41,19 @@ class WeightFiles {
   // SHA-256 (hex) over the files' headers and sizes, but not their weights: cheap, and
   // equal for equal models. Ranks compare it before work starts.
   [[nodiscard]] std::string header_fingerprint() const;
+  // What adapters and runs know the weights by: SHA-256 (hex) over the name, type and shape of
+  // every tensor and a sample of its bytes (docs/decisions/0006). Equal for equal weights,
+  // however they are divided into files; reads at most 32 KiB of a tensor.
+  [[nodiscard]] std::string fingerprint() const;
+  // The same over all bytes: takes about a second for every GB.
+  [[nodiscard]] std::string full_hash() const;
   [[nodiscard]] const std::filesystem::path& model_dir() const { return model_dir_; }
 
  private:
   void open_shards(const std::filesystem::path& index);
+  // SHA-256 over every tensor's description and what `add(hash, bytes)` takes of its bytes.
+  template <typename Add>
+  [[nodiscard]] std::string hash_tensors(Add&& add) const;
   [[nodiscard]] const SafetensorsFile& file_of(std::string_view name) const;
   const SafetensorsFile& checked(std::string_view name, at::IntArrayRef shape) const;
 

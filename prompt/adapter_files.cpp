@@ -20,13 +20,14 @@ void check_backbone(const LoadedPrompt& loaded, const BackboneInfo& backbone,
                     std::to_string(backbone.hidden_size) + "; it belongs to another model" +
                     (loaded.backbone.name.empty() ? "" : " (" + loaded.backbone.name + ")"));
   }
-  const std::string& made_for = loaded.backbone.weight_sha256;
-  if (!made_for.empty() && !backbone.weight_sha256.empty() && made_for != backbone.weight_sha256) {
+  const std::string& made_for = loaded.backbone.weights_fingerprint;
+  const std::string& at_hand = backbone.weights_fingerprint;
+  if (!made_for.empty() && !at_hand.empty() && made_for != at_hand) {
     log::warn(
-        "{}: was trained with other weights ({}, SHA-256 {}...) than the model at hand ({}, "
-        "SHA-256 {}...); expect it to work worse",
+        "{}: was trained with other weights ({}, fingerprint {}...) than the model at hand ({}, "
+        "fingerprint {}...); expect it to work worse",
         path.string(), loaded.backbone.name, made_for.substr(0, 12), backbone.name,
-        backbone.weight_sha256.substr(0, 12));
+        at_hand.substr(0, 12));
   }
 }
 

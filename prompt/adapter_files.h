@@ -2,7 +2,7 @@
 //
 // A PEFT folder holds adapter_config.json and adapter_model.safetensors with one tensor,
 // prompt_embeddings [P, d] float32. `PeftModel.from_pretrained` loads ours unchanged. What
-// PEFT has no key for (the backbone's hash, our name of the prompt) stands in the
+// PEFT has no key for (the fingerprint of the backbone's weights, our name of the prompt) stands in the
 // safetensors metadata, which PEFT does not look at.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace incipit::prompt {
 // The backbone that a prompt was made for.
 struct BackboneInfo {
   std::string name;           // model path or hub name, as the user gave it
-  std::string weight_sha256;  // Backbone::weight_hash; "" when unknown
+  std::string weights_fingerprint;  // WeightFiles::fingerprint; "" when unknown
   std::int64_t hidden_size = 0;
   std::int64_t layers = 0;           // 0 when unknown
   std::int64_t attention_heads = 0;  // 0 when unknown

@@ -23,7 +23,7 @@ constexpr const char* kConfigFile = "adapter_config.json";
 constexpr const char* kTensorFile = "adapter_model.safetensors";
 constexpr const char* kTensor = "prompt_embeddings";
 constexpr const char* kPeftVersion = "0.21.2";  // whose format this is
-constexpr const char* kHashKey = "incipit_backbone_sha256";
+constexpr const char* kFingerprintKey = "incipit_backbone_fingerprint";
 constexpr const char* kNameKey = "incipit_prompt_name";
 
 nlohmann::json null_if_zero(std::int64_t number) {
@@ -123,7 +123,9 @@ void save_peft_adapter(const fs::path& folder, const SoftPrompt& prompt,
   check_prompt(prompt);
   std::map<std::string, std::string> metadata;
   if (!prompt.name.empty()) metadata[kNameKey] = prompt.name;
-  if (!backbone.weight_sha256.empty()) metadata[kHashKey] = backbone.weight_sha256;
+  if (!backbone.weights_fingerprint.empty()) {
+    metadata[kFingerprintKey] = backbone.weights_fingerprint;
+  }
   model::write_safetensors(folder / kTensorFile, {{kTensor, prompt.values}}, metadata);
   write_atomically(folder / kConfigFile, config_text(prompt, backbone));
 }
@@ -146,7 +148,7 @@ LoadedPrompt load_peft_adapter(const fs::path& folder) {
   loaded.prompt.name = metadata(kNameKey);
   if (loaded.prompt.name.empty()) loaded.prompt.name = folder.filename().string();
   loaded.backbone.name = config.text_or("base_model_name_or_path", "");
-  loaded.backbone.weight_sha256 = metadata(kHashKey);
+  loaded.backbone.weights_fingerprint = metadata(kFingerprintKey);
   loaded.backbone.hidden_size = width;
   if (config.has("num_layers")) loaded.backbone.layers = config.integer("num_layers");
   if (config.has("num_attention_heads")) {

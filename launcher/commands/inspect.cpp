@@ -42,7 +42,13 @@ void print_tensors(const Style& style, const Files& files) {
   table.print(std::cout, style);
 }
 
-void inspect_model(const Style& style, const fs::path& path, bool all) {
+// What to show of a model beside its shape.
+struct Show {
+  bool tensors = false;
+  bool hash = false;
+};
+
+void inspect_model(const Style& style, const fs::path& path, const Show& show) {
   const fs::path dir = model::resolve_model_dir(path);
   const model::TransformerConfig config = model::read_config(dir);
   const model::WeightFiles weights(dir);
@@ -63,8 +69,10 @@ void inspect_model(const Style& style, const fs::path& path, bool all) {
        {"parameters", short_count(parameters)},
        {"stored as",
         config.torch_dtype + ", " + human_bytes(static_cast<double>(weights.total_bytes()))},
-       {"headers", "SHA-256 " + weights.header_fingerprint()}});
-  if (all) print_tensors(style, weights);
+       {"headers", "SHA-256 " + weights.header_fingerprint()},
+       {"fingerprint", weights.fingerprint()}});
+  if (show.hash) print_facts(std::cout, style, {{"all weights", "SHA-256 " + weights.full_hash()}});
+  if (show.tensors) print_tensors(style, weights);
 }
 
 void inspect_prompt(const Style& style, const fs::path& path) {
@@ -74,8 +82,8 @@ void inspect_prompt(const Style& style, const fs::path& path) {
               {"parameters", grouped(loaded.prompt.rows() * loaded.prompt.width())}};
   if (!loaded.prompt.name.empty()) facts.emplace_back("name", loaded.prompt.name);
   if (!loaded.backbone.name.empty()) facts.emplace_back("made for", loaded.backbone.name);
-  if (!loaded.backbone.weight_sha256.empty()) {
-    facts.emplace_back("its weights", "SHA-256 " + loaded.backbone.weight_sha256);
+  if (!loaded.backbone.weights_fingerprint.empty()) {
+    facts.emplace_back("weights", "fingerprint " + loaded.backbone.weights_fingerprint);
   }
   std::cout << style.bold("soft prompt " + path.string()) << '\n';
   print_facts(std::cout, style, facts);
@@ -121,14 +129,14 @@ void inspect_run(const Style& style, const fs::path& path) {
   }
 }
 
-void run_inspect(const fs::path& path, bool all) {
+void run_inspect(const fs::path& path, const Show& show) {
   const Style style = Style::of_stdout();
   if (!fs::exists(path)) throw DataError(path.string() + ": no such file or folder");
   const std::string ending = path.extension().string();
   if (fs::is_directory(path)) {
     if (fs::exists(path / "adapter_config.json")) return inspect_prompt(style, path);
     if (is_run_dir(path)) return inspect_run(style, path);
-    return inspect_model(style, path, all);
+    return inspect_model(style, path, show);
   }
   if (ending == ".npy") return inspect_prompt(style, path);
   if (ending == ".safetensors") {
@@ -151,13 +159,14 @@ void run_inspect(const fs::path& path, bool all) {
 
 void add_inspect_command(CLI::App& app) {
   const auto path = std::make_shared<fs::path>();
-  const auto all = std::make_shared<bool>(false);
+  const auto show = std::make_shared<Show>();
   CLI::App* command =
       app.add_subcommand("inspect", "Show what a model, adapter, run or tensor file holds");
   command->add_option("path", *path, "folder or file")->type_name("PATH")->required();
-  command->add_flag("--tensors", *all, "of a model: list every tensor");
+  command->add_flag("--tensors", show->tensors, "of a model: list every tensor");
+  command->add_flag("--hash", show->hash, "of a model: SHA-256 over every byte of its weights");
   add_example(*command, "incipit inspect runs/rte/adapter/best");
-  command->callback([path, all] { run_inspect(*path, *all); });
+  command->callback([path, show] { run_inspect(*path, *show); });
 }
 
 }  // namespace incipit::launcher

@@ -15,7 +15,7 @@ int main(int count, char** arguments) {
     if (to.extension() == ".npy") {
       incipit::prompt::save_npy(to, loaded.prompt);
     } else {
-      loaded.backbone.weight_sha256 = "0123456789abcdef";
+      loaded.backbone.weights_fingerprint = "0123456789abcdef";
       incipit::prompt::save_peft_adapter(to, loaded.prompt, loaded.backbone);
     }
   } catch (const std::exception& error) {

@@ -1,5 +1,6 @@
 #include "model/weight_files.h"
 
+#include <ATen/ops/arange.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -118,6 +119,38 @@ TEST_F(WeightFolder, TheFingerprintFollowsHeadersAndNotWeights) {
   EXPECT_EQ(one.size(), 64U);
   EXPECT_EQ(one, fingerprint(floats({2}, {3, 4})));
   EXPECT_NE(one, fingerprint(floats({2, 1}, {1, 2})));
+}
+
+TEST_F(WeightFolder, TheFingerprintOfWeightsFollowsWhatTheyAreAndNotHowTheyAreStored) {
+  const at::Tensor small = floats({2}, {1, 2});
+  const at::Tensor large = at::arange(100000, at::kFloat);  // of it only a sample is read
+  const auto write = [&](const at::Tensor& a, const at::Tensor& b) {
+    write_safetensors(folder_ / "model.safetensors", {{"a", a}, {"b", b}});
+    return WeightFiles(folder_.path());
+  };
+  const WeightFiles whole = write(small, large);
+  EXPECT_EQ(whole.fingerprint().size(), 64U);
+  EXPECT_NE(whole.fingerprint(), whole.full_hash());
+  EXPECT_NE(whole.fingerprint(), write(small.add(1), large).fingerprint());
+  EXPECT_NE(whole.fingerprint(), write(small.reshape({2, 1}), large).fingerprint());
+  for (const std::int64_t changed : {0, 99999}) {
+    at::Tensor other = large.clone();
+    other.mutable_data_ptr<float>()[changed] = -1;
+    EXPECT_NE(whole.fingerprint(), write(small, other).fingerprint()) << changed;
+  }
+  at::Tensor unsampled = large.clone();
+  unsampled.mutable_data_ptr<float>()[2000] = -1;
+  EXPECT_EQ(whole.fingerprint(), write(small, unsampled).fingerprint());
+  EXPECT_NE(whole.full_hash(), write(small, unsampled).full_hash());
+
+  std::filesystem::remove(folder_ / "model.safetensors");
+  write_safetensors(folder_ / "one.safetensors", {{"b", large}});
+  write_safetensors(folder_ / "two.safetensors", {{"a", small}});
+  folder_.write("model.safetensors.index.json",
+                R"({"weight_map": {"a": "two.safetensors", "b": "one.safetensors"}})");
+  const WeightFiles shards(folder_.path());
+  EXPECT_EQ(shards.fingerprint(), whole.fingerprint());
+  EXPECT_EQ(shards.full_hash(), whole.full_hash());
 }
 
 TEST_F(WeightFolder, AHubCacheFolderLeadsToTheSnapshotOfItsMainBranch) {

@@ -59,7 +59,7 @@ TEST_F(PeftAdapter, ComesBackWithItsBackbone) {
   EXPECT_THAT(loaded.prompt.values.sizes(), ElementsAre(2, 3));
   EXPECT_THAT(numbers(loaded.prompt.values), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_EQ(loaded.backbone.name, kBackbone.name);
-  EXPECT_EQ(loaded.backbone.weight_sha256, kBackbone.weight_sha256);
+  EXPECT_EQ(loaded.backbone.weights_fingerprint, kBackbone.weights_fingerprint);
   EXPECT_EQ(loaded.backbone.hidden_size, 3);
   EXPECT_EQ(loaded.backbone.layers, 4);
   EXPECT_EQ(loaded.backbone.attention_heads, 2);
@@ -105,7 +105,14 @@ TEST_F(PeftAdapter, APromptWithoutANameTakesItsFolders) {
   write_tensor("prompt_embeddings", floats({2, 3}, {1, 2, 3, 4, 5, 6}));  // as PEFT writes it
   const LoadedPrompt loaded = load_peft_adapter(folder_.path());
   EXPECT_EQ(loaded.prompt.name, folder_.path().filename());
-  EXPECT_EQ(loaded.backbone.weight_sha256, "");
+  EXPECT_EQ(loaded.backbone.weights_fingerprint, "");
+}
+
+TEST_F(PeftAdapter, AnEarlierVersionsHashOfTheBackboneInMemoryIsNoFingerprint) {
+  model::write_safetensors(folder_ / "adapter_model.safetensors",
+                           {{"prompt_embeddings", floats({2, 3}, {1, 2, 3, 4, 5, 6})}},
+                           {{"incipit_backbone_sha256", std::string(64, 'a')}});
+  EXPECT_EQ(load_peft_adapter(folder_.path()).backbone.weights_fingerprint, "");
 }
 
 TEST_F(PeftAdapter, OtherFloatingPointTypesBecomeFloat32) {
@@ -186,9 +193,9 @@ TEST(CheckBackbone, OtherWeightsAreWarnedOf) {
   const LoadedPrompt loaded = {small_prompt(), kBackbone};
   BackboneInfo other = kBackbone;
   EXPECT_EQ(logged(loaded, other), "");
-  other.weight_sha256 = "";
+  other.weights_fingerprint = "";
   EXPECT_EQ(logged(loaded, other), "");
-  other.weight_sha256 = std::string(64, 'b');
+  other.weights_fingerprint = std::string(64, 'b');
   EXPECT_THAT(logged(loaded, other), AllOf(HasSubstr("adapters/rte"), HasSubstr("other weights"),
                                            HasSubstr("aaaaaaaaaaaa"), HasSubstr("bbbbbbbbbbbb")));
 }

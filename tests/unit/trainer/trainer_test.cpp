@@ -71,7 +71,7 @@ class TrainerTest : public testing::Test {
             .eval = {.batch_tokens = 100},
             .seed = 1,
             .run_dir = run_dir_,
-            .backbone_info = {.name = "tiny", .weight_sha256 = "", .hidden_size = 32}};
+            .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}};
   }
   [[nodiscard]] static prompt::SoftPrompt start() { return {"tiny", tiny_prompt(5)}; }
   [[nodiscard]] static comm::Mesh alone() { return {comm::make_single(), {}}; }
