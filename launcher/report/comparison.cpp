@@ -168,7 +168,9 @@ void add_interval(Method& method, const eval::MeanInterval& bootstrap) {
 std::string method_description(const configs::RunConfig& config) {
   std::string text;
   switch (config.method.kind) {
-    case prompt::MethodKind::kNone: text = config.task.shots == 0 ? "zero-shot" : ""; break;
+    case prompt::MethodKind::kNone:
+      text = config.task.shots == 0 ? "zero-shot" : "";
+      break;
     case prompt::MethodKind::kPromptTuning:
       text = "soft prompt of " + grouped(config.method.num_virtual_tokens) + " tokens";
       break;
@@ -184,8 +186,7 @@ Comparison compare(std::span<const RunData> runs, const std::string& majority_la
   const Predictions& first = test_predictions(runs[0]);
   for (const RunData& run : runs.subspan(1)) require_same_examples(runs[0], run);
   Comparison comparison;
-  comparison.majority_label =
-      majority_label.empty() ? most_frequent_label(first) : majority_label;
+  comparison.majority_label = majority_label.empty() ? most_frequent_label(first) : majority_label;
   comparison.methods.push_back(majority_method(first, comparison.majority_label));
   for (const Grouping& each : group(runs)) comparison.methods.push_back(method_of(runs, each.runs));
   comparison.examples = comparison.methods[0].right.size();

@@ -15,8 +15,8 @@ namespace incipit::launcher::report {
 // Runs that differ in their seed alone, or the answer that needs no model.
 struct Method {
   std::string name;
-  std::string description;        // "soft prompt of 20 tokens"; empty: not known
-  std::vector<std::size_t> runs;  // of those given; empty: the majority
+  std::string description;         // "soft prompt of 20 tokens"; empty: not known
+  std::vector<std::size_t> runs;   // of those given; empty: the majority
   std::vector<double> accuracies;  // by run
   std::vector<double> right;       // by example: share of the runs that answer it rightly
   double accuracy = 0;             // mean over the runs

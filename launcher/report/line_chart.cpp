@@ -118,14 +118,15 @@ std::string path_of(const Frame& frame, std::span<const Point> points) {
       pen_up = true;
       continue;
     }
-    path += (pen_up ? "M" : "L") + css_number(frame.x(point.x)) + " " + css_number(frame.y(point.y));
+    path.append(pen_up ? "M" : "L").append(css_number(frame.x(point.x))).append(" ");
+    path.append(css_number(frame.y(point.y)));
     pen_up = false;
   }
   return path;
 }
 
-void draw_path(Html& page, const std::string& kind, const Line& line, const std::string& path) {
-  page.shape("path", {{"class", kind + " c" + std::to_string(line.colour % kPaletteSize)}, {"d", path}});
+void draw_path(Html& page, std::string_view kind, const Line& line, const std::string& path) {
+  page.shape("path", {{"class", coloured(kind, line.colour)}, {"d", path}});
 }
 
 void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Line& line) {
@@ -133,7 +134,7 @@ void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Lin
     draw_path(page, "line", line, path_of(frame, line.points));
     for (const Point& point : line.points) {
       if (!std::isfinite(point.y)) continue;
-      const auto dot = page.element("circle", {{"class", "dot c" + std::to_string(line.colour % kPaletteSize)},
+      const auto dot = page.element("circle", {{"class", coloured("dot", line.colour)},
                                                {"cx", css_number(frame.x(point.x))},
                                                {"cy", css_number(frame.y(point.y))},
                                                {"r", "3"}});
@@ -165,6 +166,11 @@ void draw_level(Html& page, const Level& level, const Frame& frame) {
 }
 
 }  // namespace
+
+std::string coloured(std::string_view kind, int colour) {
+  constexpr int kColours = 7;  // of page.css
+  return std::string(kind).append(" c").append(std::to_string(colour % kColours));
+}
 
 std::vector<double> round_ticks(double low, double high, int most) {
   if (low == high) {
@@ -226,9 +232,12 @@ void draw(Html& page, const LineChart& chart) {
   if (frame.y_ticks.empty()) return;
   const auto figure = page.element("figure", {{"class", "chart"}});
   page.leaf("figcaption", chart.title);
-  const auto svg = page.element("svg", {{"viewBox", "0 0 " + css_number(kWidth) + " " + css_number(kHeight)},
-                                        {"role", "img"},
-                                        {"aria-label", chart.title}});
+  const auto svg = page.element(
+      "svg",
+      {{"viewBox",
+        std::string("0 0 ").append(css_number(kWidth)).append(" ").append(css_number(kHeight))},
+       {"role", "img"},
+       {"aria-label", chart.title}});
   draw_axes(page, chart, frame);
   if (chart.level) draw_level(page, *chart.level, frame);
   for (const Line& line : chart.lines) draw_line(page, chart, frame, line);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,8 +38,9 @@ struct LineChart {
   bool from_zero = false;
 };
 
-// The colours that lines may have.
-constexpr int kPaletteSize = 7;
+// "line c2": the class of what is drawn in the colour of this number, for which all whole numbers
+// from 0 stand in turns.
+[[nodiscard]] std::string coloured(std::string_view kind, int colour);
 
 // Round numbers at even steps, of which the first is at or below `low` and the last at or above
 // `high`: 2 to `most` + 1 of them. low <= high.

@@ -43,7 +43,8 @@ Cost cost_of(const RunData& run) {
 
 std::optional<TaskTexts> read_texts(const RunData& run, std::string& problem) {
   if (!run.config) {
-    problem = run.config_problem.empty() ? "The run names no task (config.yaml)." : run.config_problem;
+    problem =
+        run.config_problem.empty() ? "The run names no task (config.yaml)." : run.config_problem;
     return std::nullopt;
   }
   try {
@@ -59,8 +60,7 @@ void add_errors(const std::vector<Prediction>& predictions, const std::optional<
   figures.wrong = std::count_if(predictions.begin(), predictions.end(),
                                 [](const Prediction& each) { return each.wrong(); });
   for (const WrongAnswer& answer : worst_errors(predictions, kMostErrors)) {
-    figures.errors.push_back(
-        {answer, texts ? texts->source(answer.prediction->id) : std::nullopt});
+    figures.errors.push_back({answer, texts ? texts->source(answer.prediction->id) : std::nullopt});
   }
 }
 

@@ -43,8 +43,8 @@ struct RunFigures {
 
 struct Report {
   std::vector<RunData> runs;
-  std::vector<RunFigures> figures;  // by run
-  std::string majority_label;       // of train; empty: not known
+  std::vector<RunFigures> figures;       // by run
+  std::string majority_label;            // of train; empty: not known
   std::optional<Comparison> comparison;  // of several runs
 };
 

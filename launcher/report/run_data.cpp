@@ -31,9 +31,8 @@ std::string text_at(const Json& object, const char* key) {
 }
 
 double number_at(const Json& object, const char* key) {
-  return object.contains(key) && object[key].is_number()
-             ? object[key].get<double>()
-             : std::numeric_limits<double>::quiet_NaN();
+  return object.contains(key) && object[key].is_number() ? object[key].get<double>()
+                                                         : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::int64_t count_at(const Json& object, const char* key) {

@@ -69,7 +69,7 @@ struct RunData {
   std::optional<Diagnosis> diagnosis;
   std::vector<metrics::StepRecord> steps;  // numbers that were not finite are NaN
   std::vector<StepScores> step_scores;
-  std::map<std::string, NamedScores> scores;                  // scores.json, by split
+  std::map<std::string, NamedScores> scores;                   // scores.json, by split
   std::map<std::string, std::vector<Prediction>> predictions;  // by split
 
   // The predictions of a split, or nullptr.

@@ -17,11 +17,12 @@ void append_text(const data::Tokenizer& tokenizer, std::span<const TokenId> ids,
   for (const TokenId id : ids) {
     std::string text = decoder.add(id);
     if (text.empty()) continue;
-    pieces.push_back({.kind = tokenizer.is_special(id) ? SeenPiece::Kind::kSpecial
-                                                       : SeenPiece::Kind::kText,
-                      .text = std::move(text)});
+    pieces.push_back(
+        {.kind = tokenizer.is_special(id) ? SeenPiece::Kind::kSpecial : SeenPiece::Kind::kText,
+         .text = std::move(text)});
   }
-  if (std::string rest = decoder.finish(); !rest.empty()) pieces.push_back({.text = std::move(rest)});
+  if (std::string rest = decoder.finish(); !rest.empty())
+    pieces.push_back({.text = std::move(rest)});
 }
 
 }  // namespace
@@ -51,8 +52,8 @@ std::optional<std::string> TaskTexts::source(const std::string& id) const {
 }
 
 std::vector<SeenPiece> TaskTexts::pieces(const data::Example& example) const {
-  const Sequence sequence = data::source_sequence(
-      *task_, example, {.prompt = 0, .rows = static_cast<int>(prompt_rows_)});
+  const Sequence sequence =
+      data::source_sequence(*task_, example, {.prompt = 0, .rows = static_cast<int>(prompt_rows_)});
   std::vector<SeenPiece> pieces;
   std::vector<TokenId> ids;
   const auto flush = [&] {
@@ -64,8 +65,7 @@ std::vector<SeenPiece> TaskTexts::pieces(const data::Example& example) const {
       ids.push_back(symbol.token_id());
     } else if (symbol.row() == 0) {
       flush();
-      pieces.push_back(
-          {.kind = SeenPiece::Kind::kSoftPrompt, .text = {}, .rows = prompt_rows_});
+      pieces.push_back({.kind = SeenPiece::Kind::kSoftPrompt, .text = {}, .rows = prompt_rows_});
     }
   }
   flush();

@@ -44,7 +44,8 @@ class TaskTexts {
   // of the run. The run has a configuration.
   explicit TaskTexts(const RunData& run);
 
-  // The source of the test example of this idx, decoded from its tokens; nothing when there is none.
+  // The source of the test example of this idx, decoded from its tokens; nothing when there is
+  // none.
   [[nodiscard]] std::optional<std::string> source(const std::string& id) const;
   // The first test example; of a task without a test split, the first of train.
   [[nodiscard]] SeenExample first_example() const;

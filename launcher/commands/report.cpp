@@ -1,0 +1,67 @@
+#include "launcher/commands/report.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "launcher/arguments.h"
+#include "launcher/output.h"
+#include "launcher/report/comparison_output.h"
+#include "launcher/report/page.h"
+#include "launcher/report/page_parts.h"
+
+namespace incipit::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportArguments {
+  std::vector<fs::path> runs;
+  fs::path output;
+  fs::path json;
+};
+
+fs::path page_path(const ReportArguments& arguments) {
+  if (!arguments.output.empty()) return arguments.output;
+  return arguments.runs.size() == 1 ? arguments.runs[0] / "report.html" : fs::path("report.html");
+}
+
+void run_report(const ReportArguments& arguments) {
+  log::configure("error");  // what data/ warns of was said when the runs were made
+  const report::Report report = report::gather(arguments.runs);
+  const fs::path path = page_path(arguments);
+  write_atomically(path, report::render(report));
+  if (!arguments.json.empty()) write_atomically(arguments.json, report::report_json(report));
+  const Style style = Style::of_stdout();
+  if (report.comparison) report::print_comparison(std::cout, style, *report.comparison);
+  const std::string result = report::result_sentence(report);
+  if (!result.empty()) std::cout << visible(result) << '\n';
+  Facts facts{{"page", path.string()}};
+  if (!arguments.json.empty()) facts.emplace_back("figures", arguments.json.string());
+  print_facts(std::cout, style, facts);
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& app) {
+  const auto arguments = std::make_shared<ReportArguments>();
+  CLI::App* command = app.add_subcommand("report", "Tell what runs did, in one HTML page");
+  command
+      ->add_option("runs", arguments->runs,
+                   "run directories; of several, a comparison on their test examples")
+      ->type_name("RUN")
+      ->required();
+  command
+      ->add_option("--output", arguments->output,
+                   "the page (default: report.html, of one run in its directory)")
+      ->type_name("FILE");
+  command->add_option("--json", arguments->json, "write the figures as JSON, too")
+      ->type_name("FILE");
+  add_example(*command, "incipit report runs/rte");
+  command->callback([arguments] { run_report(*arguments); });
+}
+
+}  // namespace incipit::launcher

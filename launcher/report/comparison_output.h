@@ -1,0 +1,23 @@
+// A report's figures for a terminal and for other programs.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+#include "launcher/output.h"
+#include "launcher/report/report.h"
+
+namespace incipit::launcher::report {
+
+// The comparison as a table.
+void print_comparison(std::ostream& out, const Style& style, const Comparison& comparison);
+
+// {"runs":[{"name","dir","scores":{"test":{"examples","accuracy","accuracy_95","macro_f1",
+//    "majority_label","majority"}}}],
+//  "comparison":{"examples","majority_label","best","bootstrap":{"resamples","seed"},
+//    "methods":[{"name","description","runs","accuracies","accuracy","accuracy_95"}],
+//    "gains":[{"of","over","gain","gain_95","excludes_zero"}]}}
+// with "comparison" only of several runs; methods are named by their place in the list.
+[[nodiscard]] std::string report_json(const Report& report);
+
+}  // namespace incipit::launcher::report

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Reports: pages that are whole, figures that are right.  report_test.py INCIPIT MPIRUN"""
+import json
+import random
+import sys
+from pathlib import Path
+
+import numpy
+import program
+import scipy.stats
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import html_check  # noqa: E402
+
+HOSTILE = "</title><script>alert(1)</script>\"' onload=x \x01\u202e &amp; \ud7ff"
+
+
+def write_run(folder, lines):
+    (folder / "predictions").mkdir(parents=True)
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "predictions" / "test.jsonl").write_text(text, encoding="utf8")
+    return folder
+
+
+def invented(count, share, seed, labels=("yes", "no")):
+    """Predictions of a method that is right in about `share` of the examples."""
+    answers = random.Random(5)
+    draw = random.Random(seed)
+    lines = []
+    for index in range(count):
+        label = answers.choice(labels)
+        right = draw.random() < share
+        prediction = label if right else next(each for each in labels if each != label)
+        lines.append({"idx": index, "prediction": prediction, "label": label})
+    return lines
+
+
+def right(lines):
+    return numpy.array([line["prediction"] == line["label"] for line in lines], dtype=float)
+
+
+class Report(program.ProgramTest):
+    def page(self, *arguments, at):
+        done = self.incipit("report", *arguments)
+        self.assertIn(str(at), done.stdout)
+        checker = html_check.check((self.folder / at).read_text(encoding="utf8"))
+        self.assertEqual(checker.problems, [])
+        self.assertIn("default-src 'none'", checker.policy)
+        self.assertIn("width=device-width", checker.viewport)
+        return html_check.text_of(checker), done.stdout
+
+    def figures(self, *arguments):
+        self.incipit("report", *arguments, "--json", "figures.json", "--output", "page.html")
+        return json.loads((self.folder / "figures.json").read_text())
+
+
+class OfOneRun(Report):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls().incipit("train", cls.config)
+
+    def test_tells_all_that_the_run_left(self):
+        text, said = self.page("run", at="run/report.html")
+        for word in ("tiny", "soft prompt of 4 tokens", "Scores", "Labels on test", "Training",
+                     "Gradient norm", "accuracy on select", "What the model reads", "Cost",
+                     "learned / frozen", "tokens a second"):
+            self.assertIn(word, text)
+        self.assertIn("Of 12 test examples", said)
+        self.assertNotIn("\x1b", said)
+
+    def test_shows_the_text_of_errors_and_of_an_example(self):
+        text, _ = self.page("run", at="run/report.html")
+        records = [json.loads(line) for line in (self.folder / "test.jsonl").read_text().splitlines()]
+        lines = (self.folder / "run" / "predictions" / "test.jsonl").read_text().splitlines()
+        wrong = [p["idx"] for p in map(json.loads, lines) if p["prediction"] != p["label"]]
+        self.assertTrue(wrong, "an untrained tiny model makes mistakes")
+        for index in wrong:
+            self.assertIn(records[index]["text"] + " is", text)
+        self.assertIn("test.jsonl:1", text)
+        self.assertIn(" grn", text)
+
+    def test_figures_are_those_of_the_evaluation(self):
+        scores = json.loads((self.folder / "run" / "scores.json").read_text())["test"]
+        shown = self.figures("run")["runs"][0]["scores"]["test"]
+        self.assertAlmostEqual(shown["accuracy"], scores["accuracy"])
+        for mine, theirs in zip(shown["accuracy_95"], scores["accuracy_95"]):
+            self.assertAlmostEqual(mine, theirs)
+
+    def test_data_that_changed_is_not_shown(self):
+        path = self.folder / "test.jsonl"
+        before = path.read_text()
+        try:
+            path.write_text(before.replace(" of day ", " of daze "))
+            text, _ = self.page("run", "--output", "changed.html", at="changed.html")
+            self.assertIn("is not what it was when the run read it", text)
+            self.assertNotIn("of daze", text)
+        finally:
+            path.write_text(before)
+
+    def test_shows_the_diagnosis(self):
+        path = self.folder / "run" / "diagnosis.json"
+        path.write_text(json.dumps({"verdict": "not_learned", "summary": "Nothing was learned.",
+                                    "findings": ["one label"], "advice": ["a higher rate"]}))
+        text, _ = self.page("run", at="run/report.html")
+        for words in ("Nothing was learned.", "one label", "a higher rate"):
+            self.assertIn(words, text)
+
+
+class OfSeveral(Report):
+    def test_seeds_of_one_method_are_one_row(self):
+        for seed in (1, 2):
+            self.incipit("train", self.config, "--set", f"run.seed={seed}", "--set",
+                         f"run.output_dir=seed_{seed}", "--set", f"run.name=prompt-{seed}", "--set",
+                         "task.select=train.jsonl")
+        self.incipit("eval", self.config, "--set", "method.kind=none", "--set",
+                     "run.output_dir=zero", "--set", "run.name=zero")
+        comparison = self.figures("seed_1", "seed_2", "zero")["comparison"]
+        names = [method["name"] for method in comparison["methods"]]
+        self.assertEqual(names, ["majority", "prompt", "zero"])
+        prompt = comparison["methods"][1]
+        self.assertEqual(prompt["runs"], ["seed_1", "seed_2"])
+        self.assertAlmostEqual(prompt["accuracy"], sum(prompt["accuracies"]) / 2)
+        text, said = self.page("seed_1", "seed_2", "zero", at="report.html")
+        self.assertIn("2 seeds", text)
+        self.assertIn("zero-shot", text)
+        self.assertRegex(said, r"(?m)^  prompt +2 ")
+
+    def test_intervals_are_those_of_scipy(self):
+        better, worse = invented(240, 0.8, 1), invented(240, 0.7, 2)
+        runs = [write_run(self.folder / "better", better), write_run(self.folder / "worse", worse)]
+        comparison = self.figures(*runs)["comparison"]
+        gain = next(each for each in comparison["gains"] if (each["of"], each["over"]) == (1, 2))
+        differences = right(better) - right(worse)
+        self.assertAlmostEqual(gain["gain"], differences.mean())
+        expected = scipy.stats.bootstrap((differences,), numpy.mean, n_resamples=10000,
+                                         method="percentile", rng=numpy.random.default_rng(3))
+        low, high = expected.confidence_interval
+        # Two draws of 10,000 agree to about 0.03 of a standard error.
+        tolerance = 0.15 * expected.standard_error
+        self.assertAlmostEqual(gain["gain_95"][0], low, delta=tolerance)
+        self.assertAlmostEqual(gain["gain_95"][1], high, delta=tolerance)
+        self.assertEqual(gain["excludes_zero"], bool(low > 0 or high < 0))
+        majority = comparison["methods"][0]
+        labels = [line["label"] for line in better]
+        self.assertAlmostEqual(majority["accuracy"],
+                               max(map(labels.count, set(labels))) / len(labels))
+
+    def test_other_test_examples_are_refused(self):
+        first = write_run(self.folder / "first", invented(20, 0.5, 1))
+        fewer = write_run(self.folder / "fewer", invented(19, 0.5, 1))
+        message = self.refused(2, "report", first, fewer)
+        self.assertIn("19 examples, not 20", message)
+        lines = invented(20, 0.5, 1)
+        lines[7]["label"] = "maybe"
+        other = write_run(self.folder / "other", lines)
+        self.assertIn("example 8 is labelled 'maybe'", self.refused(2, "report", first, other))
+
+    def test_what_is_no_run_is_refused(self):
+        self.assertIn("no such run directory", self.refused(3, "report", "nowhere"))
+        self.assertIn("predictions/test.jsonl", self.refused(3, "report", "model"))
+        broken = write_run(self.folder / "broken", [])
+        path = broken / "predictions" / "test.jsonl"
+        path.write_text('{"idx": 1, "label": "yes"}\n')
+        message = self.refused(3, "report", broken)
+        self.assertIn("test.jsonl:1", message)
+        self.assertIn("prediction", message)
+
+    def test_hostile_text_stays_text(self):
+        lines = [{"idx": HOSTILE, "prediction": HOSTILE, "label": "<b>", "scores":
+                  {HOSTILE: -0.1, "<b>": -3}}]
+        run = write_run(self.folder / "hostile", lines)
+        text, _ = self.page(run, at="hostile/report.html")
+        self.assertIn("</title><script>alert(1)</script>\"' onload=x \ufffd\u202e &amp;", text)
+
+
+if __name__ == "__main__":
+    program.main()
