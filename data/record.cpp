@@ -111,6 +111,8 @@ std::string Record::text(std::string_view field) const {
        "; expected text or a number");
 }
 
+std::string Record::as_json() const { return value_->dump(); }
+
 std::string Record::json_text(std::string_view field) const { return need(field).dump(); }
 
 const std::vector<std::string>& RecordReader::columns() const {

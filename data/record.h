@@ -42,6 +42,9 @@ class Record {
   // DataError when it is missing.
   [[nodiscard]] std::string json_text(std::string_view field) const;
 
+  // The whole record as one line of JSON.
+  [[nodiscard]] std::string as_json() const;
+
   // The names of the fields, nested ones aside, in alphabetical order.
   [[nodiscard]] std::vector<std::string> names() const;
 

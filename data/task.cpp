@@ -139,7 +139,6 @@ Example Task::question(const Record& record) const {
   example.candidates = candidates_;
   example.line = record.line();
   if (record.has(options_.id_field)) example.id = record.json_text(options_.id_field);
-  if (!options_.group_field.empty()) example.group = record.text(options_.group_field);
 
   const std::string text = template_.render(record);
   example.content = content_hash(text);
@@ -154,6 +153,7 @@ Example Task::question(const Record& record) const {
 
 Example Task::example(const Record& record, bool labelled) const {
   Example example = question(record);
+  if (!options_.group_field.empty()) example.group = record.text(options_.group_field);
   if (!labelled && !has_target(record)) return example;
   if (target_) {
     example.target = tokenizer().encode(target_text(record));

@@ -76,7 +76,7 @@ class Task {
   // max_source_tokens that may not be cut.
   [[nodiscard]] Example example(const Record& record, bool labelled) const;
 
-  // The same without a look at label or target: what is asked, to predict on.
+  // The same without a look at label, target or group: what is asked, to predict on.
   [[nodiscard]] Example question(const Record& record) const;
 
   // The texts that example() tokenises, uncut: to show, and to compare with joint tokenisation.

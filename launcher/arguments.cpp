@@ -1,6 +1,10 @@
 #include "launcher/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "launcher/run_dir.h"
 
 namespace incipit::launcher {
 
@@ -16,6 +20,15 @@ CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments)
 
 void add_example(CLI::App& command, const std::string& example) {
   command.footer("Example:\n  " + example + "\n");
+}
+
+ConfigArguments resolve_run(ConfigArguments arguments) {
+  const std::filesystem::path dir(arguments.config);
+  if (!is_run_dir(dir)) return arguments;
+  arguments.config = (dir / "config.yaml").string();
+  arguments.overrides.insert(arguments.overrides.begin(),
+                             "run.output_dir=" + nlohmann::json(dir.string()).dump());
+  return arguments;
 }
 
 configs::RunConfig load_config(const ConfigArguments& arguments, const configs::Check& check) {

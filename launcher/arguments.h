@@ -24,6 +24,10 @@ CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments)
 // "Example:\n  incipit train ...", as the footer of a command's help.
 void add_example(CLI::App& command, const std::string& example);
 
+// For commands that take a run directory, too: the configuration that stands in it, which then runs
+// in that directory, wherever it was moved to. Anything else stays as it is.
+[[nodiscard]] ConfigArguments resolve_run(ConfigArguments arguments);
+
 // Reads the configuration with every check that needs no file but itself and task files.
 // `check` is one of launcher/check_options.h.
 [[nodiscard]] configs::RunConfig load_config(const ConfigArguments& arguments,

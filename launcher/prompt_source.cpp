@@ -37,4 +37,13 @@ std::optional<prompt::LoadedPrompt> trained_prompt(const configs::RunConfig& con
   return prompt::load_prompt(best);
 }
 
+std::optional<at::Tensor> values_for(const Session& session,
+                                     const std::optional<prompt::LoadedPrompt>& trained,
+                                     const std::filesystem::path& adapter) {
+  if (!trained) return std::nullopt;
+  const auto own = std::filesystem::path(session.config.run.output_dir) / "adapter";
+  prompt::check_backbone(*trained, session.backbone_info, adapter.empty() ? own : adapter);
+  return trained->prompt.values;
+}
+
 }  // namespace incipit::launcher

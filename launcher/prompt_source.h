@@ -20,4 +20,10 @@ namespace incipit::launcher {
 [[nodiscard]] std::optional<prompt::LoadedPrompt> trained_prompt(
     const configs::RunConfig& config, const std::filesystem::path& adapter);
 
+// The values of what trained_prompt() found for the same `adapter`; nothing where it found nothing.
+// Throws and warns as prompt::check_backbone does when it was made for another model.
+[[nodiscard]] std::optional<at::Tensor> values_for(
+    const Session& session, const std::optional<prompt::LoadedPrompt>& trained,
+    const std::filesystem::path& adapter);
+
 }  // namespace incipit::launcher

@@ -1,0 +1,13 @@
+// `incipit generate MODEL`: text in, text out.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace incipit::launcher {
+
+// Adds the subcommand to the program; it runs when the command line is parsed.
+void add_generate_command(CLI::App& app);
+
+}  // namespace incipit::launcher

@@ -1,0 +1,178 @@
+#include "launcher/predict/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "data/csv.h"
+#include "launcher/output.h"
+#include "metrics/terminal.h"
+
+namespace incipit::launcher {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// More digits would be noise, and would differ between numbers of ranks.
+double rounded(double probability) { return std::round(probability * 1e6) / 1e6; }
+
+// A text as it is, any other JSON as it is written.
+std::string plain(const std::string& json) {
+  const Json value = Json::parse(json);
+  return value.is_string() ? value.get<std::string>() : json;
+}
+
+class JsonlWriter : public PredictionWriter {
+ public:
+  JsonlWriter(PredictionLayout layout, std::ostream& out) : layout_(std::move(layout)), out_(out) {}
+
+  void write(const Prediction& prediction) override {
+    Json line;
+    line["idx"] = Json::parse(prediction.id);
+    line["prediction"] = prediction.answer ? Json(*prediction.answer) : Json(nullptr);
+    if (!prediction.answer) line["error"] = prediction.error;
+    for (std::size_t i = 0; i < prediction.probabilities.size(); ++i) {
+      line["probabilities"][layout_.labels[i]] = rounded(prediction.probabilities[i]);
+    }
+    out_ << line.dump() << '\n';
+  }
+
+ private:
+  PredictionLayout layout_;
+  std::ostream& out_;
+};
+
+class CsvWriter : public PredictionWriter {
+ public:
+  CsvWriter(const PredictionLayout& layout, std::ostream& out)
+      : kept_(layout.columns.empty() ? layout.fields : layout.columns),
+        with_id_(layout.columns.empty() && std::count(kept_.begin(), kept_.end(), "idx") == 0),
+        labels_(layout.labels.size()),
+        with_error_(layout.skips),
+        out_(out) {
+    std::vector<std::string> added{"prediction"};
+    for (const std::string& label : layout.labels) added.push_back("probability_" + label);
+    if (with_error_) added.emplace_back("error");
+    for (const std::string& name : added) {
+      if (std::count(kept_.begin(), kept_.end(), name) == 0) continue;
+      throw ConfigError("the input has a column '" + name +
+                        "' already; rename it, or write JSON Lines (--format jsonl)");
+    }
+    std::vector<std::string> header;
+    if (with_id_) header.emplace_back("idx");
+    header.insert(header.end(), kept_.begin(), kept_.end());
+    header.insert(header.end(), added.begin(), added.end());
+    write_row(header);
+  }
+
+  void write(const Prediction& prediction) override {
+    std::vector<std::string> row;
+    if (with_id_) row.push_back(plain(prediction.id));
+    for (const std::string& name : kept_) {
+      const bool has = prediction.record != nullptr && prediction.record->has(name);
+      row.push_back(has ? plain(prediction.record->json_text(name)) : "");
+    }
+    row.push_back(prediction.answer.value_or(""));
+    for (std::size_t i = 0; i < labels_; ++i) {
+      row.push_back(prediction.answer ? fixed(prediction.probabilities[i], 6) : "");
+    }
+    if (with_error_) row.push_back(prediction.error);
+    write_row(row);
+  }
+
+ private:
+  void write_row(const std::vector<std::string>& row) {
+    std::string text;
+    data::append_csv_row(text, row);
+    out_ << text;
+  }
+
+  std::vector<std::string> kept_;
+  bool with_id_;
+  std::size_t labels_;
+  bool with_error_;
+  std::ostream& out_;
+};
+
+// Lines are written as they come, so widths are chosen beforehand.
+class TerminalWriter : public PredictionWriter {
+ public:
+  TerminalWriter(PredictionLayout layout, std::ostream& out)
+      : layout_(std::move(layout)),
+        style_(Style::of_stdout()),
+        width_(metrics::terminal_width(STDOUT_FILENO)),
+        out_(out) {
+    for (const std::string& label : layout_.labels) {
+      answer_width_ = std::max(answer_width_, metrics::display_width(label));
+    }
+    if (layout_.labels.empty()) answer_width_ = std::max(answer_width_, width_ / 2);
+    const std::string probability = layout_.labels.empty() ? "" : " probability  ";
+    out_ << style_.dim(padded("idx", kIdWidth) + padded("prediction", answer_width_) + probability +
+                       "text")
+         << '\n';
+  }
+
+  void write(const Prediction& prediction) override {
+    std::string line = padded(plain(prediction.id), kIdWidth);
+    if (!prediction.answer) {
+      out_ << line << style_.warning(prediction.error) << '\n';
+      return;
+    }
+    const std::string answer = padded(visible(*prediction.answer), answer_width_);
+    std::string rest;
+    if (!prediction.probabilities.empty()) {
+      const double highest =
+          *std::max_element(prediction.probabilities.begin(), prediction.probabilities.end());
+      const std::string percent = fixed(100 * highest, 1) + " %";
+      rest = std::string(12 - percent.size(), ' ') + percent + "  ";
+    }
+    const int taken = kIdWidth + answer_width_ + 4 + metrics::display_width(rest);
+    out_ << line << style_.bold(answer) << rest
+         << metrics::cut_to_width(text_of(*prediction.record), std::max(width_ - taken, 10))
+         << '\n';
+  }
+
+ private:
+  static constexpr int kIdWidth = 6;
+
+  // At least `width` columns and two spaces.
+  static std::string padded(std::string text, int width) {
+    text = metrics::cut_to_width(text, std::max(width, 1));
+    return text + std::string(std::max(width - metrics::display_width(text), 0) + 2, ' ');
+  }
+
+  [[nodiscard]] std::string text_of(const data::Record& record) const {
+    std::string text;
+    for (const std::string& field : layout_.fields) {
+      text += (text.empty() ? "" : " | ") + record.text(field);
+    }
+    return visible(text);
+  }
+
+  PredictionLayout layout_;
+  Style style_;
+  int width_;
+  int answer_width_ = 10;
+  std::ostream& out_;
+};
+
+}  // namespace
+
+std::unique_ptr<PredictionWriter> make_prediction_writer(PredictionFormat format,
+                                                         const PredictionLayout& layout,
+                                                         std::ostream& out) {
+  switch (format) {
+    case PredictionFormat::kJsonl:
+      return std::make_unique<JsonlWriter>(layout, out);
+    case PredictionFormat::kCsv:
+      return std::make_unique<CsvWriter>(layout, out);
+    case PredictionFormat::kTerminal:
+      return std::make_unique<TerminalWriter>(layout, out);
+  }
+  throw LogicError("unknown format of predictions");
+}
+
+}  // namespace incipit::launcher
