@@ -83,6 +83,9 @@ void bind_metrics(metrics::MetricsOptions& o, Block& block) {
   block.choice("port_taken", o.port_taken,
                {{"free", metrics::PortTaken::kFree}, {"error", metrics::PortTaken::kError}},
                "when the port is taken: use a free one, or end the run");
+  block.field("peak_flops", o.peak_flops,
+              "operations a second a rank can do, for its utilization; 0: measured at the start",
+              {.min = 0});
 }
 
 void bind_log(LogOptions& o, Block& block) {

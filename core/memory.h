@@ -1,4 +1,4 @@
-// What a process does with memory that it frees.
+// The memory of a process.
 #pragma once
 
 namespace incipit {
@@ -7,5 +7,13 @@ namespace incipit {
 // step frees and needs again hundreds of megabytes; without this every step pays for their
 // pages anew. Call once, before the first large allocation.
 void keep_freed_memory();
+
+struct MemoryUse {
+  double bytes = 0;       // now
+  double peak_bytes = 0;  // the most so far
+};
+
+// The resident set of this process; zeros where the system does not say.
+[[nodiscard]] MemoryUse resident_memory();
 
 }  // namespace incipit

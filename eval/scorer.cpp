@@ -85,7 +85,8 @@ void check_finite(const data::Dataset& dataset, const Scores& scores) {
 
 Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
                         const data::Dataset& dataset, const std::optional<at::Tensor>& prompt,
-                        const EvalOptions& options, comm::Communicator& ranks) {
+                        const EvalOptions& options, comm::Communicator& ranks,
+                        const ScoringProgress& on_progress) {
   std::vector<std::size_t> first{0};  // by example, in `all`
   for (const Example& example : dataset) {
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
@@ -105,6 +106,10 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
       scores.push_back(std::span(all).subspan(first[index], first[index + 1] - first[index]));
     }
     scorer.run(examples, scores);
+    if (on_progress && ranks.rank() == 0) {
+      const std::int64_t turns = std::min(b + ranks.size(), plan.count());
+      on_progress(plan.begins[turns], dataset.size());
+    }
   }
   ranks.all_reduce_sum(std::span(all), "scores");  // each is zero on all ranks but one
 

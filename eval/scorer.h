@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct Scores {
   std::vector<int> predictions;             // the candidate of the highest score; ties: the first
 };
 
+// Told now and then how many of `total` examples are scored. Rank 0 speaks for all, as if the
+// others kept pace with it.
+using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
 // Scores `dataset` with the soft prompt `prompt` ([P, hidden] float32; nothing: none).
 //
 // Collective over `ranks`, which share the examples; every rank returns all scores. The
@@ -28,11 +33,13 @@ struct Scores {
 // and stays resident; then batches of about options.batch_tokens rows are computed, each
 // with the candidates of an example as a trie below its source.
 //
-// Every example has candidates. Throws NumericsError, on every rank, when a score is not
+// Every example has candidates. `on_progress`, where given, is called on rank 0 of `ranks`
+// after each of its batches. Throws NumericsError, on every rank, when a score is not
 // finite.
 [[nodiscard]] Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
                                       const data::Dataset& dataset,
                                       const std::optional<at::Tensor>& prompt,
-                                      const EvalOptions& options, comm::Communicator& ranks);
+                                      const EvalOptions& options, comm::Communicator& ranks,
+                                      const ScoringProgress& on_progress = nullptr);
 
 }  // namespace incipit::eval

@@ -2,6 +2,8 @@
 
 #include "core/log.h"
 #include "launcher/output.h"
+#include "launcher/run_exporter.h"
+#include "model/device_memory.h"
 
 namespace incipit::launcher {
 namespace {
@@ -9,18 +11,13 @@ namespace {
 // Of the rate that is shown: about the last ten steps, evaluations left out.
 constexpr double kSmoothing = 0.9;
 
-metrics::ExporterIdentity identity(const Session& session) {
-  return {.rank = session.world().rank(),
-          .local_rank = session.local.rank,
-          .run_name = session.config.run.name,
-          .task = session.config.task.name,
-          .method = "prompt_tuning"};
-}
-
 }  // namespace
 
 RunObserver::RunObserver(const Session& session)
-    : exporter_(session.config.metrics, identity(session)) {
+    : exporter_(open_exporter(session)),
+      device_(session.backbone->device()),
+      evaluation_(session.is_rank_zero()) {
+  exporter_.record_memory(model::device_memory(device_));
   if (!session.is_rank_zero()) return;
   const std::filesystem::path dir(session.config.run.output_dir);
   run_log_ = std::make_unique<metrics::RunLog>(dir / "metrics.jsonl", 0);
@@ -30,6 +27,7 @@ RunObserver::RunObserver(const Session& session)
 
 void RunObserver::on_step(const metrics::StepRecord& record) {
   exporter_.record(record);
+  exporter_.record_memory(model::device_memory(device_));
   recent_samples_ = kSmoothing * recent_samples_ + static_cast<double>(record.samples);
   recent_seconds_ = kSmoothing * recent_seconds_ + record.seconds;
   if (run_log_) run_log_->append(record);
@@ -43,8 +41,15 @@ void RunObserver::on_nonfinite_step(std::int64_t step) {
   if (run_log_) log::warn("step {}: loss or gradient is not finite; no update is made", step);
 }
 
+void RunObserver::on_evaluation_progress(const std::string& split, std::int64_t done,
+                                         std::int64_t total) {
+  evaluation_.update(split, done, total);
+}
+
 void RunObserver::on_scores(std::int64_t step, const std::string& split,
                             std::span<const std::pair<std::string, double>> scores) {
+  evaluation_.end();
+  exporter_.record_scores(split, scores);
   if (!run_log_) return;
   run_log_->append_scores(step, split, scores);
   std::string text;
@@ -60,6 +65,7 @@ void RunObserver::on_predictions(std::int64_t step, const data::Dataset& select,
 void RunObserver::finish() {
   if (progress_) progress_->finish();
   progress_ = nullptr;
+  exporter_.record_success();
 }
 
 }  // namespace incipit::launcher

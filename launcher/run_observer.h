@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "launcher/evaluation_progress.h"
 #include "launcher/learning_watch.h"
 #include "launcher/session.h"
 #include "metrics/exporter.h"
@@ -26,20 +27,24 @@ class RunObserver : public trainer::TrainObserver {
 
   void on_step(const metrics::StepRecord& record) override;
   void on_nonfinite_step(std::int64_t step) override;
+  void on_evaluation_progress(const std::string& split, std::int64_t done,
+                              std::int64_t total) override;
   void on_scores(std::int64_t step, const std::string& split,
                  std::span<const std::pair<std::string, double>> scores) override;
   void on_predictions(std::int64_t step, const data::Dataset& select,
                       std::span<const int> predictions) override;
 
-  // Leaves the progress bar standing. After the last step.
+  // The run ended well. Leaves the progress bar standing.
   void finish();
 
   [[nodiscard]] const LearningWatch& learning() const { return learning_; }
 
  private:
   metrics::Exporter exporter_;
+  c10::Device device_;
   std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
   std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
+  EvaluationProgress evaluation_;
   LearningWatch learning_;                       // fed on rank 0
   double recent_samples_ = 0;
   double recent_seconds_ = 0;

@@ -1,23 +1,18 @@
 #include "metrics/exporter.h"
 
-#include <prometheus/counter.h>
 #include <prometheus/exposer.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 #include <charconv>
 #include <chrono>
-#include <map>
 #include <stdexcept>
 
 #include "core/error.h"
 #include "core/log.h"
+#include "metrics/series.h"
 
 namespace incipit::metrics {
 namespace {
-
-using Labels = std::map<std::string, std::string>;
 
 constexpr int kServerThreads = 2;  // one scrape at a time, and one to spare
 
@@ -74,68 +69,21 @@ std::unique_ptr<prometheus::Exposer> open_endpoint(const MetricsOptions& options
   return exposer;
 }
 
-prometheus::Counter& counter(prometheus::Registry& registry, const std::string& name,
-                             const std::string& help, const Labels& labels = {}) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(labels);
+double unix_time() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
 }
-
-prometheus::Gauge& gauge(prometheus::Registry& registry, const std::string& name,
-                         const std::string& help, const Labels& labels = {}) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(labels);
-}
-
-// What all ranks agree on; exported by rank 0.
-struct JobSeries {
-  explicit JobSeries(prometheus::Registry& r)
-      : steps(counter(r, "incipit_steps_total", "Optimizer steps done.")),
-        tokens(counter(r, "incipit_tokens_total", "Rows computed in training, all ranks.")),
-        samples(counter(r, "incipit_samples_total", "Training examples seen, all ranks.")),
-        nonfinite(counter(r, "incipit_nonfinite_steps_total",
-                          "Steps skipped because loss or gradient was not finite.")),
-        loss(gauge(r, "incipit_loss", "Training loss of the last step, nats.")),
-        learning_rate(gauge(r, "incipit_learning_rate", "Learning rate of the last step.")),
-        grad_norm(gauge(r, "incipit_grad_norm", "Gradient norm before clipping, last step.")) {}
-  prometheus::Counter& steps;
-  prometheus::Counter& tokens;
-  prometheus::Counter& samples;
-  prometheus::Counter& nonfinite;
-  prometheus::Gauge& loss;
-  prometheus::Gauge& learning_rate;
-  prometheus::Gauge& grad_norm;
-};
-
-struct RankSeries {
-  RankSeries(prometheus::Registry& r, const Labels& rank)
-      : step_seconds(prometheus::BuildHistogram()
-                         .Name("incipit_step_duration_seconds")
-                         .Help("Wall clock of a training step.")
-                         .Register(r)
-                         .Add(rank, prometheus::Histogram::BucketBoundaries{0.01, 0.03, 0.1, 0.3, 1,
-                                                                            3, 10, 30, 100})),
-        data_wait(counter(r, "incipit_data_wait_seconds_total",
-                          "Time spent waiting for the next batch.", rank)),
-        comm(counter(r, "incipit_comm_seconds_total", "Time spent in collectives.", rank)),
-        last_step(gauge(r, "incipit_last_step_timestamp_seconds",
-                        "Unix time at which the last step ended; 0: none yet.", rank)) {}
-  prometheus::Histogram& step_seconds;
-  prometheus::Counter& data_wait;
-  prometheus::Counter& comm;
-  prometheus::Gauge& last_step;
-};
 
 }  // namespace
 
 struct Exporter::State {
   explicit State(const ExporterIdentity& identity)
-      : rank(*registry, {{"rank", std::to_string(identity.rank)}}) {
-    if (identity.rank != 0) return;
-    job = std::make_unique<JobSeries>(*registry);
-    gauge(*registry, "incipit_run_info", "Always 1; the labels describe the run.",
-          {{"run", identity.run_name}, {"task", identity.task}, {"method", identity.method}})
-        .Set(1);
+      : rank(*registry, identity), peak_flops(identity.peak_flops) {
+    if (identity.rank == 0) job = std::make_unique<JobSeries>(*registry, identity);
   }
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   RankSeries rank;
+  double peak_flops;
   std::unique_ptr<JobSeries> job;  // rank 0
   std::unique_ptr<prometheus::Exposer> exposer;
 };
@@ -157,13 +105,16 @@ int Exporter::port() const { return state_ ? state_->exposer->GetListeningPorts(
 
 void Exporter::record(const StepRecord& record) {
   if (!state_) return;
-  state_->rank.step_seconds.Observe(record.seconds);
-  state_->rank.data_wait.Increment(record.data_wait_seconds);
-  state_->rank.comm.Increment(record.comm_seconds);
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  state_->rank.last_step.Set(std::chrono::duration<double>(now).count());
+  const RankSeries& rank = state_->rank;
+  rank.step_seconds.Observe(record.seconds);
+  rank.data_wait.Increment(record.data_wait_seconds);
+  rank.comm.Increment(record.comm_seconds);
+  rank.last_step.Set(unix_time());
+  if (rank.utilization != nullptr && record.seconds > 0) {
+    rank.utilization->Set(record.flops / record.seconds / state_->peak_flops);
+  }
   if (!state_->job) return;
-  JobSeries& job = *state_->job;
+  const JobSeries& job = *state_->job;
   job.steps.Increment();
   job.tokens.Increment(static_cast<double>(record.tokens));
   job.samples.Increment(static_cast<double>(record.samples));
@@ -172,8 +123,38 @@ void Exporter::record(const StepRecord& record) {
   job.grad_norm.Set(record.grad_norm);
 }
 
+void Exporter::record_memory(const MemoryUse& use) {
+  if (!state_) return;
+  state_->rank.memory.Set(use.bytes);
+  state_->rank.memory_peak.Set(use.peak_bytes);
+}
+
 void Exporter::record_nonfinite_step() {
   if (state_ && state_->job) state_->job->nonfinite.Increment();
+}
+
+void Exporter::record_checkpoint(double seconds, bool whole) {
+  if (!state_ || !state_->job) return;
+  const JobSeries& job = *state_->job;
+  if (!whole) {
+    job.checkpoint_failures.Increment();
+    return;
+  }
+  job.checkpoint_seconds.Observe(seconds);
+  job.last_checkpoint.Set(unix_time());
+}
+
+void Exporter::record_scores(const std::string& split,
+                             std::span<const std::pair<std::string, double>> scores) {
+  if (!state_ || !state_->job) return;
+  for (const auto& [metric, value] : scores) {
+    const auto gauge = state_->job->scores.find({split, metric});
+    if (gauge != state_->job->scores.end()) gauge->second->Set(value);
+  }
+}
+
+void Exporter::record_success() {
+  if (state_ && state_->job) state_->job->last_success.Set(unix_time());
 }
 
 }  // namespace incipit::metrics

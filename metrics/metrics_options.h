@@ -13,6 +13,7 @@ enum class PortTaken {
 struct MetricsOptions {
   std::string listen;  // "HOST:PORT"; empty: off. The port of a rank is PORT + local rank
   PortTaken port_taken = PortTaken::kFree;
+  double peak_flops = 0;  // operations a second of a rank; 0: measured when the run starts
 };
 
 }  // namespace incipit::metrics

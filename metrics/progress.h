@@ -6,8 +6,9 @@
 //
 //   train  ━━━━━━━━━━╸            120/300  loss 0.6121  38.4 examples/s  eta 1m15s
 //
-// While a bar stands, log lines of core/log.h go above it. One bar at a time, on rank 0
-// alone, all calls from one thread; logging from other threads is safe.
+// While a bar stands, log lines of core/log.h go above it. A second bar may stand in its place for
+// a while: made and destroyed while the first is not updated. On rank 0 alone, all calls from one
+// thread; logging from other threads is safe.
 #pragma once
 
 #include <chrono>

@@ -16,6 +16,7 @@ struct StepRecord {
   double seconds = 0;            // wall clock of the step
   double data_wait_seconds = 0;  // of it, waiting for the next batch on this rank
   double comm_seconds = 0;       // of it, inside collectives on this rank
+  double flops = 0;  // operations that this rank's part of the step needs (model/flops.h)
 };
 
 }  // namespace incipit::metrics

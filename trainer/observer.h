@@ -27,9 +27,17 @@ class TrainObserver {
   // follows with the numbers as they were.
   virtual void on_nonfinite_step(std::int64_t /*step*/) {}
 
+  // An evaluation of `split` has done about this many of its examples; on_scores() ends it, where
+  // no signal does. On the first of the ranks that share the examples alone.
+  virtual void on_evaluation_progress(const std::string& /*split*/, std::int64_t /*done*/,
+                                      std::int64_t /*total*/) {}
+
   // The scores of a split, by metric, after `step` steps.
   virtual void on_scores(std::int64_t /*step*/, const std::string& /*split*/,
                          std::span<const std::pair<std::string, double>> /*scores*/) {}
+
+  // A checkpoint after `step` steps was written, or could not be. On rank 0, which writes it.
+  virtual void on_checkpoint(std::int64_t /*step*/, double /*seconds*/, bool /*ok*/) {}
 
   // What was predicted in an evaluation of the select split after `step` steps: a candidate for
   // every example. Not for tasks that generate.

@@ -10,6 +10,7 @@
 #include "comm/agreement.h"
 #include "comm/gradient_reduction.h"
 #include "core/error.h"
+#include "model/flops.h"
 #include "trainer/gradient.h"
 #include "trainer/schedule.h"
 #include "trainer/step.h"
@@ -58,6 +59,7 @@ void Trainer::train_step() {
   record.grad_norm = gradient_norm(prompt_.grad);
   record.tokens = std::llround(totals.tokens);
   record.samples = std::llround(totals.examples);
+  record.flops = needed_flops(batch.packed.forest);
   const bool finite = std::isfinite(record.loss) && std::isfinite(record.grad_norm);
   if (comm::any_rank(setup_.mesh.world(), !finite, "finite numbers")) {
     skip_update(record);
@@ -84,6 +86,12 @@ comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
           .target_count = sums.count,
           .tokens = static_cast<double>(sums.rows),
           .examples = static_cast<double>(batch.examples)};
+}
+
+// Of this rank, which computes its part of the model for the examples that its batch holds.
+double Trainer::needed_flops(const Forest& forest) const {
+  const comm::MeshShape& shape = setup_.mesh.shape();
+  return model::training_flops(setup_.backbone.config(), forest) / (shape.pipeline * shape.tensor);
 }
 
 // Sums over the ranks; the gradient becomes that of the mean loss of the global batch.

@@ -75,6 +75,7 @@ class Trainer {
   void train_step();
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
+  [[nodiscard]] double needed_flops(const Forest& forest) const;
   void skip_update(const metrics::StepRecord& record);
   void evaluate();
   [[nodiscard]] TrainResult finish();
@@ -82,7 +83,8 @@ class Trainer {
 
   [[nodiscard]] double learning_rate() const;
   [[nodiscard]] comm::Activity& activity() const;
-  [[nodiscard]] eval::SplitResult score(const data::Dataset& split, const at::Tensor& prompt) const;
+  [[nodiscard]] eval::SplitResult score(const std::string& name, const data::Dataset& split,
+                                        const at::Tensor& prompt) const;
   [[nodiscard]] double selection_score(const eval::Metrics& metrics) const;
   void save(const char* name, const at::Tensor& values) const;
   void check_replicas() const;

@@ -8,10 +8,13 @@
 
 namespace incipit::trainer {
 
-eval::SplitResult Trainer::score(const data::Dataset& split, const at::Tensor& prompt) const {
+eval::SplitResult Trainer::score(const std::string& name, const data::Dataset& split,
+                                 const at::Tensor& prompt) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
   return eval::evaluate(setup_.backbone, setup_.task, split, prompt, setup_.eval,
-                        setup_.mesh.batch());
+                        setup_.mesh.batch(), [&](std::int64_t done, std::int64_t total) {
+                          setup_.observer.on_evaluation_progress(name, done, total);
+                        });
 }
 
 double Trainer::selection_score(const eval::Metrics& metrics) const {
@@ -30,7 +33,7 @@ void Trainer::save(const char* name, const at::Tensor& values) const {
 }
 
 void Trainer::evaluate() {
-  const auto result = score(setup_.splits.select, prompt_.value);
+  const auto result = score("select", setup_.splits.select, prompt_.value);
   setup_.observer.on_scores(step_, "select", result.metrics);
   if (!setup_.task.generates()) {
     setup_.observer.on_predictions(step_, setup_.splits.select, result.scores.predictions);
@@ -64,7 +67,7 @@ TrainResult Trainer::finish() {
 // Scores the test split, once, with the best soft prompt.
 eval::Metrics Trainer::test() {
   const data::Dataset& split = setup_.splits.test;
-  const auto result = score(split, best_);
+  const auto result = score("test", split, best_);
   setup_.observer.on_scores(step_, "test", result.metrics);
   if (setup_.mesh.world().rank() == 0) {
     const std::array<eval::NamedResult, 1> named{{{"test", &split, &result}}};

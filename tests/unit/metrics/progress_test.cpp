@@ -99,6 +99,23 @@ TEST(ProgressBar, LogLinesGoAboveItAndItStaysLast) {
   EXPECT_THAT(out.str(), testing::EndsWith("\nafterwards\n"));
 }
 
+TEST(ProgressBar, AnotherMayStandInItsPlaceForAWhile) {
+  std::ostringstream out;
+  const CapturedLog captured(out);
+  Progress train("train", 10, on_terminal(out, 80));
+  {
+    Progress select("select", 4, on_terminal(out, 80));
+    EXPECT_THAT(last_line(out.str()), HasSubstr("select"));
+    log::info("half way");
+    EXPECT_THAT(out.str(), HasSubstr("\r\x1b[2Khalf way\n"));
+    EXPECT_THAT(last_line(out.str()), HasSubstr("select"));
+  }
+  EXPECT_EQ(last_line(out.str()), "");
+  log::info("select 0.5");
+  EXPECT_THAT(out.str(), HasSubstr("select 0.5\n"));
+  EXPECT_THAT(last_line(out.str()), HasSubstr("train"));
+}
+
 TEST(ProgressBar, AnUnfinishedBarIsTakenAway) {
   std::ostringstream out;
   { Progress progress("train", 10, on_terminal(out, 80)); }

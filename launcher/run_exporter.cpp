@@ -1,0 +1,68 @@
+#include "launcher/run_exporter.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+
+#include "core/log.h"
+#include "data/task_metrics.h"
+#include "eval/evaluation.h"
+#include "launcher/system_info.h"
+#include "model/flops.h"
+
+namespace incipit::launcher {
+namespace {
+
+// How often the scheduler has started this job again; 0 where it does not say.
+std::int64_t restarts() {
+  const char* text = std::getenv("SLURM_RESTART_COUNT");
+  std::int64_t count = 0;
+  if (text != nullptr) std::from_chars(text, text + std::strlen(text), count);
+  return count;
+}
+
+std::int64_t skipped_records(const data::Splits& splits) {
+  std::int64_t skipped = splits.train.skipped() + splits.test.skipped();
+  // A select split that is a share of train repeats what was skipped there.
+  if (splits.select.file() != splits.train.file()) skipped += splits.select.skipped();
+  return skipped;
+}
+
+double peak_flops(const Session& session) {
+  if (session.config.metrics.peak_flops > 0) return session.config.metrics.peak_flops;
+  const double measured =
+      model::measured_peak_flops(session.backbone->dtype(), session.backbone->device());
+  log::info("metrics: {:.1f} GFLOP/s in large matrix products count as full utilization",
+            measured / 1e9);
+  return measured;
+}
+
+}  // namespace
+
+metrics::Exporter open_exporter(const Session& session) {
+  const configs::RunConfig& config = session.config;
+  if (config.metrics.listen.empty()) return {config.metrics, {}};
+  metrics::ExporterIdentity identity{
+      .rank = session.world().rank(),
+      .local_rank = session.local.rank,
+      .version = incipit_version(),
+      .libtorch = libtorch_version(),
+      .run_name = config.run.name,
+      .task = std::filesystem::path(config.task.name).stem().string(),  // never a path in a label
+      .method = "prompt_tuning",
+      .restarts = restarts(),
+      .skipped_records = skipped_records(session.splits),
+      .peak_flops = peak_flops(session)};
+  if (!session.task->generates()) {
+    for (const char* split : {"select", "test"}) {
+      for (const std::string& metric : eval::metric_names(*session.task)) {
+        identity.scores.emplace_back(split, metric);
+      }
+    }
+  }
+  return {config.metrics, identity};
+}
+
+}  // namespace incipit::launcher

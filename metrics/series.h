@@ -1,0 +1,50 @@
+// The series of an endpoint, made with the value 0. docs/metrics.md lists them; a test holds that
+// page against a scrape.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "metrics/exporter.h"
+
+namespace incipit::metrics {
+
+// Timing and memory, with the label `rank`; and the build, whose labels say themselves which
+// rank runs another one.
+struct RankSeries {
+  RankSeries(prometheus::Registry& registry, const ExporterIdentity& identity);
+
+  prometheus::Histogram& step_seconds;
+  prometheus::Counter& data_wait;
+  prometheus::Counter& comm;
+  prometheus::Gauge& last_step;
+  prometheus::Gauge& memory;
+  prometheus::Gauge& memory_peak;
+  prometheus::Gauge* utilization = nullptr;  // none where the peak is unknown
+};
+
+// What all ranks agree on, and what rank 0 alone does: exported by rank 0.
+struct JobSeries {
+  JobSeries(prometheus::Registry& registry, const ExporterIdentity& identity);
+
+  prometheus::Counter& steps;
+  prometheus::Counter& tokens;
+  prometheus::Counter& samples;
+  prometheus::Counter& nonfinite;
+  prometheus::Gauge& loss;
+  prometheus::Gauge& learning_rate;
+  prometheus::Gauge& grad_norm;
+  prometheus::Histogram& checkpoint_seconds;
+  prometheus::Counter& checkpoint_failures;
+  prometheus::Gauge& last_checkpoint;
+  prometheus::Gauge& last_success;
+  std::map<std::pair<std::string, std::string>, prometheus::Gauge*> scores;  // by split and metric
+};
+
+}  // namespace incipit::metrics
