@@ -17,9 +17,12 @@ constexpr std::chrono::milliseconds kPrecedenceOfRankZero{1000};
 
 int end_with(ExitCode code, const char* kind, const char* message) noexcept {
   const Launch launch = read_launch();
-  if (launch.rank != 0) std::this_thread::sleep_for(kPrecedenceOfRankZero);
+  const bool of_all = code == ExitCode::kStopped;  // ranks stop together
+  if (launch.rank != 0 && !of_all) std::this_thread::sleep_for(kPrecedenceOfRankZero);
   std::fflush(stdout);
-  if (launch.parallel) {
+  if (launch.rank != 0 && of_all) {
+    // rank 0 tells it
+  } else if (launch.parallel) {
     std::fprintf(stderr, "incipit (rank %d): %s%s\n", launch.rank, kind, message);
   } else {
     std::fprintf(stderr, "incipit: %s%s\n", kind, message);

@@ -57,6 +57,10 @@ void bind_train(trainer::TrainOptions& o, Block& block) {
   using trainer::Loss;
   block.field("steps", o.steps, "optimizer steps", {.min = 0});
   block.field("batch_size", o.batch_size, "examples of a step, in the whole job", {.min = 1});
+  block.integer_or("micro_batches", o.micro_batches, {{"auto", 0}},
+                   "least number of them, where examples allow; auto: 2 for each pipeline stage, "
+                   "else 1",
+                   {.min = 1});
   block.field("micro_batch_tokens", o.micro_batch_tokens, "rows computed at once on a rank",
               {.min = 1});
   block.choice("loss", o.loss,
@@ -68,8 +72,11 @@ void bind_train(trainer::TrainOptions& o, Block& block) {
   block.field("max_grad_norm", o.max_grad_norm, "clips the global norm; 0: off", {.min = 0});
   block.field("eval_every", o.eval_every, "steps between evaluations on the select split; 0: never",
               {.min = 0});
-  block.field("checkpoint_every", o.checkpoint_every, "steps between checkpoints; 0: never",
-              {.min = 0});
+  block.field("checkpoint_every", o.checkpoint_every,
+              "steps between checkpoints; 0: only when a signal stops the run", {.min = 0});
+  block.field("keep_checkpoints", o.keep_checkpoints, "older ones are removed", {.min = 1});
+  block.field("max_checkpoint_failures", o.max_checkpoint_failures,
+              "saves that fail in a row before the run ends with exit code 3", {.min = 1});
   bind_early_stop(o.early_stop, block.block("early_stop", "when to end before the last step"));
   block.field("max_nonfinite_steps", o.max_nonfinite_steps,
               "skipped in a row before the run ends with exit code 5", {.min = 0});

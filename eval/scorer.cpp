@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/stop_request.h"
 #include "data/batch.h"
 #include "eval/batches.h"
 #include "eval/shared_beginning.h"
@@ -81,6 +82,11 @@ void check_finite(const data::Dataset& dataset, const Scores& scores) {
   }
 }
 
+// Ranks that hold a model together take every batch together.
+bool may_leave(const model::Placement& placement) {
+  return placement.tensor->size() * placement.pipeline->size() * placement.gathered->size() == 1;
+}
+
 }  // namespace
 
 Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
@@ -92,12 +98,16 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
     first.push_back(first.back() + example.candidates->size());
   }
-  std::vector<double> all(first.back());
+  std::vector<double> all(first.back() + 1);  // behind the scores: how many ranks left early
 
   Scorer scorer(backbone, task, prompt, options.score);
   const Batches plan =
       plan_batches(dataset, rows_by_example(dataset), options.batch_tokens, ranks.size());
   for (int b = ranks.rank(); b < plan.count(); b += ranks.size()) {
+    if (stop_requested() && may_leave(backbone.placement())) {
+      all.back() = 1;
+      break;
+    }
     std::vector<const Example*> examples;
     std::vector<std::span<double>> scores;
     for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
@@ -111,7 +121,10 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
       on_progress(plan.begins[turns], dataset.size());
     }
   }
-  ranks.all_reduce_sum(std::span(all), "scores");  // each is zero on all ranks but one
+  // Each is zero but on the last stage of one copy of the model.
+  backbone.placement().pipeline->all_reduce_sum(std::span(all), "scores");
+  ranks.all_reduce_sum(std::span(all), "scores");
+  if (all.back() > 0) throw Stopped(dataset.file() + ": a signal ended its evaluation");
 
   Scores result;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {

@@ -1,5 +1,8 @@
 #include "launcher/run_dir.h"
 
+#include <nlohmann/json.hpp>
+#include <vector>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -7,6 +10,13 @@
 namespace incipit::launcher {
 
 namespace fs = std::filesystem;
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFinished = "finished";  // in manifest.json: null until the run's end
+
+}  // namespace
 
 void make_run_dir(const fs::path& given) {
   fs::path dir = given.lexically_normal();
@@ -36,6 +46,36 @@ void describe_run(const fs::path& dir, const std::string& config_yaml,
                   const std::string& manifest_json) {
   write_atomically(dir / "config.yaml", config_yaml);
   write_atomically(dir / "manifest.json", manifest_json);
+}
+
+RunStage run_stage(const fs::path& dir) {
+  if (!is_run_dir(dir)) return RunStage::kNone;
+  const Json manifest = Json::parse(read_text(dir / "manifest.json"), nullptr, false);
+  if (!manifest.is_object() || manifest.value("command", "") != "train") return RunStage::kNone;
+  const auto finished = manifest.find(kFinished);
+  return finished != manifest.end() && finished->is_null() ? RunStage::kUnfinished
+                                                           : RunStage::kFinished;
+}
+
+void mark_finished(const fs::path& dir, const std::string& time) {
+  Json manifest = Json::parse(read_text(dir / "manifest.json"), nullptr, false);
+  if (!manifest.is_object()) throw DataError((dir / "manifest.json").string() + ": is damaged");
+  manifest[kFinished] = time;
+  write_atomically(dir / "manifest.json", manifest.dump(2) + "\n");
+}
+
+void remove_unfinished_files(const fs::path& dir) {
+  std::error_code ignored;  // what is left harms nobody
+  std::vector<fs::path> unfinished;
+  for (fs::recursive_directory_iterator it(dir, ignored), end; it != end; it.increment(ignored)) {
+    const std::string name = it->path().filename().string();
+    const std::size_t mark = name.rfind(".tmp.");
+    if (mark == std::string::npos || !it->is_regular_file(ignored)) continue;
+    if (name.find_first_not_of("0123456789", mark + 5) == std::string::npos) {
+      unfinished.push_back(it->path());
+    }
+  }
+  for (const fs::path& file : unfinished) fs::remove(file, ignored);
 }
 
 bool is_run_dir(const fs::path& dir) {

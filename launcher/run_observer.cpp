@@ -1,6 +1,8 @@
 #include "launcher/run_observer.h"
 
+#include "core/error.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "launcher/output.h"
 #include "launcher/run_exporter.h"
 #include "model/device_memory.h"
@@ -13,16 +15,17 @@ constexpr double kSmoothing = 0.9;
 
 }  // namespace
 
-RunObserver::RunObserver(const Session& session)
+RunObserver::RunObserver(const Session& session, const metrics::LoggedUntil& done)
     : exporter_(open_exporter(session)),
       device_(session.backbone->device()),
       evaluation_(session.is_rank_zero()) {
   exporter_.record_memory(model::device_memory(device_));
   if (!session.is_rank_zero()) return;
   const std::filesystem::path dir(session.config.run.output_dir);
-  run_log_ = std::make_unique<metrics::RunLog>(dir / "metrics.jsonl", 0);
+  run_log_ = std::make_unique<metrics::RunLog>(dir / "metrics.jsonl", done);
   progress_ =
-      std::make_unique<metrics::Progress>(session.config.run.name, session.config.train.steps);
+      std::make_unique<metrics::Progress>(session.config.run.name, session.config.train.steps,
+                                          metrics::ProgressOptions{.start = done.step});
 }
 
 void RunObserver::on_step(const metrics::StepRecord& record) {
@@ -30,7 +33,7 @@ void RunObserver::on_step(const metrics::StepRecord& record) {
   exporter_.record_memory(model::device_memory(device_));
   recent_samples_ = kSmoothing * recent_samples_ + static_cast<double>(record.samples);
   recent_seconds_ = kSmoothing * recent_seconds_ + record.seconds;
-  if (run_log_) run_log_->append(record);
+  log_line([&] { run_log_->append(record); });
   if (!progress_) return;
   const double rate = recent_seconds_ > 0 ? recent_samples_ / recent_seconds_ : 0;
   progress_->update(record.step, {{"loss", record.loss}}, rate);
@@ -51,7 +54,7 @@ void RunObserver::on_scores(std::int64_t step, const std::string& split,
   evaluation_.end();
   exporter_.record_scores(split, scores);
   if (!run_log_) return;
-  run_log_->append_scores(step, split, scores);
+  log_line([&] { run_log_->append_scores(step, split, scores); });
   std::string text;
   for (const auto& [name, value] : scores) text += "  " + name + " " + fixed(value, 4);
   log::info("step {}  {}{}", step, split, text);
@@ -62,7 +65,25 @@ void RunObserver::on_predictions(std::int64_t step, const data::Dataset& select,
   if (run_log_) learning_.add(step, select, predictions);
 }
 
+void RunObserver::on_checkpoint(std::int64_t step, double seconds, bool ok) {
+  exporter_.record_checkpoint(seconds, ok);
+  if (ok) log::debug("step {}: checkpoint written in {}", step, human_seconds(seconds));
+}
+
+// A disk that is full for a while costs lines, not the run.
+void RunObserver::log_line(const std::function<void()>& append) {
+  if (!run_log_) return;
+  try {
+    append();
+    log_failed_ = false;
+  } catch (const DataError& error) {
+    if (!log_failed_) log::warn("{}; lines are lost until it can", error.what());
+    log_failed_ = true;
+  }
+}
+
 void RunObserver::finish() {
+  evaluation_.end();  // one that a signal broke off
   if (progress_) progress_->finish();
   progress_ = nullptr;
   exporter_.record_success();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,8 +23,9 @@ namespace incipit::launcher {
 // metrics.listen asks for it.
 class RunObserver : public trainer::TrainObserver {
  public:
-  // The run directory exists. Throws DataError, ConfigError as these parts do.
-  explicit RunObserver(const Session& session);
+  // The run directory exists. `done` is what the run had done when it was interrupted. Throws
+  // DataError, ConfigError as these parts do.
+  RunObserver(const Session& session, const metrics::LoggedUntil& done);
 
   void on_step(const metrics::StepRecord& record) override;
   void on_nonfinite_step(std::int64_t step) override;
@@ -34,18 +36,23 @@ class RunObserver : public trainer::TrainObserver {
   void on_predictions(std::int64_t step, const data::Dataset& select,
                       std::span<const int> predictions) override;
 
+  void on_checkpoint(std::int64_t step, double seconds, bool ok) override;
+
   // The run ended well. Leaves the progress bar standing.
   void finish();
 
   [[nodiscard]] const LearningWatch& learning() const { return learning_; }
 
  private:
+  void log_line(const std::function<void()>& append);
+
   metrics::Exporter exporter_;
   c10::Device device_;
   std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
   std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
   EvaluationProgress evaluation_;
   LearningWatch learning_;                       // fed on rank 0
+  bool log_failed_ = false;
   double recent_samples_ = 0;
   double recent_seconds_ = 0;
 };

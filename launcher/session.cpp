@@ -110,15 +110,6 @@ fs::path heartbeat_folder(const Session& session) {
   return fs::path(session.config.run.output_dir) / "heartbeats";
 }
 
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 }  // namespace
 
 Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
@@ -129,7 +120,12 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
   session.context = std::make_shared<comm::CommContext>();
   auto world = comm::make_world(config.parallel, session.context);
   log::configure(config.log.level, world->rank(), world->size());
-  const comm::MeshShape shape = comm::resolve_mesh(config.parallel, world->size());
+  const fs::path model_dir = model::resolve_model_dir(config.model.path);
+  const model::TransformerConfig transformer = model::read_config(model_dir);
+  const comm::MeshShape shape =
+      comm::resolve_mesh(config.parallel, world->size(),
+                         {.tensor = static_cast<int>(transformer.heads),
+                          .pipeline = static_cast<int>(transformer.layers)});
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
   session.threads = set_threads(cores_of_machine(session.world()), session.local.size);
@@ -139,9 +135,6 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
 
   require_same_build(session.world());
   comm::require_same(session.world(), "configuration", configs::resolved_yaml(config));
-  const fs::path model_dir = model::resolve_model_dir(config.model.path);
-  const model::TransformerConfig transformer = model::read_config(model_dir);
-  (void)model::Placement(*session.mesh).partition(transformer);  // refuses what cannot be split
   const model::WeightFiles weights(model_dir);
   session.headers_sha256 = weights.header_fingerprint();
   comm::require_same(session.world(), "model", session.headers_sha256);
@@ -180,7 +173,17 @@ void stop_watchdog(Session& session) {
   if (session.is_rank_zero()) fs::remove_all(heartbeat_folder(session), ignored);
 }
 
-std::string manifest(const Session& session, const std::string& command) {
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string manifest(const Session& session, const std::string& command,
+                     std::int64_t resumed_at_step) {
   Json splits = Json::object();
   const auto add = [&](const char* name, const data::Dataset& split) {
     if (split.empty()) return;
@@ -194,11 +197,12 @@ std::string manifest(const Session& session, const std::string& command) {
   add("select", session.splits.select);
   add("test", session.splits.test);
   const comm::MeshShape& shape = session.mesh->shape();
-  const Json text{
+  Json text{
       {"incipit", incipit_version()},
       {"libtorch", libtorch_version()},
       {"command", command},
       {"started", utc_now()},
+      {"finished", nullptr},
       {"host", host_name()},
       {"processor", processor_name()},
       {"processor_capability", processor_capability()},
@@ -218,6 +222,7 @@ std::string manifest(const Session& session, const std::string& command) {
         {"weights_fingerprint", session.backbone_info.weights_fingerprint}}},
       {"tokenizer_sha256", session.task->tokenizer().fingerprint()},
       {"splits", splits}};
+  if (resumed_at_step > 0) text["resumed_at_step"] = resumed_at_step;
   return text.dump(2) + "\n";
 }
 

@@ -51,7 +51,12 @@ void start_watchdog(Session& session);
 // Ends it and takes the heartbeat files away. Collective.
 void stop_watchdog(Session& session);
 
-// The JSON of manifest.json: what the numbers of a run depend on.
-[[nodiscard]] std::string manifest(const Session& session, const std::string& command);
+// The JSON of manifest.json: what the numbers of a run depend on. A run that goes on from a
+// checkpoint says at which step.
+[[nodiscard]] std::string manifest(const Session& session, const std::string& command,
+                                   std::int64_t resumed_at_step = 0);
+
+// "2026-01-31T12:00:00Z"
+[[nodiscard]] std::string utc_now();
 
 }  // namespace incipit::launcher

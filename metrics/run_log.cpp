@@ -17,17 +17,23 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+bool stays(const Json& line, const LoggedUntil& keep) {
+  if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer()) {
+    return false;
+  }
+  const auto step = line["step"].get<std::int64_t>();
+  if (!line.contains("split")) return step <= keep.step;
+  return step <= keep.evaluation && line["split"] != "test";
+}
+
 // Bytes of `text` up to and including the last whole line that stays.
-std::size_t kept_bytes(std::string_view text, std::int64_t keep_until_step) {
+std::size_t kept_bytes(std::string_view text, const LoggedUntil& keep) {
   std::size_t begin = 0;
   while (true) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string_view::npos) return begin;
     const Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
-    if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer() ||
-        line["step"].get<std::int64_t>() > keep_until_step) {
-      return begin;
-    }
+    if (!stays(line, keep)) return begin;
     begin = end + 1;
   }
 }
@@ -38,12 +44,12 @@ std::size_t kept_bytes(std::string_view text, std::int64_t keep_until_step) {
 
 }  // namespace
 
-RunLog::RunLog(const std::filesystem::path& path, std::int64_t keep_until_step) : path_(path) {
+RunLog::RunLog(const std::filesystem::path& path, const LoggedUntil& keep) : path_(path) {
   std::error_code ignored;  // open() reports what matters
   std::filesystem::create_directories(path.parent_path(), ignored);
   std::size_t kept = 0;
-  if (keep_until_step > 0 && std::filesystem::exists(path)) {
-    kept = kept_bytes(read_text(path), keep_until_step);
+  if (keep.step > 0 && std::filesystem::exists(path)) {
+    kept = kept_bytes(read_text(path), keep);
   }
   file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file_ < 0) fail(path_, "cannot be opened for writing");
@@ -82,13 +88,24 @@ void RunLog::append_scores(std::int64_t step, const std::string& split,
   write_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
+// Half a line would spoil the next one.
+void RunLog::take_back(off_t bytes) noexcept {
+  const off_t end = ::lseek(file_, 0, SEEK_END);
+  [[maybe_unused]] const int result = bytes > 0 ? ::ftruncate(file_, end - bytes) : 0;
+}
+
 void RunLog::write_line(const std::string& line) {
   const std::string text = line + "\n";
   std::size_t written = 0;
   while (written < text.size()) {
     const ssize_t count = ::write(file_, text.data() + written, text.size() - written);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) fail(path_, "cannot be written");
+    if (count <= 0) {
+      const int cause = errno;
+      take_back(static_cast<off_t>(written));
+      errno = cause;
+      fail(path_, "cannot be written");
+    }
     written += static_cast<std::size_t>(count);
   }
 }

@@ -5,6 +5,8 @@
 //   {"step":100,"split":"select","accuracy":0.58}
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -15,20 +17,26 @@
 
 namespace incipit::metrics {
 
+// What a checkpoint knows; later lines are cut off when a run goes on from it.
+struct LoggedUntil {
+  std::int64_t step = 0;        // steps done
+  std::int64_t evaluation = 0;  // the step of the last evaluation
+};
+
 class RunLog {
  public:
-  // Opens `path` for appending and creates missing parent folders. Lines of a former run
-  // with a step above `keep_until_step`, and what follows the first damaged line, are cut
-  // off: a resumed run passes the step of its checkpoint, a new one 0.
-  // Throws DataError naming the file.
-  RunLog(const std::filesystem::path& path, std::int64_t keep_until_step);
+  // Opens `path` for appending and creates missing parent folders. Of a former run's lines those
+  // from the first on that is above `keep`, damaged, or of the test split, which ends a run, are
+  // cut off. A new run passes {}. Throws DataError naming the file.
+  RunLog(const std::filesystem::path& path, const LoggedUntil& keep);
   ~RunLog();
   RunLog(RunLog&& other) noexcept;
   RunLog& operator=(RunLog&&) = delete;
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
-  // Throws DataError naming the file when the line cannot be written (disk full).
+  // Throws DataError naming the file when the line cannot be written (disk full); no part of it
+  // stays then.
   void append(const StepRecord& record);
   // The scores of an evaluation after `step` steps, by metric. Numbers that are not finite
   // are written as null.
@@ -37,6 +45,7 @@ class RunLog {
 
  private:
   void write_line(const std::string& line);
+  void take_back(off_t bytes) noexcept;
 
   std::filesystem::path path_;
   int file_ = -1;

@@ -36,9 +36,10 @@ BatchStream::BatchStream(const data::Task& task, const data::Dataset& train,
     throw ConfigError("train.loss: 'candidates' needs a task with a verbalizer, and '" +
                       task.options().name + "' has none; use 'target_tokens'");
   }
+  next_step_ = options.first_step;
   prefetcher_ = std::make_unique<data::Prefetcher<TrainBatch>>(
       [this]() -> std::optional<TrainBatch> {
-        if (next_step_ == options_.steps) return std::nullopt;
+        if (next_step_ >= options_.steps) return std::nullopt;
         return make(next_step_++);
       },
       kBatchesAhead);

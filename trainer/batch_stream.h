@@ -28,7 +28,8 @@ struct TrainBatch {
 
 struct StreamOptions {
   std::int64_t batch_size = 1;  // examples in the whole job
-  std::int64_t steps = 0;       // batches to make
+  std::int64_t steps = 0;       // of the whole run
+  std::int64_t first_step = 0;  // steps done before; the first batch is that of the next one
   Loss loss = Loss::kTargetTokens;
   bool shuffle = true;
   std::uint64_t seed = 0;
@@ -37,7 +38,7 @@ struct StreamOptions {
   data::PromptRows prompt = {};
 };
 
-// Batches of a run from its first step on. Which examples step s sees is a pure function of
+// Batches of a run from a step on. Which examples step s sees is a pure function of
 // the data, seed, batch size and s; how they are shared, of the batch and the number of ranks.
 class BatchStream {
  public:
@@ -45,7 +46,7 @@ class BatchStream {
   // when loss candidates meets a task without candidates.
   BatchStream(const data::Task& task, const data::Dataset& train, const StreamOptions& options);
 
-  // Call at most `steps` times.
+  // Call once for every step that is left.
   [[nodiscard]] TrainBatch next();
 
   // Time that next() has waited, in all.

@@ -10,35 +10,43 @@ namespace incipit::trainer {
 
 class EarlyStop {
  public:
+  // What it knows; to be saved in a checkpoint.
+  struct State {
+    std::optional<double> best_score{};
+    std::optional<double> mark{};  // what the next score must exceed to count as risen
+    std::int64_t best_step = 0;
+    int without_gain = 0;
+    friend bool operator==(const State&, const State&) = default;
+  };
+
   explicit EarlyStop(const EarlyStopOptions& options) : options_(options) {}
 
   // Takes the score (higher is better) after `step` steps; true when it is the best so far.
   // Equal scores: the earlier one.
   bool update(std::int64_t step, double score) {
-    const bool best = !best_score_ || score > *best_score_;
-    const bool gained = !mark_ || score > *mark_ + options_.min_gain;
+    const bool best = !state_.best_score || score > *state_.best_score;
+    const bool gained = !state_.mark || score > *state_.mark + options_.min_gain;
     if (best) {
-      best_score_ = score;
-      best_step_ = step;
+      state_.best_score = score;
+      state_.best_step = step;
     }
-    if (gained) mark_ = score;
-    without_gain_ = gained ? 0 : without_gain_ + 1;
+    if (gained) state_.mark = score;
+    state_.without_gain = gained ? 0 : state_.without_gain + 1;
     return best;
   }
 
   // The score has not risen for `patience` evaluations.
   [[nodiscard]] bool exhausted() const {
-    return options_.patience > 0 && without_gain_ >= options_.patience;
+    return options_.patience > 0 && state_.without_gain >= options_.patience;
   }
-  [[nodiscard]] std::optional<double> best_score() const { return best_score_; }
-  [[nodiscard]] std::int64_t best_step() const { return best_step_; }
+  [[nodiscard]] const State& state() const { return state_; }
+  void restore(const State& state) { state_ = state; }
+  [[nodiscard]] std::optional<double> best_score() const { return state_.best_score; }
+  [[nodiscard]] std::int64_t best_step() const { return state_.best_step; }
 
  private:
   EarlyStopOptions options_;
-  std::optional<double> best_score_;
-  std::optional<double> mark_;  // what the next score must exceed to count as risen
-  std::int64_t best_step_ = 0;
-  int without_gain_ = 0;
+  State state_;
 };
 
 }  // namespace incipit::trainer

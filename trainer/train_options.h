@@ -59,13 +59,18 @@ struct TrainOptions {
   std::int64_t steps = 300;                // >= 0
   std::int64_t batch_size = 32;            // examples in the whole job; >= 1
   std::int64_t micro_batch_tokens = 8192;  // rows computed at once on a rank; >= 1
+  // Least number of micro-batches, where the examples allow it; 0 (auto): two for each pipeline
+  // stage, so that stages wait little for each other, and 1 without stages.
+  int micro_batches = 0;
   Loss loss = Loss::kTargetTokens;
   bool shuffle = true;  // false: file order
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
   double max_grad_norm = 0.0;           // clips the global norm; 0: off
   std::int64_t eval_every = 100;        // steps; 0: never
-  std::int64_t checkpoint_every = 100;  // steps; 0: never
+  std::int64_t checkpoint_every = 100;  // steps; 0: only when a signal stops the run
+  int keep_checkpoints = 2;             // the newest ones; >= 1
+  int max_checkpoint_failures = 3;      // in a row, then the run ends with exit code 3; >= 1
   EarlyStopOptions early_stop;
   int max_nonfinite_steps = 5;       // skipped in a row before the run ends with exit code 5
   std::int64_t checksum_every = 50;  // steps between comparisons of replicas; 0: never
@@ -121,8 +126,11 @@ inline void validate_optimizer(const OptimizerOptions& o, Problems& problems) {
   count(t.steps, 0, "steps");
   count(t.batch_size, 1, "batch_size");
   count(t.micro_batch_tokens, 1, "micro_batch_tokens");
+  count(t.micro_batches, 0, "micro_batches");
   count(t.eval_every, 0, "eval_every");
   count(t.checkpoint_every, 0, "checkpoint_every");
+  count(t.keep_checkpoints, 1, "keep_checkpoints");
+  count(t.max_checkpoint_failures, 1, "max_checkpoint_failures");
   count(t.max_nonfinite_steps, 0, "max_nonfinite_steps");
   count(t.checksum_every, 0, "checksum_every");
   detail::validate_optimizer(t.optimizer, problems);

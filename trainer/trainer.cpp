@@ -5,11 +5,12 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <span>
 #include <string>
 
-#include "comm/agreement.h"
 #include "comm/gradient_reduction.h"
 #include "core/error.h"
+#include "core/stop_request.h"
 #include "model/flops.h"
 #include "trainer/gradient.h"
 #include "trainer/schedule.h"
@@ -32,23 +33,24 @@ class Stopwatch {
 }  // namespace
 
 TrainResult Trainer::run() {
-  while (step_ < setup_.train.steps && !early_stop_.exhausted()) {
+  if (evaluation_due()) evaluate();  // left by a stop
+  while (goes_on()) {
     ++step_;
     train_step();
     if (due(setup_.train.checksum_every)) check_replicas();
-    if (due(setup_.train.eval_every)) evaluate();
-    if (due(setup_.train.checkpoint_every)) save("last", prompt_.value);
+    if (evaluation_due() && !stopping_) evaluate();
+    if (due(setup_.train.checkpoint_every) && !stopping_) checkpoint();
   }
-  return finish();
+  return stopping_ ? stopped() : finish();
 }
 
 void Trainer::train_step() {
   const Stopwatch whole;
   activity().set_step(step_);
-  const double waited = batches_.wait_seconds();
-  const TrainBatch batch = batches_.next();
+  const double waited = batches_->wait_seconds();
+  const TrainBatch batch = batches_->next();
   metrics::StepRecord record{.step = step_, .learning_rate = learning_rate()};
-  record.data_wait_seconds = batches_.wait_seconds() - waited;
+  record.data_wait_seconds = batches_->wait_seconds() - waited;
 
   comm::BatchTotals totals = compute_gradient(batch);
   const Stopwatch reduction;
@@ -61,7 +63,10 @@ void Trainer::train_step() {
   record.samples = std::llround(totals.examples);
   record.flops = needed_flops(batch.packed.forest);
   const bool finite = std::isfinite(record.loss) && std::isfinite(record.grad_norm);
-  if (comm::any_rank(setup_.mesh.world(), !finite, "finite numbers")) {
+  std::array<std::int64_t, 2> flags{finite ? 0 : 1, stop_requested() ? 1 : 0};
+  setup_.mesh.world().all_reduce_max(std::span<std::int64_t>(flags), "finite numbers, a stop");
+  stopping_ = flags[1] != 0;
+  if (flags[0] != 0) {
     skip_update(record);
   } else {
     clip_gradient(prompt_.grad, record.grad_norm, setup_.train.max_grad_norm);
@@ -69,8 +74,17 @@ void Trainer::train_step() {
     nonfinite_in_a_row_ = 0;
   }
   last_loss_ = record.loss;
+  tokens_ += record.tokens;
   record.seconds = whole.seconds();
   setup_.observer.on_step(record);
+}
+
+MicroBatches Trainer::micro_batches() const {
+  const int stages = setup_.mesh.shape().pipeline;
+  const int automatic = stages > 1 ? 2 * stages : 1;
+  const int wanted = setup_.train.micro_batches;
+  return {.max_rows = setup_.train.micro_batch_tokens,
+          .at_least = wanted > 0 ? wanted : automatic};
 }
 
 // Fills the gradient with this rank's part of the sum over the global batch.
@@ -80,12 +94,13 @@ comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
   const std::array<at::Tensor, 1> prompts{prompt_.value.to(setup_.backbone.device())};
   std::array<at::Tensor, 1> gradients{at::zeros_like(prompts[0])};
   const StepSums sums = forward_backward(setup_.backbone, batch.packed.forest, *objective, prompts,
-                                         gradients, setup_.train.micro_batch_tokens);
+                                         gradients, micro_batches());
   prompt_.grad.copy_(gradients[0]);
   return {.loss_sum = sums.loss,
           .target_count = sums.count,
           .tokens = static_cast<double>(sums.rows),
-          .examples = static_cast<double>(batch.examples)};
+          .examples =
+              setup_.backbone.partition().scores ? static_cast<double>(batch.examples) : 0};
 }
 
 // Of this rank, which computes its part of the model for the examples that its batch holds.

@@ -2,7 +2,10 @@
 //
 //   next batch -> prompted forward -> loss sum -> backward -> reduce -> optimizer -> record
 //
-// and now and then an evaluation. A run leaves in its directory, written by rank 0:
+// and now and then an evaluation and a checkpoint. A run leaves in its directory, written by
+// rank 0:
+//   checkpoints/step-N   from which it goes on, every train.checkpoint_every steps, after the
+//                     last one, and when a signal asks to stop
 //   adapter/last      the soft prompt after the last step (PEFT layout), and after every
 //                     train.checkpoint_every steps
 //   adapter/best      the one with the best score on the select split; without evaluations
@@ -12,9 +15,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "comm/gradient_reduction.h"
 #include "comm/mesh.h"
@@ -26,11 +31,14 @@
 #include "prompt/adapter_files.h"
 #include "prompt/soft_prompt.h"
 #include "trainer/batch_stream.h"
+#include "trainer/checkpoint.h"
 #include "trainer/early_stop.h"
 #include "trainer/observer.h"
 #include "trainer/optimizer.h"
 #include "trainer/parameter.h"
+#include "trainer/step.h"
 #include "trainer/train_options.h"
+#include "trainer/train_state.h"
 
 namespace incipit::trainer {
 
@@ -47,11 +55,13 @@ struct TrainSetup {
   std::uint64_t seed = 0;
   std::filesystem::path run_dir;
   prompt::BackboneInfo backbone_info;  // for the adapter files
+  RunFacts facts{};                    // for the checkpoints' manifests
 };
 
 struct TrainResult {
   std::int64_t steps = 0;  // done
-  bool stopped_early = false;
+  bool stopped_early = false;  // the score no longer rose
+  bool stopped = false;        // a signal asked for it; there is a checkpoint, and no more below
   double last_loss = 0;
   std::int64_t best_step = 0;        // whose soft prompt is adapter/best
   std::string metric;                // of the task, that adapter/best is chosen by
@@ -64,22 +74,35 @@ class Trainer {
   // `start` is copied. Throws ConfigError where options and data do not go together.
   Trainer(const TrainSetup& setup, const prompt::SoftPrompt& start);
 
-  // Collective over the mesh. Throws NumericsError, on every rank, when more than
-  // train.max_nonfinite_steps steps in a row had a loss or gradient that is not finite.
+  // Goes on from `state`, which is looked at on rank 0 alone. Collective over the mesh, before
+  // run(). Throws DataError when it is that of another run.
+  void restore(const TrainState& state);
+
+  // Collective over the mesh. When a stop was requested on any rank (core/stop_request.h) the step
+  // ends, a checkpoint is written and the result says so. Throws NumericsError, on every rank,
+  // when more than train.max_nonfinite_steps steps in a row had a loss or gradient that is not
+  // finite; DataError, on rank 0, when train.max_checkpoint_failures saves in a row failed.
   TrainResult run();
+
+  // As it is now. Not collective.
+  [[nodiscard]] TrainState state() const;
 
   // The soft prompt as it is now, [P, hidden] float32; shares memory with the trainer.
   [[nodiscard]] const at::Tensor& prompt() const { return prompt_.value; }
 
  private:
   void train_step();
+  [[nodiscard]] MicroBatches micro_batches() const;
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
   [[nodiscard]] double needed_flops(const Forest& forest) const;
   void skip_update(const metrics::StepRecord& record);
   void evaluate();
   [[nodiscard]] TrainResult finish();
-  [[nodiscard]] eval::Metrics test();
+  [[nodiscard]] TrainResult stopped();
+  void checkpoint();
+  bool try_to_save(const std::function<void()>& action);
+  [[nodiscard]] eval::Metrics test(const at::Tensor& best);
 
   [[nodiscard]] double learning_rate() const;
   [[nodiscard]] comm::Activity& activity() const;
@@ -88,18 +111,31 @@ class Trainer {
   [[nodiscard]] double selection_score(const eval::Metrics& metrics) const;
   void save(const char* name, const at::Tensor& values) const;
   void check_replicas() const;
+  [[nodiscard]] std::unique_ptr<BatchStream> make_batches() const;
+  [[nodiscard]] std::vector<NamedTensor> state_tensors(bool with_best) const;
   [[nodiscard]] bool due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
+  [[nodiscard]] bool evaluation_due() const {
+    return step_ > 0 && due(setup_.train.eval_every) && evaluated_at_ != step_;
+  }
+  [[nodiscard]] bool goes_on() const {
+    return !stopping_ && step_ < setup_.train.steps && !early_stop_.exhausted();
+  }
 
   TrainSetup setup_;
   Parameter prompt_;
   at::Tensor best_;
   std::unique_ptr<Optimizer> optimizer_;
-  BatchStream batches_;
+  std::unique_ptr<BatchStream> batches_;
   EarlyStop early_stop_;
   std::string selection_metric_;
   std::int64_t step_ = 0;           // steps done; inside one, its number from 1
   std::int64_t evaluated_at_ = -1;  // step
+  std::int64_t saved_at_ = -1;      // step
+  bool stopping_ = false;           // a signal was seen on some rank
   int nonfinite_in_a_row_ = 0;
+  int save_failures_ = 0;  // in a row; on rank 0
+  std::string save_problem_;
+  std::int64_t tokens_ = 0;
   double last_loss_ = 0;
 };
 

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "core/error.h"
+#include "core/stop_request.h"
 #include "eval/results.h"
 #include "trainer/gradient.h"
 #include "trainer/trainer.h"
@@ -32,7 +33,7 @@ void Trainer::save(const char* name, const at::Tensor& values) const {
                             setup_.backbone_info);
 }
 
-void Trainer::evaluate() {
+void Trainer::evaluate() try {
   const auto result = score("select", setup_.splits.select, prompt_.value);
   setup_.observer.on_scores(step_, "select", result.metrics);
   if (!setup_.task.generates()) {
@@ -41,33 +42,40 @@ void Trainer::evaluate() {
   evaluated_at_ = step_;
   if (!early_stop_.update(step_, selection_score(result.metrics))) return;
   best_ = prompt_.value.clone();
-  save("best", best_);
+  require_finite(best_, "the soft prompt");
+  try_to_save([&] { save("best", best_); });
+} catch (const Stopped&) {
+  stopping_ = true;  // the evaluation is made again when the run goes on
 }
 
+// The checkpoint comes first: a run with more steps goes on from there as if it had never ended.
 TrainResult Trainer::finish() {
+  if (setup_.train.checkpoint_every > 0 && saved_at_ != step_) checkpoint();
+  save("last", prompt_.value);
+  if (setup_.train.eval_every > 0 && evaluated_at_ != step_) evaluate();
+  const at::Tensor best = best_.defined() ? best_ : prompt_.value;
+  if (!stopping_) save("best", best);
   TrainResult result;
   result.steps = step_;
   result.stopped_early = step_ < setup_.train.steps;
   result.last_loss = last_loss_;
-  save("last", prompt_.value);
-  if (setup_.train.eval_every > 0 && evaluated_at_ != step_) evaluate();
-  if (!best_.defined()) {
-    best_ = prompt_.value;
-    save("best", best_);
-  }
   result.metric = selection_metric_;
   if (const auto best = early_stop_.best_score()) {
     result.best_score = eval::higher_is_better(result.metric) ? *best : -*best;
   }
   result.best_step = result.best_score ? early_stop_.best_step() : step_;
-  if (!setup_.splits.test.empty()) result.test = test();
-  return result;
+  try {
+    if (!stopping_ && !setup_.splits.test.empty()) result.test = test(best);
+  } catch (const Stopped&) {
+    stopping_ = true;
+  }
+  return stopping_ ? stopped() : result;
 }
 
-// Scores the test split, once, with the best soft prompt.
-eval::Metrics Trainer::test() {
+// Scores the test split, once.
+eval::Metrics Trainer::test(const at::Tensor& best) {
   const data::Dataset& split = setup_.splits.test;
-  const auto result = score("test", split, best_);
+  const auto result = score("test", split, best);
   setup_.observer.on_scores(step_, "test", result.metrics);
   if (setup_.mesh.world().rank() == 0) {
     const std::array<eval::NamedResult, 1> named{{{"test", &split, &result}}};

@@ -19,15 +19,17 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
           static_cast<std::size_t>(tensor.nbytes())};
 }
 
-StreamOptions stream_options(const TrainSetup& setup, const prompt::SoftPrompt& start) {
+StreamOptions stream_options(const TrainSetup& setup, std::int64_t prompt_rows,
+                             std::int64_t first_step) {
   return {.batch_size = setup.train.batch_size,
           .steps = setup.train.steps,
+          .first_step = first_step,
           .loss = setup.train.loss,
           .shuffle = setup.train.shuffle,
           .seed = setup.seed,
           .rank = setup.mesh.batch().rank(),
           .ranks = setup.mesh.batch().size(),
-          .prompt = {.prompt = 0, .rows = static_cast<int>(start.rows())}};
+          .prompt = {.prompt = 0, .rows = static_cast<int>(prompt_rows)}};
 }
 
 // The metric that evaluations are compared by.
@@ -46,7 +48,6 @@ Trainer::Trainer(const TrainSetup& setup, const prompt::SoftPrompt& start)
     : setup_(setup),
       prompt_(start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone()),
       optimizer_(make_optimizer(setup.train.optimizer, {prompt_})),
-      batches_(setup.task, setup.splits.train, stream_options(setup, start)),
       early_stop_(setup.train.early_stop),
       selection_metric_(selection_metric(setup)) {
   INCIPIT_CHECK(setup.splits.train.labelled(), "an unlabelled example to train on");
@@ -55,6 +56,12 @@ Trainer::Trainer(const TrainSetup& setup, const prompt::SoftPrompt& start)
                       ", but the task has no select split with labels; set task.select, or "
                       "train.eval_every: 0");
   }
+  batches_ = make_batches();
+}
+
+std::unique_ptr<BatchStream> Trainer::make_batches() const {
+  return std::make_unique<BatchStream>(setup_.task, setup_.splits.train,
+                                       stream_options(setup_, prompt_.value.size(0), step_));
 }
 
 double Trainer::learning_rate() const {

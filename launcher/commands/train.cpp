@@ -4,11 +4,14 @@
 #include <iostream>
 #include <memory>
 
+#include "comm/launch.h"
+#include "core/stop_request.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/learning_watch.h"
 #include "launcher/output.h"
 #include "launcher/prompt_source.h"
+#include "launcher/resume.h"
 #include "launcher/run_dir.h"
 #include "launcher/run_observer.h"
 #include "launcher/session.h"
@@ -40,19 +43,42 @@ void print_result(const Session& session, const trainer::TrainResult& result) {
   print_facts(std::cout, style, facts);
 }
 
-void run_train(const ConfigArguments& arguments) {
-  const configs::RunConfig config = load_config(arguments, check_training_options);
+struct TrainArguments {
+  ConfigArguments config;
+  bool fresh = false;
+};
+
+std::string stopped_text(const trainer::TrainResult& result, const configs::RunConfig& config) {
+  const auto folder = trainer::checkpoints_folder(config.run.output_dir);
+  const std::string signal = *stop_signal() == '\0' ? "a signal" : stop_signal();
+  return signal + ": stopped after step " + std::to_string(result.steps) + " of " +
+         std::to_string(config.train.steps) + ", checkpoint in " +
+         (folder / ("step-" + std::to_string(result.steps))).string() +
+         "; start the same command again to go on";
+}
+
+// Collective. Resumes where the plan, which rank 0 made, says so.
+void restore(const Session& session, const RunPlan& plan, trainer::Trainer& trainer) {
+  const std::int64_t resumes = plan.checkpoint ? 1 : 0;
+  if (session.world().all_reduce_max(resumes, "resume") == 0) return;
+  trainer.restore(plan.checkpoint ? plan.checkpoint->state : trainer::TrainState{});
+}
+
+trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan) {
   Session session = open_session(config, config.method.num_virtual_tokens, {});
   const std::filesystem::path run_dir(config.run.output_dir);
   const prompt::SoftPrompt start = start_prompt(session);
-  if (session.is_rank_zero()) {
-    make_run_dir(run_dir);
-    describe_run(run_dir, configs::resolved_yaml(config), manifest(session, "train"));
+  const trainer::RunFacts facts = run_facts(session);
+  metrics::LoggedUntil done;
+  if (plan.checkpoint) {
+    check_facts(*plan.checkpoint, facts);
+    done = {.step = plan.checkpoint->state.step, .evaluation = plan.checkpoint->state.evaluated_at};
   }
+  if (session.is_rank_zero()) prepare_run_dir(session, plan);
   session.world().barrier("run directory");
   start_watchdog(session);
 
-  RunObserver observer(session);
+  RunObserver observer(session, done);
   trainer::Trainer trainer({.backbone = *session.backbone,
                             .task = *session.task,
                             .splits = session.splits,
@@ -62,24 +88,39 @@ void run_train(const ConfigArguments& arguments) {
                             .eval = config.eval,
                             .seed = config.run.seed,
                             .run_dir = run_dir,
-                            .backbone_info = session.backbone_info},
+                            .backbone_info = session.backbone_info,
+                            .facts = facts},
                            start);
+  restore(session, plan, trainer);
   const trainer::TrainResult result = trainer.run();
-  observer.finish();
+  if (!result.stopped) observer.finish();
   stop_watchdog(session);
-  if (!session.is_rank_zero()) return;
+  if (result.stopped || !session.is_rank_zero()) return result;
   print_result(session, result);
   const trainer::Diagnosis diagnosis = observer.learning().diagnose(session, result.best_step);
   print_diagnosis(std::cout, Style::of_stdout(), diagnosis);
   write_diagnosis(run_dir, diagnosis);
+  mark_finished(run_dir, utc_now());
+  return result;
+}
+
+void run_train(const TrainArguments& arguments) {
+  const StopSignals signals(comm::read_launch().rank == 0);
+  const configs::RunConfig config = load_config(arguments.config, check_training_options);
+  RunPlan plan;
+  if (comm::read_launch().rank == 0) plan = plan_run(config, arguments.fresh);
+  const trainer::TrainResult result = train(config, plan);
+  if (result.stopped) throw Stopped(stopped_text(result, config));  // once MPI is ended in order
 }
 
 }  // namespace
 
 void add_train_command(CLI::App& app) {
-  const auto arguments = std::make_shared<ConfigArguments>();
-  CLI::App* command = app.add_subcommand("train", "Learn a soft prompt");
-  add_config_arguments(*command, *arguments);
+  const auto arguments = std::make_shared<TrainArguments>();
+  CLI::App* command = app.add_subcommand("train", "Learn a soft prompt, or go on with it");
+  add_config_arguments(*command, arguments->config);
+  command->add_flag("--fresh", arguments->fresh,
+                    "start anew; an unfinished run in the run directory is moved aside");
   add_example(*command, "mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50");
   command->callback([arguments] { run_train(*arguments); });
 }

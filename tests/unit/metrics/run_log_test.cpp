@@ -26,7 +26,7 @@ class RunLogTest : public testing::Test {
   ~RunLogTest() override { std::filesystem::remove_all(folder_); }
 
   void write_steps(int from, int to, int keep) {
-    RunLog log(path_, keep);
+    RunLog log(path_, {.step = keep, .evaluation = keep});
     for (int step = from; step <= to; ++step) {
       log.append({.step = step, .loss = 0.5, .tokens = 7, .seconds = 0.25});
     }
@@ -45,7 +45,7 @@ class RunLogTest : public testing::Test {
 };
 
 TEST_F(RunLogTest, WritesOneObjectPerStepWithTheDocumentedNames) {
-  RunLog log(path_, 0);
+  RunLog log(path_, {});
   log.append({.step = 3,
               .loss = 0.25,
               .learning_rate = 0.01,
@@ -63,7 +63,7 @@ TEST_F(RunLogTest, WritesOneObjectPerStepWithTheDocumentedNames) {
 }
 
 TEST_F(RunLogTest, IsOnDiskAfterEveryLine) {
-  RunLog log(path_, 0);
+  RunLog log(path_, {});
   log.append({.step = 1});
   EXPECT_THAT(steps(), testing::ElementsAre(1));
   log.append({.step = 2});
@@ -90,7 +90,7 @@ TEST_F(RunLogTest, AHalfWrittenLastLineIsCutOff) {
 }
 
 TEST_F(RunLogTest, WritesScoresAndTurnsWhatIsNotFiniteIntoNull) {
-  RunLog log(path_, 0);
+  RunLog log(path_, {});
   const std::array<std::pair<std::string, double>, 2> scores{
       {{"accuracy", 0.75}, {"f1", std::nan("")}}};
   log.append_scores(100, "select", scores);
@@ -101,7 +101,7 @@ TEST_F(RunLogTest, WritesScoresAndTurnsWhatIsNotFiniteIntoNull) {
 TEST_F(RunLogTest, NamesTheFileThatCannotBeOpened) {
   std::filesystem::create_directories(path_);
   try {
-    RunLog log(path_, 0);
+    RunLog log(path_, {});
     FAIL() << "a folder was opened as a log";
   } catch (const DataError& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr(path_.string()));
@@ -114,7 +114,7 @@ TEST(RunLogDiskFull, NamesTheFile) {
       std::filesystem::path(testing::TempDir()) / ("full_" + std::to_string(::getpid()));
   std::filesystem::create_symlink("/dev/full", link);
   try {
-    RunLog log(link, 0);
+    RunLog log(link, {});
     log.append({.step = 1});
     ADD_FAILURE() << "writing to a full device went unnoticed";
   } catch (const DataError& error) {

@@ -1,0 +1,177 @@
+#include "launcher/resume.h"
+
+#include <span>
+#include <vector>
+
+#include "configs/differences.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/sha256.h"
+#include "core/text.h"
+#include "launcher/run_dir.h"
+#include "launcher/system_info.h"
+
+namespace incipit::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+using configs::RunConfig;
+using Kind = RunPlan::Kind;
+
+// The configuration with all that an interrupted run may be given anew set to its default: what
+// changes results by rounding at most, and how much is saved and told.
+RunConfig comparable(RunConfig config) {
+  const RunConfig standard;
+  config.run.name = config.run.output_dir = "";
+  config.parallel = standard.parallel;
+  config.metrics = standard.metrics;
+  config.log = standard.log;
+  config.eval.batch_tokens = standard.eval.batch_tokens;
+  config.train.steps = standard.train.steps;
+  config.train.micro_batch_tokens = standard.train.micro_batch_tokens;
+  config.train.micro_batches = standard.train.micro_batches;
+  config.train.checkpoint_every = standard.train.checkpoint_every;
+  config.train.keep_checkpoints = standard.train.keep_checkpoints;
+  config.train.max_checkpoint_failures = standard.train.max_checkpoint_failures;
+  config.train.max_nonfinite_steps = standard.train.max_nonfinite_steps;
+  config.train.checksum_every = standard.train.checksum_every;
+  return config;
+}
+
+std::string configuration_hash(const RunConfig& config) {
+  const std::string text = configs::resolved_yaml(comparable(config));
+  return sha256_hex(std::as_bytes(std::span(text)));
+}
+
+std::vector<configs::Difference> conflicts(const RunConfig& before, const RunConfig& now) {
+  auto found = configs::differences(comparable(before), comparable(now));
+  if (now.train.steps < before.train.steps) {
+    found.push_back({"train.steps (may grow only)", std::to_string(before.train.steps),
+                     std::to_string(now.train.steps)});
+  }
+  return found;
+}
+
+constexpr const char* kFreshHint = "give --fresh to move it aside and start anew";
+
+RunConfig configuration_of(const fs::path& dir) {
+  const fs::path file = dir / "config.yaml";
+  try {
+    return configs::parse_run_config(read_text(file), file.string());
+  } catch (const ConfigError& error) {
+    throw ConfigError(dir.string() + ": holds an unfinished run whose configuration cannot be " +
+                      "read; " + kFreshHint + ":\n" + error.what());
+  }
+}
+
+void require_no_conflict(const fs::path& dir, const std::vector<configs::Difference>& conflicts) {
+  if (conflicts.empty()) return;
+  const auto shown = [](const std::string& value) { return value.empty() ? "not set" : value; };
+  std::string message = dir.string() + ": holds an unfinished run of another configuration:";
+  for (const configs::Difference& each : conflicts) {
+    message += "\n  " + each.key + ": " + shown(each.before) + " before, " + shown(each.now) +
+               " now";
+  }
+  throw ConfigError(message + "\nset them back to go on with that run, or " + kFreshHint);
+}
+
+void add_split(trainer::Facts& facts, const char* name, const data::Dataset& split) {
+  facts[std::string("data of the split ") + name] =
+      std::to_string(split.size()) + " examples, fingerprint " +
+      std::to_string(split.fingerprint());
+}
+
+// The names whose values differ, with both.
+std::vector<std::string> changes(const trainer::Facts& before, const trainer::Facts& now) {
+  std::vector<std::string> changed;
+  for (const auto& [name, value] : now) {
+    const auto found = before.find(name);
+    const std::string old = found == before.end() ? "unknown" : found->second;
+    if (old != value) changed.push_back(name + ": " + old + " before, " + value + " now");
+  }
+  return changed;
+}
+
+}  // namespace
+
+RunPlan plan_run(const RunConfig& config, bool fresh) {
+  const fs::path dir(config.run.output_dir);
+  const RunStage stage = run_stage(dir);
+  if (fresh || stage == RunStage::kNone) return {};
+  const bool any = trainer::has_checkpoints(dir);
+  if (stage == RunStage::kFinished && !any) return {};
+  const RunConfig before = configuration_of(dir);
+  const auto found = conflicts(before, config);
+  if (stage == RunStage::kFinished &&
+      (!found.empty() || config.train.steps == before.train.steps)) {
+    return {};
+  }
+  if (!any) return {.kind = found.empty() ? Kind::kStartOver : Kind::kNew};
+  require_no_conflict(dir, found);
+  auto checkpoint = trainer::newest_checkpoint(dir);
+  if (!checkpoint) {
+    log::warn("{}: none of its checkpoints is whole: the run starts anew", dir.string());
+    return {};
+  }
+  log::info("going on from {}, step {} of {}", checkpoint->folder.string(),
+            checkpoint->state.step, config.train.steps);
+  return {.kind = Kind::kResume, .checkpoint = std::move(checkpoint)};
+}
+
+trainer::RunFacts run_facts(const Session& session) {
+  const comm::MeshShape& mesh = session.mesh->shape();
+  const trainer::TrainOptions& train = session.config.train;
+  trainer::RunFacts facts;
+  facts.identity = {{"configuration", configuration_hash(session.config)},
+                    {"model weights", session.backbone_info.weights_fingerprint},
+                    {"tokenizer", session.task->tokenizer().fingerprint()}};
+  add_split(facts.identity, "train", session.splits.train);
+  add_split(facts.identity, "select", session.splits.select);
+  facts.circumstances = {
+      {"build", "incipit " + incipit_version() + ", libtorch " + libtorch_version()},
+      {"processor", processor_name() + ", " + processor_capability()},
+      {"device", session.backbone->device().str()},
+      {"ranks", std::to_string(session.world().size())},
+      {"mesh", "data " + std::to_string(mesh.data) + " x gathered " +
+                   std::to_string(mesh.gathered) + " x pipeline " + std::to_string(mesh.pipeline) +
+                   " x tensor " + std::to_string(mesh.tensor)},
+      {"threads per rank", std::to_string(session.threads)},
+      {"train.micro_batch_tokens", std::to_string(train.micro_batch_tokens)},
+      {"train.micro_batches", std::to_string(train.micro_batches)},
+      {"eval.batch_tokens", std::to_string(session.config.eval.batch_tokens)}};
+  return facts;
+}
+
+void check_facts(const trainer::Checkpoint& checkpoint, const trainer::RunFacts& now) {
+  const auto other = changes(checkpoint.facts.identity, now.identity);
+  if (!other.empty()) {
+    throw ConfigError(checkpoint.folder.string() + ": is of a run on something else:\n  " +
+                      join(other, "\n  ") + "\nput back what it was, or " + kFreshHint);
+  }
+  const auto around = changes(checkpoint.facts.circumstances, now.circumstances);
+  if (around.empty()) return;
+  log::warn("not as it was when the run was interrupted, so that results differ by rounding: {}",
+            join(around, "; "));
+}
+
+void prepare_run_dir(const Session& session, const RunPlan& plan) {
+  const fs::path dir(session.config.run.output_dir);
+  switch (plan.kind) {
+    case Kind::kNew:
+      make_run_dir(dir);
+      break;
+    case Kind::kStartOver:
+      log::info("{}: an earlier run stopped before its first checkpoint; starting over",
+                dir.string());
+      [[fallthrough]];
+    case Kind::kResume:
+      remove_unfinished_files(dir);
+      break;
+  }
+  const std::int64_t resumed_at = plan.checkpoint ? plan.checkpoint->state.step : 0;
+  describe_run(dir, configs::resolved_yaml(session.config),
+               manifest(session, "train", resumed_at));
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,38 @@
+// All that the rest of a run depends on, whatever the number of ranks.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "trainer/early_stop.h"
+
+namespace incipit::trainer {
+
+struct TrainState {
+  std::int64_t step = 0;      // steps done
+  std::uint64_t seed = 0;     // of the order of examples
+  std::int64_t samples = 0;   // examples seen: where the order of examples goes on
+  std::int64_t tokens = 0;    // rows computed
+  double last_loss = 0;       // may be NaN
+  int nonfinite_in_a_row = 0;
+  std::int64_t evaluated_at = -1;  // the step of the last evaluation; -1: none
+  EarlyStop::State early_stop{};
+  // "prompt", "best_prompt" once there is one, and "optimizer.NAME" for each of
+  // Optimizer::state(). In memory of their own.
+  std::map<std::string, at::Tensor> tensors{};
+};
+
+inline constexpr const char* kPromptTensor = "prompt";
+inline constexpr const char* kBestPromptTensor = "best_prompt";
+inline constexpr const char* kOptimizerPrefix = "optimizer.";
+
+// All but the tensors, as JSON that reads back to the same numbers.
+[[nodiscard]] std::string scalars_json(const TrainState& state);
+// Throws DataError naming `source`.
+[[nodiscard]] TrainState parse_scalars(std::string_view json, const std::string& source);
+
+}  // namespace incipit::trainer
