@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The same run on 1, 2 and 4 ranks: the same examples, the same losses over 20 steps.
+"""The same run on one rank and on every kind of mesh: the same losses over 20 steps, the same prompt.
 
     ranks_test.py MPIRUN INCIPIT MODEL_DIR
 
-MPIRUN is scripts/mpirun.sh. Micro-batches are small enough that ranks cut them differently. The
-learning rate is low enough that training does not amplify rounding (at 0.01 this run does, a
-thousandfold in ten steps). The texts are invented here.
+MPIRUN is scripts/mpirun.sh. Every mesh trains a tiny model with nine heads in three groups, and a
+few train the model in MODEL_DIR. Micro-batches are small enough that ranks cut them differently. The
+learning rates are low enough that training does not amplify rounding (at 0.01 the model's run does,
+a thousandfold in ten steps). The texts are invented here.
 """
 import json
 import random
@@ -14,12 +15,34 @@ import sys
 import tempfile
 from pathlib import Path
 
+from safetensors.numpy import load_file
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
+import tiny
+
+# Ranks, and the settings of their mesh.
+TINY_MESHES = {
+    "data 2": (2, []),
+    "data 4": (4, []),
+    "tensor 2": (2, ["parallel.tensor=2"]),
+    "tensor 3": (3, ["parallel.tensor=3"]),
+    "tensor 4": (4, ["parallel.tensor=4"]),
+    "data 2 x tensor 2": (4, ["parallel.tensor=2"]),
+}
+MODEL_MESHES = {
+    "data 2": (2, []),
+    "tensor 3": (3, ["parallel.tensor=3"]),
+}
+LOSSES_WITHIN = 1e-4  # relative
+NORMS_WITHIN = 1e-3   # relative; AdamW does not show a gradient that is counted twice
+PROMPT_WITHIN = 1e-3
+
 CONFIG = """
-run: {{name: ranks, output_dir: "{run}", seed: 5}}
+run: {{name: ranks, output_dir: "{folder}/one rank", seed: 5}}
 model: {{path: "{model}", dtype: float32}}
 method: {{kind: prompt_tuning, num_virtual_tokens: 8, init: {{kind: sampled_vocab}}}}
 task:
-  data_dir: "{data}"
+  data_dir: "{folder}"
   train: train.jsonl
   select: 0
   template: "Is this order hot or cold? {{text}}\\nAnswer:"
@@ -28,7 +51,7 @@ train:
   steps: 20
   batch_size: 6
   micro_batch_tokens: 80
-  optimizer: {{kind: adamw, lr: 0.001}}
+  optimizer: {{kind: adamw, lr: {rate}}}
   eval_every: 0
 """
 
@@ -38,37 +61,66 @@ PLACES = ["by the window", "for table nine", "to take away", "with two spoons an
           "after the meeting", "on the terrace, where my colleagues are already waiting for it"]
 
 
-def records():
+def write_records(path):
     draw = random.Random(11)
-    for index in range(40):
-        hot = draw.random() < 0.5
-        dish = draw.choice(HOT if hot else COLD)
-        yield {"idx": index, "text": f"One {dish} {draw.choice(PLACES)}.",
-               "label": "hot" if hot else "cold"}
+    with path.open("w", encoding="utf8") as file:
+        for index in range(40):
+            hot = draw.random() < 0.5
+            dish = draw.choice(HOT if hot else COLD)
+            file.write(json.dumps({"idx": index, "text": f"One {dish} {draw.choice(PLACES)}.",
+                                   "label": "hot" if hot else "cold"}) + "\n")
+
+
+class Comparison:
+    """Runs of one model in a folder of its own."""
+
+    def __init__(self, mpirun, incipit, model, rate, folder):
+        folder.mkdir()
+        write_records(folder / "train.jsonl")
+        self.config = folder / "run.yaml"
+        self.config.write_text(CONFIG.format(model=model, rate=rate, folder=folder))
+        self.mpirun, self.incipit, self.folder = mpirun, incipit, folder
+        self.steps, self.prompt = self.train("one rank", 1, [])
+        fall = self.steps[0]["loss"] - self.steps[-1]["loss"]
+        print(f"{model}: {len(self.steps)} steps, the loss falls by {fall:.2f}")
+        self.is_sound = len(self.steps) == 20 and fall > 0.1
+
+    def train(self, name, ranks, settings):
+        run = self.folder / name
+        words = [word for setting in (f"run.output_dir={run}", *settings)
+                 for word in ("--set", setting)]
+        subprocess.run([self.mpirun, "-n", str(ranks), self.incipit, "train", self.config, *words],
+                       check=True, stdout=subprocess.DEVNULL)
+        lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+        adapter = load_file(run / "adapter" / "last" / "adapter_model.safetensors")
+        return [line for line in lines if "loss" in line], adapter["prompt_embeddings"]
+
+    def equals_one_rank(self, name, ranks, settings):
+        steps, prompt = self.train(name, ranks, settings)
+
+        def worst(key):
+            return max(abs(many[key] / one[key] - 1)
+                       for one, many in zip(self.steps, steps, strict=True))
+        loss, norm = worst("loss"), worst("grad_norm")
+        apart = float(abs(prompt - self.prompt).max())
+        print(f"{name}: losses within {loss:.1e}, gradients' norms within {norm:.1e}, prompt within "
+              f"{apart:.1e} of one rank's")
+        return loss <= LOSSES_WITHIN and norm <= NORMS_WITHIN and apart <= PROMPT_WITHIN
 
 
 def main():
     mpirun, incipit, model = sys.argv[1:4]
-    runs = {}
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        (folder / "train.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records()))
-        for ranks in (1, 2, 4):
-            config = folder / f"ranks_{ranks}.yaml"
-            run = folder / f"run_{ranks}"
-            config.write_text(CONFIG.format(run=run, model=model, data=folder))
-            subprocess.run([mpirun, "-n", str(ranks), incipit, "train", config], check=True)
-            lines = (run / "metrics.jsonl").read_text().splitlines()
-            steps = (json.loads(line) for line in lines)
-            runs[ranks] = [step for step in steps if "loss" in step]
-    worst = 0.0
-    for ranks in (2, 4):
-        for one, many in zip(runs[1], runs[ranks], strict=True):
-            worst = max(worst, abs(many["loss"] / one["loss"] - 1))
-    falls = runs[1][0]["loss"] - runs[1][-1]["loss"]
-    print(f"losses of 20 steps on 1, 2 and 4 ranks: largest relative difference {worst:.2e}; "
-          f"the loss falls by {falls:.2f}")
-    return 0 if worst <= 1e-4 and len(runs[1]) == 20 and falls > 0.1 else 1
+        tiny.HEADS, tiny.KV_HEADS, tiny.LAYERS = 9, 3, 6
+        tiny.write_model(folder / "tiny")
+        sound = []
+        for where, path, rate, meshes in (("of tiny", folder / "tiny", 0.05, TINY_MESHES),
+                                          ("of model", model, 0.001, MODEL_MESHES)):
+            runs = Comparison(mpirun, incipit, path, rate, folder / where)
+            sound.append(runs.is_sound)
+            sound += [runs.equals_one_rank(name, *mesh) for name, mesh in meshes.items()]
+    return 0 if all(sound) else 1
 
 
 if __name__ == "__main__":
