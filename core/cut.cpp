@@ -26,6 +26,8 @@ class Cutter {
     }
   }
 
+  [[nodiscard]] int branches() const { return branches_; }
+
   [[nodiscard]] ForestCut cut() {
     ForestCut result;
     trunk_range_.resize(forest_.segment_count());
@@ -118,10 +120,25 @@ class Cutter {
   std::int64_t rows_in_branch_ = 0;
 };
 
+// The most rows of a branch, up to max_rows, that make as many branches as are wanted, or else as
+// segments allow. Smaller branches are more of them.
+std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int wanted) {
+  const auto branches = [&](std::int64_t rows) { return Cutter(forest, rows).branches(); };
+  wanted = std::min(wanted, branches(1));
+  std::int64_t enough = 1;
+  std::int64_t too_many = std::min(max_rows, forest.row_count()) + 1;
+  while (too_many - enough > 1) {
+    const std::int64_t middle = enough + (too_many - enough) / 2;
+    (branches(middle) >= wanted ? enough : too_many) = middle;
+  }
+  return enough;
+}
+
 }  // namespace
 
-ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows) {
-  INCIPIT_CHECK(max_rows > 0);
+ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows, int min_branches) {
+  INCIPIT_CHECK(max_rows > 0 && min_branches > 0);
+  if (min_branches > 1) max_rows = rows_for_branches(forest, max_rows, min_branches);
   for (const RowRange& range : forest.resident) {
     INCIPIT_CHECK(range.empty(), "a forest with resident segments is not cut again");
   }

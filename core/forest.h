@@ -137,9 +137,10 @@ struct ForestCut {
   std::vector<Branch> branches;
 };
 
-// Cuts so that no branch has more than `max_rows` rows, where segments allow: a segment is
-// never split. One branch and an empty trunk when the forest fits. `forest` has no
-// resident segments.
-[[nodiscard]] ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows);
+// Cuts so that no branch has more than `max_rows` rows and there are at least `min_branches`,
+// where segments allow: a segment is never split. One branch and an empty trunk when the forest
+// fits and that is enough. `forest` has no resident segments.
+[[nodiscard]] ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows,
+                                         int min_branches = 1);
 
 }  // namespace incipit

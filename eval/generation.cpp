@@ -12,6 +12,7 @@
 #include "core/random.h"
 #include "eval/sampling.h"
 #include "model/ops.h"
+#include "model/stage_link.h"
 
 namespace incipit::eval {
 namespace {
@@ -99,6 +100,9 @@ class Batch {
   [[nodiscard]] Forest last_tokens() const;
   // Chooses the next token of live sequence i at target target_of[i] of the pass.
   void choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of);
+  // The tokens, on the stage that has the scores.
+  [[nodiscard]] std::vector<TokenId> choose_here(const ForestPass& pass,
+                                                 const std::vector<std::int32_t>& target_of);
   // Whether the sequence goes on behind `token`.
   [[nodiscard]] bool accept(Live& sequence, TokenId token);
 
@@ -141,8 +145,9 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
 }
 
 void Batch::step() {
-  ForestPass pass(backbone_, last_tokens(), {},
-                  {.keep_keys_values = true, .keep_logits = samples(), .residents = &store_});
+  ForestPass pass = model::run_through_stages(
+      backbone_, last_tokens(), {},
+      {.keep_keys_values = true, .keep_logits = samples(), .residents = &store_});
   std::vector<std::int64_t> rows;
   std::vector<std::int32_t> target_of;
   for (Live& sequence : live_) {
@@ -179,6 +184,19 @@ void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& targ
     throw NumericsError(
         "the model's logits are not finite; look at the soft prompt and the model's weights");
   }
+  std::vector<TokenId> tokens(live_.size());
+  if (backbone_.partition().scores) tokens = choose_here(pass, target_of);
+  comm::Communicator& stages = *backbone_.placement().pipeline;
+  stages.broadcast(std::as_writable_bytes(std::span(tokens)), stages.size() - 1, "next tokens");
+  std::vector<Live> live;
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    if (accept(live_[i], tokens[i])) live.push_back(std::move(live_[i]));
+  }
+  live_ = std::move(live);
+}
+
+std::vector<TokenId> Batch::choose_here(const ForestPass& pass,
+                                        const std::vector<std::int32_t>& target_of) {
   const std::vector<TokenId> likeliest = pass.argmax();
   // Every target has a row of its own: their ids are all the same.
   const at::Tensor logits =
@@ -189,11 +207,9 @@ void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& targ
                         static_cast<std::size_t>(logits.size(1)));
     return sample_token(row, options_.temperature, options_.top_p, sequence.random);
   };
-  std::vector<Live> live;
-  for (std::size_t i = 0; i < live_.size(); ++i) {
-    if (accept(live_[i], next(live_[i], target_of[i]))) live.push_back(std::move(live_[i]));
-  }
-  live_ = std::move(live);
+  std::vector<TokenId> tokens;
+  for (std::size_t i = 0; i < live_.size(); ++i) tokens.push_back(next(live_[i], target_of[i]));
+  return tokens;
 }
 
 bool Batch::accept(Live& sequence, TokenId token) {

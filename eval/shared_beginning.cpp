@@ -3,10 +3,9 @@
 #include <algorithm>
 
 #include "eval/resident_root.h"
+#include "model/stage_link.h"
 
 namespace incipit::eval {
-
-using model::ForestPass;
 
 SharedBeginning::SharedBeginning(const model::Backbone& backbone,
                                  const std::optional<at::Tensor>& prompt,
@@ -19,17 +18,21 @@ SharedBeginning::SharedBeginning(const model::Backbone& backbone,
   const Sequence beginning = sequence_behind(prompt_rows_);
   rows_ = static_cast<std::int64_t>(beginning.inputs.size());
   if (rows_ == 0) return;
-  pass_.emplace(backbone_, pack({&beginning, 1}).forest, prompts_,
-                model::ForestPassOptions{.keep_keys_values = true});
+  pass_.emplace(model::run_through_stages(backbone_, pack({&beginning, 1}).forest, prompts_,
+                                          {.keep_keys_values = true}));
 }
 
 SharedBeginning::Below SharedBeginning::run(const Forest& forest,
                                             model::ForestPassOptions options) {
   // A target on the beginning's last row (an empty source) has that row computed again.
   const std::int64_t resident = std::min(rows_, forest.targets.front().row);
-  if (resident == 0) return {ForestPass(backbone_, forest, prompts_, options), 0};
+  if (resident == 0) {
+    return {model::run_through_stages(backbone_, forest, prompts_, options), 0};
+  }
   options.residents = &keys_values();
-  return {ForestPass(backbone_, with_resident_root(forest, resident), prompts_, options), resident};
+  return {model::run_through_stages(backbone_, with_resident_root(forest, resident), prompts_,
+                                    options),
+          resident};
 }
 
 }  // namespace incipit::eval

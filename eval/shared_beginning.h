@@ -19,7 +19,8 @@ namespace incipit::eval {
 class SharedBeginning {
  public:
   // Computes what `sequence_behind` makes of the soft prompt `prompt` ([P, hidden]; nothing: none);
-  // it may be empty. `backbone` must outlive it. Throws DataError as ForestPass does.
+  // it may be empty. `backbone` must outlive it. Throws DataError as ForestPass does. This and
+  // run() are collective over the ranks that hold the model together.
   SharedBeginning(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
                   const std::function<Sequence(data::PromptRows)>& sequence_behind);
 

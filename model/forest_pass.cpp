@@ -70,13 +70,14 @@ struct ForestPass::State {
   KeyValueStore* residents = nullptr;
 
   std::vector<BlockRecord> records;
-  at::Tensor last;  // [target rows, hidden] behind the last layer
+  at::Tensor last;    // [target rows, hidden] behind the last layer
+  at::Tensor output;  // [rows, hidden] behind the last layer of a stage in front of others
   KeyValueStore keys_values;
 
   State(const Backbone& backbone, const Forest& forest, const ForestPassOptions& options);
   [[nodiscard]] at::Tensor embed(const Forest& forest, std::span<const at::Tensor> prompts) const;
   [[nodiscard]] QueryRows queries(std::int64_t layer) const {
-    const bool is_last = layer + 1 == backbone->block_count();
+    const bool is_last = backbone->partition().scores && layer + 1 == backbone->block_count();
     return is_last ? QueryRows{&target_plan, target_index} : QueryRows{&plan, {}};
   }
   [[nodiscard]] KeyValueStore::Layer* resident_layer(std::int64_t layer) const {
@@ -139,7 +140,9 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
   check_forest(forest, backbone, prompts, options.residents);
   state_ = std::make_unique<State>(backbone, forest, options);
   State& state = *state_;
-  at::Tensor x = state.embed(forest, prompts);
+  const Partition& part = backbone.partition();
+  INCIPIT_CHECK(part.embeds != options.input.defined(), "an input belongs to a later stage");
+  at::Tensor x = part.embeds ? state.embed(forest, prompts) : options.input;
   for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
     BlockRecord record;
     x = block_forward(state.context, backbone.block(layer), state.queries(layer), x,
@@ -149,6 +152,10 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
       state.keys_values.layers.push_back({views.keys, views.values, {}, {}});
     }
     if (options.for_backward) state.records.push_back(std::move(record));
+  }
+  if (!part.scores) {
+    state.output = std::move(x);
+    return;
   }
   state.last = std::move(x);
   state.scores.forward(state.last, options.keep_logits);
@@ -166,28 +173,38 @@ const at::Tensor& ForestPass::logits() const {
   return state_->scores.logits();
 }
 
+const at::Tensor& ForestPass::output() const { return state_->output; }
+
 KeyValueStore& ForestPass::keys_values() {
   INCIPIT_CHECK(!state_->keys_values.layers.empty(), "the pass kept no keys and values");
   return state_->keys_values;
 }
 
-void ForestPass::backward(std::span<const double> grad, std::span<at::Tensor> prompt_gradients) {
+at::Tensor ForestPass::backward(std::span<const double> grad,
+                                std::span<at::Tensor> prompt_gradients, at::Tensor grad_output) {
   State& state = *state_;
+  const Partition& part = state.backbone->partition();
   INCIPIT_CHECK(!state.records.empty(), "backward of a pass that kept nothing for it");
-  INCIPIT_CHECK(grad.size() == state.target_count, "a gradient per target");
-  at::Tensor grad_x = state.scores.backward(state.last, grad);
+  INCIPIT_CHECK(part.scores != grad_output.defined(), "a gradient of the output");
+  INCIPIT_CHECK(!part.scores || grad.size() == state.target_count, "a gradient per target");
+  at::Tensor grad_x =
+      part.scores ? state.scores.backward(state.last, grad) : std::move(grad_output);
   state.last.reset();
+  state.output.reset();
   const at::Tensor prompt_rows = state.prompt_rows();
   for (std::int64_t layer = state.backbone->block_count() - 1; layer >= 0; --layer) {
     const BlockRecord record = std::move(state.records[layer]);
-    // Nothing below the first layer is trainable but the prompts' rows.
+    // Nothing below the model's first layer is trainable but the prompts' rows.
     grad_x = block_backward(state.context, state.backbone->block(layer), state.queries(layer),
                             record, std::move(grad_x), state.keys_values.layers[layer],
-                            state.resident_layer(layer), layer == 0 ? prompt_rows : at::Tensor());
+                            state.resident_layer(layer),
+                            part.embeds && layer == 0 ? prompt_rows : at::Tensor());
     state.keys_values.layers[layer] = {};
   }
   state.records.clear();
+  if (!part.embeds) return grad_x;
   state.scatter(grad_x, prompt_gradients);
+  return {};
 }
 
 }  // namespace incipit::model

@@ -6,6 +6,9 @@
 //
 // Logits exist only at target rows; the last layer computes queries, output projection
 // and MLP only there; frozen weights get no gradient and nothing is saved for them.
+//
+// Of a backbone that holds one stage of a pipeline, a pass is this stage's part of it: it takes
+// the hidden rows of the stage before, and gives its own to the next (model/stage_link.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -41,7 +44,10 @@ struct ForestPassOptions {
   bool keep_keys_values = false;      // for later passes: keys_values()
   bool keep_logits = false;           // to sample from: logits()
   KeyValueStore* residents = nullptr; // what the forest's resident ranges refer to
+  at::Tensor input{};                 // output() of the stage before; undefined: the first stage
 };
+
+// Soft prompts are those of the first stage, scores those of the last.
 
 class ForestPass {
  public:
@@ -55,10 +61,11 @@ class ForestPass {
   ForestPass& operator=(ForestPass&&) noexcept;
 
   // log p(id | all rows before) of every target, natural logarithm. [T] float32 on the CPU
-  // (float64 in a float64 backbone).
+  // (float64 in a float64 backbone). Zeros unless this is the last stage.
   [[nodiscard]] const at::Tensor& log_likelihoods() const;
 
-  // The target rows' most likely next token, in the order of targets. [T]
+  // The target rows' most likely next token, in the order of targets. [T]; none unless this is
+  // the last stage.
   [[nodiscard]] std::vector<TokenId> argmax() const;
 
   // The logits of every next token at the target rows, each row once, in order: [distinct target
@@ -66,14 +73,22 @@ class ForestPass {
   // keep_logits.
   [[nodiscard]] const at::Tensor& logits() const;
 
-  // The keys and values of this forest's rows (needs keep_keys_values or for_backward).
+  // The hidden rows behind this stage's layers, [rows, hidden] in the backbone's dtype; of the
+  // last stage undefined.
+  [[nodiscard]] const at::Tensor& output() const;
+
+  // The keys and values of this forest's rows in this stage's layers (needs keep_keys_values or for_backward).
   [[nodiscard]] KeyValueStore& keys_values();
 
   // Adds d(sum_t grad[t] * log_likelihood[t]) / d(prompt) to prompt_gradients[i] ([rows,
   // hidden] float32) and to the residents' gradients, taking into account what later
   // passes added to keys_values(). `grad` has one number per target. Once; frees what
   // forward kept.
-  void backward(std::span<const double> grad, std::span<at::Tensor> prompt_gradients);
+  //
+  // A stage in front of others takes d / d output() instead of `grad`. A stage behind others
+  // gives d / d input; the first one an undefined tensor.
+  at::Tensor backward(std::span<const double> grad, std::span<at::Tensor> prompt_gradients,
+                      at::Tensor grad_output = {});
 
  private:
   struct State;

@@ -16,7 +16,7 @@ Placement::Placement() : tensor(comm::make_single("self")), pipeline(tensor), ga
 Placement::Placement(const comm::Mesh& mesh)
     : tensor(not_owned(mesh.tensor())),
       pipeline(not_owned(mesh.pipeline())),
-      gathered(not_owned(mesh.along(comm::kNoDimension))) {}
+      gathered(not_owned(mesh.gathered())) {}
 
 Partition Placement::partition(const TransformerConfig& config) const {
   return partition_of(config, pipeline->size(), pipeline->rank(), tensor->size(), tensor->rank());

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "model/forest_pass.h"
+#include "model/stage_link.h"
+#include "trainer/pipeline_schedule.h"
 
 namespace incipit::trainer {
 namespace {
@@ -55,47 +58,159 @@ std::vector<bool> entangled(const ForestCut& cut, const Objective& objective, st
   return result;
 }
 
+// One call of forward_backward().
+class Step {
+ public:
+  Step(const model::Backbone& backbone, const Forest& forest, const Objective& objective,
+       std::span<const at::Tensor> prompts, std::span<at::Tensor> prompt_gradients,
+       const MicroBatches& micro_batches)
+      : backbone_(backbone),
+        link_(backbone),
+        objective_(objective),
+        prompts_(prompts),
+        prompt_gradients_(prompt_gradients),
+        cut_(cut_below_shared(forest, micro_batches.max_rows, micro_batches.at_least)),
+        trunk_learns_(!cut_.trunk.prompt_spans.empty()),
+        likelihoods_(forest.targets.size()) {}
+
+  // The summed loss; of a stage in front of others 0.
+  double run() {
+    run_trunk();
+    run_ahead();
+    run_branches();
+    const auto value = objective_.evaluate(likelihoods_.all());
+    if (trunk_learns_) {
+      const Forest& forest = cut_.trunk;
+      link_.send_gradient(trunk_->backward(pick(value.gradient, cut_.trunk_target_of),
+                                           prompt_gradients_,
+                                           link_.receive_gradient(forest.row_count())));
+    }
+    return backbone_.partition().scores ? value.loss : 0;
+  }
+
+ private:
+  // Through all stages, one after the other.
+  [[nodiscard]] ForestPass pass_through(const Forest& forest,
+                                        std::span<const std::int32_t> target_of,
+                                        const model::ForestPassOptions& options) {
+    ForestPass pass = model::run_through_stages(backbone_, forest, prompts_, options);
+    likelihoods_.fill(pass, target_of);
+    return pass;
+  }
+
+  void run_trunk() {
+    if (cut_.trunk.row_count() == 0) return;
+    trunk_.emplace(pass_through(cut_.trunk, cut_.trunk_target_of,
+                                {.for_backward = trunk_learns_, .keep_keys_values = true}));
+    residents_ = &trunk_->keys_values();
+    if (trunk_learns_) residents_->enable_gradients();
+  }
+
+  void run_ahead() {
+    const std::vector<bool> ahead = entangled(cut_, objective_, likelihoods_.all().size());
+    for (std::size_t b = 0; b < ahead.size(); ++b) {
+      if (!ahead[b]) continue;
+      const auto& [forest, target_of] = cut_.branches[b];
+      (void)pass_through(forest, target_of, {.residents = residents_});
+    }
+  }
+
+  void run_branches() {
+    const comm::Communicator& stages = *backbone_.placement().pipeline;
+    flying_.resize(cut_.branches.size());
+    for (const PipelineEvent& event :
+         pipeline_schedule(stages.size(), stages.rank(), static_cast<int>(cut_.branches.size()))) {
+      handle(event);
+    }
+  }
+
+  // A branch between its forward and its backward, and what is on its way to it.
+  struct Flying {
+    at::Tensor input;
+    std::optional<ForestPass> pass;
+    at::Tensor grad_output;
+    at::Tensor grad_input;
+  };
+
+  void handle(const PipelineEvent& event) {
+    using Kind = PipelineEvent::Kind;
+    Flying* const forward = event.forward < 0 ? nullptr : &flying_[event.forward];
+    Flying* const backward = event.backward < 0 ? nullptr : &flying_[event.backward];
+    const auto rows = [&](int branch) { return cut_.branches[branch].forest.row_count(); };
+    switch (event.kind) {
+      case Kind::kReceiveInput:
+        forward->input = link_.receive_input(rows(event.forward));
+        break;
+      case Kind::kForward:
+        run_forward(event.forward);
+        break;
+      case Kind::kSendOutput:
+        link_.send_output(forward->pass->output());
+        break;
+      case Kind::kReceiveGradient:
+        backward->grad_output = link_.receive_gradient(rows(event.backward));
+        break;
+      case Kind::kBackward:
+        run_backward(event.backward);
+        break;
+      case Kind::kSendGradient:
+        link_.send_gradient(backward->grad_input);
+        backward->grad_input.reset();
+        break;
+      case Kind::kSendOutputReceiveGradient:
+        backward->grad_output =
+            link_.send_output_receive_gradient(forward->pass->output(), rows(event.backward));
+        break;
+      case Kind::kSendGradientReceiveInput:
+        forward->input =
+            link_.send_gradient_receive_input(backward->grad_input, rows(event.forward));
+        backward->grad_input.reset();
+        break;
+    }
+  }
+
+  void run_forward(int branch) {
+    const auto& [forest, target_of] = cut_.branches[branch];
+    Flying& flying = flying_[branch];
+    flying.pass.emplace(
+        backbone_, forest, prompts_,
+        model::ForestPassOptions{
+            .for_backward = true, .residents = residents_, .input = std::move(flying.input)});
+    likelihoods_.fill(*flying.pass, target_of);
+  }
+
+  void run_backward(int branch) {
+    Flying& flying = flying_[branch];
+    const auto value = objective_.evaluate(likelihoods_.all());
+    flying.grad_input = flying.pass->backward(pick(value.gradient, cut_.branches[branch].target_of),
+                                              prompt_gradients_, std::move(flying.grad_output));
+    flying.pass.reset();
+  }
+
+  const model::Backbone& backbone_;
+  const model::StageLink link_;
+  const Objective& objective_;
+  const std::span<const at::Tensor> prompts_;
+  const std::span<at::Tensor> prompt_gradients_;
+  const ForestCut cut_;
+  const bool trunk_learns_;
+  TargetValues likelihoods_;
+  std::optional<ForestPass> trunk_;
+  model::KeyValueStore* residents_ = nullptr;
+  std::vector<Flying> flying_;
+};
+
 }  // namespace
 
 StepSums forward_backward(const model::Backbone& backbone, const Forest& forest,
                           const Objective& objective, std::span<const at::Tensor> prompts,
-                          std::span<at::Tensor> prompt_gradients, std::int64_t micro_batch_rows) {
-  StepSums sums{.loss = 0, .count = objective.count(), .rows = forest.row_count()};
-  if (forest.row_count() == 0) return sums;
-  const ForestCut cut = cut_below_shared(forest, micro_batch_rows);
-  TargetValues likelihoods(forest.targets.size());
-
-  std::optional<ForestPass> trunk;
-  model::KeyValueStore* residents = nullptr;
-  const bool trunk_learns = !cut.trunk.prompt_spans.empty();
-  if (cut.trunk.row_count() > 0) {
-    trunk.emplace(backbone, cut.trunk, prompts,
-                  model::ForestPassOptions{.for_backward = trunk_learns, .keep_keys_values = true});
-    residents = &trunk->keys_values();
-    if (trunk_learns) residents->enable_gradients();
-    likelihoods.fill(*trunk, cut.trunk_target_of);
-  }
-
-  const std::vector<bool> run_ahead = entangled(cut, objective, forest.targets.size());
-  for (std::size_t b = 0; b < cut.branches.size(); ++b) {
-    if (!run_ahead[b]) continue;
-    const auto& branch = cut.branches[b];
-    const ForestPass pass(backbone, branch.forest, prompts, {.residents = residents});
-    likelihoods.fill(pass, branch.target_of);
-  }
-
-  for (const auto& branch : cut.branches) {
-    ForestPass pass(backbone, branch.forest, prompts,
-                    {.for_backward = true, .residents = residents});
-    likelihoods.fill(pass, branch.target_of);
-    const auto value = objective.evaluate(likelihoods.all());
-    pass.backward(pick(value.gradient, branch.target_of), prompt_gradients);
-  }
-
-  const auto value = objective.evaluate(likelihoods.all());
-  sums.loss = value.loss;
-  if (trunk_learns) trunk->backward(pick(value.gradient, cut.trunk_target_of), prompt_gradients);
-  return sums;
+                          std::span<at::Tensor> prompt_gradients,
+                          const MicroBatches& micro_batches) {
+  if (forest.row_count() == 0) return {};
+  Step step(backbone, forest, objective, prompts, prompt_gradients, micro_batches);
+  const double loss = step.run();
+  if (!backbone.partition().scores) return {};
+  return {.loss = loss, .count = objective.count(), .rows = forest.row_count()};
 }
 
 }  // namespace incipit::trainer

@@ -160,6 +160,19 @@ TEST(Cut, PutsSharedAncestorsIntoTheTrunk) {
   EXPECT_THAT(cut.branches[1].target_of, ElementsAre(2));
 }
 
+TEST(Cut, MakesAsManyBranchesAsAreWantedWhereSegmentsAllow) {
+  std::vector<Sequence> batch;
+  for (TokenId id = 0; id < 8; ++id) batch.push_back(sequence(3, {id, 20, 21}));
+  const Forest forest = pack(batch).forest;
+  for (const auto& [wanted, expected] : {std::pair{1, 1U}, {2, 2U}, {3, 3U}, {4, 4U}, {5, 8U},
+                                         {8, 8U}, {100, 8U}}) {
+    const ForestCut cut = cut_below_shared(forest, 1000, wanted);
+    EXPECT_EQ(cut.branches.size(), expected) << wanted;
+    EXPECT_EQ(cut.trunk.row_count(), wanted == 1 ? 0 : 3) << wanted;
+  }
+  EXPECT_EQ(cut_below_shared(forest, 4, 2).branches.size(), 8U);  // no larger than asked
+}
+
 TEST(Cut, NoBranchIsLargerThanAskedUnlessASegmentIs) {
   Random random(5);
   for (int round = 0; round < 100; ++round) {

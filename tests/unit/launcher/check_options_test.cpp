@@ -39,11 +39,10 @@ TEST(CheckOptions, NamesKeysFromTheRoot) {
               ElementsAre("method.init.scale", "task.template", "train.schedule.warmup_steps"));
 }
 
-TEST(CheckOptions, RefusesToSplitAModel) {
+TEST(CheckOptions, RefusesToGatherLayers) {
   configs::RunConfig config = good_run();
-  config.parallel.tensor = 2;
   config.parallel.pipeline = 2;
-  EXPECT_THAT(keys(check_options, config), ElementsAre("parallel.tensor", "parallel.pipeline"));
+  EXPECT_THAT(keys(check_options, config), IsEmpty());
   config = good_run();
   config.parallel.gathered = 2;
   EXPECT_THAT(keys(check_options, config), ElementsAre("parallel.gathered"));

@@ -46,7 +46,7 @@ class Step : public testing::TestWithParam<Loss> {
     const std::array<at::Tensor, 1> prompts{prompt};
     std::array<at::Tensor, 1> gradients{at::zeros_like(prompt)};
     const StepSums sums = forward_backward(backbone_, batch_.packed.forest, *objective, prompts,
-                                           gradients, micro_batch_rows);
+                                           gradients, {.max_rows = micro_batch_rows});
     return {sums.loss / sums.count, sums, gradients[0]};
   }
 
@@ -90,8 +90,8 @@ TEST_P(Step, ARankWithoutExamplesAddsNothing) {
   const auto objective = make_objective(GetParam(), none);
   const std::array<at::Tensor, 1> prompts{tiny_prompt(kPromptRows, at::kDouble)};
   std::array<at::Tensor, 1> gradients{at::zeros_like(prompts[0])};
-  const StepSums sums =
-      forward_backward(backbone_, none.packed.forest, *objective, prompts, gradients, 100);
+  const StepSums sums = forward_backward(backbone_, none.packed.forest, *objective, prompts,
+                                         gradients, {.max_rows = 100});
   EXPECT_EQ(sums.loss, 0);
   EXPECT_EQ(sums.count, 0);
   EXPECT_EQ(sums.rows, 0);

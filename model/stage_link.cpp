@@ -1,0 +1,97 @@
+#include "model/stage_link.h"
+
+#include <ATen/ops/empty.h>
+
+#include <utility>
+
+namespace incipit::model {
+namespace {
+
+constexpr int kTag = 0;
+constexpr comm::Operation kActivations = "activations";
+constexpr comm::Operation kGradients = "gradients of activations";
+
+std::span<std::byte> bytes_of(const at::Tensor& tensor) {
+  return {static_cast<std::byte*>(tensor.data_ptr()), static_cast<std::size_t>(tensor.nbytes())};
+}
+
+// Of the backends only NCCL reaches device memory.
+at::Device transfer_device(const Backbone& backbone) {
+  return backbone.placement().pipeline->backend() == "nccl" ? backbone.device()
+                                                            : at::Device(at::kCPU);
+}
+
+}  // namespace
+
+int StageLink::previous() const { return backbone_->placement().pipeline->rank() - 1; }
+
+int StageLink::next() const {
+  const comm::Communicator& stages = *backbone_->placement().pipeline;
+  return stages.rank() + 1 < stages.size() ? stages.rank() + 1 : -1;
+}
+
+at::Tensor StageLink::room(std::int64_t rows) const {
+  return at::empty({rows, backbone_->config().hidden_size},
+                   at::TensorOptions(backbone_->dtype()).device(transfer_device(*backbone_)));
+}
+
+at::Tensor StageLink::for_transfer(const at::Tensor& values) const {
+  return values.to(transfer_device(*backbone_)).contiguous();
+}
+
+at::Tensor StageLink::receive(int from, std::int64_t rows, comm::Operation purpose) const {
+  if (from < 0) return {};
+  const at::Tensor values = room(rows);
+  backbone_->placement().pipeline->recv(bytes_of(values), from, kTag, purpose);
+  return values.to(backbone_->device());
+}
+
+void StageLink::send(const at::Tensor& values, int to, comm::Operation purpose) const {
+  if (to < 0) return;
+  const at::Tensor own = for_transfer(values);
+  backbone_->placement().pipeline->send(bytes_of(own), to, kTag, purpose);
+}
+
+at::Tensor StageLink::swap(const at::Tensor& values, std::int64_t rows, int peer,
+                           comm::Operation purpose) const {
+  if (peer < 0) return {};
+  const at::Tensor own = for_transfer(values);
+  const at::Tensor theirs = room(rows);
+  backbone_->placement().pipeline->exchange(bytes_of(own), bytes_of(theirs), peer, kTag, purpose);
+  return theirs.to(backbone_->device());
+}
+
+at::Tensor StageLink::receive_input(std::int64_t rows) const {
+  return receive(previous(), rows, kActivations);
+}
+
+void StageLink::send_output(const at::Tensor& output) const { send(output, next(), kActivations); }
+
+at::Tensor StageLink::receive_gradient(std::int64_t rows) const {
+  return receive(next(), rows, kGradients);
+}
+
+void StageLink::send_gradient(const at::Tensor& gradient) const {
+  send(gradient, previous(), kGradients);
+}
+
+at::Tensor StageLink::send_output_receive_gradient(const at::Tensor& output,
+                                                   std::int64_t rows) const {
+  return swap(output, rows, next(), kActivations);
+}
+
+at::Tensor StageLink::send_gradient_receive_input(const at::Tensor& gradient,
+                                                  std::int64_t rows) const {
+  return swap(gradient, rows, previous(), kActivations);
+}
+
+ForestPass run_through_stages(const Backbone& backbone, const Forest& forest,
+                              std::span<const at::Tensor> prompts, ForestPassOptions options) {
+  const StageLink link(backbone);
+  options.input = link.receive_input(forest.row_count());
+  ForestPass pass(backbone, forest, prompts, options);
+  link.send_output(pass.output());
+  return pass;
+}
+
+}  // namespace incipit::model

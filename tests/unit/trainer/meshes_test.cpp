@@ -1,0 +1,154 @@
+// The same training on every mesh: ranks as threads, each with its part of one random model.
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "comm/threads.h"
+#include "tests/support/tiny_task.h"
+#include "trainer/trainer.h"
+
+namespace incipit::trainer {
+namespace {
+
+using testing_support::tiny_dataset;
+using testing_support::tiny_task;
+
+constexpr int kPromptRows = 5;
+
+// Nine heads in three groups, so that no split by heads is even.
+model::TransformerConfig config() {
+  model::TransformerConfig c;
+  c.model_type = "llama";
+  c.hidden_size = 36;
+  c.layers = 6;
+  c.heads = 9;
+  c.kv_heads = 3;
+  c.head_dim = 4;
+  c.intermediate_size = 50;
+  c.vocab_size = 301;
+  c.max_positions = 256;
+  c.tied_embeddings = true;
+  return c;
+}
+
+class LossRecorder : public TrainObserver {
+ public:
+  void on_step(const metrics::StepRecord& record) override {
+    losses.push_back(record.loss);
+    samples += record.samples;
+  }
+  std::vector<double> losses;
+  std::int64_t samples = 0;
+};
+
+struct Outcome {
+  std::vector<double> losses;
+  std::int64_t samples = 0;
+  at::Tensor prompt;
+  TrainResult result;
+};
+
+struct Case {
+  const char* name;
+  comm::MeshShape shape;
+  Loss loss = Loss::kTargetTokens;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& of) { return out << of.name; }
+
+class Meshes : public testing::TestWithParam<Case> {
+ protected:
+  ~Meshes() override { std::filesystem::remove_all(run_dir_); }
+
+  [[nodiscard]] static TrainOptions options(Loss loss) {
+    TrainOptions options;
+    options.steps = 20;
+    options.batch_size = 8;
+    options.micro_batch_tokens = 90;
+    options.loss = loss;
+    options.eval_every = 10;
+    options.checkpoint_every = 0;
+    options.optimizer.lr = 0.001;
+    return options;
+  }
+
+  [[nodiscard]] Outcome train(const comm::MeshShape& shape, Loss loss) const {
+    Outcome run;
+    std::mutex mutex;
+    comm::run_on_threads(shape.product(), [&](comm::Communicator& world) {
+      at::set_num_threads(1);
+      const comm::Mesh mesh(world.split(0, world.rank(), "world"), shape);
+      const auto backbone = model::Backbone::random(config(), 7, {}, model::Placement(mesh));
+      LossRecorder recorder;
+      Trainer trainer({.backbone = backbone,
+                       .task = task_,
+                       .splits = splits_,
+                       .mesh = mesh,
+                       .observer = recorder,
+                       .train = options(loss),
+                       .eval = {.batch_tokens = 100},
+                       .seed = 1,
+                       .run_dir = run_dir_,
+                       .backbone_info = {.name = "tiny",
+                                         .weights_fingerprint = "",
+                                         .hidden_size = config().hidden_size}},
+                      {"tiny", start()});
+      const TrainResult result = trainer.run();
+      const std::scoped_lock lock(mutex);
+      if (!run.losses.empty()) {
+        EXPECT_EQ(recorder.losses, run.losses) << "world rank " << world.rank();
+      }
+      run = {recorder.losses, recorder.samples, trainer.prompt(), result};
+    });
+    return run;
+  }
+
+  [[nodiscard]] static at::Tensor start() {
+    return testing_support::tiny_prompt(kPromptRows * 2)
+        .view({-1})
+        .narrow(0, 0, kPromptRows * 36)
+        .view({kPromptRows, 36});
+  }
+
+  data::Task task_ = tiny_task();
+  data::Splits splits_{.train = tiny_dataset(task_, 24, 3),
+                       .select = tiny_dataset(task_, 9, 4),
+                       .test = tiny_dataset(task_, 7, 5)};
+  std::filesystem::path run_dir_ =
+      std::filesystem::temp_directory_path() / ("incipit-meshes-test-" + std::to_string(getpid()));
+};
+
+TEST_P(Meshes, TrainAsOneRankDoes) {
+  const Outcome one = train({}, GetParam().loss);
+  const Outcome several = train(GetParam().shape, GetParam().loss);
+  ASSERT_EQ(one.losses.size(), 20u);
+  ASSERT_EQ(several.losses.size(), 20u);
+  for (std::size_t i = 0; i < 20; ++i) {
+    EXPECT_NEAR(several.losses[i], one.losses[i], 1e-4) << "step " << i + 1;
+  }
+  EXPECT_LT(several.prompt.sub(one.prompt).abs().max().item<double>(), 1e-3);
+  EXPECT_GT(one.prompt.sub(start()).abs().max().item<double>(), 1e-2);
+  EXPECT_EQ(several.samples, one.samples);
+  EXPECT_EQ(several.result.test, one.result.test);
+  EXPECT_EQ(several.result.best_step, one.result.best_step);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Meshes,
+    testing::Values(Case{"data_2", {.data = 2}}, Case{"data_4", {.data = 4}},
+                    Case{"tensor_2", {.tensor = 2}}, Case{"tensor_3", {.tensor = 3}},
+                    Case{"pipeline_2", {.pipeline = 2}}, Case{"pipeline_3", {.pipeline = 3}},
+                    Case{"data_2_tensor_2", {.data = 2, .tensor = 2}},
+                    Case{"data_2_pipeline_2", {.data = 2, .pipeline = 2}},
+                    Case{"pipeline_2_tensor_2", {.pipeline = 2, .tensor = 2}},
+                    Case{"pipeline_2_candidates", {.pipeline = 2}, Loss::kCandidates},
+                    Case{"pipeline_3_candidates", {.pipeline = 3}, Loss::kCandidates}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace incipit::trainer
