@@ -144,7 +144,7 @@ void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Lin
     return;
   }
   const std::vector<Point> few = thinned(line.points, kMostPoints);
-  const bool noisy = few.size() > 20;
+  const bool noisy = !chart.exact && few.size() > 20;
   if (noisy) draw_path(page, "faint", line, path_of(frame, few));
   draw_path(page, "line", line,
             path_of(frame, noisy ? trend(few, static_cast<double>(few.size()) / 40) : few));

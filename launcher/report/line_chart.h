@@ -36,6 +36,7 @@ struct LineChart {
   std::vector<Line> lines;
   std::optional<Level> level;  // to compare with, dashed
   bool from_zero = false;
+  bool exact = false;  // what was set rather than measured: drawn without a trend
 };
 
 // "line c2": the class of what is drawn in the colour of this number, for which all whole numbers

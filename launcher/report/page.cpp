@@ -15,17 +15,21 @@ std::string title_of(const Report& report) {
          std::to_string(report.comparison->methods.size() - 1) + " others";
 }
 
-void write_run(Html& page, const RunData& run, const RunFigures& figures) {
+// Of several runs the curves stand in one plot, above all of them.
+void write_run(Html& page, const Report& report, std::size_t r) {
+  const RunData& run = report.runs[r];
+  const RunFigures& figures = report.figures[r];
   if (run.diagnosis) write_diagnosis(page, *run.diagnosis);
   write_scores(page, figures);
   write_confusion(page, figures);
-  write_errors(page, figures);
+  if (report.runs.size() == 1) write_curves(page, report);
   write_example(page, figures);
+  write_errors(page, figures);
   write_cost(page, run, figures.cost);
 }
 
 void write_runs(Html& page, const Report& report) {
-  if (report.runs.size() == 1) return write_run(page, report.runs[0], report.figures[0]);
+  if (report.runs.size() == 1) return write_run(page, report, 0);
   page.leaf("h2", "Run by run");
   for (std::size_t r = 0; r < report.runs.size(); ++r) {
     const RunData& run = report.runs[r];
@@ -35,7 +39,7 @@ void write_runs(Html& page, const Report& report) {
       page.text(run.name);
       page.leaf("span", {{"class", "soft"}}, run.dir.string());
     }
-    write_run(page, run, report.figures[r]);
+    write_run(page, report, r);
   }
 }
 
@@ -63,7 +67,6 @@ std::string render(const Report& report) {
       if (report.comparison) write_comparison(page, *report.comparison);
       if (report.runs.size() > 1) write_curves(page, report);
       write_runs(page, report);
-      if (report.runs.size() == 1) write_curves(page, report);
     }
     const auto script = page.element("script");
     page.trusted(page_script());

@@ -40,12 +40,9 @@ void write_method(Html& page, const Comparison& comparison, std::size_t m) {
       page.leaf("small", "seeds " + percent_range(*low, *high));
     }
   }
+  if (best) return page.leaf("td", {{"class", "n soft"}}, "the best");
   const auto cell = page.element("td", {{"class", "n gain"}, {"data-title", "gain of the best:"}});
-  if (best) {
-    page.leaf("span", {{"class", "soft"}}, "the best");
-  } else {
-    write_gain(page, comparison.gains[comparison.best][m]);
-  }
+  write_gain(page, comparison.gains[comparison.best][m]);
 }
 
 void write_matrix(Html& page, const Comparison& comparison) {

@@ -74,6 +74,7 @@ void write_curves(Html& page, const Report& report) {
   LineChart rate =
       of_steps(report, "Learning rate", "", [](const auto& step) { return step.learning_rate; });
   rate.from_zero = true;
+  rate.exact = true;
   draw(page, rate);
   LineChart time =
       of_steps(report, "Time of a step", "s", [](const auto& step) { return step.seconds; });

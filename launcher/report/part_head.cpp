@@ -15,6 +15,13 @@ std::string after_last_slash(const std::string& path) {
   return path.substr(slash == std::string::npos ? 0 : slash + 1, end - (slash + 1) + 1);
 }
 
+// "2026-11-24T14:48:31Z" -> "2026-11-24 14:48 UTC"
+std::string readable_time(const std::string& utc) {
+  constexpr std::size_t kLength = 20;
+  if (utc.size() != kLength || utc[10] != 'T' || utc.back() != 'Z') return utc;
+  return utc.substr(0, 10) + " " + utc.substr(11, 5) + " UTC";
+}
+
 std::string sentence_of_comparison(const Comparison& comparison) {
   const Method& best = comparison.methods[comparison.best];
   std::string text = "On " + grouped(static_cast<std::int64_t>(comparison.examples)) +
@@ -68,7 +75,7 @@ void write_origin(Html& page, const RunData& run) {
     add("model " + after_last_slash(run.config->model.path));
   }
   add(run.manifest.command.empty() ? "" : "incipit " + run.manifest.command);
-  add(run.manifest.started);
+  add(readable_time(run.manifest.started));
   for (const auto& [name, value] : run.manifest.facts) {
     if (name == "host") add("on " + value);
   }

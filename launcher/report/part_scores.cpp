@@ -92,21 +92,18 @@ void write_labels(Html& page, const SplitFigures& split) {
 
 }  // namespace
 
+// In percent of the width, so that dots stay round however wide it is shown.
 void write_interval(Html& page, double value, double low, double high, double mark, int colour) {
-  constexpr double kWidth = 240;
-  const auto x = [](double share) { return css_number(4 + share * (kWidth - 8)); };
-  const auto svg = page.element("svg", {{"viewBox", "0 0 240 24"},
-                                        {"role", "img"},
-                                        {"aria-label", percent_range(low, high)},
-                                        {"preserveAspectRatio", "none"}});
-  page.shape("line", {{"class", "grid"}, {"x1", x(0)}, {"x2", x(1)}, {"y1", "12"}, {"y2", "12"}});
+  const auto x = [](double share) { return css_number(2 + share * 96) + "%"; };
+  const auto svg = page.element("svg", {{"role", "img"}, {"aria-label", percent_range(low, high)}});
+  const auto line = [&](std::string_view kind, double from, double to) {
+    page.shape("line",
+               {{"class", kind}, {"x1", x(from)}, {"x2", x(to)}, {"y1", "12"}, {"y2", "12"}});
+  };
+  line("grid", 0, 1);
   page.shape("line",
              {{"class", "level"}, {"x1", x(mark)}, {"x2", x(mark)}, {"y1", "2"}, {"y2", "22"}});
-  page.shape("line", {{"class", coloured("whisker", colour)},
-                      {"x1", x(low)},
-                      {"x2", x(high)},
-                      {"y1", "12"},
-                      {"y2", "12"}});
+  line(coloured("whisker", colour), low, high);
   page.shape("circle",
              {{"class", coloured("dot", colour)}, {"cx", x(value)}, {"cy", "12"}, {"r", "5"}});
 }

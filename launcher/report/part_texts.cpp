@@ -1,6 +1,7 @@
 // What the model read, where it was wrong, and what it cost.
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "core/text.h"
 #include "launcher/output.h"
@@ -8,6 +9,8 @@
 
 namespace incipit::launcher::report {
 namespace {
+
+constexpr std::size_t kErrorsAtOnce = 8;
 
 void write_error(Html& page, const WorstError& error) {
   const auto item = page.element("li");
@@ -21,6 +24,11 @@ void write_error(Html& page, const WorstError& error) {
     page.leaf("span", {{"class", "soft"}}, "idx " + prediction.id);
   }
   if (error.text) page.leaf("div", {{"class", "text"}, {"dir", "auto"}}, *error.text);
+}
+
+void write_error_list(Html& page, std::span<const WorstError> errors) {
+  const auto list = page.element("ul", {{"class", "errors"}});
+  for (const WorstError& error : errors) write_error(page, error);
 }
 
 void write_soft_prompt(Html& page, std::int64_t rows) {
@@ -97,8 +105,13 @@ void write_errors(Html& page, const RunFigures& figures) {
   if (!figures.texts_problem.empty()) {
     page.leaf("p", {{"class", "soft"}}, "Their texts cannot be shown. " + figures.texts_problem);
   }
-  const auto list = page.element("ul", {{"class", "errors"}});
-  for (const WorstError& error : figures.errors) write_error(page, error);
+  const auto errors = std::span(figures.errors);
+  const std::size_t first = std::min(errors.size(), kErrorsAtOnce);
+  write_error_list(page, errors.first(first));
+  if (first == errors.size()) return;
+  const auto details = page.element("details");
+  page.leaf("summary", std::to_string(errors.size() - first) + " more");
+  write_error_list(page, errors.subspan(first));
 }
 
 void write_example(Html& page, const RunFigures& figures) {
