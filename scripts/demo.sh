@@ -6,6 +6,7 @@
 #
 #   --runs DIR       where the runs go (default: runs/demo)
 #   --no-setup       the program is there: build/release/launcher/incipit, or $INCIPIT
+#   --data DIR       other messages in the same layout
 #   --set KEY=VALUE  goes to every command, like --set model.path=DIR
 #   RANKS=2          ranks under mpirun
 #
@@ -14,6 +15,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 runs=runs/demo
+data=configs/tasks/town_hall
 setup=1
 again=0
 sets=()
@@ -22,11 +24,13 @@ while [ $# -gt 0 ]; do
     --again) again=1 ;;
     --no-setup) setup=0 ;;
     --runs) runs=${2:?--runs needs a folder}; shift ;;
+    --data) data=${2:?--data needs a folder}; shift ;;
     --set) sets+=(--set "${2:?--set needs KEY=VALUE}"); shift ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
   esac
   shift
 done
+sets+=(--set "task.data_dir=$data")
 incipit=${INCIPIT:-build/release/launcher/incipit}
 ranks=${RANKS:-2}
 recipe=configs/recipes/town_hall.yaml
@@ -97,7 +101,7 @@ for seed in 1 2 3; do
 done
 
 heading "Bag of words" "no language model at all"
-step bag-of-words "$python" scripts/bag_of_words.py configs/tasks/town_hall "$runs/bag-of-words" \
+step bag-of-words "$python" scripts/bag_of_words.py "$data" "$runs/bag-of-words" \
   --text text --label office
 
 heading "Result" "on 300 messages that nothing above was chosen by"

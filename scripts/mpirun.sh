@@ -22,7 +22,7 @@ flags+=(-x OMP_NUM_THREADS)  # to the ranks on other machines too
 # Ranks cannot see whether their output ends on a terminal: metrics/terminal.h.
 unset INCIPIT_STDERR_COLUMNS INCIPIT_STDOUT_COLUMNS
 exec 3>&1 4>&2
-columns_of() { stty size <&"$1" | awk '{print $2 > 0 ? $2 : 80}'; }
+columns_of() { stty size <&"$1" | awk '{print ($2 > 0 ? $2 : 80)}'; }
 if [ -t 2 ]; then
   export INCIPIT_STDERR_COLUMNS=$(columns_of 4)
   flags+=(-x INCIPIT_STDERR_COLUMNS)

@@ -65,5 +65,24 @@ TEST_F(ResultsTest, SplitsStandSideBySide) {
   EXPECT_TRUE(std::filesystem::exists(dir_ / "predictions" / "select.jsonl"));
 }
 
+TEST_F(ResultsTest, WordingsSayWhatWasChosenFromWhat) {
+  const WordingScore scores[] = {{"plain", {{"accuracy", 0.5}}}, {"asked", {{"accuracy", 1.0}}}};
+  write_wordings(dir_, dataset(), "select", scores, 1);
+  const auto file = nlohmann::json::parse(read_text(dir_ / "wordings.json"));
+  EXPECT_EQ(file["split"], "select");
+  EXPECT_EQ(file["best"], "asked");
+  EXPECT_EQ(file["wordings"][0]["name"], "plain");
+  EXPECT_EQ(file["wordings"][0]["examples"], 2);
+  EXPECT_EQ(file["wordings"][1]["accuracy"], 1.0);
+}
+
+TEST(Ranking, TheBestFirstAndTiesInTheirOrder) {
+  const std::vector<Metrics> accuracies{
+      {{"accuracy", 0.25}}, {{"accuracy", 0.75}}, {{"accuracy", 0.75}}, {{"accuracy", 0.5}}};
+  EXPECT_EQ(ranking(accuracies, "accuracy"), (std::vector<std::size_t>{1, 2, 3, 0}));
+  const std::vector<Metrics> losses{{{"loss", 2.0}}, {{"loss", 1.0}}};
+  EXPECT_EQ(ranking(losses, "loss"), (std::vector<std::size_t>{1, 0}));
+}
+
 }  // namespace
 }  // namespace incipit::eval

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Wordings of a task against each other.  compare_test.py INCIPIT MPIRUN"""
+import json
+
+import program
+
+WORDINGS = """# Three ways to ask.
+- name: as it is
+- {name: asked, template: "Which colour has {text}?"}
+- name: shouted
+  template: "{text}!"
+  verbalizer: {blue: " BLUE", green: " GRN"}
+"""
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
+
+
+class Compare(program.ProgramTest):
+    def setUp(self):
+        self.wordings = self.write("wordings.yaml", WORDINGS)
+
+    def compare(self, output, *options, **how):
+        done = self.incipit("compare", self.config, "--wordings", self.wordings, "--output",
+                            output, *options, **how)
+        return self.folder / output, done
+
+    def test_leaves_the_best_wording_as_a_run(self):
+        run, done = self.compare("best")
+        chosen = json.loads((run / "wordings.json").read_text())
+        scores = {each["name"]: each["accuracy"] for each in chosen["wordings"]}
+        self.assertEqual(list(scores), ["as it is", "asked", "shouted"])
+        # The first of the best ones, and the table from the best to the worst.
+        self.assertEqual(chosen["best"], max(scores, key=scores.get))
+        order = sorted(scores, key=lambda name: -scores[name])
+        places = [done.stdout.index(f"\n  {name} ") for name in order]
+        self.assertEqual(places, sorted(places))
+        predictions = read_lines(run / "predictions" / "test.jsonl")
+        right = sum(each["prediction"] == each["label"] for each in predictions)
+        test = json.loads((run / "scores.json").read_text())["test"]
+        self.assertAlmostEqual(test["accuracy"], right / 12)
+        self.assertIn("kind: none", (run / "config.yaml").read_text())
+
+    def test_the_run_repeats_from_its_configuration(self):
+        run, _ = self.compare("again")
+        self.incipit("eval", run / "config.yaml", "--set", "run.output_dir=again_eval")
+        self.assertEqual(read_lines(run / "predictions" / "test.jsonl"),
+                         read_lines(self.folder / "again_eval" / "predictions" / "test.jsonl"))
+
+    def test_two_ranks_choose_alike(self):
+        one, _ = self.compare("one")
+        two, done = self.compare("two", ranks=2)
+        self.assertEqual((one / "wordings.json").read_text(), (two / "wordings.json").read_text())
+        self.assertEqual(done.stdout.count("3 wordings"), 1)
+
+    def test_demonstrations_stand_before_every_wording(self):
+        run, _ = self.compare("shots", "--set", "task.shots=2")
+        self.assertIn("shots: 2", (run / "config.yaml").read_text())
+
+    def test_all_mistakes_of_the_list_at_once(self):
+        self.wordings = self.write("bad.yaml", "- {name: a, temlate: x}\n- {template: y}\n")
+        message = self.refused(2, "compare", self.config, "--wordings", self.wordings)
+        self.assertIn("bad.yaml:1:13: unknown key 'wording 1.temlate'", message)
+        self.assertIn("bad.yaml:2:3: wording 2.name: missing", message)
+
+    def test_what_it_cannot_do_without(self):
+        self.assertIn("--wordings is missing", self.refused(2, "compare", self.config))
+        message = self.refused(2, "compare", self.config, "--wordings", self.wordings, "--set",
+                               "task.select=0")
+        self.assertIn("task.select: missing", message)
+
+
+if __name__ == "__main__":
+    program.main()
