@@ -1,10 +1,14 @@
 // A model whose layers and vocabulary are split over ranks equals the model on one rank.
 #include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
 
-#include <fstream>
+#include <atomic>
+#include <cstdlib>
 #include <map>
-#include <mutex>
+#include <string>
 
 #include "comm/threads.h"
 #include "core/error.h"
@@ -130,6 +134,108 @@ TEST(TensorParallel, MoreRanksThanHeadsAreRefusedBeforeAnythingIsMade) {
                   [&] { (void)Backbone::random(small_config(), 1, {}, tensor_placement(world)); }),
               "parallel.tensor: 7 ranks, but the model has 6 attention heads to split; set it to "
               "6 or less");
+  });
+}
+
+// Pages that nobody should read: reading one is counted, and then allowed.
+class ForbiddenPages {
+ public:
+  ForbiddenPages() {
+    touched_ = 0;
+    struct sigaction action {};
+    action.sa_flags = SA_SIGINFO;
+    action.sa_sigaction = [](int, siginfo_t* info, void*) {
+      const auto page = reinterpret_cast<std::uintptr_t>(info->si_addr) / kPage * kPage;
+      ++touched_;
+      // Fails, and so ends the program, when the fault has nothing to do with us.
+      if (::mprotect(reinterpret_cast<void*>(page), kPage, PROT_READ) != 0) std::abort();
+    };
+    ::sigaction(SIGSEGV, &action, &before_);
+  }
+  ~ForbiddenPages() { ::sigaction(SIGSEGV, &before_, nullptr); }
+  ForbiddenPages(const ForbiddenPages&) = delete;
+  ForbiddenPages& operator=(const ForbiddenPages&) = delete;
+
+  // Those that lie within this part of a mapped tensor.
+  void forbid(const at::Tensor& part) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(part.const_data_ptr());
+    const std::uintptr_t first = (begin + kPage - 1) / kPage * kPage;
+    const std::uintptr_t end = (begin + part.nbytes()) / kPage * kPage;
+    if (first >= end) return;
+    ASSERT_EQ(::mprotect(reinterpret_cast<void*>(first), end - first, PROT_NONE), 0);
+    count_ += static_cast<int>((end - first) / kPage);
+  }
+  [[nodiscard]] int count() const { return count_; }
+  [[nodiscard]] static int touched() { return touched_; }
+
+ private:
+  static constexpr std::uintptr_t kPage = 4096;
+  static inline std::atomic<int> touched_;
+  struct sigaction before_ {};
+  int count_ = 0;
+};
+
+constexpr std::int64_t kWide = 8192;  // of the vocabulary and the MLP: rows of several pages
+
+TransformerConfig write_wide_model(const testing::TemporaryFolder& folder) {
+  folder.write("config.json", R"({
+    "model_type": "llama", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "num_key_value_heads": 2, "head_dim": 4, "intermediate_size": 8192, "vocab_size": 8192,
+    "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "hidden_act": "silu",
+    "tie_word_embeddings": true})");
+  std::map<std::string, at::Tensor> tensors;
+  const auto add = [&](const std::string& name, at::IntArrayRef shape) {
+    tensors["model." + name + ".weight"] = at::ones(shape, at::kFloat);
+  };
+  add("embed_tokens", {kWide, 16});
+  add("norm", {16});
+  for (const char* norm : {"input_layernorm", "post_attention_layernorm"}) {
+    add(std::string("layers.0.") + norm, {16});
+  }
+  for (const char* name : {"q_proj", "k_proj", "v_proj"}) {
+    add(std::string("layers.0.self_attn.") + name, {8, 16});
+  }
+  add("layers.0.self_attn.o_proj", {16, 8});
+  add("layers.0.mlp.gate_proj", {kWide, 16});
+  add("layers.0.mlp.up_proj", {kWide, 16});
+  add("layers.0.mlp.down_proj", {16, kWide});
+  write_safetensors(folder / "model.safetensors", tensors);
+  return read_config(folder.path());
+}
+
+// Forbids the parts of the wide tensors that belong to a rank with this share.
+void forbid_share(const WeightFiles& files, const TensorShare& share, ForbiddenPages& pages) {
+  const auto rows = [&](const char* name, const Range& range) {
+    pages.forbid(files.get_rows(name, {kWide, 16}, range.begin, range.end));
+  };
+  rows("model.embed_tokens.weight", share.vocabulary);
+  rows("model.layers.0.mlp.gate_proj.weight", share.columns);
+  rows("model.layers.0.mlp.up_proj.weight", share.columns);
+  const at::Tensor down = files.get("model.layers.0.mlp.down_proj.weight", {16, kWide});
+  for (std::int64_t row = 0; row < 16; ++row) {
+    pages.forbid(down.select(0, row).narrow(0, share.columns.begin, share.columns.size()));
+  }
+}
+
+TEST(TensorParallel, ARankHoldsItsShareAndReadsNoOther) {
+  const testing::TemporaryFolder folder;
+  const TransformerConfig c = write_wide_model(folder);
+  const auto shares = split_tensor(c, 2);
+  comm::run_on_threads(2, [&](comm::Communicator& world) {
+    if (world.rank() != 1) return;  // loading is not collective
+    const WeightFiles files(folder.path());
+    ForbiddenPages pages;
+    forbid_share(files, shares[0], pages);
+    EXPECT_GT(pages.count(), 150);
+    const Backbone part = Backbone::load(files, {.dtype = at::kFloat}, tensor_placement(world));
+    EXPECT_EQ(pages.touched(), 0) << "of " << pages.count() << " pages of the other rank";
+    EXPECT_EQ(part.weight_bytes(), weight_bytes(c, part.partition(), 4, 4));
+    EXPECT_LE(static_cast<double>(part.weight_bytes()),
+              1.02 * static_cast<double>(files.total_bytes()) / 2);
+
+    forbid_share(files, shares[1], pages);  // and the test can fail
+    (void)Backbone::load(files, {.dtype = at::kFloat}, tensor_placement(world));
+    EXPECT_GT(pages.touched(), 150);
   });
 }
 
