@@ -28,10 +28,15 @@ TINY_MESHES = {
     "tensor 3": (3, ["parallel.tensor=3"]),
     "tensor 4": (4, ["parallel.tensor=4"]),
     "data 2 x tensor 2": (4, ["parallel.tensor=2"]),
+    "pipeline 2": (2, ["parallel.pipeline=2"]),
+    "pipeline 3": (3, ["parallel.pipeline=3"]),
+    "data 2 x pipeline 2": (4, ["parallel.pipeline=2"]),
+    "pipeline 2 x tensor 2": (4, ["parallel.pipeline=2", "parallel.tensor=2"]),
 }
 MODEL_MESHES = {
     "data 2": (2, []),
     "tensor 3": (3, ["parallel.tensor=3"]),
+    "pipeline 2": (2, ["parallel.pipeline=2"]),
 }
 LOSSES_WITHIN = 1e-4  # relative
 NORMS_WITHIN = 1e-3   # relative; AdamW does not show a gradient that is counted twice
