@@ -330,7 +330,7 @@ void add_predict_command(CLI::App& app) {
                    "of an answer, where the task has a target in place of labels (default: 128)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  add_example(*command, "echo 'A bin is full' | incipit predict runs/town_hall/soft-prompt-1");
+  add_example(*command, "echo 'A bin is full' | incipit predict runs/town_hall");
   command->callback([arguments] { run_predict(*arguments); });
 }
 
