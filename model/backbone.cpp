@@ -6,6 +6,7 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numbers>
@@ -14,6 +15,7 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "core/sha256.h"
+#include "model/ledger.h"
 #include "model/vocabulary.h"
 
 namespace incipit::model {
@@ -35,12 +37,14 @@ class BackboneBuilder {
   }
 
   [[nodiscard]] Backbone build() && {
+    const LedgerScope scope(MemoryKind::kWeights);
     const TransformerConfig& c = backbone_.config_;
     const Partition& part = backbone_.partition_;
     if (part.embeds) backbone_.embedding_ = vocabulary_table("model.embed_tokens.weight");
     for (std::int64_t layer = part.layers.begin; layer < part.layers.end; ++layer) {
       backbone_.blocks_.push_back(block("model.layers." + std::to_string(layer) + "."));
     }
+    if (is_gathered()) gather_layers();
     if (part.scores) {
       backbone_.final_norm_ = norm("model.norm.weight", c.hidden_size);
       backbone_.head_ = make_column_parallel(head_table(), {}, ranks());
@@ -54,6 +58,19 @@ class BackboneBuilder {
   [[nodiscard]] const BackboneOptions& options() const { return backbone_.options_; }
   [[nodiscard]] at::Tensor room(at::IntArrayRef shape) const {
     return at::empty(shape, at::TensorOptions(options().device).dtype(options().dtype));
+  }
+
+  [[nodiscard]] bool is_gathered() const { return backbone_.placement_.gathered->size() > 1; }
+
+  void gather_layers() {
+    std::vector<std::vector<GatheredLinear*>> layers;
+    for (const BlockWeights& w : backbone_.blocks_) {
+      auto& matrices = layers.emplace_back();
+      for (Linear* linear : {w.qkv.get(), w.output.get(), w.gate_up.get(), w.down.get()}) {
+        matrices.push_back(static_cast<GatheredLinear*>(linear));
+      }
+    }
+    backbone_.gathered_ = std::make_unique<GatheredLayers>(std::move(layers));
   }
 
   at::Tensor vocabulary_table(const std::string& name) {
@@ -85,6 +102,7 @@ class BackboneBuilder {
   // One product instead of several on the same input: the parts' rows below each other.
   std::unique_ptr<Linear> columns_split(const std::string& prefix, const std::vector<Part>& parts,
                                         std::int64_t in, bool has_bias) {
+    if (is_gathered()) return gathered(prefix, parts, in, has_bias);
     std::int64_t out = 0;
     for (const Part& part : parts) out += part.rows.size();
     at::Tensor weight = room({out, in});
@@ -106,6 +124,7 @@ class BackboneBuilder {
   std::unique_ptr<Linear> rows_split(const std::string& name, std::int64_t in, const Range& columns,
                                      bool has_bias) {
     const std::int64_t out = backbone_.config_.hidden_size;
+    if (is_gathered()) return gathered("", {{name, out, {0, out}}}, in, has_bias);
     at::Tensor weight =
         room({out, columns.size()})
             .copy_(source_(name + ".weight", {out, in}, {0, out})
@@ -113,6 +132,32 @@ class BackboneBuilder {
     at::Tensor bias =
         has_bias ? room({out}).copy_(source_(name + ".bias", {out}, {0, out})) : at::Tensor();
     return make_row_parallel(std::move(weight), std::move(bias), ranks());
+  }
+
+  // This rank's rows of the parts below each other, whose `rows` are all of them.
+  std::unique_ptr<Linear> gathered(const std::string& prefix, const std::vector<Part>& parts,
+                                   std::int64_t in, bool has_bias) {
+    comm::Communicator& group = *backbone_.placement_.gathered;
+    std::int64_t out = 0;
+    for (const Part& part : parts) out += part.out;
+    const Range mine = gathered_rows(out, group.size(), group.rank());
+    at::Tensor shard = room({gathered_rows(out, group.size(), 0).size(), in}).zero_();
+    at::Tensor bias = has_bias ? room({out}) : at::Tensor();
+    std::int64_t first = 0;
+    for (const Part& part : parts) {
+      const Range held{std::max(mine.begin, first), std::min(mine.end, first + part.out)};
+      if (held.begin < held.end) {
+        shard.narrow(0, held.begin - mine.begin, held.size())
+            .copy_(source_(prefix + part.name + ".weight", {part.out, in},
+                           {held.begin - first, held.end - first}));
+      }
+      if (has_bias) {
+        bias.narrow(0, first, part.out)
+            .copy_(source_(prefix + part.name + ".bias", {part.out}, {0, part.out}));
+      }
+      first += part.out;
+    }
+    return std::make_unique<GatheredLinear>(std::move(shard), out, std::move(bias), group);
   }
 
   BlockWeights block(const std::string& prefix) {
@@ -204,6 +249,17 @@ Backbone Backbone::random(const TransformerConfig& config, std::uint64_t seed,
   return BackboneBuilder(config, options, placement, source).build();
 }
 
+const BlockWeights& Backbone::layer(std::int64_t layer, Sweep sweep) const {
+  if (gathered_) gathered_->use(layer, sweep);
+  return blocks_[layer];
+}
+
+void Backbone::idle(Sweep sweep) const {
+  for (std::int64_t i = 0; i < block_count(); ++i) {
+    (void)layer(sweep == Sweep::kForward ? i : block_count() - 1 - i, sweep);
+  }
+}
+
 ops::RotaryTable Backbone::rotary_table(std::int64_t count) const {
   const at::Tensor angles =
       at::arange(count, inverse_frequencies_.options()).unsqueeze(1) * inverse_frequencies_;
@@ -226,14 +282,13 @@ at::Tensor Backbone::embed(std::span<const TokenId> ids) const {
 namespace {
 
 template <typename F>
-void for_each_weight(const Backbone& backbone, F&& f) {
+void for_each_weight(const Backbone& backbone, std::span<const BlockWeights> blocks, F&& f) {
   const Partition& part = backbone.partition();
   if (part.embeds) f(backbone.embedding());
   const auto each_of = [&](const Linear& linear) {
     for (const at::Tensor& stored : linear.stored()) f(stored);
   };
-  for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
-    const BlockWeights& w = backbone.block(layer);
+  for (const BlockWeights& w : blocks) {
     for (const at::Tensor& norm : {w.attention_norm, w.mlp_norm, w.query_norm, w.key_norm}) {
       if (norm.defined()) f(norm);
     }
@@ -249,14 +304,14 @@ void for_each_weight(const Backbone& backbone, F&& f) {
 }  // namespace
 
 std::int64_t Backbone::weight_bytes() const {
-  std::int64_t bytes = 0;
-  for_each_weight(*this, [&](const at::Tensor& w) { bytes += static_cast<std::int64_t>(w.nbytes()); });
+  std::int64_t bytes = gathered_ ? gathered_->buffer_bytes() : 0;
+  for_each_weight(*this, blocks_, [&](const at::Tensor& w) { bytes += static_cast<std::int64_t>(w.nbytes()); });
   return bytes;
 }
 
 std::string Backbone::weight_hash() const {
   Sha256 hash;
-  for_each_weight(*this, [&](const at::Tensor& w) {
+  for_each_weight(*this, blocks_, [&](const at::Tensor& w) {
     const at::Tensor bytes = w.cpu().contiguous();
     hash.update({static_cast<const std::byte*>(bytes.data_ptr()), bytes.nbytes()});
   });

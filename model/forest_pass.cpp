@@ -8,11 +8,13 @@
 
 #include "core/check.h"
 #include "model/block.h"
+#include "model/ledger.h"
 #include "model/vocabulary.h"
 
 namespace incipit::model {
 
 void KeyValueStore::enable_gradients() {
+  const LedgerScope scope(MemoryKind::kActivations);
   const auto cleared = [](const at::Tensor& like) {
     return at::zeros({like.size(0), like.size(1)},
                      like.options().dtype(ops::accumulate_type(like.scalar_type())));
@@ -137,6 +139,7 @@ void ForestPass::State::scatter(const at::Tensor& grad_rows,
 
 ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
                        std::span<const at::Tensor> prompts, const ForestPassOptions& options) {
+  const LedgerScope scope(MemoryKind::kActivations);
   check_forest(forest, backbone, prompts, options.residents);
   state_ = std::make_unique<State>(backbone, forest, options);
   State& state = *state_;
@@ -145,7 +148,7 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
   at::Tensor x = part.embeds ? state.embed(forest, prompts) : options.input;
   for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
     BlockRecord record;
-    x = block_forward(state.context, backbone.block(layer), state.queries(layer), x,
+    x = block_forward(state.context, backbone.layer(layer, Sweep::kForward), state.queries(layer), x,
                       state.resident_layer(layer), options.for_backward, record);
     if (options.for_backward || options.keep_keys_values) {
       const KeysValues views = keys_values_of(backbone.local_config(), record.qkv);
@@ -182,6 +185,7 @@ KeyValueStore& ForestPass::keys_values() {
 
 at::Tensor ForestPass::backward(std::span<const double> grad,
                                 std::span<at::Tensor> prompt_gradients, at::Tensor grad_output) {
+  const LedgerScope scope(MemoryKind::kActivations);
   State& state = *state_;
   const Partition& part = state.backbone->partition();
   INCIPIT_CHECK(!state.records.empty(), "backward of a pass that kept nothing for it");
@@ -195,7 +199,7 @@ at::Tensor ForestPass::backward(std::span<const double> grad,
   for (std::int64_t layer = state.backbone->block_count() - 1; layer >= 0; --layer) {
     const BlockRecord record = std::move(state.records[layer]);
     // Nothing below the model's first layer is trainable but the prompts' rows.
-    grad_x = block_backward(state.context, state.backbone->block(layer), state.queries(layer),
+    grad_x = block_backward(state.context, state.backbone->layer(layer, Sweep::kBackward), state.queries(layer),
                             record, std::move(grad_x), state.keys_values.layers[layer],
                             state.resident_layer(layer),
                             part.embeds && layer == 0 ? prompt_rows : at::Tensor());

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "model/ledger.h"
 
 namespace incipit::trainer {
 namespace {
@@ -167,6 +168,7 @@ class Adafactor final : public StatefulOptimizer {
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           std::vector<Parameter> parameters) {
+  const model::LedgerScope scope(model::MemoryKind::kOptimizer);
   switch (options.kind) {
     case OptimizerKind::kAdamW:
       return std::make_unique<AdamW>(options, std::move(parameters));

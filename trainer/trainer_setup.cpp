@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "model/ledger.h"
 #include "trainer/schedule.h"
 #include "trainer/trainer.h"
 
@@ -42,11 +43,16 @@ std::string selection_metric(const TrainSetup& setup) {
                     setup.task.options().name + "', which has " + join(names));
 }
 
+Parameter trainable(const prompt::SoftPrompt& start) {
+  const model::LedgerScope scope(model::MemoryKind::kOptimizer);
+  return {start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone()};
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainSetup& setup, const prompt::SoftPrompt& start)
     : setup_(setup),
-      prompt_(start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone()),
+      prompt_(trainable(start)),
       optimizer_(make_optimizer(setup.train.optimizer, {prompt_})),
       early_stop_(setup.train.early_stop),
       selection_metric_(selection_metric(setup)) {
