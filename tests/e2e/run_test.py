@@ -138,12 +138,12 @@ class Evaluation(program.ProgramTest):
 
 
 class Watching(program.ProgramTest):
-    def on_terminal(self, *arguments, **environment):
+    def on_terminal(self, *arguments, launcher=(), **environment):
         """What the program writes when standard error is a terminal."""
         ours, theirs = pty.openpty()
         environment = os.environ | {"TERM": "xterm"} | environment
-        child = subprocess.Popen([program.INCIPIT, *map(str, arguments)], stderr=theirs,
-                                 stdout=theirs, env=environment, cwd=self.folder)
+        child = subprocess.Popen([*launcher, program.INCIPIT, *map(str, arguments)],
+                                 stderr=theirs, stdout=theirs, env=environment, cwd=self.folder)
         os.close(theirs)
         written = b""
         while True:
@@ -160,6 +160,21 @@ class Watching(program.ProgramTest):
 
     def test_a_bar_on_a_terminal(self):
         text = self.on_terminal("train", self.config, "--set", "run.output_dir=bar")
+        self.assertIn("\x1b[36m━", text)
+        self.assertIn("6/6", text)
+
+    def test_a_bar_for_evaluations(self):
+        text = self.on_terminal("train", self.config, "--set", "run.output_dir=bars")
+        self.assertRegex(text, r"\rselect  |\x1b\[2Kselect  ")
+        self.assertIn("0/10", text)  # of the select split, gone when its scores are logged
+        self.assertLess(text.rindex("0/10"), text.rindex("accuracy"))
+        text = self.on_terminal("eval", self.config, "--set", "run.output_dir=bars")
+        self.assertIn("\x1b[2Ktest  ", text)
+        self.assertIn("0/12", text)
+
+    def test_a_bar_through_mpirun(self):
+        text = self.on_terminal("train", self.config, "--set", "run.output_dir=bar_of_two",
+                                launcher=(program.MPIRUN, "-n", "2"))
         self.assertIn("\x1b[36m━", text)
         self.assertIn("6/6", text)
 
