@@ -75,13 +75,7 @@ void run_eval(const EvalArguments& arguments) {
                                  {.train = asks_for(arguments, "train"),
                                   .select = asks_for(arguments, "select"),
                                   .test = asks_for(arguments, "test")});
-  std::optional<at::Tensor> values;
-  if (trained) {
-    prompt::check_backbone(*trained, session.backbone_info,
-                           arguments.adapter.empty() ? fs::path(config.run.output_dir) / "adapter"
-                                                     : arguments.adapter);
-    values = trained->prompt.values;
-  }
+  const auto values = values_for(session, trained, arguments.adapter);
   std::vector<eval::SplitResult> scored;
   std::vector<eval::NamedResult> results;
   scored.reserve(arguments.splits.size());  // results point into it
