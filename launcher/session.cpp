@@ -16,6 +16,7 @@
 #include "core/text.h"
 #include "launcher/system_info.h"
 #include "model/config.h"
+#include "model/ledger.h"
 #include "model/weight_files.h"
 
 namespace incipit::launcher {
@@ -114,6 +115,7 @@ fs::path heartbeat_folder(const Session& session) {
 
 Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                      const data::WhichSplits& which) {
+  model::start_ledger();
   Session session;
   session.config = config;
   session.prompt_rows = prompt_rows;

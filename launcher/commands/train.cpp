@@ -9,6 +9,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/learning_watch.h"
+#include "launcher/memory_report.h"
 #include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/resume.h"
@@ -94,6 +95,7 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
   restore(session, plan, trainer);
   const trainer::TrainResult result = trainer.run();
   if (!result.stopped) observer.finish();
+  write_memory_report(session, run_dir);
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
   print_result(session, result);
