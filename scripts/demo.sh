@@ -34,7 +34,7 @@ sets+=(--set "task.data_dir=$data")
 incipit=${INCIPIT:-build/release/launcher/incipit}
 ranks=${RANKS:-2}
 recipe=configs/recipes/town_hall.yaml
-shots=12
+shots=6
 logs=$runs/logs
 
 bold= dim= plain=
