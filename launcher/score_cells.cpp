@@ -22,8 +22,8 @@ void add_score_heads(std::vector<std::string>& header, const data::Task& task) {
   header.emplace_back("accuracy 95 %");
 }
 
-void add_scores(std::vector<std::string>& row, const data::Task& task,
-                const eval::Metrics& metrics, std::int64_t examples) {
+void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
+                std::int64_t examples) {
   std::string interval = "-";
   for (const std::string& name : eval::metric_names(task)) {
     const auto found = std::find_if(metrics.begin(), metrics.end(),

@@ -14,7 +14,7 @@ namespace incipit::launcher {
 void add_score_heads(std::vector<std::string>& header, const data::Task& task);
 
 // Appends the metrics, and Wilson's 95 % interval of an accuracy; "-" for what is not there.
-void add_scores(std::vector<std::string>& row, const data::Task& task,
-                const eval::Metrics& metrics, std::int64_t examples);
+void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
+                std::int64_t examples);
 
 }  // namespace incipit::launcher

@@ -47,7 +47,7 @@ step() {
   local name=$1 log=$logs/$1.log start=$SECONDS status=0
   shift
   if [ -f "$runs/$name/scores.json" ]; then
-    printf '  ok  %-15s %5s    %s\n' "$name" kept "$(score "$name")"
+    printf '  ok  %-15s %6s    %s\n' "$name" kept "$(score "$name")"
     return
   fi
   if [ -t 2 ]; then

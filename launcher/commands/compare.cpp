@@ -132,8 +132,7 @@ void run_compare(const CompareArguments& arguments) {
   const configs::WordingsText list = find_wordings(arguments.wordings, config.task.name);
   const auto wordings = configs::parse_wordings(list, config.task, check_wording);
   config.task = wordings.front().task;
-  Session session =
-      open_session(config, 0, {.train = false, .select = true, .test = true});
+  Session session = open_session(config, 0, {.train = false, .select = true, .test = true});
   comm::require_same(session.world(), "wordings", list.text);
 
   const std::vector<eval::WordingScore> scored = score_all(session, wordings);
