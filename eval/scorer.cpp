@@ -103,7 +103,16 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
   Scorer scorer(backbone, task, prompt, options.score);
   const Batches plan =
       plan_batches(dataset, rows_by_example(dataset), options.batch_tokens, ranks.size());
-  for (int b = ranks.rank(); b < plan.count(); b += ranks.size()) {
+  const auto tell = [&](int batches) {
+    if (on_progress && ranks.rank() == 0) on_progress(plan.begins[batches], dataset.size());
+  };
+  tell(0);
+  for (int turn = 0; turn < plan.count(); turn += ranks.size()) {
+    const int b = turn + ranks.rank();
+    if (b >= plan.count()) {
+      backbone.idle(model::Sweep::kForward);
+      break;
+    }
     if (stop_requested() && may_leave(backbone.placement())) {
       all.back() = 1;
       break;
@@ -116,10 +125,7 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
       scores.push_back(std::span(all).subspan(first[index], first[index + 1] - first[index]));
     }
     scorer.run(examples, scores);
-    if (on_progress && ranks.rank() == 0) {
-      const std::int64_t turns = std::min(b + ranks.size(), plan.count());
-      on_progress(plan.begins[turns], dataset.size());
-    }
+    tell(std::min(turn + ranks.size(), plan.count()));
   }
   // Each is zero but on the last stage of one copy of the model.
   backbone.placement().pipeline->all_reduce_sum(std::span(all), "scores");

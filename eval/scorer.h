@@ -33,8 +33,8 @@ using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total
 // and stays resident; then batches of about options.batch_tokens rows are computed, each
 // with the candidates of an example as a trie below its source.
 //
-// Every example has candidates. `on_progress`, where given, is called on rank 0 of `ranks`
-// after each of its batches. Throws NumericsError, on every rank, when a score is not
+// Every example has candidates. `on_progress`, where given, is called on rank 0 of `ranks` before
+// the first of its batches and after each. Throws NumericsError, on every rank, when a score is not
 // finite; Stopped, on every rank, when one left since a stop was requested (core/stop_request.h),
 // which ranks do between batches, but not those that hold a model together.
 [[nodiscard]] Scores score_candidates(const model::Backbone& backbone, const data::Task& task,

@@ -17,7 +17,7 @@ class EvaluationProgress {
  public:
   explicit EvaluationProgress(bool shown) : shown_(shown) {}
 
-  // The first call begins a bar.
+  // The first call, with nothing done yet, begins a bar.
   void update(const std::string& title, std::int64_t done, std::int64_t total);
   void end() { bar_ = nullptr; }
 
@@ -28,7 +28,6 @@ class EvaluationProgress {
   bool shown_;
   std::unique_ptr<metrics::Progress> bar_;
   std::chrono::steady_clock::time_point begin_;
-  std::int64_t first_done_ = 0;  // when the bar began
 };
 
 }  // namespace incipit::launcher

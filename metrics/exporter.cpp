@@ -65,7 +65,8 @@ std::unique_ptr<prometheus::Exposer> open_endpoint(const MetricsOptions& options
     throw ConfigError("metrics.listen: cannot listen on " + address.host +
                       ": not an address of this machine");
   }
-  log::warn("metrics: {} is taken, a free port is used instead", where);
+  log::warn("metrics: {} is taken, port {} is used instead", where,
+            exposer->GetListeningPorts().at(0));
   return exposer;
 }
 

@@ -162,7 +162,7 @@ struct Progress::State {
     const double elapsed = seconds_between(started, options.now());
     if (finished) return "  " + human_seconds(elapsed);
     const std::int64_t own = done - options.start;
-    if (own <= 0) return "";
+    if (own <= 0 || done >= total) return "";
     return "  eta " +
            human_seconds(elapsed / static_cast<double>(own) * static_cast<double>(total - done));
   }

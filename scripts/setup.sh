@@ -31,7 +31,7 @@ done
 packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev openmpi-bin
           libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev
           libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
-test_packages=(chromium)  # a test that finds one missing says so and is skipped
+test_packages=(chromium prometheus)  # a test that finds one missing says so and is skipped
 if [ "$tests" = 1 ]; then packages+=("${test_packages[@]}"); fi
 logs=build/logs
 mkdir -p "$logs"
@@ -71,6 +71,24 @@ missing_packages() {
   done
 }
 
+# As root. Debian's prometheus would start a server when it is installed and at every boot: it is
+# masked, since the tests start their own (systemctl unmask prometheus gives it back), and kept from
+# starting where there is no systemd.
+apt_install() {
+  local policy=/usr/sbin/policy-rc.d
+  if [[ " $* " == *" prometheus "* ]]; then
+    mkdir -p /etc/systemd/system
+    ln -sfn /dev/null /etc/systemd/system/prometheus.service
+    if [ ! -e "$policy" ]; then
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod +x "$policy"
+      trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+  fi
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
 install_packages() {
   local missing as_root=()
   mapfile -t missing < <(missing_packages)
@@ -82,9 +100,8 @@ install_packages() {
     fi
     as_root=(sudo)
   fi
-  "${as_root[@]}" apt-get update
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y --no-install-recommends "${missing[@]}"
+  "${as_root[@]}" bash -c "set -e; $(declare -f apt_install); apt_install \"\$@\"" setup.sh \
+    "${missing[@]}"
   echo "installed ${#missing[@]}" >"$logs/packages.note"
 }
 

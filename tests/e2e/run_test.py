@@ -178,6 +178,15 @@ class Watching(program.ProgramTest):
         self.assertIn("\x1b[36m━", text)
         self.assertIn("6/6", text)
 
+    def test_a_bar_for_evaluations(self):
+        text = self.on_terminal("train", self.config, "--set", "run.output_dir=bars")
+        self.assertRegex(text, r"\rselect  |\x1b\[2Kselect  ")
+        self.assertIn("0/10", text)  # of the select split, gone when its scores are logged
+        self.assertLess(text.rindex("0/10"), text.rindex("accuracy"))
+        text = self.on_terminal("eval", self.config, "--set", "run.output_dir=bars")
+        self.assertIn("\x1b[2Ktest  ", text)
+        self.assertIn("0/12", text)
+
     def test_no_colour_where_it_is_not_wanted(self):
         text = self.on_terminal("train", self.config, "--set", "run.output_dir=grey", NO_COLOR="1")
         self.assertIn("━", text)

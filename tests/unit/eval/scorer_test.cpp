@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -97,6 +98,26 @@ TEST_F(ScorerTest, EveryRankGetsAllScoresInFileOrder) {
       at::set_num_threads(1);
       expect_same(score_candidates(backbone_, task_, dataset_, prompt, {}, world), whole);
     });
+  }
+}
+
+TEST_F(ScorerTest, TellsFromNoneToAllHowManyExamplesAreScored) {
+  for (const int ranks : {1, 2, 3}) {
+    std::vector<std::int64_t> told;
+    comm::run_on_threads(ranks, [&](comm::Communicator& world) {
+      at::set_num_threads(1);
+      const ScoringProgress on_progress = [&](std::int64_t done, std::int64_t total) {
+        EXPECT_EQ(world.rank(), 0);
+        EXPECT_EQ(total, dataset_.size());
+        told.push_back(done);
+      };
+      (void)score_candidates(backbone_, task_, dataset_, {}, {.batch_tokens = 70}, world,
+                             on_progress);
+    });
+    ASSERT_GE(told.size(), 3u);
+    EXPECT_EQ(told.front(), 0);
+    EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+    EXPECT_EQ(told.back(), dataset_.size());
   }
 }
 
