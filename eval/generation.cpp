@@ -233,6 +233,16 @@ bool Batch::accept(Live& sequence, TokenId token) {
 
 }  // namespace
 
+Generator::Generator(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
+                     const std::function<Sequence(data::PromptRows)>& beginning)
+    : backbone_(backbone), beginning_(backbone, prompt, beginning) {
+  // Ranks that gather layers together would have to take every step together.
+  if (backbone.placement().gathered->size() > 1) {
+    throw ConfigError("parallel.gathered: text is not generated from gathered layers; set it to "
+                      "false and split the model by parallel.tensor or parallel.pipeline");
+  }
+}
+
 std::vector<Generation> Generator::run(std::vector<Sequence> sequences,
                                        const GenerationOptions& options,
                                        const TokenSink& on_token) {

@@ -48,10 +48,10 @@ using TokenSink = std::function<bool(std::size_t sequence, TokenId token)>;
 
 class Generator {
  public:
-  // `beginning` as SharedBeginning takes it. `backbone` must outlive the generator.
+  // `beginning` as SharedBeginning takes it. `backbone` must outlive the generator. Throws
+  // ConfigError when ranks gather its layers.
   Generator(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
-            const std::function<Sequence(data::PromptRows)>& beginning)
-      : backbone_(backbone), beginning_(backbone, prompt, beginning) {}
+            const std::function<Sequence(data::PromptRows)>& beginning);
 
   // Continues each of `sequences`; all of them begin with the beginning, none is empty, and none
   // has predictions. Throws DataError when one is longer than the model's positions, NumericsError

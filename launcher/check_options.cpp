@@ -12,17 +12,10 @@ void report_all(const configs::Report& report, const std::string& block,
   }
 }
 
-void check_parallel(const comm::MeshOptions& options, const configs::Report& report) {
-  report_all(report, "parallel", comm::validate(options));
-  if (options.gathered != 1) {
-    report("parallel.gathered", "this version does not gather layers: expected false");
-  }
-}
-
 }  // namespace
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
-  check_parallel(config.parallel, report);
+  report_all(report, "parallel", comm::validate(config.parallel));
   report_all(report, "method", prompt::validate(config.method));
   report_all(report, "task", data::validate(config.task));
   report_all(report, "train", trainer::validate(config.train));

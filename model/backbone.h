@@ -13,6 +13,7 @@
 
 #include "core/forest.h"
 #include "model/config.h"
+#include "model/gathered_layers.h"
 #include "model/linear.h"
 #include "model/ops.h"
 #include "model/placement.h"
@@ -67,8 +68,12 @@ class Backbone {
   // This rank's rows of the embedding table [vocabulary rows, hidden]; undefined unless
   // partition().embeds.
   [[nodiscard]] const at::Tensor& embedding() const { return embedding_; }
-  // This rank's layers, counted from its first.
-  [[nodiscard]] const BlockWeights& block(std::int64_t layer) const { return blocks_[layer]; }
+  // This rank's layers, counted from its first, ready for use until the next but one is asked
+  // for. Where ranks hold the layers between them, collective: all of them ask for whole sweeps.
+  [[nodiscard]] const BlockWeights& layer(std::int64_t layer, Sweep sweep) const;
+  // Asks for a whole sweep without using it: the part in it of a rank that has nothing to compute
+  // while others have.
+  void idle(Sweep sweep) const;
   [[nodiscard]] std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
   // Only where partition().scores. The head is column-parallel: hidden -> this rank's rows of
   // the vocabulary.
@@ -82,8 +87,9 @@ class Backbone {
   // which gets the rows.
   [[nodiscard]] at::Tensor embed(std::span<const TokenId> ids) const;
 
-  // Bytes of the weights held here, and a hash of them (SHA-256, hex). The hash changes with
-  // dtype and partition and reads every byte: for tests (WeightFiles::fingerprint names a model).
+  // Bytes of the weights held here, the room for gathered layers included, and a hash of them
+  // (SHA-256, hex). The hash changes with dtype and partition and reads every byte: for tests
+  // (WeightFiles::fingerprint names a model).
   [[nodiscard]] std::int64_t weight_bytes() const;
   [[nodiscard]] std::string weight_hash() const;
 
@@ -98,6 +104,7 @@ class Backbone {
   Partition partition_;
   at::Tensor embedding_;
   std::vector<BlockWeights> blocks_;
+  std::unique_ptr<GatheredLayers> gathered_;  // null: layers are held whole
   at::Tensor final_norm_;
   std::unique_ptr<Linear> head_;
   at::Tensor inverse_frequencies_;  // [head_dim / 2]

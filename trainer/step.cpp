@@ -1,6 +1,7 @@
 #include "trainer/step.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@ namespace incipit::trainer {
 namespace {
 
 using model::ForestPass;
+using model::Sweep;
 
 // The log-likelihoods of all targets of the whole forest, as the parts yield them.
 class TargetValues {
@@ -69,26 +71,39 @@ class Step {
         objective_(objective),
         prompts_(prompts),
         prompt_gradients_(prompt_gradients),
-        cut_(cut_below_shared(forest, micro_batches.max_rows, micro_batches.at_least)),
+        cut_(forest.row_count() == 0
+                 ? ForestCut{}
+                 : cut_below_shared(forest, micro_batches.max_rows, micro_batches.at_least)),
         trunk_learns_(!cut_.trunk.prompt_spans.empty()),
+        ahead_(entangled(cut_, objective, forest.targets.size())),
         likelihoods_(forest.targets.size()) {}
 
   // The summed loss; of a stage in front of others 0.
   double run() {
+    agree();
     run_trunk();
     run_ahead();
     run_branches();
     const auto value = objective_.evaluate(likelihoods_.all());
-    if (trunk_learns_) {
-      const Forest& forest = cut_.trunk;
-      link_.send_gradient(trunk_->backward(pick(value.gradient, cut_.trunk_target_of),
-                                           prompt_gradients_,
-                                           link_.receive_gradient(forest.row_count())));
-    }
+    finish_trunk(value.gradient);
     return backbone_.partition().scores ? value.loss : 0;
   }
 
  private:
+  // Ranks that gather layers together go through them equally often, those with less to compute
+  // idly.
+  void agree() {
+    std::array<std::int64_t, 4> sweeps{cut_.trunk.row_count() > 0 ? 1 : 0, trunk_learns_ ? 1 : 0,
+                                       std::count(ahead_.begin(), ahead_.end(), true),
+                                       static_cast<std::int64_t>(cut_.branches.size())};
+    backbone_.placement().gathered->all_reduce_max(std::span<std::int64_t>(sweeps),
+                                                   "sweeps over the layers");
+    any_trunk_ = sweeps[0] != 0;
+    any_trunk_learns_ = sweeps[1] != 0;
+    most_ahead_ = sweeps[2];
+    most_branches_ = static_cast<int>(sweeps[3]);
+  }
+
   // Through all stages, one after the other.
   [[nodiscard]] ForestPass pass_through(const Forest& forest,
                                         std::span<const std::int32_t> target_of,
@@ -99,27 +114,37 @@ class Step {
   }
 
   void run_trunk() {
-    if (cut_.trunk.row_count() == 0) return;
+    if (!any_trunk_) return;
+    if (cut_.trunk.row_count() == 0) return backbone_.idle(Sweep::kForward);
     trunk_.emplace(pass_through(cut_.trunk, cut_.trunk_target_of,
                                 {.for_backward = trunk_learns_, .keep_keys_values = true}));
     residents_ = &trunk_->keys_values();
     if (trunk_learns_) residents_->enable_gradients();
   }
 
+  void finish_trunk(const std::vector<double>& gradient) {
+    if (!any_trunk_learns_) return;
+    if (!trunk_learns_) return backbone_.idle(Sweep::kBackward);
+    link_.send_gradient(trunk_->backward(pick(gradient, cut_.trunk_target_of), prompt_gradients_,
+                                         link_.receive_gradient(cut_.trunk.row_count())));
+  }
+
   void run_ahead() {
-    const std::vector<bool> ahead = entangled(cut_, objective_, likelihoods_.all().size());
-    for (std::size_t b = 0; b < ahead.size(); ++b) {
-      if (!ahead[b]) continue;
+    std::int64_t left = most_ahead_;
+    for (std::size_t b = 0; b < ahead_.size(); ++b) {
+      if (!ahead_[b]) continue;
       const auto& [forest, target_of] = cut_.branches[b];
       (void)pass_through(forest, target_of, {.residents = residents_});
+      --left;
     }
+    for (; left > 0; --left) backbone_.idle(Sweep::kForward);
   }
 
   void run_branches() {
     const comm::Communicator& stages = *backbone_.placement().pipeline;
-    flying_.resize(cut_.branches.size());
+    flying_.resize(static_cast<std::size_t>(most_branches_));
     for (const PipelineEvent& event :
-         pipeline_schedule(stages.size(), stages.rank(), static_cast<int>(cut_.branches.size()))) {
+         pipeline_schedule(stages.size(), stages.rank(), most_branches_)) {
       handle(event);
     }
   }
@@ -169,7 +194,12 @@ class Step {
     }
   }
 
+  [[nodiscard]] bool is_mine(int branch) const {
+    return branch < static_cast<int>(cut_.branches.size());
+  }
+
   void run_forward(int branch) {
+    if (!is_mine(branch)) return backbone_.idle(Sweep::kForward);
     const auto& [forest, target_of] = cut_.branches[branch];
     Flying& flying = flying_[branch];
     flying.pass.emplace(
@@ -180,6 +210,7 @@ class Step {
   }
 
   void run_backward(int branch) {
+    if (!is_mine(branch)) return backbone_.idle(Sweep::kBackward);
     Flying& flying = flying_[branch];
     const auto value = objective_.evaluate(likelihoods_.all());
     flying.grad_input = flying.pass->backward(pick(value.gradient, cut_.branches[branch].target_of),
@@ -194,6 +225,13 @@ class Step {
   const std::span<at::Tensor> prompt_gradients_;
   const ForestCut cut_;
   const bool trunk_learns_;
+  const std::vector<bool> ahead_;  // by branch: runs ahead of its turn
+  // The most of all ranks that gather layers together.
+  bool any_trunk_ = false;
+  bool any_trunk_learns_ = false;
+  std::int64_t most_ahead_ = 0;
+  int most_branches_ = 0;
+
   TargetValues likelihoods_;
   std::optional<ForestPass> trunk_;
   model::KeyValueStore* residents_ = nullptr;
@@ -206,7 +244,6 @@ StepSums forward_backward(const model::Backbone& backbone, const Forest& forest,
                           const Objective& objective, std::span<const at::Tensor> prompts,
                           std::span<at::Tensor> prompt_gradients,
                           const MicroBatches& micro_batches) {
-  if (forest.row_count() == 0) return {};
   Step step(backbone, forest, objective, prompts, prompt_gradients, micro_batches);
   const double loss = step.run();
   if (!backbone.partition().scores) return {};

@@ -146,6 +146,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"data_2_tensor_2", {.data = 2, .tensor = 2}},
                     Case{"data_2_pipeline_2", {.data = 2, .pipeline = 2}},
                     Case{"pipeline_2_tensor_2", {.pipeline = 2, .tensor = 2}},
+                    Case{"gathered_2", {.gathered = 2}}, Case{"gathered_3", {.gathered = 3}},
+                    Case{"data_2_gathered_2", {.data = 2, .gathered = 2}},
+                    Case{"gathered_3_candidates", {.gathered = 3}, Loss::kCandidates},
                     Case{"pipeline_2_candidates", {.pipeline = 2}, Loss::kCandidates},
                     Case{"pipeline_3_candidates", {.pipeline = 3}, Loss::kCandidates}),
     [](const auto& info) { return std::string(info.param.name); });
