@@ -39,7 +39,7 @@ class StopSignals {
   static constexpr int kSignals[] = {SIGTERM, SIGUSR1, SIGINT};
 
  private:
-  struct sigaction before_[3] {};
+  struct sigaction before_[3]{};
 };
 
 }  // namespace incipit

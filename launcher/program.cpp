@@ -37,7 +37,7 @@ constexpr const char* kAbout =
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong usage or configuration, 3 bad data or model file,\n"
-    "4 communication failed, 5 numbers not finite.\n\n"
+    "4 communication failed, 5 numbers not finite, 75 stopped by a signal: start it again.\n\n"
     "Example:\n  mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50\n";
 
 // A mistake that all ranks share is told by rank 0, whose end makes mpirun end the others.

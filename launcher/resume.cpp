@@ -70,16 +70,16 @@ void require_no_conflict(const fs::path& dir, const std::vector<configs::Differe
   const auto shown = [](const std::string& value) { return value.empty() ? "not set" : value; };
   std::string message = dir.string() + ": holds an unfinished run of another configuration:";
   for (const configs::Difference& each : conflicts) {
-    message += "\n  " + each.key + ": " + shown(each.before) + " before, " + shown(each.now) +
-               " now";
+    message +=
+        "\n  " + each.key + ": " + shown(each.before) + " before, " + shown(each.now) + " now";
   }
   throw ConfigError(message + "\nset them back to go on with that run, or " + kFreshHint);
 }
 
 void add_split(trainer::Facts& facts, const char* name, const data::Dataset& split) {
-  facts[std::string("data of the split ") + name] =
-      std::to_string(split.size()) + " examples, fingerprint " +
-      std::to_string(split.fingerprint());
+  facts[std::string("data of the split ") + name] = std::to_string(split.size()) +
+                                                    " examples, fingerprint " +
+                                                    std::to_string(split.fingerprint());
 }
 
 // The names whose values differ, with both.
@@ -114,8 +114,8 @@ RunPlan plan_run(const RunConfig& config, bool fresh) {
     log::warn("{}: none of its checkpoints is whole: the run starts anew", dir.string());
     return {};
   }
-  log::info("going on from {}, step {} of {}", checkpoint->folder.string(),
-            checkpoint->state.step, config.train.steps);
+  log::info("going on from {}, step {} of {}", checkpoint->folder.string(), checkpoint->state.step,
+            config.train.steps);
   return {.kind = Kind::kResume, .checkpoint = std::move(checkpoint)};
 }
 
@@ -170,8 +170,7 @@ void prepare_run_dir(const Session& session, const RunPlan& plan) {
       break;
   }
   const std::int64_t resumed_at = plan.checkpoint ? plan.checkpoint->state.step : 0;
-  describe_run(dir, configs::resolved_yaml(session.config),
-               manifest(session, "train", resumed_at));
+  describe_run(dir, configs::resolved_yaml(session.config), manifest(session, "train", resumed_at));
 }
 
 }  // namespace incipit::launcher

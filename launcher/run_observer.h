@@ -51,7 +51,7 @@ class RunObserver : public trainer::TrainObserver {
   std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
   std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
   EvaluationProgress evaluation_;
-  LearningWatch learning_;                       // fed on rank 0
+  LearningWatch learning_;  // fed on rank 0
   bool log_failed_ = false;
   double recent_samples_ = 0;
   double recent_seconds_ = 0;

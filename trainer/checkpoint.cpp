@@ -47,12 +47,12 @@ Json entry_of(const fs::path& file) {
 }
 
 std::string manifest_text(const fs::path& folder, std::int64_t step, const RunFacts& facts) {
-  const Json json{{"format", kFormat},
-                  {"step", step},
-                  {"files", {{kTensors, entry_of(folder / kTensors)},
-                             {kScalars, entry_of(folder / kScalars)}}},
-                  {"identity", facts.identity},
-                  {"circumstances", facts.circumstances}};
+  const Json json{
+      {"format", kFormat},
+      {"step", step},
+      {"files", {{kTensors, entry_of(folder / kTensors)}, {kScalars, entry_of(folder / kScalars)}}},
+      {"identity", facts.identity},
+      {"circumstances", facts.circumstances}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -91,8 +91,7 @@ RunFacts read_manifest(const fs::path& folder) {
 
 fs::path checkpoints_folder(const fs::path& run_dir) { return run_dir / "checkpoints"; }
 
-fs::path write_checkpoint(const fs::path& run_dir, const TrainState& state,
-                          const RunFacts& facts) {
+fs::path write_checkpoint(const fs::path& run_dir, const TrainState& state, const RunFacts& facts) {
   const fs::path parent = checkpoints_folder(run_dir);
   const fs::path folder = parent / ("step-" + std::to_string(state.step));
   const fs::path unfinished = folder.string() + ".tmp";
@@ -113,8 +112,7 @@ fs::path write_checkpoint(const fs::path& run_dir, const TrainState& state,
 
 Checkpoint read_checkpoint(const fs::path& folder) {
   Checkpoint checkpoint{.folder = folder, .state = {}, .facts = read_manifest(folder)};
-  checkpoint.state =
-      parse_scalars(read_text(folder / kScalars), (folder / kScalars).string());
+  checkpoint.state = parse_scalars(read_text(folder / kScalars), (folder / kScalars).string());
   const model::SafetensorsFile file(folder / kTensors);
   for (const std::string& name : file.names()) {
     checkpoint.state.tensors[name] = file.tensor(name).clone();

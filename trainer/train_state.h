@@ -13,11 +13,11 @@
 namespace incipit::trainer {
 
 struct TrainState {
-  std::int64_t step = 0;      // steps done
-  std::uint64_t seed = 0;     // of the order of examples
-  std::int64_t samples = 0;   // examples seen: where the order of examples goes on
-  std::int64_t tokens = 0;    // rows computed
-  double last_loss = 0;       // may be NaN
+  std::int64_t step = 0;     // steps done
+  std::uint64_t seed = 0;    // of the order of examples
+  std::int64_t samples = 0;  // examples seen: where the order of examples goes on
+  std::int64_t tokens = 0;   // rows computed
+  double last_loss = 0;      // may be NaN
   int nonfinite_in_a_row = 0;
   std::int64_t evaluated_at = -1;  // the step of the last evaluation; -1: none
   EarlyStop::State early_stop{};

@@ -33,7 +33,10 @@ class Stopwatch {
 }  // namespace
 
 TrainResult Trainer::run() {
-  if (evaluation_due()) evaluate();  // left by a stop
+  if (evaluation_due()) {  // left by a stop
+    evaluate();
+    saved_at_ = -1;  // the checkpoint does not hold it
+  }
   while (goes_on()) {
     ++step_;
     train_step();

@@ -37,6 +37,31 @@ TEST(RunDir, AFolderThatHoldsNoRunIsUsedAsItIs) {
   EXPECT_FALSE(fs::exists(folder / "rte.1"));
 }
 
+TEST(RunDir, KnowsHowFarATrainingRunCame) {
+  const incipit::testing::TemporaryFolder folder;
+  const fs::path dir = folder / "run";
+  EXPECT_EQ(run_stage(dir), RunStage::kNone);
+  make_run_dir(dir);
+  describe_run(dir, "", R"({"command":"eval","finished":null})");
+  EXPECT_EQ(run_stage(dir), RunStage::kNone);
+  describe_run(dir, "", R"({"command":"train","finished":null})");
+  EXPECT_EQ(run_stage(dir), RunStage::kUnfinished);
+  mark_finished(dir, "2026-01-31T12:00:00Z");
+  EXPECT_EQ(run_stage(dir), RunStage::kFinished);
+  EXPECT_THAT(read_text(dir / "manifest.json"), ::testing::HasSubstr("2026-01-31T12:00:00Z"));
+  describe_run(dir, "", R"({"command":"train"})");  // of a version that did not say
+  EXPECT_EQ(run_stage(dir), RunStage::kFinished);
+}
+
+TEST(RunDir, WhatAKilledProcessWasWritingIsRemoved) {
+  const incipit::testing::TemporaryFolder folder;
+  const fs::path torn = folder.write("adapter/last/adapter_config.json.tmp.123", "{");
+  const fs::path mine = folder.write("notes.tmp.txt", "mine");
+  remove_unfinished_files(folder.path());
+  EXPECT_FALSE(fs::exists(torn));
+  EXPECT_TRUE(fs::exists(mine));
+}
+
 TEST(RunDir, NamesAPlaceWhereNoneCanBeMade) {
   const incipit::testing::TemporaryFolder folder;
   const fs::path file = folder.write("taken", "a file");

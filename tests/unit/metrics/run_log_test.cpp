@@ -11,14 +11,15 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "tests/support/file_limit.h"
 
 namespace incipit::metrics {
 namespace {
 
-class RunLogTest : public testing::Test {
+class RunLogTest : public ::testing::Test {
  protected:
   RunLogTest()
-      : folder_(std::filesystem::path(testing::TempDir()) /
+      : folder_(std::filesystem::path(::testing::TempDir()) /
                 ("run_log_" + std::to_string(::getpid()))),
         path_(folder_ / "metrics.jsonl") {
     std::filesystem::remove_all(folder_);
@@ -65,28 +66,43 @@ TEST_F(RunLogTest, WritesOneObjectPerStepWithTheDocumentedNames) {
 TEST_F(RunLogTest, IsOnDiskAfterEveryLine) {
   RunLog log(path_, {});
   log.append({.step = 1});
-  EXPECT_THAT(steps(), testing::ElementsAre(1));
+  EXPECT_THAT(steps(), ::testing::ElementsAre(1));
   log.append({.step = 2});
-  EXPECT_THAT(steps(), testing::ElementsAre(1, 2));
+  EXPECT_THAT(steps(), ::testing::ElementsAre(1, 2));
 }
 
 TEST_F(RunLogTest, ANewRunStartsAnEmptyFile) {
   write_steps(1, 3, 0);
   write_steps(1, 2, 0);
-  EXPECT_THAT(steps(), testing::ElementsAre(1, 2));
+  EXPECT_THAT(steps(), ::testing::ElementsAre(1, 2));
 }
 
 TEST_F(RunLogTest, AResumedRunCutsBackToItsCheckpoint) {
   write_steps(1, 5, 0);
   write_steps(4, 4, 3);
-  EXPECT_THAT(steps(), testing::ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(steps(), ::testing::ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(RunLogTest, AnEvaluationThatTheCheckpointDoesNotKnowIsCutOff) {
+  {
+    RunLog log(path_, {});
+    log.append({.step = 1});
+    log.append_scores(1, "select", {});
+    log.append({.step = 2});
+    log.append_scores(2, "select", {});
+    log.append_scores(2, "test", {});
+  }
+  for (const auto& [evaluation, lines] : {std::pair{2, 4}, std::pair{1, 3}, std::pair{-1, 1}}) {
+    const RunLog log(path_, {.step = 2, .evaluation = evaluation});
+    EXPECT_EQ(steps().size(), static_cast<std::size_t>(lines));
+  }
 }
 
 TEST_F(RunLogTest, AHalfWrittenLastLineIsCutOff) {
   write_steps(1, 2, 0);
   std::ofstream(path_, std::ios::app) << R"({"step":3,"los)";
   write_steps(3, 3, 10);
-  EXPECT_THAT(steps(), testing::ElementsAre(1, 2, 3));
+  EXPECT_THAT(steps(), ::testing::ElementsAre(1, 2, 3));
 }
 
 TEST_F(RunLogTest, WritesScoresAndTurnsWhatIsNotFiniteIntoNull) {
@@ -104,21 +120,32 @@ TEST_F(RunLogTest, NamesTheFileThatCannotBeOpened) {
     RunLog log(path_, {});
     FAIL() << "a folder was opened as a log";
   } catch (const DataError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr(path_.string()));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(path_.string()));
   }
+}
+
+TEST_F(RunLogTest, ALineThatDoesNotFitLeavesNoPart) {
+  RunLog log(path_, {});
+  log.append({.step = 1});
+  {
+    const incipit::testing::FileSizeLimit full(std::filesystem::file_size(path_) + 10);
+    EXPECT_THROW(log.append({.step = 2}), DataError);
+  }
+  log.append({.step = 3});
+  EXPECT_THAT(steps(), ::testing::ElementsAre(1, 3));
 }
 
 TEST(RunLogDiskFull, NamesTheFile) {
   if (::access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full on this system";
   const std::filesystem::path link =
-      std::filesystem::path(testing::TempDir()) / ("full_" + std::to_string(::getpid()));
+      std::filesystem::path(::testing::TempDir()) / ("full_" + std::to_string(::getpid()));
   std::filesystem::create_symlink("/dev/full", link);
   try {
     RunLog log(link, {});
     log.append({.step = 1});
     ADD_FAILURE() << "writing to a full device went unnoticed";
   } catch (const DataError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr(link.string()));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(link.string()));
   }
   std::filesystem::remove(link);
 }
