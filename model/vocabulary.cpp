@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/check.h"
 #include "model/collectives.h"
 
 namespace incipit::model {
