@@ -15,10 +15,10 @@
 namespace incipit::launcher {
 namespace {
 
-// How often the scheduler has started this job again; 0 where it does not say.
-std::int64_t restarts() {
+// How often the scheduler has started this job again; where it does not say, whether it goes on.
+std::int64_t restarts(bool resumed) {
   const char* text = std::getenv("SLURM_RESTART_COUNT");
-  std::int64_t count = 0;
+  std::int64_t count = resumed ? 1 : 0;
   if (text != nullptr) std::from_chars(text, text + std::strlen(text), count);
   return count;
 }
@@ -41,7 +41,7 @@ double peak_flops(const Session& session) {
 
 }  // namespace
 
-metrics::Exporter open_exporter(const Session& session) {
+metrics::Exporter open_exporter(const Session& session, bool resumed) {
   const configs::RunConfig& config = session.config;
   if (config.metrics.listen.empty()) return {config.metrics, {}};
   metrics::ExporterIdentity identity{
@@ -52,7 +52,7 @@ metrics::Exporter open_exporter(const Session& session) {
       .run_name = config.run.name,
       .task = std::filesystem::path(config.task.name).stem().string(),  // never a path in a label
       .method = "prompt_tuning",
-      .restarts = restarts(),
+      .restarts = restarts(resumed),
       .skipped_records = skipped_records(session.splits),
       .peak_flops = peak_flops(session)};
   if (!session.task->generates()) {

@@ -16,7 +16,7 @@ constexpr double kSmoothing = 0.9;
 }  // namespace
 
 RunObserver::RunObserver(const Session& session, const metrics::LoggedUntil& done)
-    : exporter_(open_exporter(session)),
+    : exporter_(open_exporter(session, done.step > 0)),
       device_(session.backbone->device()),
       evaluation_(session.is_rank_zero()) {
   exporter_.record_memory(model::device_memory(device_));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 
 namespace incipit::model {
@@ -39,7 +40,9 @@ RowCount target_rows(const Forest& forest) {
 }  // namespace
 
 double training_flops(const TransformerConfig& c, const Forest& forest) {
-  const auto product = [](std::int64_t in, std::int64_t out) { return 2.0 * double(in * out); };
+  const auto product = [](std::int64_t in, std::int64_t out) {
+    return 2.0 * static_cast<double>(in * out);
+  };
   const double keys_values = product(c.hidden_size, 2 * c.kv_width());
   const double queries = product(c.hidden_size, c.q_width());
   const double rest = queries + product(c.q_width(), c.hidden_size) +
@@ -54,7 +57,7 @@ double training_flops(const TransformerConfig& c, const Forest& forest) {
   const double layer = all.rows * (keys_values + rest) + all.pairs * pair;
   const double last_layer = all.rows * keys_values + targets.rows * rest + targets.pairs * pair;
   const double logits = targets.rows * product(c.hidden_size, c.vocab_size);
-  const double forward = double(c.layers - 1) * layer + last_layer + logits;
+  const double forward = static_cast<double>(c.layers - 1) * layer + last_layer + logits;
   // Backward computes the gradient of every product's input, as much work again; but in the first
   // layer that of its keys, values and queries is needed for the prompts alone.
   const double first_queries = (c.layers > 1 ? all.rows : targets.rows) * queries;
@@ -68,7 +71,7 @@ double measured_peak_flops(at::ScalarType dtype, at::Device device) {
   constexpr double kSeconds = 0.2;
   const std::int64_t size = device.is_cpu() ? 1024 : 8192;
   const at::Tensor a = at::ones({size, size}, at::TensorOptions(dtype).device(device));
-  const double flops = 2.0 * double(size) * double(size) * double(size);
+  const double flops = 2 * std::pow(static_cast<double>(size), 3);
   const auto begin = Clock::now();
   double best = 0;
   do {

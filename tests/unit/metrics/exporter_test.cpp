@@ -71,18 +71,25 @@ TEST(Exporter, SeriesExistFromTheStartWithZero) {
                                      .peak_flops = 1e9});
   const std::string page = scrape(exporter.port());
   for (const char* line :
-       {"incipit_steps_total 0\n", "incipit_tokens_total 0\n", "incipit_samples_total 0\n",
-        "incipit_nonfinite_steps_total 0\n", "incipit_loss 0\n", "incipit_learning_rate 0\n",
-        "incipit_grad_norm 0\n", "incipit_data_wait_seconds_total{rank=\"0\"} 0\n",
+       {"incipit_steps_total 0\n",
+        "incipit_tokens_total 0\n",
+        "incipit_samples_total 0\n",
+        "incipit_nonfinite_steps_total 0\n",
+        "incipit_loss 0\n",
+        "incipit_learning_rate 0\n",
+        "incipit_grad_norm 0\n",
+        "incipit_data_wait_seconds_total{rank=\"0\"} 0\n",
         "incipit_comm_seconds_total{rank=\"0\"} 0\n",
         "incipit_step_duration_seconds_count{rank=\"0\"} 0\n",
         "incipit_last_step_timestamp_seconds{rank=\"0\"} 0\n",
         "incipit_device_memory_bytes{rank=\"0\"} 0\n",
         "incipit_device_memory_peak_bytes{rank=\"0\"} 0\n",
         "incipit_model_flops_utilization_ratio{rank=\"0\"} 0\n",
-        "incipit_checkpoint_duration_seconds_count 0\n", "incipit_checkpoint_failures_total 0\n",
+        "incipit_checkpoint_duration_seconds_count 0\n",
+        "incipit_checkpoint_failures_total 0\n",
         "incipit_last_checkpoint_timestamp_seconds 0\n",
-        "incipit_last_success_timestamp_seconds 0\n", "incipit_restarts 0\n",
+        "incipit_last_success_timestamp_seconds 0\n",
+        "incipit_restarts 0\n",
         "incipit_input_records_skipped_total 0\n",
         "incipit_eval_score_ratio{metric=\"accuracy\",split=\"select\",task=\"boolq\"} 0\n",
         "incipit_build_info{libtorch=\"2.11\",version=\"1.0\"} 1\n",
@@ -166,7 +173,8 @@ TEST(Exporter, AFailedCheckpointIsCountedAndLeavesTheTimeOfTheLastWholeOne) {
 }
 
 TEST(Exporter, ShowsTheScoresThatItWasToldOf) {
-  Exporter exporter(kAnyPort, {.task = "t", .scores = {{"select", "accuracy"}, {"test", "accuracy"}}});
+  Exporter exporter(kAnyPort,
+                    {.task = "t", .scores = {{"select", "accuracy"}, {"test", "accuracy"}}});
   const std::array<std::pair<std::string, double>, 2> scores{{{"accuracy", 0.75}, {"other", 0.5}}};
   exporter.record_scores("select", scores);
   const std::string page = scrape(exporter.port());

@@ -8,6 +8,7 @@
 
 #include "core/forest.h"
 #include "core/random.h"
+#include "model/device_memory.h"
 #include "model/forest_pass.h"
 
 namespace incipit::model {
@@ -110,6 +111,18 @@ TEST_F(EngineOnCuda, Float32EqualsTheProcessor) {
 
 TEST_F(EngineOnCuda, MicroBatchesGiveEqualGradients) {
   expect_near(run(at::kFloat, gpu_, 60), run(at::kFloat, gpu_, 1000), 1e-3);
+}
+
+TEST_F(EngineOnCuda, MemoryIsWhatTheAllocatorHandsOut) {
+  constexpr std::int64_t kBytes = 64 << 20;
+  static_cast<void>(at::empty({1}, at::TensorOptions(gpu_)));  // there is an allocator now
+  const MemoryUse before = device_memory(gpu_);
+  {
+    const at::Tensor held = at::empty({kBytes}, at::TensorOptions(gpu_).dtype(at::kByte));
+    EXPECT_GE(device_memory(gpu_).bytes, before.bytes + kBytes);
+  }
+  EXPECT_LT(device_memory(gpu_).bytes, before.bytes + kBytes);
+  EXPECT_GE(device_memory(gpu_).peak_bytes, before.bytes + kBytes);
 }
 
 TEST_F(EngineOnCuda, BFloat16WithFlashAttentionFollowsFloat32) {
