@@ -76,7 +76,7 @@ class Training(program.ProgramTest):
 
     def test_an_earlier_run_is_moved_aside(self):
         run, _ = self.train("twice", "train.steps=2")
-        _, done = self.train("twice", "train.steps=3")
+        _, done = self.train("twice", "train.steps=3", "train.batch_size=4")
         self.assertEqual(len(step_lines(run)), 3)
         self.assertEqual(len(step_lines(self.folder / "twice.1")), 2)
         self.assertIn("twice.1", done.stderr)
