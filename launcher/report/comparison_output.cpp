@@ -64,7 +64,7 @@ Json comparison_json(const Report& report) {
 }  // namespace
 
 void print_comparison(std::ostream& out, const Style& style, const Comparison& comparison) {
-  Table table({"method", "runs", "test %", "95 %", "seeds", "gain of the best", "95 %", ""});
+  Table table({"method", "runs", "test %", "95 %", "seeds", "best gains", "95 %", ""});
   for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
     const Method& method = comparison.methods[m];
     std::string seeds;
