@@ -3,16 +3,22 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/stop_request.h"
 #include "core/text.h"
 
 namespace incipit::comm {
 namespace {
+
+// How soon a signal is noticed, and how long an operation lasts before it is called waiting.
+constexpr std::chrono::milliseconds kBetweenLooks{100};
+constexpr std::chrono::milliseconds kWaiting{300};
 
 double seconds(std::chrono::milliseconds duration) {
   return std::chrono::duration<double>(duration).count();
@@ -79,20 +85,38 @@ void Watchdog::beat() {
 
 void Watchdog::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
+  auto next_beat = std::chrono::steady_clock::now();
   while (!stop.stop_requested()) {
-    beat();
+    if (const auto now = std::chrono::steady_clock::now(); now >= next_beat) {
+      beat();
+      next_beat = now + options_.interval;
+    }
     const Activity::Snapshot seen = activity_->read();
     if (options_.deadline.count() > 0 && seen.idle > options_.deadline) end_process(seen);
-    wake_.wait_for(lock, stop, options_.interval, [] { return false; });
+    if (stop_requested()) tell_of_a_stop(seen);
+    wake_.wait_for(lock, stop, std::min(options_.interval, kBetweenLooks), [] { return false; });
   }
 }
 
+std::string Watchdog::with_others(const std::string& message) const {
+  const std::string others = describe_others();
+  return "incipit (rank " + std::to_string(options_.rank) + " of " + std::to_string(options_.size) +
+         "): " + message + (others.empty() ? "" : "; " + others);
+}
+
+void Watchdog::tell_of_a_stop(const Activity::Snapshot& seen) {
+  if (told_of_a_stop_ || !seen.in_collective || seen.idle < kWaiting) return;
+  told_of_a_stop_ = true;
+  write_to_standard_error(
+      with_others("a signal asks to stop, and this rank waits for others at " + seen.describe()) +
+      "\n");
+}
+
 void Watchdog::end_process(const Activity::Snapshot& seen) const {
-  std::string message = "incipit (rank " + std::to_string(options_.rank) + " of " +
-                        std::to_string(options_.size) + "): watchdog: nothing has moved for " +
-                        human_seconds(seconds(seen.idle)) + " at " + seen.describe();
-  if (const std::string others = describe_others(); !others.empty()) message += "; " + others;
-  write_to_standard_error(message + "; ending with exit code 4\n");
+  write_to_standard_error(with_others("watchdog: nothing has moved for " +
+                                      human_seconds(seconds(seen.idle)) + " at " +
+                                      seen.describe()) +
+                          "; ending with exit code 4\n");
   ::_exit(static_cast<int>(ExitCode::kComm));
 }
 

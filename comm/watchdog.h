@@ -29,6 +29,10 @@ struct WatchdogOptions {
 // Reads the activity's atomics; never calls MPI. When the deadline is past, it writes
 // rank, step, operation and what is known of the other ranks to standard error, and calls
 // _exit(4): the main thread may hang inside a library, so nothing is unwound.
+//
+// When a signal asks this rank to stop (core/stop_request.h) while it waits for others, it writes
+// the same and does not end the process: a launcher that lost a rank sends the signal to the others
+// and kills them a moment later.
 class Watchdog {
  public:
   // Throws DataError when the heartbeat folder cannot be made.
@@ -44,12 +48,15 @@ class Watchdog {
  private:
   void run(const std::stop_token& stop);
   void beat();
+  void tell_of_a_stop(const Activity::Snapshot& seen);
   [[noreturn]] void end_process(const Activity::Snapshot& seen) const;
+  [[nodiscard]] std::string with_others(const std::string& message) const;
 
   const std::shared_ptr<const Activity> activity_;
   const WatchdogOptions options_;
   Heartbeat self_;
   bool heartbeat_failed_ = false;
+  bool told_of_a_stop_ = false;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::jthread thread_;  // last: it uses everything above

@@ -4,6 +4,7 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <functional>
@@ -159,6 +160,9 @@ void start_watchdog(Session& session) {
           .rank = session.world().rank(),
           .size = session.world().size(),
           .deadline = 2 * session.context->timeout,
+          .silent_after = std::clamp<std::chrono::milliseconds>(session.context->timeout / 2,
+                                                                std::chrono::seconds(2),
+                                                                std::chrono::seconds(10)),
           .heartbeat_folder = fs::path(session.config.run.output_dir) / "heartbeats"});
   session.context->diagnosis = [watchdog = session.watchdog.get()] {
     return watchdog->describe_others();

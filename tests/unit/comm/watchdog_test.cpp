@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/stop_request.h"
 
 namespace incipit::comm {
 namespace {
@@ -152,6 +153,24 @@ TEST_F(WatchdogDeathTest, LetsAProcessLiveThatReports) {
     std::this_thread::sleep_for(milliseconds(100));
   }
   SUCCEED();  // or the whole test would have ended with code 4
+}
+
+TEST_F(WatchdogTest, TellsWhereARankWaitsWhenASignalAsksToStop) {
+  write(1, seconds(40), 1);
+  const auto activity = std::make_shared<Activity>();
+  activity->set_step(7);
+  const StopSignals signals(/*announce=*/false);
+  testing::internal::CaptureStderr();
+  {
+    const Activity::CollectiveScope scope(*activity, {"all_reduce_sum", "gradients"});
+    const Watchdog watchdog(activity, {.rank = 0, .size = 2, .heartbeat_folder = path_});
+    ::raise(SIGTERM);
+    std::this_thread::sleep_for(milliseconds(900));
+  }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("incipit (rank 0 of 2): a signal asks to stop, and this rank waits "
+                              "for others at step 7, in gradients (all_reduce_sum)"),
+                    HasSubstr("rank 1 (node, process 71) has been silent for 40")));
 }
 
 }  // namespace
