@@ -65,6 +65,24 @@ void print_facts(std::ostream& out, const Style& style, const Facts& facts) {
   }
 }
 
+void print_paragraph(std::ostream& out, std::string_view text, int columns) {
+  const std::string_view indent = "  ";
+  std::string line;
+  const auto end_line = [&] {
+    if (!line.empty()) out << indent << line << '\n';
+    line.clear();
+  };
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+    const int room = columns - static_cast<int>(indent.size()) - metrics::display_width(line);
+    if (!line.empty() && metrics::display_width(word) + 1 > room) end_line();
+    if (!line.empty()) line += ' ';
+    line += word;
+  }
+  end_line();
+}
+
 void Table::print(std::ostream& out, const Style& style) const {
   std::vector<int> widths;
   std::vector<bool> right;

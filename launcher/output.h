@@ -36,6 +36,9 @@ class Style {
 using Facts = std::vector<std::pair<std::string, std::string>>;
 void print_facts(std::ostream& out, const Style& style, const Facts& facts);
 
+// A text in lines of at most `columns`, broken between words and indented as facts are.
+void print_paragraph(std::ostream& out, std::string_view text, int columns = 90);
+
 // Rows under a header; columns whose cells are all numbers stand at the right.
 class Table {
  public:

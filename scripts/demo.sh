@@ -109,4 +109,4 @@ heading "Result" "on 300 messages that nothing above was chosen by"
   --output "$runs/report.html" --json "$runs/figures.json"
 "$python" scripts/demo_result.py "$runs/figures.json"
 printf '\n  %d minutes and %d seconds in all. Try it:\n' $((SECONDS / 60)) $((SECONDS % 60))
-printf "    echo 'A tree has fallen on the swings' | %s predict %s/soft-prompt-1\n" "$incipit" "$runs"
+printf "    echo 'A tree has fallen on the swings' |\n      %s predict %s/soft-prompt-1\n" "$incipit" "$runs"

@@ -38,7 +38,7 @@ void run_report(const ReportArguments& arguments) {
   const Style style = Style::of_stdout();
   if (report.comparison) report::print_comparison(std::cout, style, *report.comparison);
   const std::string result = report::result_sentence(report);
-  if (!result.empty()) std::cout << visible(result) << '\n';
+  if (!result.empty()) print_paragraph(std::cout, visible(result));
   Facts facts{{"page", path.string()}};
   if (!arguments.json.empty()) facts.emplace_back("figures", arguments.json.string());
   print_facts(std::cout, style, facts);

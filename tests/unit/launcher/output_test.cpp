@@ -34,6 +34,15 @@ TEST(PrintFacts, FurtherLinesStandBelowTheFirst) {
   EXPECT_EQ(out.str(), "  task  rte\n        yes -> 1\n  m     x\n");
 }
 
+TEST(PrintParagraph, BreaksBetweenWordsAndNeverInsideOne) {
+  std::ostringstream out;
+  print_paragraph(out, "one two schöne longest-of-all x", 11);
+  EXPECT_EQ(out.str(), "  one two\n  schöne\n  longest-of-all\n  x\n");
+  std::ostringstream exact;
+  print_paragraph(exact, "one two six", 9);
+  EXPECT_EQ(exact.str(), "  one two\n  six\n");
+}
+
 TEST(Style, WritesNoCodesWithoutColour) {
   EXPECT_EQ(Style(false).bold("x"), "x");
   EXPECT_EQ(Style(true).bold("x"), "\x1b[1mx\x1b[0m");
