@@ -105,7 +105,7 @@ class Worker {
     const trainer::TrainOptions defaults;
     const auto sums = trainer::forward_backward(*backbone_, packed.forest, *objective,
                                                 {&prompt_->value, 1}, {&prompt_->grad, 1},
-                                                defaults.micro_batch_tokens);
+                                                {.max_rows = defaults.micro_batch_tokens});
     prompt_->grad.div_(sums.count);
     optimizer_->step(options_.lr);
     return sums.loss / sums.count;
