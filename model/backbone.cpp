@@ -22,6 +22,9 @@ namespace incipit::model {
 
 // Fills a backbone from anything that answers "these rows of the tensor of this name and shape".
 class BackboneBuilder {
+  static constexpr const char* kEmbedding = "model.embed_tokens.weight";
+  static constexpr const char* kHead = "lm_head.weight";
+
  public:
   using Source =
       std::function<at::Tensor(const std::string& name, at::IntArrayRef shape, const Range& rows)>;
@@ -40,13 +43,14 @@ class BackboneBuilder {
     const LedgerScope scope(MemoryKind::kWeights);
     const TransformerConfig& c = backbone_.config_;
     const Partition& part = backbone_.partition_;
-    if (part.embeds) backbone_.embedding_ = vocabulary_table("model.embed_tokens.weight");
+    if (part.embeds && !is_gathered()) backbone_.embedding_ = vocabulary_table(kEmbedding);
     for (std::int64_t layer = part.layers.begin; layer < part.layers.end; ++layer) {
       backbone_.blocks_.push_back(block("model.layers." + std::to_string(layer) + "."));
     }
-    if (is_gathered()) gather_layers();
-    if (part.scores) {
-      backbone_.final_norm_ = norm("model.norm.weight", c.hidden_size);
+    if (part.scores) backbone_.final_norm_ = norm("model.norm.weight", c.hidden_size);
+    if (is_gathered()) {
+      backbone_.gathered_ = gather();
+    } else if (part.scores) {
       backbone_.head_ = make_column_parallel(head_table(), {}, ranks());
     }
     backbone_.inverse_frequencies_ = inverse_frequencies();
@@ -62,7 +66,7 @@ class BackboneBuilder {
 
   [[nodiscard]] bool is_gathered() const { return backbone_.placement_.gathered->size() > 1; }
 
-  void gather_layers() {
+  std::unique_ptr<GatheredModel> gather() {
     std::vector<std::vector<GatheredLinear*>> layers;
     for (const BlockWeights& w : backbone_.blocks_) {
       auto& matrices = layers.emplace_back();
@@ -70,7 +74,33 @@ class BackboneBuilder {
         matrices.push_back(static_cast<GatheredLinear*>(linear));
       }
     }
-    backbone_.gathered_ = std::make_unique<GatheredLayers>(std::move(layers));
+    constexpr std::size_t kGateUp = 2;
+    return std::make_unique<GatheredModel>(
+        std::move(layers), kGateUp, pieces(kEmbedding),
+        backbone_.config_.tied_embeddings ? GatheredModel::Pieces{} : pieces(kHead));
+  }
+
+  // This rank's shares of a table of the vocabulary.
+  GatheredModel::Pieces pieces(const std::string& name) {
+    const TransformerConfig& c = backbone_.config_;
+    comm::Communicator& group = *backbone_.placement_.gathered;
+    const std::int64_t longest = backbone_.piece(0).size();
+    const Range mine = gathered_rows(longest, group.size(), group.rank());
+    GatheredModel::Pieces pieces;
+    for (int p = 0; p < backbone_.piece_count(); ++p) {
+      const Range ids = backbone_.piece(p);
+      const Range held{std::min(ids.begin + mine.begin, ids.end),
+                       std::min(ids.begin + mine.end, ids.end)};
+      at::Tensor shard =
+          room({gathered_rows(longest, group.size(), 0).size(), c.hidden_size}).zero_();
+      if (held.size() > 0) {
+        shard.narrow(0, 0, held.size())
+            .copy_(source_(name, {c.vocab_size, c.hidden_size}, held));
+      }
+      pieces.push_back(
+          std::make_unique<GatheredLinear>(std::move(shard), ids.size(), at::Tensor(), group));
+    }
+    return pieces;
   }
 
   at::Tensor vocabulary_table(const std::string& name) {
@@ -81,9 +111,8 @@ class BackboneBuilder {
   }
 
   at::Tensor head_table() {
-    if (!backbone_.config_.tied_embeddings) return vocabulary_table("lm_head.weight");
-    return backbone_.embedding_.defined() ? backbone_.embedding_
-                                          : vocabulary_table("model.embed_tokens.weight");
+    if (!backbone_.config_.tied_embeddings) return vocabulary_table(kHead);
+    return backbone_.embedding_.defined() ? backbone_.embedding_ : vocabulary_table(kEmbedding);
   }
 
   at::Tensor norm(const std::string& name, std::int64_t width) {
@@ -250,14 +279,40 @@ Backbone Backbone::random(const TransformerConfig& config, std::uint64_t seed,
 }
 
 const BlockWeights& Backbone::layer(std::int64_t layer, Sweep sweep) const {
-  if (gathered_) gathered_->use(layer, sweep);
+  if (gathered_) gathered_->use_layer(layer, sweep);
   return blocks_[layer];
 }
 
+int Backbone::piece_count() const {
+  if (placement_.gathered->size() == 1) return 1;
+  // No more rows than the matrix of gate and up, whose room they use.
+  const std::int64_t most = 2 * config_.intermediate_size;
+  return static_cast<int>((config_.vocab_size + most - 1) / most);
+}
+
+Range Backbone::piece(int index) const {
+  if (placement_.gathered->size() == 1) return partition_.share.vocabulary;
+  const std::int64_t rows = (config_.vocab_size + piece_count() - 1) / piece_count();
+  return {index * rows, std::min((index + 1) * rows, config_.vocab_size)};
+}
+
+at::Tensor Backbone::embedding(int piece) const {
+  return gathered_ ? gathered_->use_embedding(piece).weight() : embedding_;
+}
+
+const Linear& Backbone::head(int piece) const {
+  if (gathered_) return gathered_->use_head(piece);
+  return *head_;
+}
+
 void Backbone::idle(Sweep sweep) const {
+  if (!gathered_) return;
+  for (int p = 0; sweep == Sweep::kForward && p < piece_count(); ++p) (void)embedding(p);
+  for (int p = 0; sweep == Sweep::kBackward && p < piece_count(); ++p) (void)head(p);
   for (std::int64_t i = 0; i < block_count(); ++i) {
     (void)layer(sweep == Sweep::kForward ? i : block_count() - 1 - i, sweep);
   }
+  for (int p = 0; sweep == Sweep::kForward && p < piece_count(); ++p) (void)head(p);
 }
 
 ops::RotaryTable Backbone::rotary_table(std::int64_t count) const {
@@ -282,39 +337,45 @@ at::Tensor Backbone::embed(std::span<const TokenId> ids) const {
 namespace {
 
 template <typename F>
-void for_each_weight(const Backbone& backbone, std::span<const BlockWeights> blocks, F&& f) {
-  const Partition& part = backbone.partition();
-  if (part.embeds) f(backbone.embedding());
-  const auto each_of = [&](const Linear& linear) {
-    for (const at::Tensor& stored : linear.stored()) f(stored);
-  };
-  for (const BlockWeights& w : blocks) {
-    for (const at::Tensor& norm : {w.attention_norm, w.mlp_norm, w.query_norm, w.key_norm}) {
-      if (norm.defined()) f(norm);
-    }
-    for (const Linear* linear : {w.qkv.get(), w.output.get(), w.gate_up.get(), w.down.get()}) {
-      each_of(*linear);
-    }
+void for_each_of(const BlockWeights& w, F&& f) {
+  for (const at::Tensor& norm : {w.attention_norm, w.mlp_norm, w.query_norm, w.key_norm}) {
+    if (norm.defined()) f(norm);
   }
-  if (!part.scores) return;
-  f(backbone.final_norm());
-  if (!(part.embeds && backbone.config().tied_embeddings)) each_of(backbone.head());
+  for (const Linear* linear : {w.qkv.get(), w.output.get(), w.gate_up.get(), w.down.get()}) {
+    for (const at::Tensor& stored : linear->stored()) f(stored);
+  }
 }
 
 }  // namespace
 
+std::vector<at::Tensor> Backbone::stored() const {
+  std::vector<at::Tensor> all;
+  const auto add = [&](const at::Tensor& tensor) { all.push_back(tensor); };
+  if (embedding_.defined()) add(embedding_);
+  for (const BlockWeights& block : blocks_) for_each_of(block, add);
+  if (final_norm_.defined()) add(final_norm_);
+  const bool has_own_head = head_ && !(partition_.embeds && config_.tied_embeddings);
+  if (has_own_head) {
+    for (const at::Tensor& tensor : head_->stored()) add(tensor);
+  }
+  if (gathered_) {
+    for (const at::Tensor& tensor : gathered_->stored_tables()) add(tensor);
+  }
+  return all;
+}
+
 std::int64_t Backbone::weight_bytes() const {
-  std::int64_t bytes = gathered_ ? gathered_->buffer_bytes() : 0;
-  for_each_weight(*this, blocks_, [&](const at::Tensor& w) { bytes += static_cast<std::int64_t>(w.nbytes()); });
+  std::int64_t bytes = gathered_ ? gathered_->room_bytes() : 0;
+  for (const at::Tensor& w : stored()) bytes += static_cast<std::int64_t>(w.nbytes());
   return bytes;
 }
 
 std::string Backbone::weight_hash() const {
   Sha256 hash;
-  for_each_weight(*this, blocks_, [&](const at::Tensor& w) {
+  for (const at::Tensor& w : stored()) {
     const at::Tensor bytes = w.cpu().contiguous();
     hash.update({static_cast<const std::byte*>(bytes.data_ptr()), bytes.nbytes()});
-  });
+  }
   return hash.hex();
 }
 

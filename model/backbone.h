@@ -65,20 +65,23 @@ class Backbone {
   [[nodiscard]] at::ScalarType dtype() const { return options_.dtype; }
   [[nodiscard]] at::Device device() const { return options_.device; }
 
-  // This rank's rows of the embedding table [vocabulary rows, hidden]; undefined unless
-  // partition().embeds.
-  [[nodiscard]] const at::Tensor& embedding() const { return embedding_; }
+  // This rank's rows of the vocabulary, in runs of token ids: one, or where ranks hold the model
+  // between them as many as the room of a layer makes of the whole vocabulary.
+  [[nodiscard]] int piece_count() const;
+  [[nodiscard]] Range piece(int index) const;
+  // Of a piece the rows of the embedding table [ids, hidden], only where partition().embeds, and
+  // the head: hidden -> ids, column-parallel, only where partition().scores. As layer(), ready
+  // until the next but one piece is asked for, and asked for in whole sweeps.
+  [[nodiscard]] at::Tensor embedding(int piece) const;
+  [[nodiscard]] const Linear& head(int piece) const;
   // This rank's layers, counted from its first, ready for use until the next but one is asked
   // for. Where ranks hold the layers between them, collective: all of them ask for whole sweeps.
   [[nodiscard]] const BlockWeights& layer(std::int64_t layer, Sweep sweep) const;
-  // Asks for a whole sweep without using it: the part in it of a rank that has nothing to compute
-  // while others have.
+  // Asks for all that a pass asks for, without using it: the part of a rank that has nothing to
+  // compute while others have.
   void idle(Sweep sweep) const;
   [[nodiscard]] std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
-  // Only where partition().scores. The head is column-parallel: hidden -> this rank's rows of
-  // the vocabulary.
-  [[nodiscard]] const at::Tensor& final_norm() const { return final_norm_; }
-  [[nodiscard]] const Linear& head() const { return *head_; }
+  [[nodiscard]] const at::Tensor& final_norm() const { return final_norm_; }  // where scores
   // Rotary tables for positions [0, count), float32 (float64 in a float64 backbone).
   [[nodiscard]] ops::RotaryTable rotary_table(std::int64_t count) const;
 
@@ -95,6 +98,7 @@ class Backbone {
 
  private:
   Backbone() = default;
+  [[nodiscard]] std::vector<at::Tensor> stored() const;
   friend class BackboneBuilder;
 
   TransformerConfig config_;
@@ -104,7 +108,7 @@ class Backbone {
   Partition partition_;
   at::Tensor embedding_;
   std::vector<BlockWeights> blocks_;
-  std::unique_ptr<GatheredLayers> gathered_;  // null: layers are held whole
+  std::unique_ptr<GatheredModel> gathered_;  // null: weights are held, and none of these below:
   at::Tensor final_norm_;
   std::unique_ptr<Linear> head_;
   at::Tensor inverse_frequencies_;  // [head_dim / 2]

@@ -16,6 +16,27 @@ std::span<std::byte> bytes_of(const at::Tensor& tensor) {
   return {static_cast<std::byte*>(tensor.data_ptr()), static_cast<std::size_t>(tensor.nbytes())};
 }
 
+using Matrices = std::vector<GatheredLinear*>;
+
+GatheredLayers::Room make_room(const Matrices& layer) {
+  GatheredLayers::Room room;
+  for (auto& buffers : room) {
+    for (const GatheredLinear* matrix : layer) buffers.push_back(matrix->make_buffer());
+  }
+  return room;
+}
+
+// The room of one matrix of a layer.
+GatheredLayers::Room room_of(const GatheredLayers::Room& room, std::size_t matrix) {
+  return {std::vector{room[0][matrix]}, std::vector{room[1][matrix]}};
+}
+
+std::vector<Matrices> one_by_one(const GatheredModel::Pieces& pieces) {
+  std::vector<Matrices> all;
+  for (const auto& piece : pieces) all.push_back({piece.get()});
+  return all;
+}
+
 }  // namespace
 
 Range gathered_rows(std::int64_t out, int ranks, int rank) {
@@ -66,8 +87,8 @@ at::Tensor GatheredLinear::make_buffer() const {
   return at::empty({shard_.size(0) * ranks_.size(), shard_.size(1)}, shard_.options());
 }
 
-void GatheredLinear::start(at::Tensor buffer) {
-  buffer_ = std::move(buffer);
+void GatheredLinear::start(const at::Tensor& buffer) {
+  buffer_ = buffer.narrow(0, 0, shard_.size(0) * ranks_.size());
   pending_.emplace(
       ranks_.start_all_gather(bytes_of(shard_), bytes_of(buffer_), "weights of a layer"));
 }
@@ -88,16 +109,23 @@ void GatheredLinear::poll() const {
   if (pending_) pending_->poll();
 }
 
-GatheredLayers::GatheredLayers(std::vector<std::vector<GatheredLinear*>> layers)
+GatheredLayers::GatheredLayers(std::vector<std::vector<GatheredLinear*>> layers, const Room& room)
     : layers_(std::move(layers)) {
-  for (Slot& slot : slots_) {
-    for (const GatheredLinear* matrix : layers_.front()) {
-      slot.buffers.push_back(matrix->make_buffer());
-    }
-  }
+  for (std::size_t s = 0; s < slots_.size(); ++s) slots_[s].buffers = room[s];
   for (const auto& layer : layers_) {
     for (GatheredLinear* matrix : layer) matrix->set_poll([this] { poll(); });
   }
+}
+
+void GatheredLayers::drop(Slot& slot) {
+  if (slot.layer < 0) return;
+  for (GatheredLinear* matrix : layers_[slot.layer]) matrix->drop();
+  slot.layer = -1;
+}
+
+void GatheredLayers::leave() {
+  for (Slot& slot : slots_) drop(slot);
+  coming_ = -1;
 }
 
 GatheredLayers::Slot* GatheredLayers::find(std::int64_t layer) {
@@ -108,9 +136,7 @@ GatheredLayers::Slot* GatheredLayers::find(std::int64_t layer) {
 }
 
 GatheredLayers::Slot& GatheredLayers::start(std::int64_t layer, Slot& slot) {
-  if (slot.layer >= 0) {
-    for (GatheredLinear* matrix : layers_[slot.layer]) matrix->drop();
-  }
+  drop(slot);
   slot.layer = layer;
   for (std::size_t m = 0; m < slot.buffers.size(); ++m) {
     layers_[layer][m]->start(slot.buffers[m]);
@@ -128,18 +154,55 @@ void GatheredLayers::use(std::int64_t layer, Sweep sweep) {
   if (next >= 0 && next < size() && find(next) == nullptr) start(next, other(*slot));
 }
 
-std::int64_t GatheredLayers::buffer_bytes() const {
+void GatheredLayers::poll() const {
+  if (coming_ < 0) return;
+  for (const GatheredLinear* matrix : layers_[coming_]) matrix->poll();
+}
+
+GatheredModel::GatheredModel(std::vector<Matrices> layers, std::size_t widest, Pieces embedding,
+                             Pieces head)
+    : room_(make_room(layers.front())),
+      embedding_pieces_(std::move(embedding)),
+      head_pieces_(std::move(head)),
+      layers_(std::move(layers), room_),
+      embedding_(one_by_one(embedding_pieces_), room_of(room_, widest)) {
+  if (head_pieces_.empty()) return;
+  head_ = std::make_unique<GatheredLayers>(one_by_one(head_pieces_), room_of(room_, widest));
+}
+
+GatheredLayers& GatheredModel::turn_to(GatheredLayers& set) {
+  if (current_ != nullptr && current_ != &set) current_->leave();
+  current_ = &set;
+  return set;
+}
+
+const GatheredLinear& GatheredModel::use_embedding(int piece) {
+  turn_to(embedding_).use(piece, Sweep::kForward);
+  return *embedding_pieces_[piece];
+}
+
+const GatheredLinear& GatheredModel::use_head(int piece) {
+  if (!head_) return use_embedding(piece);
+  turn_to(*head_).use(piece, Sweep::kForward);
+  return *head_pieces_[piece];
+}
+
+std::int64_t GatheredModel::room_bytes() const {
   std::int64_t bytes = 0;
-  for (const Slot& slot : slots_) {
-    for (const at::Tensor& buffer : slot.buffers)
-      bytes += static_cast<std::int64_t>(buffer.nbytes());
+  for (const auto& buffers : room_) {
+    for (const at::Tensor& buffer : buffers) bytes += static_cast<std::int64_t>(buffer.nbytes());
   }
   return bytes;
 }
 
-void GatheredLayers::poll() const {
-  if (coming_ < 0) return;
-  for (const GatheredLinear* matrix : layers_[coming_]) matrix->poll();
+std::vector<at::Tensor> GatheredModel::stored_tables() const {
+  std::vector<at::Tensor> stored;
+  for (const Pieces* pieces : {&embedding_pieces_, &head_pieces_}) {
+    for (const auto& piece : *pieces) {
+      for (at::Tensor& shard : piece->stored()) stored.push_back(std::move(shard));
+    }
+  }
+  return stored;
 }
 
 }  // namespace incipit::model

@@ -43,16 +43,27 @@ std::span<std::byte> bytes_of(const at::Tensor& tensor) {
 }  // namespace
 
 at::Tensor embed_tokens(const Backbone& backbone, std::span<const TokenId> ids) {
-  const Range& held = backbone.partition().share.vocabulary;
-  std::vector<std::int64_t> rows;
-  std::vector<std::int64_t> absent;  // places in `ids`
-  for (const TokenId id : ids) {
-    const bool is_held = id >= held.begin && id < held.end;
-    if (!is_held) absent.push_back(static_cast<std::int64_t>(rows.size()));
-    rows.push_back(is_held ? id - held.begin : 0);
+  at::Tensor x;
+  for (int piece = 0; piece < backbone.piece_count(); ++piece) {
+    const Range held = backbone.piece(piece);
+    const at::Tensor table = backbone.embedding(piece);
+    std::vector<std::int64_t> rows;
+    std::vector<std::int64_t> places;  // in `ids`
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (ids[i] < held.begin || ids[i] >= held.end) continue;
+      places.push_back(static_cast<std::int64_t>(i));
+      rows.push_back(ids[i] - held.begin);
+    }
+    at::Tensor found = table.index_select(0, on_device(backbone, rows));
+    if (places.size() == ids.size()) {
+      x = std::move(found);
+      continue;
+    }
+    if (!x.defined()) {
+      x = at::zeros({static_cast<std::int64_t>(ids.size()), table.size(1)}, table.options());
+    }
+    x.index_copy_(0, on_device(backbone, places), found);
   }
-  at::Tensor x = backbone.embedding().index_select(0, on_device(backbone, rows));
-  if (!absent.empty()) x.index_fill_(0, on_device(backbone, absent), 0);
   sum_over(*backbone.placement().tensor, x, "embedding");
   return x;
 }
@@ -83,8 +94,7 @@ std::vector<TargetScores::Chunk> TargetScores::chunks() const {
   return chunks;
 }
 
-TargetScores::Places TargetScores::held_targets(const Chunk& chunk) const {
-  const Range& held = backbone_->partition().share.vocabulary;
+TargetScores::Places TargetScores::held_targets(const Chunk& chunk, const Range& held) const {
   Places places;
   for (std::int64_t t = chunk.first_target; t < chunk.end_target; ++t) {
     const TokenId id = targets_[t].id;
@@ -95,75 +105,87 @@ TargetScores::Places TargetScores::held_targets(const Chunk& chunk) const {
   return places;
 }
 
-at::Tensor TargetScores::local_logits(const at::Tensor& normal) const {
-  return backbone_->head().forward(normal).to(ops::accumulate_type(backbone_->dtype()));
+at::Tensor TargetScores::normal(const at::Tensor& last, const Chunk& chunk, at::Tensor& r) const {
+  return ops::rms_norm(last.narrow(0, chunk.first_row, chunk.rows), backbone_->final_norm(),
+                       backbone_->config().rms_norm_eps, r);
 }
 
 void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
+  const std::vector<Chunk> chunks = this->chunks();
+  const auto type = ops::accumulate_type(backbone_->dtype());
+  std::vector<std::vector<double>> told(chunks.size());
   std::vector<at::Tensor> kept;
-  for (const Chunk& chunk : chunks()) {
-    at::Tensor r;
-    const at::Tensor logits =
-        local_logits(ops::rms_norm(last.narrow(0, chunk.first_row, chunk.rows),
-                                   backbone_->final_norm(), backbone_->config().rms_norm_eps, r));
-    score(chunk, logits);
-    if (keep_logits) kept.push_back(gather_columns(logits));
+  at::Tensor r;
+  for (int piece = 0; piece < backbone_->piece_count(); ++piece) {
+    const Linear& head = backbone_->head(piece);
+    local_maxima_.emplace_back();
+    for (std::size_t c = 0; c < chunks.size(); ++c) {
+      const at::Tensor logits = head.forward(normal(last, chunks[c], r)).to(type);
+      tell(chunks[c], piece, logits, told[c]);
+      if (keep_logits) kept.push_back(gather_columns(logits));
+    }
+  }
+  comm::Communicator& ranks = *backbone_->placement().tensor;
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    std::vector<double> all(told[c].size() * static_cast<std::size_t>(ranks.size()));
+    ranks.all_gather(std::as_bytes(std::span<const double>(told[c])),
+                     std::as_writable_bytes(std::span(all)), "scores of the vocabulary");
+    combine(chunks[c], all);
   }
   log_likelihoods_ = at::tensor(likelihoods_, at::kDouble).to(log_likelihoods_.scalar_type());
   if (!kept.empty()) logits_ = kept.size() == 1 ? kept.front() : at::cat(kept);
 }
 
-// Ranks tell each other, of every row, the normaliser, the largest logit and its id in their part
-// of the vocabulary, and the logits of the targets in it.
-void TargetScores::score(const Chunk& chunk, const at::Tensor& logits) {
-  comm::Communicator& ranks = *backbone_->placement().tensor;
-  std::vector<double> mine;
+// Of every row, the normaliser, the largest logit and its id in a piece of the vocabulary, and the
+// logits of the targets in it.
+void TargetScores::tell(const Chunk& chunk, int piece, const at::Tensor& logits,
+                        std::vector<double>& told) {
+  const auto first = static_cast<std::ptrdiff_t>(told.size());
   const auto append = [&](const at::Tensor& by_row) {
     const std::vector<double> numbers = on_host(by_row);
-    mine.insert(mine.end(), numbers.begin(), numbers.end());
+    told.insert(told.end(), numbers.begin(), numbers.end());
   };
+  const Range ids = backbone_->piece(piece);
   const auto [largest, column] = at::max(logits, -1);
   append(at::logsumexp(logits, -1));
   append(largest);
-  append(column + backbone_->partition().share.vocabulary.begin);
-  local_maxima_.insert(local_maxima_.end(), mine.begin() + chunk.rows,
-                       mine.begin() + 2 * chunk.rows);
+  append(column + ids.begin);
+  std::vector<double>& maxima = local_maxima_[piece];
+  maxima.insert(maxima.end(), told.begin() + first + chunk.rows,
+                told.begin() + first + 2 * chunk.rows);
 
-  const Places held = held_targets(chunk);
+  const Places held = held_targets(chunk, ids);
   const std::vector<double> held_logits =
       on_host(logits.view(-1).index_select(0, on_device(*backbone_, held.flat)));
-  mine.resize(static_cast<std::size_t>(3 * chunk.rows + chunk.targets()), 0.0);
+  const std::int64_t targets = first + 3 * chunk.rows;
+  told.resize(static_cast<std::size_t>(targets + chunk.targets()), 0.0);
   for (std::size_t i = 0; i < held_logits.size(); ++i) {
-    mine[3 * chunk.rows + held.targets[i] - chunk.first_target] = held_logits[i];
+    told[targets + held.targets[i] - chunk.first_target] = held_logits[i];
   }
-  std::vector<double> all(mine.size() * static_cast<std::size_t>(ranks.size()));
-  ranks.all_gather(std::as_bytes(std::span<const double>(mine)),
-                   std::as_writable_bytes(std::span(all)), "scores of the vocabulary");
-  combine(chunk, all);
 }
 
 void TargetScores::combine(const Chunk& chunk, const std::vector<double>& all) {
   const std::int64_t size = 3 * chunk.rows + chunk.targets();
-  const std::int64_t ranks = static_cast<std::int64_t>(all.size()) / size;
+  const std::int64_t parts = static_cast<std::int64_t>(all.size()) / size;  // of the vocabulary
   std::vector<TokenId> likeliest;
   for (std::int64_t row = 0; row < chunk.rows; ++row) {
-    const auto normaliser = [&](std::int64_t rank) { return all[rank * size + row]; };
-    const auto largest = [&](std::int64_t rank) { return all[rank * size + chunk.rows + row]; };
+    const auto normaliser = [&](std::int64_t part) { return all[part * size + row]; };
+    const auto largest = [&](std::int64_t part) { return all[part * size + chunk.rows + row]; };
     double top = normaliser(0);
     std::int64_t best = 0;
-    for (std::int64_t rank = 1; rank < ranks; ++rank) {
-      top = std::max(top, normaliser(rank));
-      if (largest(rank) > largest(best)) best = rank;
+    for (std::int64_t part = 1; part < parts; ++part) {
+      top = std::max(top, normaliser(part));
+      if (largest(part) > largest(best)) best = part;
     }
     double sum = 0;
-    for (std::int64_t rank = 0; rank < ranks; ++rank) sum += std::exp(normaliser(rank) - top);
+    for (std::int64_t part = 0; part < parts; ++part) sum += std::exp(normaliser(part) - top);
     normalisers_.push_back(top + std::log(sum));
     likeliest.push_back(static_cast<TokenId>(all[best * size + 2 * chunk.rows + row]));
   }
   for (std::int64_t i = 0; i < chunk.targets(); ++i) {
-    double logit = 0;  // of the rank that holds it; the others have 0
-    for (std::int64_t rank = 0; rank < ranks; ++rank) {
-      logit += all[rank * size + 3 * chunk.rows + i];
+    double logit = 0;  // of the part that holds it; the others have 0
+    for (std::int64_t part = 0; part < parts; ++part) {
+      logit += all[part * size + 3 * chunk.rows + i];
     }
     const std::int64_t slot = slot_[chunk.first_target + i];
     likelihoods_.push_back(logit - normalisers_[slot]);
@@ -190,22 +212,32 @@ at::Tensor TargetScores::gather_columns(const at::Tensor& logits) const {
 }
 
 at::Tensor TargetScores::backward(const at::Tensor& last, std::span<const double> grad) const {
+  const std::vector<Chunk> chunks = this->chunks();
+  const auto type = ops::accumulate_type(backbone_->dtype());
+  std::vector<at::Tensor> grad_normal(chunks.size());
+  at::Tensor r;
+  for (int piece = 0; piece < backbone_->piece_count(); ++piece) {
+    const Linear& head = backbone_->head(piece);
+    for (std::size_t c = 0; c < chunks.size(); ++c) {
+      const at::Tensor grad_logits = logit_gradient(
+          chunks[c], piece, head.forward(normal(last, chunks[c], r)).to(type), grad);
+      at::Tensor part = head.backward(grad_logits.to(last.scalar_type()));
+      grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(part) : part;
+    }
+  }
   at::Tensor grad_last = at::zeros(last.sizes(), last.options());
-  for (const Chunk& chunk : chunks()) {
-    const at::Tensor x = last.narrow(0, chunk.first_row, chunk.rows);
-    at::Tensor r;
-    const at::Tensor normal =
-        ops::rms_norm(x, backbone_->final_norm(), backbone_->config().rms_norm_eps, r);
-    const at::Tensor grad_logits = logit_gradient(chunk, local_logits(normal), grad);
-    at::Tensor grad_x = grad_last.narrow(0, chunk.first_row, chunk.rows);
-    ops::rms_norm_backward_add(backbone_->head().backward(grad_logits.to(last.scalar_type())), x,
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    (void)normal(last, chunks[c], r);
+    at::Tensor grad_x = grad_last.narrow(0, chunks[c].first_row, chunks[c].rows);
+    ops::rms_norm_backward_add(grad_normal[c],
+                               last.narrow(0, chunks[c].first_row, chunks[c].rows),
                                backbone_->final_norm(), r, grad_x);
   }
   return grad_last;
 }
 
 // d loss / d logit = grad of the targets there - probability * sum of the row's grads.
-at::Tensor TargetScores::logit_gradient(const Chunk& chunk, at::Tensor logits,
+at::Tensor TargetScores::logit_gradient(const Chunk& chunk, int piece, at::Tensor logits,
                                         std::span<const double> grad) const {
   std::vector<double> factors(static_cast<std::size_t>(chunk.rows), 0.0);
   for (std::int64_t t = chunk.first_target; t < chunk.end_target; ++t) {
@@ -214,15 +246,15 @@ at::Tensor TargetScores::logit_gradient(const Chunk& chunk, at::Tensor logits,
   std::vector<double> maxima;
   for (std::int64_t row = 0; row < chunk.rows; ++row) {
     const std::int64_t slot = chunk.first_row + row;
-    maxima.push_back(local_maxima_[slot]);
-    factors[row] *= std::exp(local_maxima_[slot] - normalisers_[slot]);
+    maxima.push_back(local_maxima_[piece][slot]);
+    factors[row] *= std::exp(maxima.back() - normalisers_[slot]);
   }
   const auto by_row = [&](const std::vector<double>& values) {
     return on_device(*backbone_, values).unsqueeze(-1);
   };
   logits.sub_(by_row(maxima)).exp_().mul_(by_row(factors));
 
-  const Places held = held_targets(chunk);
+  const Places held = held_targets(chunk, backbone_->piece(piece));
   std::vector<double> held_grad;
   for (const std::int64_t t : held.targets) held_grad.push_back(grad[t]);
   logits.view(-1).index_add_(0, on_device(*backbone_, held.flat), on_device(*backbone_, held_grad));

@@ -55,22 +55,22 @@ class TargetScores {
     std::vector<std::int64_t> flat;
   };
   [[nodiscard]] std::vector<Chunk> chunks() const;
-  [[nodiscard]] Places held_targets(const Chunk& chunk) const;
-  // [rows, this rank's part of the vocabulary] in the accumulate type.
-  [[nodiscard]] at::Tensor local_logits(const at::Tensor& normal) const;
+  [[nodiscard]] Places held_targets(const Chunk& chunk, const Range& held) const;
+  // The chunk's rows behind the final norm, and their inverse root mean squares.
+  [[nodiscard]] at::Tensor normal(const at::Tensor& last, const Chunk& chunk, at::Tensor& r) const;
   [[nodiscard]] at::Tensor gather_columns(const at::Tensor& logits) const;
-  void score(const Chunk& chunk, const at::Tensor& logits);
+  void tell(const Chunk& chunk, int piece, const at::Tensor& logits, std::vector<double>& told);
   void combine(const Chunk& chunk, const std::vector<double>& all);
-  [[nodiscard]] at::Tensor logit_gradient(const Chunk& chunk, at::Tensor logits,
+  [[nodiscard]] at::Tensor logit_gradient(const Chunk& chunk, int piece, at::Tensor logits,
                                           std::span<const double> grad) const;
 
   const Backbone* backbone_;
   std::vector<Target> targets_;
   std::vector<std::int64_t> rows_;
-  std::vector<std::int64_t> slot_;    // by target: its row's place in rows_
-  std::vector<double> normalisers_;   // by row: log of the sum of all logits' exponentials
-  std::vector<double> local_maxima_;  // by row: the largest of this rank's logits
-  std::vector<double> likelihoods_;   // by target
+  std::vector<std::int64_t> slot_;   // by target: its row's place in rows_
+  std::vector<double> normalisers_;  // by row: log of the sum of all logits' exponentials
+  std::vector<std::vector<double>> local_maxima_;  // by piece and row: the largest of its logits
+  std::vector<double> likelihoods_;                // by target
   at::Tensor log_likelihoods_;
   std::vector<TokenId> argmax_;
   at::Tensor logits_;

@@ -21,7 +21,7 @@ using testing_support::tiny_task;
 constexpr int kPromptRows = 5;
 
 // Nine heads in three groups, so that no split by heads is even.
-model::TransformerConfig config() {
+model::TransformerConfig config(bool tied = true) {
   model::TransformerConfig c;
   c.model_type = "llama";
   c.hidden_size = 36;
@@ -32,7 +32,7 @@ model::TransformerConfig config() {
   c.intermediate_size = 50;
   c.vocab_size = 301;
   c.max_positions = 256;
-  c.tied_embeddings = true;
+  c.tied_embeddings = tied;
   return c;
 }
 
@@ -57,6 +57,7 @@ struct Case {
   const char* name;
   comm::MeshShape shape;
   Loss loss = Loss::kTargetTokens;
+  bool tied = true;  // embedding and head
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& of) { return out << of.name; }
@@ -77,13 +78,13 @@ class Meshes : public testing::TestWithParam<Case> {
     return options;
   }
 
-  [[nodiscard]] Outcome train(const comm::MeshShape& shape, Loss loss) const {
+  [[nodiscard]] Outcome train(const comm::MeshShape& shape, Loss loss, bool tied) const {
     Outcome run;
     std::mutex mutex;
     comm::run_on_threads(shape.product(), [&](comm::Communicator& world) {
       at::set_num_threads(1);
       const comm::Mesh mesh(world.split(0, world.rank(), "world"), shape);
-      const auto backbone = model::Backbone::random(config(), 7, {}, model::Placement(mesh));
+      const auto backbone = model::Backbone::random(config(tied), 7, {}, model::Placement(mesh));
       LossRecorder recorder;
       Trainer trainer({.backbone = backbone,
                        .task = task_,
@@ -124,8 +125,8 @@ class Meshes : public testing::TestWithParam<Case> {
 };
 
 TEST_P(Meshes, TrainAsOneRankDoes) {
-  const Outcome one = train({}, GetParam().loss);
-  const Outcome several = train(GetParam().shape, GetParam().loss);
+  const Outcome one = train({}, GetParam().loss, GetParam().tied);
+  const Outcome several = train(GetParam().shape, GetParam().loss, GetParam().tied);
   ASSERT_EQ(one.losses.size(), 20u);
   ASSERT_EQ(several.losses.size(), 20u);
   for (std::size_t i = 0; i < 20; ++i) {
@@ -149,6 +150,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"gathered_2", {.gathered = 2}}, Case{"gathered_3", {.gathered = 3}},
                     Case{"data_2_gathered_2", {.data = 2, .gathered = 2}},
                     Case{"gathered_3_candidates", {.gathered = 3}, Loss::kCandidates},
+                    Case{"gathered_2_untied", {.gathered = 2}, Loss::kTargetTokens, false},
+                    Case{"pipeline_2_untied", {.pipeline = 2}, Loss::kTargetTokens, false},
                     Case{"pipeline_2_candidates", {.pipeline = 2}, Loss::kCandidates},
                     Case{"pipeline_3_candidates", {.pipeline = 3}, Loss::kCandidates}),
     [](const auto& info) { return std::string(info.param.name); });
