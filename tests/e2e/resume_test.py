@@ -139,6 +139,22 @@ class Resume(program.ProgramTest):
             for step, loss in theirs.items():
                 self.assertAlmostEqual(ours[step] / loss, 1, delta=1e-4, msg=f"step {step}")
 
+    def test_saved_on_one_mesh_it_goes_on_with_another(self):
+        whole, _ = self.train("on_one_rank", steps=20)
+        meshes = {"data 4": (4, []), "tensor 3": (3, ["parallel.tensor=3"]),
+                  "pipeline 2": (2, ["parallel.pipeline=2"]),
+                  "gathered 2": (2, ["parallel.gathered=true"])}
+        for first, second in [("tensor 3", "data 4"), ("data 4", "tensor 3"),
+                              ("pipeline 2", "gathered 2"), ("gathered 2", "pipeline 2")]:
+            name = f"{first} then {second}"
+            for mesh, steps in ((first, 10), (second, 20)):
+                ranks, sets = meshes[mesh]
+                run, _ = self.train(name, *sets, ranks=ranks, steps=steps)
+            ours, theirs = losses(run), losses(whole)
+            self.assertEqual(sorted(ours), list(range(1, 21)), name)
+            for step, loss in theirs.items():
+                self.assertAlmostEqual(ours[step] / loss, 1, delta=1e-4, msg=f"{name}: {step}")
+
     def test_term_and_int_stop_it_too_and_name_the_checkpoint(self):
         for sent in (signal.SIGTERM, signal.SIGINT):
             name = f"by_{sent.name}"

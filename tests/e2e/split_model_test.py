@@ -8,7 +8,7 @@ def read_lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
 
 
-class TensorRanks(program.ProgramTest):
+class SplitModel(program.ProgramTest):
     def tensor(self, ranks):
         return ("--set", f"parallel.tensor={ranks}")
 
@@ -37,6 +37,25 @@ class TensorRanks(program.ProgramTest):
                                *self.tensor(5), ranks=5)
         self.assertIn("parallel.tensor: 5 ranks, but the model has 4 attention heads to split; "
                       "the nearest mesh of 5 ranks is data 5", message)
+
+    def test_stages_and_gathered_layers_score_as_one_rank(self):
+        self.incipit("eval", self.config, "--set", "method.kind=none",
+                     "--set", "run.output_dir=alone")
+        for setting, ranks in (("pipeline=2", 2), ("gathered=true", 3)):
+            run = f"scored_{setting}"
+            self.incipit("eval", self.config, "--set", "method.kind=none", "--set",
+                         f"parallel.{setting}", "--set", f"run.output_dir={run}", ranks=ranks)
+            one, many = (read_lines(self.folder / each / "predictions" / "test.jsonl")
+                         for each in ("alone", run))
+            for a, b in zip(one, many, strict=True):
+                for label, score in a["scores"].items():
+                    self.assertAlmostEqual(b["scores"][label], score, delta=1e-4)
+
+    def test_more_stages_than_layers_are_refused_with_what_works(self):
+        message = self.refused(2, "eval", self.config, "--set", "method.kind=none",
+                               "--set", "parallel.pipeline=4", ranks=4)
+        self.assertIn("parallel.pipeline: 4 ranks, but the model has 2 layers to split; "
+                      "the nearest mesh of 4 ranks is data 2 x pipeline 2", message)
 
 
 if __name__ == "__main__":
