@@ -21,6 +21,7 @@
 #include "launcher/commands/init.h"
 #include "launcher/commands/inspect.h"
 #include "launcher/commands/ls.h"
+#include "launcher/commands/plan.h"
 #include "launcher/commands/predict.h"
 #include "launcher/commands/report.h"
 #include "launcher/commands/show.h"
@@ -89,6 +90,7 @@ int run_program(int argc, const char* const* argv) {
   add_generate_command(app);
   add_compare_command(app);
   add_validate_command(app);
+  add_plan_command(app);
   add_report_command(app);
   add_show_command(app);
   add_ls_command(app);

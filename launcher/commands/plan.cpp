@@ -1,0 +1,294 @@
+#include "launcher/commands/plan.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "launcher/arguments.h"
+#include "launcher/check_options.h"
+#include "launcher/output.h"
+#include "model/config.h"
+#include "model/plan.h"
+#include "model/weight_files.h"
+
+namespace incipit::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr double kGiB = 1024.0 * 1024 * 1024;
+constexpr std::int64_t kRowsOfUnboundedExample = 256;  // where task.max_source_tokens is 0
+constexpr std::int64_t kAnswerRows = 2;                // of a short verbalizer, twice
+constexpr std::size_t kShownMeshes = 12;
+
+struct PlanArguments {
+  ConfigArguments config;
+  std::string model;
+  std::vector<int> ranks;
+  std::int64_t tokens = 0;
+  double memory_gib = 80;
+  double tflops = 400;
+  std::vector<double> bandwidth{400, 50};
+  int ranks_per_machine = 8;
+  bool json = false;
+};
+
+model::TransformerConfig read_shape(const PlanArguments& arguments,
+                                    const configs::RunConfig& config) {
+  const fs::path path = arguments.model.empty() ? config.model.path : arguments.model;
+  return model::read_config(path.filename() == "config.json" ? path.parent_path() : path);
+}
+
+// Value and gradient of the prompt, and what the optimizer keeps of each number.
+int prompt_copies(const trainer::OptimizerOptions& optimizer) {
+  switch (optimizer.kind) {
+    case trainer::OptimizerKind::kAdamW:
+      return 4;
+    case trainer::OptimizerKind::kAdafactor:
+      return 3;
+    case trainer::OptimizerKind::kSgd:
+      return optimizer.momentum > 0 ? 3 : 2;
+  }
+  return 4;
+}
+
+model::Workload read_workload(const PlanArguments& arguments, const configs::RunConfig& config) {
+  const std::int64_t source =
+      config.task.max_source_tokens > 0 ? config.task.max_source_tokens : kRowsOfUnboundedExample;
+  return {.batch_size = config.train.batch_size,
+          .prompt_rows = config.method.num_virtual_tokens,
+          .example_rows = arguments.tokens > 0 ? arguments.tokens : source + kAnswerRows,
+          .target_rows = kAnswerRows,
+          .micro_batch_rows = config.train.micro_batch_tokens,
+          .micro_batches = config.train.micro_batches,
+          .number_bytes = config.model.dtype == configs::Dtype::kBFloat16 ? 2 : 4,
+          .prompt_copies = prompt_copies(config.train.optimizer)};
+}
+
+model::Machine machine_of(const PlanArguments& arguments) {
+  return {.memory_bytes = arguments.memory_gib * kGiB,
+          .flops = arguments.tflops * 1e12,
+          .bandwidth_within = arguments.bandwidth[0] * 1e9,
+          .bandwidth_between = arguments.bandwidth[1] * 1e9,
+          .ranks_per_machine = arguments.ranks_per_machine};
+}
+
+// The configuration's mesh; where it leaves the number of copies open, one.
+comm::MeshShape mesh_of(const comm::MeshOptions& options, const model::TransformerConfig& shape) {
+  const int ranks =
+      std::max(options.data, 1) * std::max(options.gathered, 1) * options.pipeline * options.tensor;
+  return comm::resolve_mesh(
+      options, ranks,
+      {.tensor = static_cast<int>(shape.heads), .pipeline = static_cast<int>(shape.layers)});
+}
+
+std::string mesh_text(const comm::MeshShape& shape) {
+  std::vector<std::string> parts;
+  const auto add = [&](const char* name, int size) {
+    if (size > 1) parts.push_back(std::string(name) + " " + std::to_string(size));
+  };
+  add("data", shape.data);
+  add("gathered", shape.gathered);
+  add("pipeline", shape.pipeline);
+  add("tensor", shape.tensor);
+  return parts.empty() ? "one rank" : join(parts, " x ");
+}
+
+double cost_of(const model::MeshPlan& plan) { return plan.shape.product() * plan.step_seconds; }
+
+std::string reason_for(const model::MeshPlan* best, const std::vector<model::MeshPlan>& plans) {
+  if (best == nullptr) {
+    const auto least = std::min_element(
+        plans.begin(), plans.end(),
+        [](const auto& a, const auto& b) { return a.bytes.total() < b.bytes.total(); });
+    return "no mesh fits; the smallest, " + mesh_text(least->shape) + ", needs " +
+           human_bytes(least->bytes.total()) +
+           " on a rank: give more ranks or smaller micro-batches";
+  }
+  std::string reason = "least milliseconds x ranks a step";
+  const model::MeshPlan* next = nullptr;
+  std::size_t too_large = 0;
+  for (const model::MeshPlan& plan : plans) {
+    if (!plan.fits) ++too_large;
+    if (&plan == best || !plan.fits) continue;
+    if (next == nullptr || cost_of(plan) < cost_of(*next)) next = &plan;
+  }
+  reason += " (" + fixed(1000 * cost_of(*best), 1) + ")";
+  if (next != nullptr) {
+    reason += "; next is " + mesh_text(next->shape) + " with " + fixed(1000 * cost_of(*next), 1);
+  }
+  if (too_large > 0) reason += "; " + std::to_string(too_large) + " do not fit";
+  return reason;
+}
+
+Json description(const model::MeshPlan& plan) {
+  const auto bytes = [](double value) { return std::llround(value); };
+  const model::RankBytes& held = plan.bytes;
+  const model::Traffic& sent = plan.traffic;
+  return {{"mesh",
+           {{"data", plan.shape.data},
+            {"gathered", plan.shape.gathered},
+            {"pipeline", plan.shape.pipeline},
+            {"tensor", plan.shape.tensor}}},
+          {"name", mesh_text(plan.shape)},
+          {"ranks", plan.shape.product()},
+          {"fits", plan.fits},
+          {"bytes",
+           {{"weights", bytes(held.weights)},
+            {"activations", bytes(held.activations)},
+            {"optimizer", bytes(held.optimizer)},
+            {"buffers", bytes(held.buffers)},
+            {"all", bytes(held.total())}}},
+          {"sent_bytes",
+           {{"gradient", bytes(sent.gradient)},
+            {"tensor", bytes(sent.tensor)},
+            {"head", bytes(sent.head)},
+            {"pipeline", bytes(sent.pipeline)},
+            {"gathered", bytes(sent.gathered)}}},
+          {"micro_batches", plan.micro_batches},
+          {"compute_seconds", plan.compute_seconds},
+          {"communication_seconds", plan.communication_seconds},
+          {"bubble", plan.bubble},
+          {"step_seconds", plan.step_seconds},
+          {"largest_batch", plan.largest_batch}};
+}
+
+void print_assumptions(const Style& style, const PlanArguments& arguments,
+                       const model::Workload& w) {
+  print_facts(std::cout, style,
+              {{"a step", grouped(w.batch_size) + " examples of " + grouped(w.example_rows) +
+                              " rows behind a prompt of " + grouped(w.prompt_rows) + "; at most " +
+                              grouped(w.micro_batch_rows) + " rows at once on a rank"},
+               {"numbers", std::to_string(w.number_bytes) + " bytes each"},
+               {"a rank", fixed(arguments.memory_gib, 0) + " GiB, " + fixed(arguments.tflops, 1) +
+                              " TFLOP/s reached"},
+               {"sends", fixed(arguments.bandwidth[0], 0) + " GB/s among " +
+                             std::to_string(arguments.ranks_per_machine) + " ranks of a machine, " +
+                             fixed(arguments.bandwidth[1], 0) + " GB/s between machines"}});
+}
+
+void print_one(const Style& style, const model::MeshPlan& plan) {
+  const model::RankBytes& held = plan.bytes;
+  const model::Traffic& sent = plan.traffic;
+  Table table({"", "of the fullest rank"});
+  const auto add = [&](const char* name, double bytes) {
+    if (bytes > 0) table.add({name, human_bytes(bytes)});
+  };
+  add("weights", held.weights);
+  add("activations", held.activations);
+  add("optimizer", held.optimizer);
+  add("messages", held.buffers);
+  add("all", held.total());
+  add("sent: gradient", sent.gradient);
+  add("sent: tensor", sent.tensor);
+  add("sent: head", sent.head);
+  add("sent: pipeline", sent.pipeline);
+  add("sent: gathered", sent.gathered);
+  table.print(std::cout, style);
+}
+
+void print_meshes(const Style& style, std::vector<model::MeshPlan> plans) {
+  std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) {
+    return a.fits != b.fits ? a.fits : cost_of(a) < cost_of(b);
+  });
+  Table table({"mesh", "weights", "all", "fits", "step ms", "sending", "bubble", "largest batch"});
+  for (std::size_t i = 0; i < std::min(plans.size(), kShownMeshes); ++i) {
+    const model::MeshPlan& plan = plans[i];
+    table.add({mesh_text(plan.shape), human_bytes(plan.bytes.weights),
+               human_bytes(plan.bytes.total()), plan.fits ? "yes" : "no",
+               fixed(1000 * plan.step_seconds, 1),
+               fixed(100 * plan.communication_seconds / plan.step_seconds, 0) + " %",
+               fixed(100 * plan.bubble, 0) + " %", grouped(plan.largest_batch)});
+  }
+  table.print(std::cout, style);
+  if (plans.size() > kShownMeshes) {
+    std::cout << plans.size() - kShownMeshes << " more with --json\n";
+  }
+}
+
+void run_plan(const PlanArguments& arguments) {
+  const configs::RunConfig config = load_config(arguments.config, check_options);
+  const model::TransformerConfig shape = read_shape(arguments, config);
+  const model::Workload workload = read_workload(arguments, config);
+  const model::Machine machine = machine_of(arguments);
+  std::vector<comm::MeshShape> meshes;
+  for (const int ranks : arguments.ranks) {
+    const auto possible = model::possible_meshes(shape, ranks);
+    meshes.insert(meshes.end(), possible.begin(), possible.end());
+  }
+  if (meshes.empty()) meshes.push_back(mesh_of(config.parallel, shape));
+  std::vector<model::MeshPlan> plans;
+  for (const comm::MeshShape& mesh : meshes) {
+    plans.push_back(model::plan_mesh(shape, mesh, workload, machine));
+  }
+  const model::MeshPlan* best = model::cheapest(plans);
+  const std::string reason = reason_for(best, plans);
+  if (arguments.json) {
+    Json list = Json::array();
+    for (const model::MeshPlan& plan : plans) list.push_back(description(plan));
+    Json answer{{"example_rows", workload.example_rows},
+                {"cheapest", best ? description(*best) : Json(nullptr)},
+                {"reason", reason},
+                {"meshes", list}};
+    std::cout << answer.dump(2) << '\n';
+    return;
+  }
+  const Style style = Style::of_stdout();
+  std::cout << style.bold("plan for " + arguments.config.config) << '\n';
+  print_assumptions(style, arguments, workload);
+  print_meshes(style, plans);
+  if (plans.size() == 1) print_one(style, plans.front());
+  if (best == nullptr || plans.size() > 1) {
+    std::cout << (best ? style.good("cheapest") + "  " + mesh_text(best->shape) + ": "
+                       : style.bad("none") + "  ")
+              << reason << '\n';
+  }
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app) {
+  const auto arguments = std::make_shared<PlanArguments>();
+  CLI::App* command = app.add_subcommand(
+      "plan", "Predict memory, traffic and time of a step on a mesh; reads no weights, no data");
+  add_config_arguments(*command, arguments->config);
+  command->add_option("--model", arguments->model, "instead of model.path; config.json will do")
+      ->type_name("DIR");
+  command->add_option("--ranks", arguments->ranks, "all meshes of so many ranks, like 8,16")
+      ->type_name("N")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::Range(1, 65536));
+  command
+      ->add_option("--tokens", arguments->tokens,
+                   "of an example with its answers; otherwise task.max_source_tokens + 2")
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20));
+  command->add_option("--gpu-memory", arguments->memory_gib, "GiB of a rank")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--tflops", arguments->tflops, "TFLOP/s that a rank reaches")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--bandwidth", arguments->bandwidth,
+                   "GB/s that a rank sends within a machine and between machines, like 400,50")
+      ->type_name("W,B")
+      ->delimiter(',')
+      ->expected(2)
+      ->check(CLI::PositiveNumber);
+  command->add_option("--ranks-per-machine", arguments->ranks_per_machine, "ranks of a machine")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--json", arguments->json, "for programs");
+  add_example(*command, "incipit plan configs/recipes/rte.yaml --ranks 8 --gpu-memory 24");
+  command->callback([arguments] { run_plan(*arguments); });
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""incipit plan: what it predicts, against what ranks hold.  plan_test.py INCIPIT MPIRUN"""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import program
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Plan(program.ProgramTest):
+    def plan(self, *arguments):
+        return json.loads(self.incipit("plan", self.config, "--json", *arguments).stdout)
+
+    def test_weights_are_those_that_ranks_hold(self):
+        for mesh in ({"tensor": 2}, {"tensor": 3}, {"pipeline": 2}):
+            (key, ranks), = mesh.items()
+            setting = ("--set", f"parallel.{key}={ranks}")
+            run = f"{key}{ranks}"
+            self.incipit("train", self.config, *setting, "--set", f"run.output_dir={run}", "--set",
+                         "train.steps=1", ranks=ranks)
+            report = json.loads((self.folder / run / "memory.json").read_text())["ranks"]
+            held = max(rank["weight_bytes"] for rank in report)
+            planned, = self.plan(*setting)["meshes"]
+            self.assertEqual(planned["mesh"][key], ranks)
+            self.assertAlmostEqual(planned["bytes"]["weights"] / held, 1, delta=0.02, msg=run)
+
+    def test_needs_a_shape_and_no_weights(self):
+        alone = self.folder / "shape"
+        alone.mkdir()
+        (alone / "config.json").write_bytes((self.folder / "model/config.json").read_bytes())
+        for path in (alone, alone / "config.json"):
+            answer = self.plan("--model", path, "--ranks", "4")
+            self.assertEqual({mesh["ranks"] for mesh in answer["meshes"]}, {4})
+            self.assertTrue(answer["cheapest"]["fits"])
+
+    def test_says_when_nothing_fits_and_what_comes_nearest(self):
+        text = self.incipit("plan", self.config, "--ranks", "2,4", "--gpu-memory", "0.00001").stdout
+        self.assertIn("no mesh fits; the smallest, ", text)
+        self.assertIsNone(self.plan("--ranks", "2", "--gpu-memory", "0.00001")["cheapest"])
+
+    def test_refuses_a_mesh_that_cannot_be(self):
+        message = self.refused(2, "plan", self.config, "--set", "parallel.tensor=5")
+        self.assertIn("the model has 4 attention heads to split", message)
+        self.refused(2, "plan", self.config, "--ranks", "0")
+        self.refused(3, "plan", self.config, "--model", "nowhere")
+
+    def test_the_page_is_fresh(self):
+        script = ROOT / "scripts/planning_page.py"
+        page = subprocess.run([sys.executable, script, program.INCIPIT], check=True,
+                              capture_output=True, text=True, encoding="utf8").stdout
+        self.assertEqual((ROOT / "docs/planning.md").read_text(encoding="utf8"), page,
+                         "write it anew: scripts/planning_page.py PROGRAM > docs/planning.md")
+
+
+if __name__ == "__main__":
+    program.main()
