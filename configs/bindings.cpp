@@ -71,10 +71,13 @@ void bind_method(prompt::PromptOptions& o, Block& block) {
 void bind_eval(eval::EvalOptions& o, Block& block) {
   using eval::Score;
   block.field("batch_tokens", o.batch_tokens, "rows computed at once on a rank", {.min = 1});
-  block.choice(
-      "score", o.score,
-      {{"sum", Score::kSum}, {"token_mean", Score::kTokenMean}, {"byte_mean", Score::kByteMean}},
-      "what a candidate's log-likelihood counts: all of it, per token or per byte");
+  block.choice("score", o.score,
+               {{"auto", std::nullopt},
+                {"sum", Score::kSum},
+                {"token_mean", Score::kTokenMean},
+                {"byte_mean", Score::kByteMean},
+                {"pmi", Score::kPmi}},
+               "what a candidate's log-likelihood counts, for all tasks; auto: as task.score says");
 }
 
 void bind_metrics(metrics::MetricsOptions& o, Block& block) {

@@ -96,6 +96,7 @@ void Task::build_candidates() {
       if (other.tokens != candidate.tokens) continue;
       throw ConfigError(key + "has the same tokens as the text of " + other.label);
     }
+    labels_.push_back(candidate.label);
     candidates->push_back(std::move(candidate));
   }
   candidates_ = std::move(candidates);
@@ -138,7 +139,8 @@ Example Task::question(const Record& record) const {
   Example example;
   example.candidates = candidates_;
   example.line = record.line();
-  if (record.has(options_.id_field)) example.id = record.json_text(options_.id_field);
+  const std::string& id = options_.id_fields.front();
+  if (record.has(id)) example.id = record.json_text(id);
 
   const std::string text = template_.render(record);
   example.content = content_hash(text);

@@ -39,15 +39,21 @@ struct Candidate {
 using Candidates = std::vector<Candidate>;
 
 struct Example {
-  std::int64_t line = 0;      // of its file, from 1
-  std::string id;             // JSON text of the id field; without one, the record's number from 0
-  std::string group;          // text of the group field; empty: a group of its own
-  std::uint64_t content = 0;  // hash of the source's whole text, before any cut
+  std::int64_t line = 0;  // of its file, from 1
+  std::int64_t part = 0;  // its number among the examples of that line, from 0
+  // JSON text of the id field, or of the list of several; without one, the record's number from 0.
+  std::string id;
+  std::string group;                    // text of the group field; empty: a group of its own
+  std::string metric_group;             // text of that field; empty: a group of its own
+  std::vector<std::string> references;  // right answers, where the task names a list of them
+  std::uint64_t content = 0;            // hash of the source's whole text, before any cut
   std::vector<TokenId> source;
   bool truncated = false;
-  int label = -1;               // index into candidates; -1: unlabelled, or a generation task
+  int label = -1;  // index into the candidates, or without any the labels; -1: none is known
   std::vector<TokenId> target;  // the label's candidate, or the target's tokens; empty: unlabelled
-  std::shared_ptr<const Candidates> candidates;  // in label order; shared; empty: generation
+  // In label order. Shared by all examples, unless the record has a part in them; empty:
+  // generation.
+  std::shared_ptr<const Candidates> candidates;
 };
 
 // What a task needs to know of a model.
@@ -101,9 +107,13 @@ class Task {
   // nothing stands in front of the target that could predict its first token.
   void check_rows(const Example& example, const std::string& file, std::int64_t prompt_rows) const;
 
-  // The verbalizers; empty for a generation task.
+  // The names of the classes that an answer is one of, in the order of Example::label; empty where
+  // answers are free texts, or candidates of each record's own.
+  [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
+  // The candidates of every example, where no record has a part in them; else empty.
   [[nodiscard]] const Candidates& candidates() const { return *candidates_; }
-  [[nodiscard]] bool generates() const { return candidates_->empty(); }
+  // Nothing to choose from: answers are generated, and the task has a target.
+  [[nodiscard]] bool generates() const { return !options_.target.empty(); }
   [[nodiscard]] const TaskOptions& options() const { return options_; }
   [[nodiscard]] const TaskModel& model() const { return model_; }
   [[nodiscard]] const Tokenizer& tokenizer() const { return *model_.tokenizer; }
@@ -123,6 +133,7 @@ class Task {
   Verbalizer verbalizer_;
   BosPlace bos_place_ = BosPlace::kNone;
   std::optional<TokenId> eos_;  // behind every target and candidate
+  std::vector<std::string> labels_;
   std::shared_ptr<const Candidates> candidates_;
   std::vector<TokenId> prefix_;
 };

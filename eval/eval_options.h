@@ -2,24 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/option_problem.h"
+#include "data/task_options.h"
 
 namespace incipit::eval {
 
-// How the log-likelihood of a candidate becomes its score. One for all methods that are
-// compared with each other.
-enum class Score {
-  kSum,        // sum: of the candidate's tokens
-  kTokenMean,  // token_mean: per token
-  kByteMean,   // byte_mean: per UTF-8 byte of the candidate's text
-};
+using data::Score;
 
 struct EvalOptions {
   std::int64_t batch_tokens = 8192;  // rows computed at once on a rank; >= 1
-  Score score = Score::kSum;
+  std::optional<Score> score;        // nothing: as the task says
 };
 
 // All that is out of range, with keys relative to the block.

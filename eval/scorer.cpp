@@ -62,6 +62,8 @@ class Scorer {
         return static_cast<double>(candidate.tokens.size());
       case Score::kByteMean:
         return static_cast<double>(std::max<std::size_t>(candidate.text.size(), 1));
+      case Score::kPmi:
+        return 1;
     }
     throw LogicError("unknown score");
   }
@@ -100,7 +102,7 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
   }
   std::vector<double> all(first.back() + 1);  // behind the scores: how many ranks left early
 
-  Scorer scorer(backbone, task, prompt, options.score);
+  Scorer scorer(backbone, task, prompt, options.score.value_or(task.options().score));
   const Batches plan =
       plan_batches(dataset, rows_by_example(dataset), options.batch_tokens, ranks.size());
   const auto tell = [&](int batches) {

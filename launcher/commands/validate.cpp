@@ -45,7 +45,8 @@ void check_run(const ConfigArguments& arguments) {
   std::cout << style.bold(arguments.config) << '\n';
   print_summary(std::cout, style, config, transformer, weights, task, splits);
   print_splits(std::cout, style, task, splits);
-  const auto warnings = data::task_warnings(task, splits, config.eval.score == eval::Score::kSum);
+  const auto warnings = data::task_warnings(
+      task, splits, config.eval.score.value_or(config.task.score) == eval::Score::kSum);
   for (const std::string& warning : warnings) {
     std::cout << style.warning("warning") << "  " << warning << '\n';
   }
