@@ -10,7 +10,6 @@
 #include <chrono>
 #include <fstream>
 #include <functional>
-#include <iostream>
 #include <thread>
 
 #include "core/error.h"
@@ -347,10 +346,9 @@ TEST_F(CachedDatasetTest, MemoryDoesNotGrowWithTheFile) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer keeps memory that was freed";
 #endif
-  // 20 MB of text and 80 MB of examples: held in memory they would be more than 120 MiB.
+  // 17 MB of text and 76 MiB of examples; text is given back every 16 MiB.
   const int large = growth(task(), folder_, 200'000);
-  EXPECT_LE(large, 64);
-  std::cout << "grew by " << large << " MiB\n";
+  EXPECT_LE(large, 32);
 }
 
 }  // namespace
