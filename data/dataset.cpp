@@ -88,7 +88,29 @@ fs::path data_path(const TaskOptions& options, const std::string& file) {
   return fs::path(elsewhere) / below;
 }
 
-Dataset read_dataset(const Task& task, const fs::path& path, bool labelled) {
+namespace {
+
+// The examples of a record; `number` of the record, from 0, stands in for an id.
+std::vector<Example> examples_of(const Task& task, Record record, std::int64_t number,
+                                 bool labelled, bool training) {
+  std::vector<Example> examples;
+  for (const Record& each : task.expand(std::move(record), training)) {
+    Example example = task.example(each, labelled);
+    example.part = static_cast<std::int64_t>(examples.size());
+    if (example.id.empty()) {
+      example.id = std::to_string(number);
+      if (!task.options().each.empty()) {
+        example.id = "[" + example.id + "," + std::to_string(example.part) + "]";
+      }
+    }
+    examples.push_back(std::move(example));
+  }
+  return examples;
+}
+
+}  // namespace
+
+Dataset read_dataset(const Task& task, const fs::path& path, bool labelled, bool training) {
   const auto reader = open_records(path);
   BadRecords bad(task.options());
   std::vector<Example> examples;
@@ -96,16 +118,18 @@ Dataset read_dataset(const Task& task, const fs::path& path, bool labelled) {
   while (true) {
     try {
       ++number;
-      const auto record = reader->next();
+      auto record = reader->next();
       if (!record) break;
-      Example example = task.example(*record, labelled);
-      if (example.id.empty()) example.id = std::to_string(number);
-      if (!examples.empty() && examples.front().target.empty() != example.target.empty()) {
-        record->fail(
-            std::string("the record has ") + (example.target.empty() ? "no" : "a") +
+      const std::string where = record->file() + ":" + std::to_string(record->line()) + ": ";
+      auto of_record = examples_of(task, std::move(*record), number, labelled, training);
+      for (const Example& example : of_record) {
+        const Example& first = examples.empty() ? of_record.front() : examples.front();
+        if (first.target.empty() == example.target.empty()) continue;
+        throw DataError(
+            where + "the record has " + (example.target.empty() ? "no" : "a") +
             " label, unlike those before it; either all records of a file have one, or none");
       }
-      examples.push_back(std::move(example));
+      std::move(of_record.begin(), of_record.end(), std::back_inserter(examples));
     } catch (const DataError& error) {
       bad.add(error);
     }
@@ -175,7 +199,10 @@ void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
   const auto indices = draw_demonstrations(train, task.options().shots, seed);
   const auto reader = open_records(train.file());
   std::vector<Record> records;
-  for (const std::int64_t index : indices) records.push_back(reader->at_line(train[index].line));
+  for (const std::int64_t index : indices) {
+    auto parts = task.expand(reader->at_line(train[index].line), true);
+    records.push_back(std::move(parts.at(static_cast<std::size_t>(train[index].part))));
+  }
   task.set_demonstrations(records);
   train = train.subset(all_but(train.size(), indices));
 }
@@ -191,7 +218,7 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
   const bool shares = options.select.file.empty() && options.select.share > 0;
   Splits splits;
   if (!options.train.empty() && (which.train || options.shots > 0 || (which.select && shares))) {
-    splits.train = read_dataset(task, data_path(options, options.train), true);
+    splits.train = read_dataset(task, data_path(options, options.train), true, true);
     if (shares) {
       const auto drawn = draw_share(splits.train.groups(), options.select.share, seed);
       splits.select = splits.train.subset(drawn);

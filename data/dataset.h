@@ -52,9 +52,10 @@ class Dataset {
 
 // Reads a file: CSV, TSV or JSON Lines by its ending (data/records.h). `labelled`: every record
 // must have a label or target; otherwise all must have one or none. Bad records are dealt with as
-// on_bad_record says. Throws DataError.
+// on_bad_record says; of a record that holds several examples, one that is bad spoils all of them.
+// `training`: as in Task::expand(). Throws DataError.
 [[nodiscard]] Dataset read_dataset(const Task& task, const std::filesystem::path& path,
-                                   bool labelled);
+                                   bool labelled, bool training = false);
 
 struct Splits {
   Dataset train;

@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "data/content_hash.h"
+#include "data/preprocess.h"
 
 namespace incipit::data {
 namespace {
@@ -15,6 +16,32 @@ TaskOptions checked(TaskOptions options) {
     throw ConfigError("task." + problems.front().key + ": " + problems.front().message);
   }
   return options;
+}
+
+// Puts in place of each record one for every element of the lists.
+void unroll(const std::vector<EachOptions>& lists, std::vector<Record>& records) {
+  for (const auto& [name, path] : lists) {
+    std::vector<Record> unrolled;
+    for (const Record& record : records) {
+      const std::int64_t size = record.list_size(path);
+      for (std::int64_t i = 0; i < size; ++i) {
+        unrolled.push_back(record.bind(name, path + "." + std::to_string(i)));
+      }
+    }
+    records = std::move(unrolled);
+  }
+}
+
+std::string id_of(const Record& record, const std::vector<std::string>& fields) {
+  const bool any = std::any_of(fields.begin(), fields.end(),
+                               [&](const std::string& field) { return record.has(field); });
+  if (!any) return "";
+  if (fields.size() == 1) return record.json_text(fields.front());
+  std::string list;
+  for (const auto& field : fields) {
+    list += (list.empty() ? "[" : ",") + record.json_text(field);
+  }
+  return list + "]";
 }
 
 }  // namespace
@@ -133,14 +160,29 @@ std::string Task::target_text(const Record& record) const {
   return (*candidates_)[verbalizer_.label_of(record, options_.label_field)].text;
 }
 
+// --- records of a record ------------------------------------------------------------------
+
+std::vector<Record> Task::expand(Record record, bool training) const {
+  preprocess(options_.preprocess, record);
+  std::vector<Record> records;
+  records.push_back(std::move(record));
+  unroll(options_.each, records);
+  if (!training) return records;
+  unroll(options_.train_each, records);
+  std::erase_if(records, [&](const Record& each) {
+    return std::any_of(options_.train_where.begin(), options_.train_where.end(),
+                       [&](const auto& where) { return each.text(where.first) != where.second; });
+  });
+  return records;
+}
+
 // --- examples ---------------------------------------------------------------------------
 
 Example Task::question(const Record& record) const {
   Example example;
   example.candidates = candidates_;
   example.line = record.line();
-  const std::string& id = options_.id_fields.front();
-  if (record.has(id)) example.id = record.json_text(id);
+  example.id = id_of(record, options_.id_fields);
 
   const std::string text = template_.render(record);
   example.content = content_hash(text);

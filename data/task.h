@@ -77,6 +77,11 @@ class Task {
   // that the model does not have, and where verbalizers have no or the same tokens.
   Task(TaskOptions options, TaskModel model);
 
+  // The examples that a record holds, each a record of its own: what preprocess makes of it, an
+  // element for each name of `each` and, `training`, of `train_each`; then only those with the
+  // values of `train_where`. May be none. Throws DataError.
+  [[nodiscard]] std::vector<Record> expand(Record record, bool training) const;
+
   // Tokenises a record. `labelled`: a missing label or target is an error, not -1. Throws DataError
   // with file and line on what is missing or wrong, and on a source too long for
   // max_source_tokens that may not be cut.
