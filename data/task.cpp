@@ -149,6 +149,12 @@ std::string Task::answer_text(std::string_view text) const {
 
 std::string Task::source_text(const Record& record) const { return wrap(template_.render(record)); }
 
+std::vector<TokenId> Task::empty_source() const {
+  const std::vector<std::string>& fields = template_.fields();
+  const Record empty(fields, std::vector<std::string>(fields.size()), "an empty input", 1);
+  return tokenizer().encode(source_text(empty));
+}
+
 bool Task::has_target(const Record& record) const {
   if (!target_) return record.has(options_.label_field);
   return std::all_of(target_->fields().begin(), target_->fields().end(),

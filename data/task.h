@@ -90,6 +90,9 @@ class Task {
   // The same without a look at label, target or group: what is asked, to predict on.
   [[nodiscard]] Example question(const Record& record) const;
 
+  // The source of an input without content: the template with all of its fields empty.
+  [[nodiscard]] std::vector<TokenId> empty_source() const;
+
   // The texts that example() tokenises, uncut: to show, and to compare with joint tokenisation.
   // target_text() throws DataError when has_target() is false.
   [[nodiscard]] std::string source_text(const Record& record) const;
