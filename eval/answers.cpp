@@ -32,9 +32,8 @@ std::vector<std::string> gathered(const Json& mine, bool left, const data::Datas
 }
 
 int referent_label(const data::Task& task, const data::Example& example, std::string_view text) {
-  const std::string referent = task.tokenizer().decode(example.target);
-  const auto means = data::names_referent(text, referent);
-  if (!means || example.target.empty()) return -1;
+  const auto means = data::names_referent(text, example.references.at(0));
+  if (!means) return -1;
   const std::vector<std::string>& labels = task.labels();
   const auto found = std::find(labels.begin(), labels.end(), *means ? "true" : "false");
   return found == labels.end() ? -1 : static_cast<int>(found - labels.begin());

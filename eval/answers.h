@@ -32,8 +32,8 @@ namespace incipit::eval {
 [[nodiscard]] bool answers_by_generation(const data::Task& task);
 
 // The label that a generated text is, as `task.answer_rule` says: an index into the example's
-// candidates, or without any into the task's labels; -1: none of them. Under `referent` the
-// example's target is the referent; without one the text names nothing.
+// candidates, or without any into the task's labels; -1: none of them. Under `referent`
+// the example's first reference is the referent.
 [[nodiscard]] int label_of_answer(const data::Task& task, const data::Example& example,
                                   std::string_view text);
 

@@ -66,7 +66,8 @@ data::Answers labelled_answers(const data::Task& task, const data::Dataset& spli
     if (references.empty() && reports_loss(task)) {
       references.push_back(task.tokenizer().decode(example.target));
     }
-    if (example.label < 0 && references.empty()) continue;
+    const bool known = example.label >= 0 || (task.labels().empty() && !references.empty());
+    if (!known) continue;
     answers.predictions.push_back(scores.predictions[static_cast<std::size_t>(i)]);
     answers.labels.push_back(example.label);
     answers.groups.push_back(example.metric_group);

@@ -24,7 +24,9 @@ Json prediction_line(const data::Example& example, std::size_t i, const SplitRes
       prediction < 0 ? scores.texts[i] : label_name(example, prediction, result.labels);
   line["label"] =
       example.label < 0 ? Json(nullptr) : Json(label_name(example, example.label, result.labels));
-  if (!example.references.empty()) line["references"] = example.references;
+  if (result.labels.empty() && !example.references.empty()) {
+    line["references"] = example.references;
+  }
   if (scores.scores.empty()) {
     line["generated"] = scores.texts[i];
     return line;

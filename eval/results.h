@@ -22,7 +22,7 @@ struct NamedResult {
 //     {"idx":3,"prediction":"yes","label":"no","scores":{"yes":-1.25,"no":-1.5}}
 //     {"idx":3,"prediction":"yes","label":"no","generated":" yes"}
 //     A generated answer that is no label is the prediction itself. The label is null where none is
-//     known; where there are references, a list of them stands behind it.
+//     known; where answers are texts, a list "references" of the right ones stands behind it.
 //   RUN_DIR/scores.json, all splits passed, with Wilson's 95 % intervals of metrics that are
 //   shares:
 //     {"test":{"examples":277,"accuracy":0.57,"accuracy_95":[0.51,0.63]}}

@@ -56,10 +56,6 @@ void Predictor::add_example(data::Record given, const std::string& file,
   const data::Record& record = records_.emplace_back(std::move(given));
   try {
     data::Example example = task.question(record);
-    // What is looked for in the answer is part of the question.
-    if (task.options().answer_rule == data::AnswerRule::kReferent && task.has_target(record)) {
-      example.target = task.tokenizer().encode(task.target_text(record));
-    }
     task.check_rows(example, file, prompt_ ? prompt_->size(0) : 0);
     Prediction prediction;
     prediction.has_id = !example.id.empty();
