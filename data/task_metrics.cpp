@@ -173,6 +173,11 @@ const std::vector<std::string>& metric_names() {
 
 bool compares_texts(const std::string& metric) { return metric.starts_with("text_"); }
 
+bool is_share(const std::string& metric) {
+  return metric == "accuracy" || metric == "group_exact_match" || metric == "gender_parity" ||
+         metric == "text_exact_match";
+}
+
 MetricValue compute_metric(const std::string& name, const Answers& answers) {
   const auto& metrics = all_metrics();
   const auto found = std::find_if(metrics.begin(), metrics.end(),

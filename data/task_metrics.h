@@ -56,6 +56,10 @@ struct MetricValue {
 // Whether the metric compares texts with references; all others compare predictions with labels.
 [[nodiscard]] bool compares_texts(const std::string& metric);
 
+// Whether the metric is the share of something that is right or wrong, so that an interval of it
+// is known.
+[[nodiscard]] bool is_share(const std::string& metric);
+
 // Computes a metric by its name; only what it looks at need be there. NaN without examples. Throws
 // LogicError on any other name.
 //

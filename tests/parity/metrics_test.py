@@ -12,7 +12,6 @@ import string
 import subprocess
 import sys
 import unittest
-import warnings
 
 from sklearn import metrics
 
@@ -196,5 +195,4 @@ class Metrics(unittest.TestCase):
 
 if __name__ == "__main__":
     TOOL = sys.argv.pop(1)
-    warnings.simplefilter("ignore")  # scikit-learn warns of the undefined cases asked for
     unittest.main(verbosity=2, warnings="ignore")

@@ -28,8 +28,8 @@ Json answer(const Json& request) {
     return {{"means", means ? Json(*means) : Json(nullptr)}};
   }
   if (request.contains("tasks")) {
-    return {{"value",
-             data::overall_score(request["tasks"].get<std::vector<std::vector<double>>>())}};
+    return {
+        {"value", data::overall_score(request["tasks"].get<std::vector<std::vector<double>>>())}};
   }
   data::Answers answers;
   answers.predictions = request.value("predictions", std::vector<int>{});
