@@ -29,10 +29,32 @@ std::vector<double> logged_losses(const std::filesystem::path& metrics_file) {
   return losses;
 }
 
-std::vector<std::string> label_names(const data::Candidates& candidates) {
-  std::vector<std::string> names;
-  for (const data::Candidate& candidate : candidates) names.push_back(candidate.label);
-  return names;
+// A name for every answer that occurs: of the labels, and of the numbers of candidates where
+// records have their own.
+std::vector<std::string> answer_names(std::vector<std::string> labels,
+                                      std::span<const int> predictions,
+                                      std::span<const int> answers) {
+  int most = -1;
+  for (const auto& each : {predictions, answers}) {
+    for (const int answer : each) most = std::max(most, answer);
+  }
+  while (static_cast<int>(labels.size()) <= most) {
+    labels.push_back("candidate " + std::to_string(labels.size() + 1));
+  }
+  return labels;
+}
+
+// The labels that all examples have as candidates.
+std::vector<std::string> common_labels(const data::Dataset& examples) {
+  std::vector<std::string> common;
+  for (std::int64_t i = 0; i < examples.size(); ++i) {
+    const auto candidates = examples[i].candidates;
+    std::vector<std::string> labels;
+    for (const data::Candidate& candidate : *candidates) labels.push_back(candidate.label);
+    if (i > 0 && labels != common) return {};
+    common = std::move(labels);
+  }
+  return common;
 }
 
 double prior_loss(const data::Task& task, const data::Dataset& train, trainer::Loss loss) {
@@ -74,8 +96,9 @@ void LearningWatch::add(std::int64_t step, const data::Dataset& select,
     evaluation.answers.push_back(select[i].label);
   }
   if (evaluation.answers.empty()) return;
-  const auto one_label = trainer::one_label_predicted(evaluation.predictions, evaluation.answers,
-                                                      label_names(*select[0].candidates));
+  const auto one_label = trainer::one_label_predicted(
+      evaluation.predictions, evaluation.answers,
+      answer_names(common_labels(select), evaluation.predictions, evaluation.answers));
   if (one_label) log::warn("step {}: {}; nothing is told apart yet", step, *one_label);
   evaluations_.push_back(std::move(evaluation));
 }
@@ -85,11 +108,11 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t 
   const data::Task& task = *session.task;
   trainer::Evidence evidence{
       .losses = logged_losses(std::filesystem::path(config.run.output_dir) / "metrics.jsonl"),
-      .labels = label_names(task.candidates()),
+      .labels = task.labels(),
       .train = config.train,
       .method = config.method,
       .shots = config.task.shots};
-  if (!task.generates()) {
+  if (!task.candidates().empty()) {
     evidence.prior_loss = prior_loss(task, session.splits.train, config.train.loss);
   }
   // After a resume the best evaluation may be that of an earlier process: the last one then.
@@ -99,6 +122,7 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t 
   if (best != evaluations_.end()) {
     evidence.predictions = best->predictions;
     evidence.answers = best->answers;
+    evidence.labels = answer_names(evidence.labels, best->predictions, best->answers);
   }
   return trainer::diagnose(evidence);
 }
