@@ -40,7 +40,7 @@ std::string id_of(const Record& record, const std::vector<std::string>& fields) 
   if (fields.size() == 1) return record.json_text(fields.front());
   std::string list;
   for (const auto& field : fields) {
-    list += (list.empty() ? "[" : ",") + record.json_text(field);
+    list.append(list.empty() ? "[" : ",").append(record.json_text(field));
   }
   return list + "]";
 }

@@ -102,13 +102,15 @@ Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::T
       all.back() = 1;
       break;
     }
-    std::vector<const Example*> examples;
+    std::vector<Example> held;
     std::vector<std::span<double>> scores;
     for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
       const std::int64_t index = plan.order[i];
-      examples.push_back(&dataset[index]);
+      held.push_back(dataset[index]);
       scores.push_back(std::span(all).subspan(first[index], first[index + 1] - first[index]));
     }
+    std::vector<const Example*> examples;
+    for (const Example& example : held) examples.push_back(&example);
     scorer.run(examples, scores);
     tell(std::min(turn + ranks.size(), plan.count()));
   }
