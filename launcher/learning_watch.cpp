@@ -29,36 +29,26 @@ std::vector<double> logged_losses(const std::filesystem::path& metrics_file) {
   return losses;
 }
 
-// A name for every answer that occurs: of the labels, and of the numbers of candidates where
-// records have their own.
-std::vector<std::string> answer_names(std::vector<std::string> labels,
-                                      std::span<const int> predictions,
-                                      std::span<const int> answers) {
-  int most = -1;
-  for (const auto& each : {predictions, answers}) {
-    for (const int answer : each) most = std::max(most, answer);
-  }
-  while (static_cast<int>(labels.size()) <= most) {
-    labels.push_back("candidate " + std::to_string(labels.size() + 1));
-  }
-  return labels;
+std::vector<std::string> label_names(const data::Candidates& candidates) {
+  std::vector<std::string> names;
+  for (const data::Candidate& candidate : candidates) names.push_back(candidate.label);
+  return names;
 }
 
-// The labels that all examples have as candidates.
-std::vector<std::string> common_labels(const data::Dataset& examples) {
-  std::vector<std::string> common;
-  for (std::int64_t i = 0; i < examples.size(); ++i) {
-    const auto candidates = examples[i].candidates;
-    std::vector<std::string> labels;
-    for (const data::Candidate& candidate : *candidates) labels.push_back(candidate.label);
-    if (i > 0 && labels != common) return {};
-    common = std::move(labels);
+// The classes that all examples share; none where each has candidates of its own.
+std::vector<std::string> shared_labels(const data::Dataset& dataset) {
+  const std::vector<std::string> names = label_names(*dataset[0].candidates);
+  for (const data::Example& example : dataset) {
+    if (label_names(*example.candidates) != names) return {};
   }
-  return common;
+  return names;
 }
 
-double prior_loss(const data::Task& task, const data::Dataset& train, trainer::Loss loss) {
-  std::vector<trainer::LabelCount> counts(task.candidates().size());
+// Nothing where answers are not one of a few texts that all examples share.
+std::optional<double> prior_loss(const data::Task& task, const data::Dataset& train,
+                                 trainer::Loss loss) {
+  if (task.candidates().empty()) return std::nullopt;
+  std::vector<trainer::LabelCount> counts(task.labels().size());
   for (const data::Example& example : train) {
     trainer::LabelCount& count = counts[static_cast<std::size_t>(example.label)];
     ++count.examples;
@@ -96,9 +86,10 @@ void LearningWatch::add(std::int64_t step, const data::Dataset& select,
     evaluation.answers.push_back(select[i].label);
   }
   if (evaluation.answers.empty()) return;
-  const auto one_label = trainer::one_label_predicted(
-      evaluation.predictions, evaluation.answers,
-      answer_names(common_labels(select), evaluation.predictions, evaluation.answers));
+  const std::vector<std::string> labels = shared_labels(select);
+  if (labels.empty()) return;
+  const auto one_label =
+      trainer::one_label_predicted(evaluation.predictions, evaluation.answers, labels);
   if (one_label) log::warn("step {}: {}; nothing is told apart yet", step, *one_label);
   evaluations_.push_back(std::move(evaluation));
 }
@@ -112,9 +103,7 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t 
       .train = config.train,
       .method = config.method,
       .shots = config.task.shots};
-  if (!task.candidates().empty()) {
-    evidence.prior_loss = prior_loss(task, session.splits.train, config.train.loss);
-  }
+  evidence.prior_loss = prior_loss(task, session.splits.train, config.train.loss);
   // After a resume the best evaluation may be that of an earlier process: the last one then.
   auto best = std::find_if(evaluations_.begin(), evaluations_.end(),
                            [&](const Evaluation& each) { return each.step == best_step; });
@@ -122,7 +111,6 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t 
   if (best != evaluations_.end()) {
     evidence.predictions = best->predictions;
     evidence.answers = best->answers;
-    evidence.labels = answer_names(evidence.labels, best->predictions, best->answers);
   }
   return trainer::diagnose(evidence);
 }
