@@ -146,7 +146,8 @@ std::int64_t Record::list_size(std::string_view path) const {
 }
 
 json& Record::own_json() {
-  INCIPIT_CHECK(value_.use_count() == 1);
+  INCIPIT_CHECK(bindings_.empty());
+  if (value_.use_count() > 1) value_ = std::make_shared<nlohmann::json>(*value_);
   return *value_;
 }
 

@@ -58,9 +58,8 @@ class Record {
   // The whole record as one line of JSON, a scope's names aside.
   [[nodiscard]] std::string as_json() const;
 
-  // The record's JSON, to be read, and to be added to (data/preprocess.h). Throws LogicError when
-  // another record shares it already.
-  [[nodiscard]] const nlohmann::json& value() const { return *value_; }
+  // The record's JSON, to be added to; a copy that nobody shares, where somebody did. Not of a
+  // scope.
   [[nodiscard]] nlohmann::json& own_json();
 
   // The names of the fields, nested ones aside, in alphabetical order, behind those of a scope.

@@ -33,8 +33,8 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
     report("train.eval_every", "needs a select split: set task.select, or train.eval_every: 0");
   }
   if (!config.task.verbalizer.empty()) return;
-  if (config.train.loss == trainer::Loss::kCandidates) {
-    report("train.loss", "candidates needs task.verbalizer");
+  if (config.train.loss == trainer::Loss::kCandidates && config.task.candidates.each.empty()) {
+    report("train.loss", "candidates needs task.verbalizer or task.candidates");
   }
   if (config.method.init.kind == prompt::InitKind::kClassLabels) {
     report("method.init.kind", "class_labels needs task.verbalizer");

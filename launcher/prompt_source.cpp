@@ -20,6 +20,11 @@ prompt::SoftPrompt start_prompt(const Session& session) {
   for (const data::Candidate& candidate : session.task->candidates()) {
     inputs.label_ids.push_back(tokenizer.encode(candidate.text));
   }
+  if (inputs.label_ids.empty()) {  // answers with a part of the record in them: by their names
+    for (const std::string& label : session.task->labels()) {
+      inputs.label_ids.push_back(tokenizer.encode(" " + label));
+    }
+  }
   return prompt::initialize_prompt(options, inputs, session.config.run.seed,
                                    session.config.run.name);
 }
