@@ -26,6 +26,9 @@ class MappedFile {
   }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
+  // Gives the memory of the whole pages in [begin, end) back; they are read again when looked at.
+  void release(std::size_t begin, std::size_t end) const noexcept;
+
  private:
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;

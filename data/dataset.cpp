@@ -1,80 +1,89 @@
 #include "data/dataset.h"
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
 #include <cstdlib>
-#include <map>
+#include <functional>
 #include <numeric>
-#include <unordered_set>
+#include <optional>
+#include <utility>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/random.h"
+#include "core/stop_request.h"
 #include "data/content_hash.h"
+#include "data/example_cache.h"
+#include "data/example_key.h"
 #include "data/records.h"
 
 namespace incipit::data {
-namespace {
 
 namespace fs = std::filesystem;
 
-// Apart from other uses of the seed.
-constexpr std::uint64_t kSelectStream = 0x73656c656374;  // "select"
-constexpr std::uint64_t kShotsStream = 0x73686f7473;     // "shots"
+Dataset::Dataset(std::string file, std::vector<Example> examples, std::int64_t skipped)
+    : Dataset(std::move(file), store_in_memory(std::move(examples)), skipped) {}
 
-std::vector<std::int64_t> all_but(std::int64_t size, std::vector<std::int64_t> taken) {
-  std::sort(taken.begin(), taken.end());
-  std::vector<std::int64_t> rest;
-  for (std::int64_t i = 0; i < size; ++i) {
-    if (!std::binary_search(taken.begin(), taken.end(), i)) rest.push_back(i);
-  }
-  return rest;
-}
-
-}  // namespace
+Dataset::Dataset(std::string file, std::shared_ptr<const ExampleStore> store, std::int64_t skipped)
+    : file_(std::move(file)), store_(std::move(store)), size_(store_->size()), skipped_(skipped) {}
 
 std::int64_t Dataset::truncated() const {
-  return std::count_if(begin(), end(), [](const Example& e) { return e.truncated; });
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < size_; ++i) count += facts(i).truncated;
+  return count;
 }
 
-bool Dataset::labelled() const { return !empty() && !examples_.front().target.empty(); }
+bool Dataset::labelled() const { return !empty() && facts(0).target_tokens > 0; }
 
 std::vector<std::int64_t> Dataset::groups() const {
-  std::vector<std::int64_t> groups;
-  std::map<std::string, std::int64_t> numbers;
-  std::int64_t next = 0;
-  for (const Example& example : examples_) {
-    std::int64_t group = next;
-    if (!example.group.empty()) group = numbers.emplace(example.group, next).first->second;
-    if (group == next) ++next;
-    groups.push_back(group);
+  // First the first example of each one's group, then that group's number.
+  std::vector<std::int64_t> groups(static_cast<std::size_t>(size_));
+  std::vector<std::pair<std::uint64_t, std::int64_t>> named;  // group, example
+  std::int64_t line = 0;
+  for (std::int64_t i = 0; i < size_; ++i) {
+    const ExampleFacts each = facts(i);
+    if (each.group != 0) named.emplace_back(each.group, i);
+    const bool same_record = each.group == 0 && each.line == line && line > 0;
+    groups[i] = same_record ? groups[i - 1] : i;
+    line = each.group == 0 ? each.line : 0;
   }
+  std::sort(named.begin(), named.end());
+  for (std::size_t k = 1; k < named.size(); ++k) {
+    if (named[k].first == named[k - 1].first) {
+      groups[named[k].second] = groups[named[k - 1].second];
+    }
+  }
+  std::int64_t next = 0;
+  for (std::int64_t i = 0; i < size_; ++i) groups[i] = groups[i] == i ? next++ : groups[groups[i]];
   return groups;
 }
 
 std::vector<std::int64_t> Dataset::lengths() const {
   std::vector<std::int64_t> lengths;
-  for (const Example& example : examples_) {
-    lengths.push_back(static_cast<std::int64_t>(example.source.size() + example.target.size()));
+  lengths.reserve(static_cast<std::size_t>(size_));
+  for (std::int64_t i = 0; i < size_; ++i) {
+    const ExampleFacts each = facts(i);
+    lengths.push_back(std::int64_t{each.source_tokens} + each.target_tokens);
   }
   return lengths;
 }
 
 std::uint64_t Dataset::fingerprint() const {
   std::uint64_t hash = kContentHashSeed;
-  for (const Example& example : examples_) {
-    for (const auto* tokens : {&example.source, &example.target}) {
-      const std::uint64_t size = tokens->size();
-      hash = content_hash(std::as_bytes(std::span(&size, 1)), hash);
-      hash = content_hash(std::as_bytes(std::span(*tokens)), hash);
-    }
-  }
+  for (std::int64_t i = 0; i < size_; ++i) hash = mix_seed(hash, facts(i).seen);
   return hash;
 }
 
 Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
-  std::vector<Example> examples;
-  for (const std::int64_t index : indices) examples.push_back(examples_[index]);
-  return {file_, std::move(examples), skipped_};
+  Dataset part;
+  part.file_ = file_;
+  part.store_ = store_;
+  part.skipped_ = skipped_;
+  part.whole_ = false;
+  part.indices_ = indices;
+  for (std::int64_t& index : part.indices_) index = at(index);
+  part.size_ = static_cast<std::int64_t>(indices.size());
+  return part;
 }
 
 fs::path data_path(const TaskOptions& options, const std::string& file) {
@@ -88,136 +97,115 @@ fs::path data_path(const TaskOptions& options, const std::string& file) {
   return fs::path(elsewhere) / below;
 }
 
-Dataset read_dataset(const Task& task, const fs::path& path, bool labelled) {
+namespace {
+
+// A line now and then while a large file is read.
+class Patience {
+ public:
+  explicit Patience(std::string file) : file_(std::move(file)) {}
+
+  void look(std::int64_t records, std::int64_t examples) {
+    if (records % 1024 != 0) return;
+    if (stop_requested()) throw Stopped(file_ + ": a signal came while it was tokenised");
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    log::info("{}: {} examples tokenised so far", file_, examples);
+    next_ = now + std::chrono::seconds(10);
+  }
+
+ private:
+  std::string file_;
+  std::chrono::steady_clock::time_point next_ =
+      std::chrono::steady_clock::now() + std::chrono::seconds(5);
+};
+
+// The examples of a record; `number` of the record, from 0, stands in for an id.
+std::vector<Example> examples_of(const Task& task, Record record, std::int64_t number,
+                                 const ReadAs& as) {
+  std::vector<Example> examples;
+  for (const Record& each : task.expand(std::move(record), as.training)) {
+    Example example = task.example(each, as.labelled);
+    example.part = static_cast<std::int64_t>(examples.size());
+    if (example.id.empty()) {
+      example.id = std::to_string(number);
+      if (!task.options().each.empty()) {
+        example.id = "[" + example.id + "," + std::to_string(example.part) + "]";
+      }
+    }
+    examples.push_back(std::move(example));
+  }
+  return examples;
+}
+
+// Gives every example of a file to `take`; returns the number of bad records.
+std::int64_t read_examples(const Task& task, const fs::path& path, const ReadAs& as,
+                           const std::function<void(Example&&)>& take) {
   const auto reader = open_records(path);
   BadRecords bad(task.options());
-  std::vector<Example> examples;
-  std::int64_t number = -1;
-  while (true) {
+  Patience patience(path.string());
+  std::int64_t taken = 0;
+  bool with_targets = false;  // as the first example was
+  for (std::int64_t number = 0;; ++number) {
+    patience.look(number, taken);
     try {
-      ++number;
-      const auto record = reader->next();
+      auto record = reader->next();
       if (!record) break;
-      Example example = task.example(*record, labelled);
-      if (example.id.empty()) example.id = std::to_string(number);
-      if (!examples.empty() && examples.front().target.empty() != example.target.empty()) {
-        record->fail(
-            std::string("the record has ") + (example.target.empty() ? "no" : "a") +
+      const std::string where = record->file() + ":" + std::to_string(record->line()) + ": ";
+      auto examples = examples_of(task, *std::move(record), number, as);
+      for (const Example& example : examples) {
+        if (taken == 0) with_targets = !examples.front().target.empty();
+        if (with_targets != example.target.empty()) continue;
+        throw DataError(
+            where + "the record has " + (example.target.empty() ? "no" : "a") +
             " label, unlike those before it; either all records of a file have one, or none");
       }
-      examples.push_back(std::move(example));
+      taken += static_cast<std::int64_t>(examples.size());
+      for (Example& example : examples) take(std::move(example));
     } catch (const DataError& error) {
       bad.add(error);
     }
   }
-  if (examples.empty()) {
+  if (taken == 0) {
     throw DataError(path.string() + ": has no usable records; expected " +
                     (record_format(path) == RecordFormat::kJsonl
                          ? "one JSON object a line"
                          : "a row with the columns' names and a row for each example"));
   }
-  return {path.string(), std::move(examples), bad.count()};
+  return bad.count();
 }
 
-std::vector<std::int64_t> draw_share(const std::vector<std::int64_t>& groups, double share,
-                                     std::uint64_t seed) {
-  const auto size = static_cast<double>(groups.size());
-  const auto wanted = static_cast<std::size_t>(std::max(1.0, std::round(share * size)));
-  std::map<std::int64_t, std::vector<std::int64_t>> members;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    members[groups[i]].push_back(static_cast<std::int64_t>(i));
+// Nothing where the file is small or the cache cannot be used.
+std::optional<StoredExamples> read_cached(const Task& task, const fs::path& path,
+                                          const ReadAs& as) {
+  std::error_code unknown;  // a file that cannot be read is reported by its reader
+  const auto bytes = fs::file_size(path, unknown);
+  const auto folder = cache_folder();
+  if (unknown || bytes < kCachedFileBytes || !folder) return std::nullopt;
+  try {
+    return ExampleCache(*folder).get(
+        example_key(task, path, as), path.string(),
+        std::make_shared<const Candidates>(task.candidates()),
+        [&](const ExampleCache::Take& take) { return read_examples(task, path, as, take); });
+  } catch (const StoreError& error) {
+    log::warn(
+        "{}; {} is tokenised at every start and held in memory (the folder is named in "
+        "INCIPIT_CACHE; off: none)",
+        error.what(), path.string());
+    return std::nullopt;
   }
-  std::vector<std::int64_t> order;
-  for (const auto& [group, indices] : members) order.push_back(group);
-  Random random(seed, kSelectStream);
-  random.shuffle(std::span(order));
-  std::vector<std::int64_t> drawn;
-  for (const std::int64_t group : order) {
-    if (drawn.size() >= wanted) break;
-    drawn.insert(drawn.end(), members[group].begin(), members[group].end());
-  }
-  std::sort(drawn.begin(), drawn.end());
-  return drawn;
-}
-
-std::vector<std::int64_t> draw_demonstrations(const Dataset& train, std::int64_t count,
-                                              std::uint64_t seed) {
-  if (count > train.size()) {
-    throw DataError(train.file() + ": has " + std::to_string(train.size()) +
-                    " examples to draw task.shots = " + std::to_string(count) +
-                    " demonstrations from");
-  }
-  std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
-  std::iota(order.begin(), order.end(), 0);
-  Random random(seed, kShotsStream);
-  random.shuffle(std::span(order));
-  // An example's turn: how many of its label come before it.
-  std::map<int, std::int64_t> seen;
-  std::vector<std::int64_t> turn(order.size());
-  for (const std::int64_t index : order) turn[index] = seen[train[index].label]++;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::int64_t a, std::int64_t b) { return turn[a] < turn[b]; });
-  order.resize(static_cast<std::size_t>(count));
-  random.shuffle(std::span(order));
-  return order;
-}
-
-std::int64_t count_overlap(const Dataset& a, const Dataset& b) {
-  std::unordered_set<std::uint64_t> contents;
-  for (const Example& example : a) contents.insert(example.content);
-  return std::count_if(b.begin(), b.end(),
-                       [&](const Example& e) { return contents.count(e.content) > 0; });
-}
-
-namespace {
-
-void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
-  const auto indices = draw_demonstrations(train, task.options().shots, seed);
-  const auto reader = open_records(train.file());
-  std::vector<Record> records;
-  for (const std::int64_t index : indices) records.push_back(reader->at_line(train[index].line));
-  task.set_demonstrations(records);
-  train = train.subset(all_but(train.size(), indices));
 }
 
 }  // namespace
 
-Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
-                   const WhichSplits& which) {
-  const TaskOptions& options = task.options();
-  if (which.train && options.train.empty()) {
-    throw ConfigError("task.train: is missing: name the file to train on");
+Dataset read_dataset(const Task& task, const fs::path& path, bool labelled, bool training) {
+  const ReadAs as{.labelled = labelled, .training = training};
+  if (const auto kept = read_cached(task, path, as)) {
+    return {path.string(), kept->store, kept->skipped};
   }
-  const bool shares = options.select.file.empty() && options.select.share > 0;
-  Splits splits;
-  if (!options.train.empty() && (which.train || options.shots > 0 || (which.select && shares))) {
-    splits.train = read_dataset(task, data_path(options, options.train), true);
-    if (shares) {
-      const auto drawn = draw_share(splits.train.groups(), options.select.share, seed);
-      splits.select = splits.train.subset(drawn);
-      splits.train = splits.train.subset(all_but(splits.train.size(), drawn));
-    }
-    if (options.shots > 0) take_demonstrations(task, splits.train, seed);
-    if (which.train && splits.train.empty()) {
-      throw DataError(data_path(options, options.train).string() +
-                      ": no example is left to train on after task.select and task.shots");
-    }
-  }
-  if (which.select && !options.select.file.empty()) {
-    splits.select = read_dataset(task, data_path(options, options.select.file), true);
-  }
-  if (which.test && !options.test.empty()) {
-    splits.test = read_dataset(task, data_path(options, options.test), false);
-  }
-  splits.select_in_train = count_overlap(splits.train, splits.select);
-  splits.test_in_train = count_overlap(splits.train, splits.test);
-  splits.test_in_select = count_overlap(splits.select, splits.test);
-  if (!which.train) splits.train = {};
-  if (!which.select) splits.select = {};
-  for (const Dataset* split : {&splits.train, &splits.select, &splits.test}) {
-    for (const Example& example : *split) task.check_rows(example, split->file(), prompt_rows);
-  }
-  return splits;
+  std::vector<Example> examples;
+  const std::int64_t skipped = read_examples(
+      task, path, as, [&](Example&& example) { examples.push_back(std::move(example)); });
+  return {path.string(), std::move(examples), skipped};
 }
 
 }  // namespace incipit::data

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kBlank = " \t\r";
+constexpr std::size_t kReleaseBytes = std::size_t{16} << 20;
 
 }  // namespace
 
@@ -28,6 +29,10 @@ bool LineReader::read() {
   const std::string_view text = file_->text();
   if (offset_ == 0 && text.starts_with(kByteOrderMark)) offset_ = kByteOrderMark.size();
   if (offset_ >= text.size()) return false;
+  if (offset_ - released_ >= kReleaseBytes) {
+    file_->release(released_, offset_);
+    released_ = offset_;
+  }
   const std::size_t end = std::min(text.find('\n', offset_), text.size());
   line_ = text.substr(offset_, end - offset_);
   offset_ = end + 1;
@@ -54,6 +59,7 @@ std::optional<std::string_view> LineReader::next_filled() {
 void LineReader::rewind() {
   INCIPIT_CHECK(stream_ == nullptr);
   offset_ = 0;
+  released_ = 0;
   number_ = 0;
   again_ = false;
 }

@@ -41,8 +41,9 @@ class LineReader {
   std::optional<MappedFile> file_;
   std::istream* stream_ = nullptr;
   std::string name_;
-  std::size_t offset_ = 0;  // of the file's next line
-  std::string buffer_;      // a stream's line
+  std::size_t offset_ = 0;    // of the file's next line
+  std::size_t released_ = 0;  // memory of what was read before is given back now and then
+  std::string buffer_;        // a stream's line
   std::string_view line_;
   std::int64_t number_ = 0;
   bool again_ = false;

@@ -41,7 +41,7 @@ Record::Record(std::string_view line, std::string file, std::int64_t line_number
     : file_(std::move(file)), line_(line_number) {
   check_utf8(line, file_, line_);
   try {
-    value_ = std::make_unique<json>(json::parse(line));
+    value_ = std::make_shared<json>(json::parse(line));
   } catch (const json::parse_error& error) {
     if (error.byte > line.size()) {
       fail("the line ends within its JSON; is the file cut off?");
@@ -60,12 +60,14 @@ Record::Record(std::string_view line, std::string file, std::int64_t line_number
 
 Record::Record(std::span<const std::string> names, std::span<const std::string> values,
                std::string file, std::int64_t line_number)
-    : value_(std::make_unique<json>(json::object())), file_(std::move(file)), line_(line_number) {
+    : value_(std::make_shared<json>(json::object())), file_(std::move(file)), line_(line_number) {
   INCIPIT_CHECK(names.size() == values.size());
   for (std::size_t i = 0; i < names.size(); ++i) (*value_)[names[i]] = values[i];
 }
 
 Record::~Record() = default;
+Record::Record(const Record&) = default;
+Record& Record::operator=(const Record&) = default;
 Record::Record(Record&&) noexcept = default;
 Record& Record::operator=(Record&&) noexcept = default;
 
@@ -73,9 +75,24 @@ void Record::fail(const std::string& message) const {
   throw DataError(file_ + ":" + std::to_string(line_) + ": " + message);
 }
 
+const Record::Binding* Record::binding(std::string_view name) const {
+  for (const Binding& each : bindings_) {
+    if (each.name == name) return &each;
+  }
+  return nullptr;
+}
+
 const json* Record::find(std::string_view field) const {
-  if (const json* whole = member(*value_, field)) return whole;
-  const json* value = value_.get();
+  const std::size_t first = field.find('.');
+  const Binding* bound = binding(field.substr(0, first));
+  if (bound == nullptr) {
+    if (const json* whole = member(*value_, field)) return whole;
+  } else if (first == std::string_view::npos) {
+    return bound->value;
+  } else {
+    field.remove_prefix(first + 1);
+  }
+  const json* value = bound == nullptr ? value_.get() : bound->value;
   while (value != nullptr) {
     const std::size_t dot = field.find('.');
     value = member(*value, field.substr(0, dot));
@@ -87,13 +104,56 @@ const json* Record::find(std::string_view field) const {
 
 const json& Record::need(std::string_view field) const {
   if (const json* value = find(field)) return *value;
+  fail_missing(field);
+}
+
+void Record::fail_missing(std::string_view field) const {
+  // What is there of a path's beginning says more than the names at its root.
+  const std::size_t dot = field.rfind('.');
+  const json* parent = dot == std::string_view::npos ? nullptr : find(field.substr(0, dot));
+  if (parent != nullptr && parent->is_object()) {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : parent->items()) keys.push_back(key);
+    fail("the record has no field '" + full_path(field) + "', there only " + join(keys) +
+         did_you_mean(field.substr(dot + 1), keys));
+  }
   const auto keys = names();
-  fail("the record has no field '" + std::string(field) + "', only " + join(keys) +
+  fail("the record has no field '" + full_path(field) + "', only " + join(keys) +
        did_you_mean(field, keys));
+}
+
+std::string Record::full_path(std::string_view field) const {
+  const std::size_t dot = std::min(field.find('.'), field.size());
+  const Binding* bound = binding(field.substr(0, dot));
+  return bound == nullptr ? std::string(field) : bound->path + std::string(field.substr(dot));
+}
+
+Record Record::bind(std::string_view name, std::string_view path) const {
+  Record scope(*this);
+  Binding bound{std::string(name), full_path(path), &need(path)};
+  std::erase_if(scope.bindings_, [&](const Binding& each) { return each.name == name; });
+  scope.bindings_.push_back(std::move(bound));
+  return scope;
+}
+
+std::int64_t Record::list_size(std::string_view path) const {
+  const json* value = find(path);
+  if (value == nullptr) fail_missing(path);
+  if (!value->is_array()) {
+    fail(full_path(path) + " is no list, but of type " + value->type_name());
+  }
+  return static_cast<std::int64_t>(value->size());
+}
+
+json& Record::own_json() {
+  INCIPIT_CHECK(bindings_.empty());
+  if (value_.use_count() > 1) value_ = std::make_shared<nlohmann::json>(*value_);
+  return *value_;
 }
 
 std::vector<std::string> Record::names() const {
   std::vector<std::string> names;
+  for (const Binding& each : bindings_) names.push_back(each.name);
   for (const auto& [key, value] : value_->items()) names.push_back(key);
   return names;
 }
@@ -107,7 +167,7 @@ std::string Record::text(std::string_view field) const {
   const json& value = need(field);
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean() || value.is_number()) return value.dump();
-  fail("the field '" + std::string(field) + "' is of type " + value.type_name() +
+  fail("the field '" + full_path(field) + "' is of type " + value.type_name() +
        "; expected text or a number");
 }
 

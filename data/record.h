@@ -20,6 +20,10 @@ namespace incipit::data {
 //
 // A field is named by its key, or by a path of keys and array positions joined by dots:
 // "passage.text", "questions.0.idx". A key that itself holds the dots goes first.
+//
+// A copy shares the JSON. bind() makes a scope over it, in which a name stands for some part:
+// with "answer" for passage.questions.0.answers.2, "answer.text" is a field. A scope's names go
+// before the record's own.
 class Record {
  public:
   // Parses a line of JSON. Throws DataError "FILE:LINE: ..." on bytes that are not UTF-8, on
@@ -29,8 +33,17 @@ class Record {
   Record(std::span<const std::string> names, std::span<const std::string> values, std::string file,
          std::int64_t line_number);
   ~Record();
+  Record(const Record&);
+  Record& operator=(const Record&);
   Record(Record&&) noexcept;
   Record& operator=(Record&&) noexcept;
+
+  // The same record with `name` for what stands at `path`. Throws DataError when nothing does.
+  [[nodiscard]] Record bind(std::string_view name, std::string_view path) const;
+
+  // Elements of the list at `path`; "PATH.0" is the first of them. Throws DataError "PATH is no
+  // list" when it is something else, or missing.
+  [[nodiscard]] std::int64_t list_size(std::string_view path) const;
 
   [[nodiscard]] bool has(std::string_view field) const;
 
@@ -42,10 +55,14 @@ class Record {
   // DataError when it is missing.
   [[nodiscard]] std::string json_text(std::string_view field) const;
 
-  // The whole record as one line of JSON.
+  // The whole record as one line of JSON, a scope's names aside.
   [[nodiscard]] std::string as_json() const;
 
-  // The names of the fields, nested ones aside, in alphabetical order.
+  // The record's JSON, to be added to; a copy that nobody shares, where somebody did. Not of a
+  // scope.
+  [[nodiscard]] nlohmann::json& own_json();
+
+  // The names of the fields, nested ones aside, in alphabetical order, behind those of a scope.
   [[nodiscard]] std::vector<std::string> names() const;
 
   [[nodiscard]] const std::string& file() const { return file_; }
@@ -55,10 +72,19 @@ class Record {
   [[noreturn]] void fail(const std::string& message) const;
 
  private:
+  struct Binding {
+    std::string name;
+    std::string path;  // from the record's root on, for messages
+    const nlohmann::json* value;
+  };
+  [[nodiscard]] const Binding* binding(std::string_view name) const;
   [[nodiscard]] const nlohmann::json* find(std::string_view field) const;
   [[nodiscard]] const nlohmann::json& need(std::string_view field) const;
+  [[nodiscard]] std::string full_path(std::string_view field) const;
+  [[noreturn]] void fail_missing(std::string_view field) const;
 
-  std::unique_ptr<nlohmann::json> value_;
+  std::shared_ptr<nlohmann::json> value_;
+  std::vector<Binding> bindings_;
   std::string file_;
   std::int64_t line_ = 0;
 };

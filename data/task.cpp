@@ -1,10 +1,12 @@
 #include "data/task.h"
 
 #include <algorithm>
+#include <span>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "data/content_hash.h"
+#include "data/preprocess.h"
 
 namespace incipit::data {
 namespace {
@@ -15,6 +17,32 @@ TaskOptions checked(TaskOptions options) {
     throw ConfigError("task." + problems.front().key + ": " + problems.front().message);
   }
   return options;
+}
+
+// Puts in place of each record one for every element of the lists.
+void unroll(const std::vector<EachOptions>& lists, std::vector<Record>& records) {
+  for (const auto& [name, path] : lists) {
+    std::vector<Record> unrolled;
+    for (const Record& record : records) {
+      const std::int64_t size = record.list_size(path);
+      for (std::int64_t i = 0; i < size; ++i) {
+        unrolled.push_back(record.bind(name, path + "." + std::to_string(i)));
+      }
+    }
+    records = std::move(unrolled);
+  }
+}
+
+std::string id_of(const Record& record, const std::vector<std::string>& fields) {
+  const bool any = std::any_of(fields.begin(), fields.end(),
+                               [&](const std::string& field) { return record.has(field); });
+  if (!any) return "";
+  if (fields.size() == 1) return record.json_text(fields.front());
+  std::string list;
+  for (const auto& field : fields) {
+    list.append(list.empty() ? "[" : ",").append(record.json_text(field));
+  }
+  return list + "]";
 }
 
 }  // namespace
@@ -37,14 +65,19 @@ Task::Task(TaskOptions options, TaskModel model)
   INCIPIT_CHECK(model_.tokenizer != nullptr);
   INCIPIT_CHECK(options_.format == Format::kRaw || model_.chat.has_value());
   if (!options_.target.empty()) target_.emplace(options_.target);
+  if (!options_.candidates.each.empty()) {
+    candidate_text_.emplace(options_.candidates.text);
+    candidate_label_.emplace(options_.candidates.label);
+  }
   if (options_.shots > 1 && options_.format == Format::kChat && !model_.chat->multi_turn) {
     throw ConfigError(
         "task.shots: the model's chat format is known for one exchange only; "
         "set shots to 0, or format to raw");
   }
   resolve_bos();
-  const bool ends = options_.eos == EosPolicy::kAlways ||
-                    (options_.eos == EosPolicy::kAuto && target_.has_value());
+  const bool generates = target_.has_value() || options_.answer == Answer::kGenerate;
+  const bool ends =
+      options_.eos == EosPolicy::kAlways || (options_.eos == EosPolicy::kAuto && generates);
   if (ends && !model_.special.eos) {
     throw ConfigError("task.eos: the model names no EOS token; set eos to none");
   }
@@ -82,26 +115,6 @@ void Task::resolve_bos() {
   }
 }
 
-void Task::build_candidates() {
-  auto candidates = std::make_shared<Candidates>();
-  for (int i = 0; i < verbalizer_.size(); ++i) {
-    const std::string key = "task.verbalizer." + verbalizer_.label(i) + ": ";
-    Candidate candidate{verbalizer_.label(i), answer_text(verbalizer_.text(i)), {}};
-    candidate.tokens = tokenizer().encode(candidate.text);
-    if (candidate.tokens.empty()) {
-      throw ConfigError(key + "'" + verbalizer_.text(i) + "' has no tokens");
-    }
-    if (eos_) candidate.tokens.push_back(*eos_);
-    for (const Candidate& other : *candidates) {
-      if (other.tokens != candidate.tokens) continue;
-      throw ConfigError(key + "has the same tokens as the text of " + other.label);
-    }
-    labels_.push_back(candidate.label);
-    candidates->push_back(std::move(candidate));
-  }
-  candidates_ = std::move(candidates);
-}
-
 // --- texts ------------------------------------------------------------------------------
 
 std::string Task::wrap(std::string text) const {
@@ -113,37 +126,50 @@ std::string Task::wrap(std::string text) const {
          chat.question(text, chat.opens_with_system(options_.system));
 }
 
-std::string Task::answer_text(std::string_view text) const {
-  if (options_.format == Format::kChat) {
-    text.remove_prefix(std::min(text.find_first_not_of(" \t\n\r"), text.size()));
-  }
-  return std::string(text);
+std::string Task::content(const Record& record) const {
+  return options_.source_prefix + template_.render(record);
 }
 
-std::string Task::source_text(const Record& record) const { return wrap(template_.render(record)); }
+std::string Task::source_text(const Record& record) const { return wrap(content(record)); }
 
-bool Task::has_target(const Record& record) const {
-  if (!target_) return record.has(options_.label_field);
-  return std::all_of(target_->fields().begin(), target_->fields().end(),
-                     [&](const std::string& field) { return record.has(field); });
+std::vector<TokenId> Task::empty_source() const {
+  return tokenizer().encode(wrap(options_.source_prefix + template_.blank()));
 }
 
-std::string Task::target_text(const Record& record) const {
-  if (target_) return answer_text(target_->render(record));
-  return (*candidates_)[verbalizer_.label_of(record, options_.label_field)].text;
+// --- records of a record ------------------------------------------------------------------
+
+std::vector<Record> Task::expand(Record record, bool training) const {
+  preprocess(options_.preprocess, record);
+  std::vector<Record> records;
+  records.push_back(std::move(record));
+  unroll(options_.each, records);
+  if (!training) return records;
+  unroll(options_.train_each, records);
+  std::erase_if(records, [&](const Record& each) {
+    return std::any_of(options_.train_where.begin(), options_.train_where.end(),
+                       [&](const auto& where) { return each.text(where.first) != where.second; });
+  });
+  return records;
 }
 
 // --- examples ---------------------------------------------------------------------------
 
 Example Task::question(const Record& record) const {
   Example example;
-  example.candidates = candidates_;
+  example.candidates = candidates_of(record);
   example.line = record.line();
-  const std::string& id = options_.id_fields.front();
-  if (record.has(id)) example.id = record.json_text(id);
+  example.id = id_of(record, options_.id_fields);
+  if (options_.answer_rule == AnswerRule::kReferent) {
+    example.references.push_back(target_->render(record));
+  }
 
-  const std::string text = template_.render(record);
+  const std::string text = content(record);
   example.content = content_hash(text);
+  if (example.candidates != candidates_) {
+    for (const Candidate& candidate : *example.candidates) {
+      example.content = content_hash(std::as_bytes(std::span(candidate.text)), example.content);
+    }
+  }
   example.source = tokenizer().encode(wrap(text));
   const std::int64_t limit = options_.max_source_tokens;
   if (limit > 0 && static_cast<std::int64_t>(example.source.size()) > limit) {
@@ -156,15 +182,15 @@ Example Task::question(const Record& record) const {
 Example Task::example(const Record& record, bool labelled) const {
   Example example = question(record);
   if (!options_.group_field.empty()) example.group = record.text(options_.group_field);
-  if (!labelled && !has_target(record)) return example;
-  if (target_) {
-    example.target = tokenizer().encode(target_text(record));
-    if (eos_) example.target.push_back(*eos_);
-    if (example.target.empty()) record.fail("the target has no tokens");
-  } else {
-    example.label = verbalizer_.label_of(record, options_.label_field);
-    example.target = (*candidates_)[example.label].tokens;
+  if (!options_.metric_group.empty()) example.metric_group = record.text(options_.metric_group);
+  if (!options_.references.empty() && (labelled || record.has(options_.references))) {
+    example.references = references(record);
   }
+  if (!labelled && !has_target(record)) return example;
+  const Gold right = gold(record, *example.candidates);
+  example.label = right.label;
+  example.target = answer_tokens(right.text);
+  if (example.target.empty()) record.fail("the target has no tokens");
   return example;
 }
 
@@ -184,11 +210,12 @@ void Task::cut_source(const Record& record, const std::string& text,
   // In chat format the head of the user's content is kept, so that the turn stays whole.
   const std::string& field = options_.truncate.field;
   const bool by_field = kind == TruncateOptions::Kind::kField;
-  const std::string value = by_field ? record.text(field) : text;
+  const std::string value = by_field ? template_.value(record, field) : text;
   const auto encode_with = [&](std::size_t size) {
     const std::string_view kept = std::string_view(value).substr(0, size);
     return tokenizer().encode(
-        wrap(by_field ? template_.render(record, field, kept) : std::string(kept)));
+        wrap(by_field ? options_.source_prefix + template_.render(record, field, kept)
+                      : std::string(kept)));
   };
   const auto size = longest_fitting_prefix(value, limit, [&](std::size_t bytes) {
     return static_cast<std::int64_t>(encode_with(bytes).size());
@@ -214,7 +241,7 @@ void Task::set_demonstrations(const std::vector<Record>& records) {
   if (chat && options_.shots > 0) append(model_.chat->opening(options_.system));
   bool after_system = chat && model_.chat->opens_with_system(options_.system);
   for (const Record& record : records) {
-    const std::string text = template_.render(record);
+    const std::string text = content(record);
     if (chat) {
       append(model_.chat->exchange(text, target_text(record), after_system));
       after_system = false;

@@ -2,9 +2,9 @@
 //
 // A sequence is, from its root on,
 //
-//   [BOS] soft prompt [BOS]   prefix()            source      target or candidate
-//   (before or after it)      demonstrations,     template    verbalizer's text
-//                             chat's opening
+//   [BOS] soft prompt [BOS]   prefix()            source           target or candidate
+//   (before or after it)      demonstrations,     source_prefix,   separator, text of the
+//                             chat's opening      template         verbalizer or candidate
 //
 // Prefix, source and target are tokenised apart and joined, so a boundary between them is a
 // token boundary. In chat format the source ends with the text that asks for an answer, and
@@ -33,7 +33,7 @@ namespace incipit::data {
 // What a model may answer.
 struct Candidate {
   std::string label;
-  std::string text;  // as tokenised, without EOS
+  std::string text;  // as tokenised: with the separator, without EOS
   std::vector<TokenId> tokens;
 };
 using Candidates = std::vector<Candidate>;
@@ -43,14 +43,19 @@ struct Example {
   std::int64_t part = 0;  // its number among the examples of that line, from 0
   // JSON text of the id field, or of the list of several; without one, the record's number from 0.
   std::string id;
-  std::string group;                    // text of the group field; empty: a group of its own
-  std::string metric_group;             // text of that field; empty: a group of its own
-  std::vector<std::string> references;  // right answers, where the task names a list of them
-  std::uint64_t content = 0;            // hash of the source's whole text, before any cut
+  std::string group;         // text of the group field; empty: a group of its own
+  std::string metric_group;  // text of that field; empty: a group of its own
+  // Right answers, where the task names a list of them. Answer rule `referent`: the text that the
+  // generated one is compared with, of unlabelled examples, too.
+  std::vector<std::string> references;
+  // Hash of the source's whole text, before any cut, and of candidates of the record's own.
+  std::uint64_t content = 0;
   std::vector<TokenId> source;
   bool truncated = false;
-  int label = -1;  // index into the candidates, or without any the labels; -1: none is known
-  std::vector<TokenId> target;  // the label's candidate, or the target's tokens; empty: unlabelled
+  // Index into the candidates, or without any the labels. -1: none is known, or the right answer
+  // is none of the record's candidates.
+  int label = -1;
+  std::vector<TokenId> target;  // the right candidate's, or the target's tokens; empty: unlabelled
   // In label order. Shared by all examples, unless the record has a part in them; empty:
   // generation.
   std::shared_ptr<const Candidates> candidates;
@@ -74,8 +79,14 @@ enum class BosPlace { kNone, kBeforePrompt, kAfterPrompt };
 class Task {
  public:
   // Throws ConfigError with the first of validate(options), where a BOS or EOS is asked for
-  // that the model does not have, and where verbalizers have no or the same tokens.
+  // that the model does not have, and where texts of a verbalizer without fields have no or the
+  // same tokens.
   Task(TaskOptions options, TaskModel model);
+
+  // The examples that a record holds, each a record of its own: what preprocess makes of it, an
+  // element for each name of `each` and, `training`, of `train_each`; then only those with the
+  // values of `train_where`. May be none. Throws DataError.
+  [[nodiscard]] std::vector<Record> expand(Record record, bool training) const;
 
   // Tokenises a record. `labelled`: a missing label or target is an error, not -1. Throws DataError
   // with file and line on what is missing or wrong, and on a source too long for
@@ -90,6 +101,9 @@ class Task {
   [[nodiscard]] std::string source_text(const Record& record) const;
   [[nodiscard]] std::string target_text(const Record& record) const;
   [[nodiscard]] bool has_target(const Record& record) const;
+
+  // The source of a record whose every field is empty: what score `pmi` compares with.
+  [[nodiscard]] std::vector<TokenId> empty_source() const;
 
   // Puts solved examples in front of every source, in this order; replaces earlier ones.
   void set_demonstrations(const std::vector<Record>& records);
@@ -119,17 +133,32 @@ class Task {
   [[nodiscard]] const Tokenizer& tokenizer() const { return *model_.tokenizer; }
 
  private:
+  struct Gold {
+    int label = -1;
+    std::string text;  // as tokenised
+  };
+  [[nodiscard]] std::string content(const Record& record) const;
   [[nodiscard]] std::string wrap(std::string text) const;
-  [[nodiscard]] std::string answer_text(std::string_view text) const;
+  [[nodiscard]] std::string answer_text(const std::string& text) const;
+  [[nodiscard]] std::vector<TokenId> answer_tokens(const std::string& text) const;
   void cut_source(const Record& record, const std::string& text,
                   std::vector<TokenId>& source) const;
   void resolve_bos();
   void build_candidates();
+  // The candidates of a record: those of all, or its own.
+  [[nodiscard]] std::shared_ptr<const Candidates> candidates_of(const Record& record) const;
+  [[nodiscard]] Candidate own_candidate(const Record& record, std::string label,
+                                        const Template& text) const;
+  [[nodiscard]] std::vector<std::string> references(const Record& record) const;
+  [[nodiscard]] Gold gold(const Record& record, const Candidates& candidates) const;
+  [[nodiscard]] Gold gold_of_own(const Record& record, const Candidates& candidates) const;
 
   TaskOptions options_;
   TaskModel model_;
   Template template_;
   std::optional<Template> target_;
+  std::optional<Template> candidate_text_;
+  std::optional<Template> candidate_label_;
   Verbalizer verbalizer_;
   BosPlace bos_place_ = BosPlace::kNone;
   std::optional<TokenId> eos_;  // behind every target and candidate

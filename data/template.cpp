@@ -2,14 +2,33 @@
 
 #include <algorithm>
 
+#include "core/check.h"
 #include "core/error.h"
 
 namespace incipit::data {
 
+namespace {
+
+std::vector<TextFilter> read_filters(std::string_view text, const std::string& at) {
+  std::vector<TextFilter> filters;
+  while (!text.empty()) {
+    const std::size_t bar = std::min(text.find('|', 1), text.size());
+    try {
+      filters.emplace_back(text.substr(1, bar - 1));
+    } catch (const ConfigError& error) {
+      throw ConfigError("'{'" + at + ": " + error.what());
+    }
+    text.remove_prefix(bar);
+  }
+  return filters;
+}
+
+}  // namespace
+
 Template::Template(std::string_view text) {
   std::string literal;
   const auto flush = [&] {
-    if (!literal.empty()) pieces_.push_back({false, std::move(literal)});
+    if (!literal.empty()) pieces_.push_back({false, std::move(literal), {}});
     literal.clear();
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -29,10 +48,12 @@ Template::Template(std::string_view text) {
     if (end == std::string_view::npos || text[end] == '{') {
       throw ConfigError("'{'" + at + " is never closed; write '{{' for a brace");
     }
-    const std::string field(text.substr(i + 1, end - i - 1));
+    const std::string_view inside = text.substr(i + 1, end - i - 1);
+    const std::size_t bar = std::min(inside.find('|'), inside.size());
+    const std::string field(inside.substr(0, bar));
     if (field.empty()) throw ConfigError("'{}'" + at + " names no field");
     flush();
-    pieces_.push_back({true, field});
+    pieces_.push_back({true, field, read_filters(inside.substr(bar), at)});
     if (!has_field(field)) fields_.push_back(field);
     i = end;
   }
@@ -43,18 +64,48 @@ bool Template::has_field(std::string_view field) const {
   return std::find(fields_.begin(), fields_.end(), field) != fields_.end();
 }
 
+bool Template::has_one_form(std::string_view field) const {
+  const Piece* first = nullptr;
+  for (const Piece& piece : pieces_) {
+    if (!piece.is_field || piece.text != field) continue;
+    if (first == nullptr) first = &piece;
+    if (piece.filters != first->filters) return false;
+  }
+  return true;
+}
+
+std::string Template::Piece::value(const Record& record) const {
+  std::string value = record.text(text);
+  for (const TextFilter& filter : filters) value = filter.apply(std::move(value), record, text);
+  return value;
+}
+
+std::string Template::value(const Record& record, std::string_view field) const {
+  const auto piece = std::find_if(pieces_.begin(), pieces_.end(), [&](const Piece& each) {
+    return each.is_field && each.text == field;
+  });
+  INCIPIT_CHECK(piece != pieces_.end());
+  return piece->value(record);
+}
+
+std::string Template::blank() const {
+  std::string out;
+  for (const Piece& piece : pieces_) out += piece.is_field ? "" : piece.text;
+  return out;
+}
+
 std::string Template::render(const Record& record) const { return render(record, "", ""); }
 
 std::string Template::render(const Record& record, std::string_view field,
                              std::string_view value) const {
   std::string out;
-  for (const auto& [is_field, text] : pieces_) {
-    if (!is_field) {
-      out += text;
-    } else if (text == field) {
+  for (const Piece& piece : pieces_) {
+    if (!piece.is_field) {
+      out += piece.text;
+    } else if (piece.text == field) {
       out += value;
     } else {
-      out += record.text(text);
+      out += piece.value(record);
     }
   }
   return out;

@@ -2,8 +2,9 @@
 //
 //   "rte hypothesis: {hypothesis} premise: {premise} answer:"
 //
-// {field} is replaced by the record's field (data/record.h says how nested fields are named);
-// {{ and }} stand for single braces.
+// {field} is replaced by the record's field (data/record.h says how nested fields are named),
+// {field|filter|...} by what the filters make of it (data/text_filters.h); {{ and }} stand for
+// single braces.
 #pragma once
 
 #include <cstdint>
@@ -14,23 +15,33 @@
 #include <vector>
 
 #include "data/record.h"
+#include "data/text_filters.h"
 
 namespace incipit::data {
 
 class Template {
  public:
   // Throws ConfigError that names the position (in bytes, from 0) of a brace that is
-  // never closed or opened, or of an empty field name.
+  // never closed or opened, of an empty field name, or of a filter that is none.
   explicit Template(std::string_view text);
 
   // The fields in order of their first use, each once.
   [[nodiscard]] const std::vector<std::string>& fields() const { return fields_; }
   [[nodiscard]] bool has_field(std::string_view field) const;
 
-  // Throws DataError with file and line when a field is missing or is no text.
+  // Whether every use of the field has the same filters, so that value() speaks of all of them.
+  [[nodiscard]] bool has_one_form(std::string_view field) const;
+
+  // What stands for a field of the template, its filters applied. Throws as render() does.
+  [[nodiscard]] std::string value(const Record& record, std::string_view field) const;
+
+  // Throws DataError with file and line when a field is missing or is no text, and as filters do.
   [[nodiscard]] std::string render(const Record& record) const;
 
-  // The same with `value` in place of the record's own for `field`.
+  // The text between the fields: what is left when all of them are empty.
+  [[nodiscard]] std::string blank() const;
+
+  // render() with `value`, to which no filter is applied, wherever `field` stands.
   [[nodiscard]] std::string render(const Record& record, std::string_view field,
                                    std::string_view value) const;
 
@@ -38,6 +49,8 @@ class Template {
   struct Piece {
     bool is_field;
     std::string text;  // literal text, or the field's name
+    std::vector<TextFilter> filters;
+    [[nodiscard]] std::string value(const Record& record) const;
   };
   std::vector<Piece> pieces_;
   std::vector<std::string> fields_;

@@ -1,8 +1,19 @@
 #include "data/verbalizer.h"
 
+#include <algorithm>
+
 #include "core/text.h"
 
 namespace incipit::data {
+
+Verbalizer::Verbalizer(std::vector<VerbalizerEntry> entries) : entries_(std::move(entries)) {
+  for (const auto& entry : entries_) texts_.emplace_back(entry.text);
+}
+
+bool Verbalizer::is_fixed() const {
+  return std::all_of(texts_.begin(), texts_.end(),
+                     [](const Template& text) { return text.fields().empty(); });
+}
 
 int Verbalizer::index_of(std::string_view label) const {
   for (int i = 0; i < size(); ++i) {

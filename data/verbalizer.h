@@ -1,4 +1,5 @@
-// Label <-> text: what the model is to say for each label of a task.
+// Label <-> text: what the model is to say for each label of a task. The texts are templates;
+// mostly they have no fields.
 #pragma once
 
 #include <string>
@@ -7,18 +8,22 @@
 
 #include "data/record.h"
 #include "data/task_options.h"
+#include "data/template.h"
 
 namespace incipit::data {
 
 class Verbalizer {
  public:
   Verbalizer() = default;
-  explicit Verbalizer(std::vector<VerbalizerEntry> entries) : entries_(std::move(entries)) {}
+  // Throws ConfigError as Template does.
+  explicit Verbalizer(std::vector<VerbalizerEntry> entries);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] int size() const { return static_cast<int>(entries_.size()); }
   [[nodiscard]] const std::string& label(int index) const { return entries_.at(index).label; }
-  [[nodiscard]] const std::string& text(int index) const { return entries_.at(index).text; }
+  [[nodiscard]] const Template& text(int index) const { return texts_.at(index); }
+  // No text has a field: they are the same for every record.
+  [[nodiscard]] bool is_fixed() const;
 
   // The index of a label, or -1.
   [[nodiscard]] int index_of(std::string_view label) const;
@@ -30,6 +35,7 @@ class Verbalizer {
 
  private:
   std::vector<VerbalizerEntry> entries_;
+  std::vector<Template> texts_;
 };
 
 }  // namespace incipit::data

@@ -1,18 +1,52 @@
 #include "eval/answers.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
+#include "core/stop_request.h"
+#include "data/answer_text.h"
 #include "data/batch.h"
 #include "eval/batches.h"
 #include "eval/generation.h"
 
 namespace incipit::eval {
+namespace {
+
+using Json = nlohmann::json;
+
+// Puts the answers of all ranks, each a list of [example, text], where they belong.
+std::vector<std::string> gathered(const Json& mine, bool left, const data::Dataset& dataset,
+                                  comm::Communicator& ranks) {
+  std::vector<std::string> all(static_cast<std::size_t>(dataset.size()));
+  bool stopped = false;
+  for (const std::string& part : ranks.all_gather(Json{mine, left}.dump(), "answers")) {
+    const Json theirs = Json::parse(part);
+    stopped = stopped || theirs[1].get<bool>();
+    for (const Json& entry : theirs[0]) {
+      all[entry[0].get<std::size_t>()] = entry[1].get<std::string>();
+    }
+  }
+  if (stopped) throw Stopped(dataset.file() + ": a signal ended its evaluation");
+  return all;
+}
+
+int referent_label(const data::Task& task, const data::Example& example, std::string_view text) {
+  const auto means = data::names_referent(text, example.references.at(0));
+  if (!means) return -1;
+  const std::vector<std::string>& labels = task.labels();
+  const auto found = std::find(labels.begin(), labels.end(), *means ? "true" : "false");
+  return found == labels.end() ? -1 : static_cast<int>(found - labels.begin());
+}
+
+}  // namespace
 
 std::vector<std::string> generate_answers(const model::Backbone& backbone, const data::Task& task,
                                           const data::Dataset& dataset,
                                           const std::optional<at::Tensor>& prompt,
                                           const EvalOptions& options, std::int64_t max_tokens,
-                                          comm::Communicator& ranks) {
+                                          comm::Communicator& ranks,
+                                          const ScoringProgress& on_progress) {
   Generator generator(backbone, prompt, [&](data::PromptRows rows) {
     return data::source_sequence(task, data::Example{}, rows);
   });
@@ -21,8 +55,15 @@ std::vector<std::string> generate_answers(const model::Backbone& backbone, const
     rows.push_back(static_cast<std::int64_t>(example.source.size()) + max_tokens);
   }
   const Batches plan = plan_batches(dataset, rows, options.batch_tokens, ranks.size());
-  auto mine = nlohmann::json::array();  // of [example, answer]
+  const auto tell = [&](int batches) {
+    if (on_progress && ranks.rank() == 0) on_progress(plan.begins[batches], dataset.size());
+  };
+  tell(0);
+  Json mine = Json::array();
+  bool left = false;
   for (int b = ranks.rank(); b < plan.count(); b += ranks.size()) {
+    left = stop_requested() && leaves_alone(backbone.placement());
+    if (left) break;
     std::vector<Sequence> sequences;
     for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
       sequences.push_back(
@@ -34,14 +75,51 @@ std::vector<std::string> generate_answers(const model::Backbone& backbone, const
       mine.push_back({plan.order[plan.begins[b] + static_cast<std::int64_t>(i)],
                       task.tokenizer().decode(answers[i].tokens)});
     }
+    tell(std::min(b - ranks.rank() + ranks.size(), plan.count()));
   }
-  std::vector<std::string> all(dataset.size());
-  for (const std::string& part : ranks.all_gather(mine.dump(), "answers")) {
-    for (const auto& entry : nlohmann::json::parse(part)) {
-      all[entry[0].get<std::size_t>()] = entry[1].get<std::string>();
-    }
+  return gathered(mine, left, dataset, ranks);
+}
+
+bool answers_by_generation(const data::Task& task) {
+  switch (task.options().answer) {
+    case data::Answer::kAuto:
+      return task.generates();
+    case data::Answer::kScore:
+      return false;
+    case data::Answer::kGenerate:
+      return true;
   }
-  return all;
+  throw LogicError("unknown way to answer");
+}
+
+int label_of_answer(const data::Task& task, const data::Example& example, std::string_view text) {
+  if (task.options().answer_rule == data::AnswerRule::kReferent) {
+    return referent_label(task, example, text);
+  }
+  const std::string_view said = data::stripped(text);
+  const data::Candidates& candidates = *example.candidates;
+  const auto found = std::find_if(
+      candidates.begin(), candidates.end(),
+      [&](const data::Candidate& candidate) { return data::stripped(candidate.text) == said; });
+  return found == candidates.end() ? -1 : static_cast<int>(found - candidates.begin());
+}
+
+Scores answer_examples(const model::Backbone& backbone, const data::Task& task,
+                       const data::Dataset& dataset, const std::optional<at::Tensor>& prompt,
+                       const EvalOptions& options, comm::Communicator& ranks,
+                       const ScoringProgress& on_progress, std::optional<std::int64_t> max_tokens) {
+  if (!answers_by_generation(task)) {
+    return score_candidates(backbone, task, dataset, prompt, options, ranks, on_progress);
+  }
+  Scores result;
+  result.texts =
+      generate_answers(backbone, task, dataset, prompt, options,
+                       max_tokens.value_or(task.options().max_answer_tokens), ranks, on_progress);
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    result.predictions.push_back(
+        label_of_answer(task, dataset[i], result.texts[static_cast<std::size_t>(i)]));
+  }
+  return result;
 }
 
 }  // namespace incipit::eval

@@ -15,7 +15,7 @@ Batches plan_batches(const data::Dataset& dataset, std::span<const std::int64_t>
   plan.order.resize(dataset.size());
   std::iota(plan.order.begin(), plan.order.end(), 0);
   std::stable_sort(plan.order.begin(), plan.order.end(), [&](std::int64_t a, std::int64_t b) {
-    return dataset[a].source < dataset[b].source;
+    return std::ranges::lexicographical_compare(dataset.source(a), dataset.source(b));
   });
   std::vector<std::int64_t> ordered;
   for (const std::int64_t index : plan.order) {

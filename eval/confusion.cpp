@@ -15,25 +15,22 @@ std::optional<double> share(std::int64_t part, std::int64_t whole) {
 }  // namespace
 
 Confusion::Confusion(int classes, std::span<const int> predictions, std::span<const int> labels)
-    : classes_(classes), counts_(static_cast<std::size_t>(classes) * classes) {
+    : classes_(classes),
+      labelled_(static_cast<std::size_t>(classes)),
+      predicted_(static_cast<std::size_t>(classes)) {
   INCIPIT_CHECK(predictions.size() == labels.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
     INCIPIT_CHECK(labels[i] >= 0 && labels[i] < classes && predictions[i] >= 0 &&
                   predictions[i] < classes);
-    ++counts_[static_cast<std::size_t>(labels[i]) * classes + predictions[i]];
+    ++counts_[{labels[i], predictions[i]}];
+    ++labelled_[labels[i]];
+    ++predicted_[predictions[i]];
   }
 }
 
-std::int64_t Confusion::labelled(int label) const {
-  std::int64_t sum = 0;
-  for (int prediction = 0; prediction < classes_; ++prediction) sum += count(label, prediction);
-  return sum;
-}
-
-std::int64_t Confusion::predicted(int prediction) const {
-  std::int64_t sum = 0;
-  for (int label = 0; label < classes_; ++label) sum += count(label, prediction);
-  return sum;
+std::int64_t Confusion::count(int label, int prediction) const {
+  const auto found = counts_.find({label, prediction});
+  return found == counts_.end() ? 0 : found->second;
 }
 
 std::int64_t Confusion::right() const {
@@ -43,7 +40,7 @@ std::int64_t Confusion::right() const {
 }
 
 std::int64_t Confusion::total() const {
-  return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0});
+  return std::accumulate(labelled_.begin(), labelled_.end(), std::int64_t{0});
 }
 
 int Confusion::majority() const {

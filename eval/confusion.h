@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace incipit::eval {
@@ -15,11 +17,9 @@ class Confusion {
 
   [[nodiscard]] int classes() const { return classes_; }
   // Examples labelled `label` and predicted as `prediction`.
-  [[nodiscard]] std::int64_t count(int label, int prediction) const {
-    return counts_[static_cast<std::size_t>(label) * classes_ + prediction];
-  }
-  [[nodiscard]] std::int64_t labelled(int label) const;
-  [[nodiscard]] std::int64_t predicted(int prediction) const;
+  [[nodiscard]] std::int64_t count(int label, int prediction) const;
+  [[nodiscard]] std::int64_t labelled(int label) const { return labelled_[label]; }
+  [[nodiscard]] std::int64_t predicted(int prediction) const { return predicted_[prediction]; }
   [[nodiscard]] std::int64_t right() const;
   [[nodiscard]] std::int64_t total() const;
   // The label of most examples; of several, the first.
@@ -32,7 +32,10 @@ class Confusion {
 
  private:
   int classes_;
-  std::vector<std::int64_t> counts_;  // [label][prediction]
+  // Of (label, prediction), where there are any: answers in words may be of many kinds.
+  std::map<std::pair<int, int>, std::int64_t> counts_;
+  std::vector<std::int64_t> labelled_;
+  std::vector<std::int64_t> predicted_;
 };
 
 }  // namespace incipit::eval

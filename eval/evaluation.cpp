@@ -1,13 +1,14 @@
 #include "eval/evaluation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
-#include "data/task_metrics.h"
+#include "eval/answers.h"
 
 namespace incipit::eval {
 namespace {
@@ -24,48 +25,93 @@ data::Dataset with_targets_as_candidates(const data::Dataset& split) {
   return {split.file(), std::move(examples), split.skipped()};
 }
 
-SplitResult evaluate_targets(const model::Backbone& backbone, const data::Task& task,
-                             const data::Dataset& split, const std::optional<at::Tensor>& prompt,
-                             EvalOptions options, comm::Communicator& ranks,
-                             const ScoringProgress& on_progress) {
+double target_loss(const model::Backbone& backbone, const data::Task& task,
+                   const data::Dataset& split, const std::optional<at::Tensor>& prompt,
+                   EvalOptions options, comm::Communicator& ranks,
+                   const ScoringProgress& on_progress) {
   if (!split.labelled()) {
     throw DataError(split.file() + ": task '" + task.options().name +
                     "' is measured by the likelihood of its targets, and an example has none");
   }
   options.score = Score::kSum;
-  SplitResult result{.scores = score_candidates(backbone, task, with_targets_as_candidates(split),
-                                                prompt, options, ranks, on_progress),
-                     .metrics = {}};
+  const Scores scores = score_candidates(backbone, task, with_targets_as_candidates(split), prompt,
+                                         options, ranks, on_progress);
   double likelihood = 0;
   double tokens = 0;
   for (std::int64_t i = 0; i < split.size(); ++i) {
-    likelihood += result.scores.scores[i][0];
+    likelihood += scores.scores[static_cast<std::size_t>(i)][0];
     tokens += static_cast<double>(split[i].target.size());
   }
-  result.metrics.emplace_back(kLoss, -likelihood / tokens);
-  return result;
+  return -likelihood / tokens;
 }
 
-Metrics compute_metrics(const data::Task& task, const data::Dataset& split, const Scores& scores) {
-  std::vector<int> predictions;
-  std::vector<int> labels;
+// Pairs are neighbours, so one missing record would move all that follow.
+void check_pairs(const data::Task& task, const data::Dataset& split) {
+  const auto& metrics = task.options().metrics;
+  if (std::count(metrics.begin(), metrics.end(), "gender_parity") == 0) return;
+  if (split.size() % 2 == 0 && split.skipped() == 0) return;
+  throw DataError(split.file() + ": has " + std::to_string(split.size()) + " examples" +
+                  (split.skipped() > 0 ? " behind skipped records" : "") +
+                  ", and gender_parity compares pairs of neighbours; give the whole file, or take "
+                  "gender_parity out of task.metrics");
+}
+
+// Of the examples for which something is known to be right.
+data::Answers labelled_answers(const data::Task& task, const data::Dataset& split,
+                               const Scores& scores) {
+  data::Answers answers;
   for (std::int64_t i = 0; i < split.size(); ++i) {
-    if (split[i].label < 0) continue;
-    predictions.push_back(scores.predictions[i]);
-    labels.push_back(split[i].label);
+    const data::Example& example = split[i];
+    auto references = example.references;
+    if (references.empty() && reports_loss(task)) {
+      references.push_back(task.tokenizer().decode(example.target));
+    }
+    const bool known = example.label >= 0 || (task.labels().empty() && !references.empty());
+    if (!known) continue;
+    answers.predictions.push_back(scores.predictions[static_cast<std::size_t>(i)]);
+    answers.labels.push_back(example.label);
+    answers.groups.push_back(example.metric_group);
+    answers.texts.push_back(scores.texts[static_cast<std::size_t>(i)]);
+    answers.references.push_back(std::move(references));
   }
-  Metrics metrics;
-  if (labels.empty()) return metrics;
+  return answers;
+}
+
+void add_metrics(const data::Task& task, const data::Dataset& split, SplitResult& result) {
+  const data::Answers answers = labelled_answers(task, split, result.scores);
+  if (answers.labels.empty()) return;
   for (const std::string& name : metric_names(task)) {
-    metrics.emplace_back(name, data::compute_metric(name, predictions, labels));
+    if (name == kLoss) continue;
+    const auto [value, of] = data::compute_metric(name, answers);
+    result.metrics.emplace_back(name, value);
+    if (of == 0) continue;
+    const auto right = std::llround(value * static_cast<double>(of));
+    result.intervals.emplace_back(name, data::wilson_interval(right, of));
   }
-  return metrics;
+}
+
+bool has_classes(const data::Task& task) {
+  return !task.labels().empty() || !task.options().candidates.each.empty();
 }
 
 }  // namespace
 
+bool reports_loss(const data::Task& task) {
+  return task.generates() && !has_classes(task) && task.options().references.empty();
+}
+
 std::vector<std::string> metric_names(const data::Task& task) {
-  return task.generates() ? std::vector<std::string>{kLoss} : task.options().metrics;
+  if (has_classes(task)) return task.options().metrics;
+  std::vector<std::string> names;
+  for (const std::string& name : task.options().metrics) {
+    if (data::compares_texts(name)) names.push_back(name);
+  }
+  if (reports_loss(task)) {
+    names.insert(names.begin(), kLoss);
+  } else if (names.empty()) {
+    names = {"text_f1", "text_exact_match"};
+  }
+  return names;
 }
 
 bool higher_is_better(const std::string& metric) { return metric != kLoss; }
@@ -89,13 +135,16 @@ SplitResult evaluate(const model::Backbone& backbone, const data::Task& task,
                      const data::Dataset& split, const std::optional<at::Tensor>& prompt,
                      const EvalOptions& options, comm::Communicator& ranks,
                      const ScoringProgress& on_progress) {
-  if (task.generates()) {
-    return evaluate_targets(backbone, task, split, prompt, options, ranks, on_progress);
+  check_pairs(task, split);
+  SplitResult result;
+  result.labels = task.labels();
+  if (reports_loss(task)) {
+    result.metrics.emplace_back(
+        kLoss, target_loss(backbone, task, split, prompt, options, ranks, on_progress));
+    if (metric_names(task).size() == 1) return result;
   }
-  SplitResult result{
-      .scores = score_candidates(backbone, task, split, prompt, options, ranks, on_progress),
-      .metrics = {}};
-  result.metrics = compute_metrics(task, split, result.scores);
+  result.scores = answer_examples(backbone, task, split, prompt, options, ranks, on_progress);
+  add_metrics(task, split, result);
   return result;
 }
 

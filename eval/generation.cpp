@@ -238,8 +238,9 @@ Generator::Generator(const model::Backbone& backbone, const std::optional<at::Te
     : backbone_(backbone), beginning_(backbone, prompt, beginning) {
   // Ranks that gather layers together would have to take every step together.
   if (backbone.placement().gathered->size() > 1) {
-    throw ConfigError("parallel.gathered: text is not generated from gathered layers; set it to "
-                      "false and split the model by parallel.tensor or parallel.pipeline");
+    throw ConfigError(
+        "parallel.gathered: text is not generated from gathered layers; set it to "
+        "false and split the model by parallel.tensor or parallel.pipeline");
   }
 }
 

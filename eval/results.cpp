@@ -1,53 +1,62 @@
 #include "eval/results.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
-#include "data/task_metrics.h"
 
 namespace incipit::eval {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json prediction_line(const data::Example& example, int prediction,
-                     const std::vector<double>& scores) {
-  const data::Candidates& candidates = *example.candidates;
+const std::string& label_name(const data::Example& example, int label,
+                              const std::vector<std::string>& labels) {
+  const auto index = static_cast<std::size_t>(label);
+  return example.candidates->empty() ? labels.at(index) : example.candidates->at(index).label;
+}
+
+Json prediction_line(const data::Example& example, std::size_t i, const SplitResult& result) {
+  const Scores& scores = result.scores;
+  const int prediction = scores.predictions[i];
   Json line;
   line["idx"] = Json::parse(example.id);
-  line["prediction"] = candidates[prediction].label;
-  line["label"] = example.label < 0 ? Json(nullptr) : Json(candidates[example.label].label);
+  line["prediction"] =
+      prediction < 0 ? scores.texts[i] : label_name(example, prediction, result.labels);
+  line["label"] =
+      example.label < 0 ? Json(nullptr) : Json(label_name(example, example.label, result.labels));
+  if (result.labels.empty() && !example.references.empty()) {
+    line["references"] = example.references;
+  }
+  if (scores.scores.empty()) {
+    line["generated"] = scores.texts[i];
+    return line;
+  }
   Json& by_label = line["scores"] = Json::object();
-  for (std::size_t c = 0; c < candidates.size(); ++c) by_label[candidates[c].label] = scores[c];
+  for (std::size_t c = 0; c < example.candidates->size(); ++c) {
+    by_label[example.candidates->at(c).label] = scores.scores[i][c];
+  }
   return line;
 }
 
-std::string prediction_lines(const data::Dataset& dataset, const Scores& scores) {
+std::string prediction_lines(const data::Dataset& dataset, const SplitResult& result) {
   std::string text;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    text += prediction_line(dataset[i], scores.predictions[i], scores.scores[i]).dump();
+    text += prediction_line(dataset[i], static_cast<std::size_t>(i), result).dump();
     text += '\n';
   }
   return text;
 }
 
-Json metrics_entry(std::int64_t examples, const Metrics& metrics) {
+Json metrics_entry(std::int64_t examples, const Metrics& metrics, const Intervals& intervals) {
   Json entry;
   entry["examples"] = examples;
   for (const auto& [name, value] : metrics) {
     entry[name] = value;
-    if (name != "accuracy") continue;
-    const auto right =
-        static_cast<std::int64_t>(std::llround(value * static_cast<double>(examples)));
-    const data::Interval interval = data::wilson_interval(right, examples);
-    entry["accuracy_95"] = {interval.low, interval.high};
+    for (const auto& [share, interval] : intervals) {
+      if (share == name) entry[name + "_95"] = {interval.low, interval.high};
+    }
   }
   return entry;
-}
-
-bool has_candidates(const data::Dataset& dataset) {
-  return !dataset.empty() && dataset[0].candidates && !dataset[0].candidates->empty();
 }
 
 }  // namespace
@@ -55,10 +64,10 @@ bool has_candidates(const data::Dataset& dataset) {
 void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results) {
   Json scores = Json::object();
   for (const auto& [split, dataset, result] : results) {
-    scores[split] = metrics_entry(dataset->size(), result->metrics);
-    if (!has_candidates(*dataset)) continue;
+    scores[split] = metrics_entry(dataset->size(), result->metrics, result->intervals);
+    if (result->scores.predictions.empty()) continue;
     write_atomically(run_dir / "predictions" / (split + ".jsonl"),
-                     prediction_lines(*dataset, result->scores));
+                     prediction_lines(*dataset, *result));
   }
   write_atomically(run_dir / "scores.json", scores.dump(2) + "\n");
 }
@@ -67,9 +76,9 @@ void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& s
                     const std::string& split_name, std::span<const WordingScore> wordings,
                     std::size_t best) {
   Json all = Json::array();
-  for (const auto& [name, metrics] : wordings) {
+  for (const auto& [name, metrics, intervals] : wordings) {
     Json& entry = all.emplace_back(Json{{"name", name}});
-    entry.update(metrics_entry(split.size(), metrics));
+    entry.update(metrics_entry(split.size(), metrics, intervals));
   }
   const Json file{{"split", split_name}, {"best", wordings[best].name}, {"wordings", all}};
   write_atomically(run_dir / "wordings.json", file.dump(2) + "\n");

@@ -18,10 +18,13 @@ struct NamedResult {
 
 // Writes, each file replaced atomically; rank 0 calls it:
 //
-//   RUN_DIR/predictions/SPLIT.jsonl, a line per example in file order, but for tasks that
-//     generate: {"idx":3,"prediction":"yes","label":"no","scores":{"yes":-1.25,"no":-1.5}};
-//     the label of an unlabelled example is null
-//   RUN_DIR/scores.json, all splits passed, with Wilson's 95 % interval of the accuracy:
+//   RUN_DIR/predictions/SPLIT.jsonl, a line per example in file order, where there are answers:
+//     {"idx":3,"prediction":"yes","label":"no","scores":{"yes":-1.25,"no":-1.5}}
+//     {"idx":3,"prediction":"yes","label":"no","generated":" yes"}
+//     A generated answer that is no label is the prediction itself. The label is null where none is
+//     known; where answers are texts, a list "references" of the right ones stands behind it.
+//   RUN_DIR/scores.json, all splits passed, with Wilson's 95 % intervals of metrics that are
+//   shares:
 //     {"test":{"examples":277,"accuracy":0.57,"accuracy_95":[0.51,0.63]}}
 //
 // Throws DataError naming the file that cannot be written.
@@ -31,6 +34,7 @@ void write_results(const std::filesystem::path& run_dir, std::span<const NamedRe
 struct WordingScore {
   std::string name;
   Metrics metrics;
+  Intervals intervals{};
 };
 
 // Writes RUN_DIR/wordings.json, from which the wording number `best` was chosen:

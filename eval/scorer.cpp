@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/stop_request.h"
 #include "data/batch.h"
+#include "eval/answers_alone.h"
 #include "eval/batches.h"
 #include "eval/shared_beginning.h"
 
@@ -32,12 +33,12 @@ std::vector<std::int64_t> rows_by_example(const data::Dataset& dataset) {
 class Scorer {
  public:
   Scorer(const model::Backbone& backbone, const data::Task& task,
-         const std::optional<at::Tensor>& prompt, Score score)
-      : task_(task), score_(score), beginning_(backbone, prompt, [&](data::PromptRows rows) {
+         const std::optional<at::Tensor>& prompt)
+      : task_(task), beginning_(backbone, prompt, [&](data::PromptRows rows) {
           return data::source_sequence(task, Example{}, rows);
         }) {}
 
-  // scores[i] receives the scores of examples[i].
+  // scores[i] receives the log-likelihoods of the candidates of examples[i].
   void run(std::span<const Example* const> examples, std::span<const std::span<double>> scores) {
     const data::ScoringBatch batch = data::scoring_batch(task_, examples, beginning_.prompt_rows());
     const at::Tensor likelihoods =
@@ -48,34 +49,21 @@ class Scorer {
       for (std::size_t c = 0; c < candidates.size(); ++c) {
         double sum = 0;
         for (const std::int32_t t : batch.packed.targets[batch.first[i] + c]) sum += by_target[t];
-        scores[i][c] = sum / divisor(candidates[c]);
+        scores[i][c] = sum;
       }
     }
   }
 
  private:
-  [[nodiscard]] double divisor(const data::Candidate& candidate) const {
-    switch (score_) {
-      case Score::kSum:
-        return 1;
-      case Score::kTokenMean:
-        return static_cast<double>(candidate.tokens.size());
-      case Score::kByteMean:
-        return static_cast<double>(std::max<std::size_t>(candidate.text.size(), 1));
-      case Score::kPmi:
-        return 1;
-    }
-    throw LogicError("unknown score");
-  }
-
   const data::Task& task_;
-  Score score_;
   SharedBeginning beginning_;
 };
 
-void check_finite(const data::Dataset& dataset, const Scores& scores) {
+using Likelihoods = std::vector<std::vector<double>>;  // [examples][candidates]
+
+void check_finite(const data::Dataset& dataset, const Likelihoods& likelihoods) {
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    for (const double score : scores.scores[i]) {
+    for (const double score : likelihoods[i]) {
       if (std::isfinite(score)) continue;
       throw NumericsError(dataset.file() + ":" + std::to_string(dataset[i].line) +
                           ": the model's log-likelihood of an answer is not finite; look at the "
@@ -84,17 +72,12 @@ void check_finite(const data::Dataset& dataset, const Scores& scores) {
   }
 }
 
-// Ranks that hold a model together take every batch together.
-bool may_leave(const model::Placement& placement) {
-  return placement.tensor->size() * placement.pipeline->size() * placement.gathered->size() == 1;
-}
-
-}  // namespace
-
-Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
-                        const data::Dataset& dataset, const std::optional<at::Tensor>& prompt,
-                        const EvalOptions& options, comm::Communicator& ranks,
-                        const ScoringProgress& on_progress) {
+// What score_candidates() says of ranks, progress and errors holds here.
+Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::Task& task,
+                                  const data::Dataset& dataset,
+                                  const std::optional<at::Tensor>& prompt,
+                                  const EvalOptions& options, comm::Communicator& ranks,
+                                  const ScoringProgress& on_progress) {
   std::vector<std::size_t> first{0};  // by example, in `all`
   for (const Example& example : dataset) {
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
@@ -102,7 +85,7 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
   }
   std::vector<double> all(first.back() + 1);  // behind the scores: how many ranks left early
 
-  Scorer scorer(backbone, task, prompt, options.score.value_or(task.options().score));
+  Scorer scorer(backbone, task, prompt);
   const Batches plan =
       plan_batches(dataset, rows_by_example(dataset), options.batch_tokens, ranks.size());
   const auto tell = [&](int batches) {
@@ -115,17 +98,19 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
       backbone.idle(model::Sweep::kForward);
       break;
     }
-    if (stop_requested() && may_leave(backbone.placement())) {
+    if (stop_requested() && leaves_alone(backbone.placement())) {
       all.back() = 1;
       break;
     }
-    std::vector<const Example*> examples;
+    std::vector<Example> held;
     std::vector<std::span<double>> scores;
     for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
       const std::int64_t index = plan.order[i];
-      examples.push_back(&dataset[index]);
+      held.push_back(dataset[index]);
       scores.push_back(std::span(all).subspan(first[index], first[index + 1] - first[index]));
     }
+    std::vector<const Example*> examples;
+    for (const Example& example : held) examples.push_back(&example);
     scorer.run(examples, scores);
     tell(std::min(turn + ranks.size(), plan.count()));
   }
@@ -134,15 +119,56 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
   ranks.all_reduce_sum(std::span(all), "scores");
   if (all.back() > 0) throw Stopped(dataset.file() + ": a signal ended its evaluation");
 
-  Scores result;
+  Likelihoods result;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    const std::vector<double>& own =
-        result.scores.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(first[i]),
-                                   all.begin() + static_cast<std::ptrdiff_t>(first[i + 1]));
-    const auto best = std::max_element(own.begin(), own.end());
-    result.predictions.push_back(static_cast<int>(best - own.begin()));
+    result.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(first[i]),
+                        all.begin() + static_cast<std::ptrdiff_t>(first[i + 1]));
   }
   check_finite(dataset, result);
+  return result;
+}
+
+double divisor(Score score, const data::Candidate& candidate) {
+  switch (score) {
+    case Score::kSum:
+    case Score::kPmi:
+      return 1;
+    case Score::kTokenMean:
+      return static_cast<double>(candidate.tokens.size());
+    case Score::kByteMean:
+      return static_cast<double>(std::max<std::size_t>(candidate.text.size(), 1));
+  }
+  throw LogicError("unknown score");
+}
+
+}  // namespace
+
+bool leaves_alone(const model::Placement& placement) {
+  return placement.tensor->size() * placement.pipeline->size() * placement.gathered->size() == 1;
+}
+
+Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
+                        const data::Dataset& dataset, const std::optional<at::Tensor>& prompt,
+                        const EvalOptions& options, comm::Communicator& ranks,
+                        const ScoringProgress& on_progress) {
+  const Score score = options.score.value_or(task.options().score);
+  Scores result;
+  result.scores =
+      candidate_likelihoods(backbone, task, dataset, prompt, options, ranks, on_progress);
+  if (score == Score::kPmi) {
+    const AnswersAlone alone(task, dataset, prompt.has_value());
+    alone.subtract_from(
+        result.scores, dataset,
+        candidate_likelihoods(backbone, task, alone.dataset(), prompt, options, ranks, nullptr));
+  }
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const data::Example& example = dataset[i];
+    std::vector<double>& own = result.scores[i];
+    for (std::size_t c = 0; c < own.size(); ++c) own[c] /= divisor(score, (*example.candidates)[c]);
+    const auto best = std::max_element(own.begin(), own.end()) - own.begin();
+    result.predictions.push_back(static_cast<int>(best));
+    result.texts.push_back((*example.candidates)[best].label);
+  }
   return result;
 }
 

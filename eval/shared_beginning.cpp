@@ -30,9 +30,9 @@ SharedBeginning::Below SharedBeginning::run(const Forest& forest,
     return {model::run_through_stages(backbone_, forest, prompts_, options), 0};
   }
   options.residents = &keys_values();
-  return {model::run_through_stages(backbone_, with_resident_root(forest, resident), prompts_,
-                                    options),
-          resident};
+  return {
+      model::run_through_stages(backbone_, with_resident_root(forest, resident), prompts_, options),
+      resident};
 }
 
 }  // namespace incipit::eval

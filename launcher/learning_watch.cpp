@@ -35,8 +35,20 @@ std::vector<std::string> label_names(const data::Candidates& candidates) {
   return names;
 }
 
-double prior_loss(const data::Task& task, const data::Dataset& train, trainer::Loss loss) {
-  std::vector<trainer::LabelCount> counts(task.candidates().size());
+// The classes that all examples share; none where each has candidates of its own.
+std::vector<std::string> shared_labels(const data::Dataset& dataset) {
+  const std::vector<std::string> names = label_names(*dataset[0].candidates);
+  for (const data::Example& example : dataset) {
+    if (label_names(*example.candidates) != names) return {};
+  }
+  return names;
+}
+
+// Nothing where answers are not one of a few classes.
+std::optional<double> prior_loss(const data::Task& task, const data::Dataset& train,
+                                 trainer::Loss loss) {
+  if (task.generates() || task.labels().empty()) return std::nullopt;
+  std::vector<trainer::LabelCount> counts(task.labels().size());
   for (const data::Example& example : train) {
     trainer::LabelCount& count = counts[static_cast<std::size_t>(example.label)];
     ++count.examples;
@@ -74,8 +86,10 @@ void LearningWatch::add(std::int64_t step, const data::Dataset& select,
     evaluation.answers.push_back(select[i].label);
   }
   if (evaluation.answers.empty()) return;
-  const auto one_label = trainer::one_label_predicted(evaluation.predictions, evaluation.answers,
-                                                      label_names(*select[0].candidates));
+  const std::vector<std::string> labels = shared_labels(select);
+  if (labels.empty()) return;
+  const auto one_label =
+      trainer::one_label_predicted(evaluation.predictions, evaluation.answers, labels);
   if (one_label) log::warn("step {}: {}; nothing is told apart yet", step, *one_label);
   evaluations_.push_back(std::move(evaluation));
 }
@@ -85,13 +99,11 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t 
   const data::Task& task = *session.task;
   trainer::Evidence evidence{
       .losses = logged_losses(std::filesystem::path(config.run.output_dir) / "metrics.jsonl"),
-      .labels = label_names(task.candidates()),
+      .labels = task.labels(),
       .train = config.train,
       .method = config.method,
       .shots = config.task.shots};
-  if (!task.generates()) {
-    evidence.prior_loss = prior_loss(task, session.splits.train, config.train.loss);
-  }
+  evidence.prior_loss = prior_loss(task, session.splits.train, config.train.loss);
   // After a resume the best evaluation may be that of an earlier process: the last one then.
   auto best = std::find_if(evaluations_.begin(), evaluations_.end(),
                            [&](const Evaluation& each) { return each.step == best_step; });

@@ -1,7 +1,6 @@
 #include "launcher/score_cells.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "data/task_metrics.h"
 #include "launcher/output.h"
@@ -9,31 +8,38 @@
 namespace incipit::launcher {
 namespace {
 
-std::string interval_of(double accuracy, std::int64_t examples) {
-  const auto right = std::llround(accuracy * static_cast<double>(examples));
-  const data::Interval bounds = data::wilson_interval(right, examples);
-  return fixed(bounds.low, 4) + " to " + fixed(bounds.high, 4);
+// What stands beside `name`, or nullptr.
+template <typename Value>
+const Value* find(const std::vector<std::pair<std::string, Value>>& values,
+                  const std::string& name) {
+  const auto found = std::find_if(values.begin(), values.end(),
+                                  [&](const auto& each) { return each.first == name; });
+  return found == values.end() ? nullptr : &found->second;
 }
 
 }  // namespace
 
 void add_score_heads(std::vector<std::string>& header, const data::Task& task) {
-  for (const std::string& metric : eval::metric_names(task)) header.push_back(metric);
-  header.emplace_back("accuracy 95 %");
+  const std::vector<std::string> names = eval::metric_names(task);
+  header.insert(header.end(), names.begin(), names.end());
+  for (const std::string& name : names) {
+    if (data::is_share(name)) header.push_back(name + " 95 %");
+  }
 }
 
 void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
-                std::int64_t examples) {
-  std::string interval = "-";
-  for (const std::string& name : eval::metric_names(task)) {
-    const auto found = std::find_if(metrics.begin(), metrics.end(),
-                                    [&](const auto& each) { return each.first == name; });
-    row.push_back(found == metrics.end() ? "-" : fixed(found->second, 4));
-    if (found != metrics.end() && name == "accuracy") {
-      interval = interval_of(found->second, examples);
-    }
+                const eval::Intervals& intervals) {
+  const std::vector<std::string> names = eval::metric_names(task);
+  for (const std::string& name : names) {
+    const double* value = find(metrics, name);
+    row.push_back(value == nullptr ? "-" : fixed(*value, 4));
   }
-  row.push_back(std::move(interval));
+  for (const std::string& name : names) {
+    if (!data::is_share(name)) continue;
+    const data::Interval* interval = find(intervals, name);
+    row.push_back(
+        interval == nullptr ? "-" : fixed(interval->low, 4) + " to " + fixed(interval->high, 4));
+  }
 }
 
 }  // namespace incipit::launcher

@@ -1,7 +1,7 @@
-// Scores as cells of a table: every metric of the task and, last, how sure the accuracy is.
+// Scores as cells of a table: every metric of the task and, last, how sure those that are shares
+// are.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,8 +13,8 @@ namespace incipit::launcher {
 // Appends the heads of the columns that add_scores() fills.
 void add_score_heads(std::vector<std::string>& header, const data::Task& task);
 
-// Appends the metrics, and Wilson's 95 % interval of an accuracy; "-" for what is not there.
+// Appends the metrics and their 95 % intervals; "-" for what is not there.
 void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
-                std::int64_t examples);
+                const eval::Intervals& intervals);
 
 }  // namespace incipit::launcher

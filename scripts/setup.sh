@@ -29,7 +29,7 @@ for argument in "$@"; do
 done
 
 packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev openmpi-bin
-          libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev
+          libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev libzip-dev
           libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
 test_packages=(chromium prometheus)  # a test that finds one missing says so and is skipped
 if [ "$tests" = 1 ]; then packages+=("${test_packages[@]}"); fi

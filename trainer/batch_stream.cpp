@@ -56,11 +56,13 @@ TrainBatch BatchStream::make(std::int64_t step) {
       sampler_.batch(step * options_.batch_size, options_.batch_size);
   std::vector<std::int64_t> lengths;
   for (const std::int64_t index : global) lengths.push_back(lengths_[index]);
-  std::vector<const data::Example*> mine;
+  std::vector<data::Example> held;
   const auto places = data::split_over_ranks(lengths, options_.ranks);
   for (const std::int64_t place : places[options_.rank]) {
-    mine.push_back(&train_[global[place]]);
+    held.push_back(train_[global[place]]);
   }
+  std::vector<const data::Example*> mine;
+  for (const data::Example& example : held) mine.push_back(&example);
 
   TrainBatch batch{.packed = {}, .groups = {}, .examples = static_cast<std::int64_t>(mine.size())};
   if (options_.loss == Loss::kTargetTokens) {

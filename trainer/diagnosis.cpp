@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <numeric>
 
 #include "core/check.h"
@@ -34,19 +35,19 @@ double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// The label that occurs most, and how often.
+// The label that occurs most, and how often; -1: answers that are none of the labels.
 struct Most {
   int label = 0;
   std::int64_t count = 0;
 };
 Most most_frequent(std::span<const int> labels) {
-  std::vector<std::int64_t> counts;
-  for (const int label : labels) {
-    counts.resize(std::max(counts.size(), static_cast<std::size_t>(label) + 1));
-    ++counts[static_cast<std::size_t>(label)];
+  std::map<int, std::int64_t> counts;
+  for (const int label : labels) ++counts[label];
+  Most most;
+  for (const auto& [label, count] : counts) {
+    if (count > most.count) most = {label, count};
   }
-  const auto most = std::max_element(counts.begin(), counts.end());
-  return {static_cast<int>(most - counts.begin()), *most};
+  return most;
 }
 
 // Losses without those that are not finite, seen through a window.
@@ -165,7 +166,9 @@ class Judge {
     figures.majority_share = static_cast<double>(majority.count) / size;
     figures.majority_label = evidence_.labels.at(static_cast<std::size_t>(majority.label));
     figures.predicted_share = static_cast<double>(predicted.count) / size;
-    figures.predicted_label = evidence_.labels.at(static_cast<std::size_t>(predicted.label));
+    if (predicted.label >= 0) {
+      figures.predicted_label = evidence_.labels.at(static_cast<std::size_t>(predicted.label));
+    }
     one_label_ = one_label_predicted(evidence_.predictions, evidence_.answers, evidence_.labels);
     if (one_label_) find(*one_label_);
   }
@@ -311,9 +314,12 @@ std::optional<std::string> one_label_predicted(std::span<const int> predictions,
   const auto true_count = std::count(answers.begin(), answers.end(), most.label);
   if (static_cast<double>(most.count) < kNearlyAll * size) return std::nullopt;
   if (static_cast<double>(true_count) >= kNearlyAll * size) return std::nullopt;
-  return std::to_string(most.count) + " of " + std::to_string(predictions.size()) +
-         " select examples are answered " + quoted(labels[static_cast<std::size_t>(most.label)]) +
-         ", which " + std::to_string(true_count) + " are";
+  const std::string answered = std::to_string(most.count) + " of " +
+                               std::to_string(predictions.size()) +
+                               " select examples are answered ";
+  if (most.label < 0) return answered + "with none of the labels";
+  return answered + quoted(labels[static_cast<std::size_t>(most.label)]) + ", which " +
+         std::to_string(true_count) + " are";
 }
 
 Diagnosis diagnose(const Evidence& evidence) { return Judge(evidence).judge(); }

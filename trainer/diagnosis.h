@@ -59,7 +59,7 @@ struct Figures {
   double majority_share = 0;    // of select's most frequent label
   std::string majority_label;   // its name
   double predicted_share = 0;   // of what is predicted most
-  std::string predicted_label;  // its name
+  std::string predicted_label;  // its name; empty: none of the labels
 };
 
 struct Diagnosis {

@@ -87,7 +87,7 @@ std::vector<eval::WordingScore> score_all(Session& session,
     }
     auto result = eval::evaluate(*session.backbone, *session.task, session.splits.select, {},
                                  session.config.eval, session.mesh->batch());
-    scored.push_back({wording.name, std::move(result.metrics)});
+    scored.push_back({wording.name, std::move(result.metrics), std::move(result.intervals)});
     if (progress) progress->update(static_cast<std::int64_t>(scored.size()));
   }
   if (progress) progress->finish();
@@ -112,7 +112,7 @@ void print_comparison(const Session& session, const std::vector<configs::Wording
   Table table(header);
   for (const std::size_t index : order) {
     std::vector<std::string> row{scored[index].name, format_name(wordings[index].task.format)};
-    add_scores(row, *session.task, scored[index].metrics, examples);
+    add_scores(row, *session.task, scored[index].metrics, scored[index].intervals);
     table.add(std::move(row));
   }
   table.print(std::cout, style);

@@ -51,7 +51,7 @@ void print_scores(const Session& session, const std::vector<eval::NamedResult>& 
   Table table(header);
   for (const eval::NamedResult& named : results) {
     std::vector<std::string> row{named.split, grouped(named.dataset->size())};
-    add_scores(row, *session.task, named.result->metrics, named.dataset->size());
+    add_scores(row, *session.task, named.result->metrics, named.result->intervals);
     table.add(std::move(row));
   }
   table.print(std::cout, style);

@@ -19,6 +19,10 @@ using Json = nlohmann::ordered_json;
 // More digits would be noise, and would differ between numbers of ranks.
 double rounded(double probability) { return std::round(probability * 1e6) / 1e6; }
 
+double highest(const Prediction& prediction) {
+  return *std::max_element(prediction.probabilities.begin(), prediction.probabilities.end());
+}
+
 // A text as it is, any other JSON as it is written.
 std::string plain(const std::string& json) {
   const Json value = Json::parse(json);
@@ -27,21 +31,22 @@ std::string plain(const std::string& json) {
 
 class JsonlWriter : public PredictionWriter {
  public:
-  JsonlWriter(PredictionLayout layout, std::ostream& out) : layout_(std::move(layout)), out_(out) {}
+  explicit JsonlWriter(std::ostream& out) : out_(out) {}
 
   void write(const Prediction& prediction) override {
     Json line;
     line["idx"] = Json::parse(prediction.id);
     line["prediction"] = prediction.answer ? Json(*prediction.answer) : Json(nullptr);
     if (!prediction.answer) line["error"] = prediction.error;
+    if (prediction.generated) line["generated"] = *prediction.generated;
     for (std::size_t i = 0; i < prediction.probabilities.size(); ++i) {
-      line["probabilities"][layout_.labels[i]] = rounded(prediction.probabilities[i]);
+      line["probabilities"][(*prediction.candidates)[i].label] =
+          rounded(prediction.probabilities[i]);
     }
     out_ << line.dump() << '\n';
   }
 
  private:
-  PredictionLayout layout_;
   std::ostream& out_;
 };
 
@@ -51,10 +56,12 @@ class CsvWriter : public PredictionWriter {
       : kept_(layout.columns.empty() ? layout.fields : layout.columns),
         with_id_(layout.columns.empty() && std::count(kept_.begin(), kept_.end(), "idx") == 0),
         labels_(layout.labels.size()),
+        with_probability_(layout.scores && layout.labels.empty()),
         with_error_(layout.skips),
         out_(out) {
     std::vector<std::string> added{"prediction"};
     for (const std::string& label : layout.labels) added.push_back("probability_" + label);
+    if (with_probability_) added.emplace_back("probability");
     if (with_error_) added.emplace_back("error");
     for (const std::string& name : added) {
       if (std::count(kept_.begin(), kept_.end(), name) == 0) continue;
@@ -79,6 +86,9 @@ class CsvWriter : public PredictionWriter {
     for (std::size_t i = 0; i < labels_; ++i) {
       row.push_back(prediction.answer ? fixed(prediction.probabilities[i], 6) : "");
     }
+    if (with_probability_) {
+      row.push_back(prediction.answer ? fixed(highest(prediction), 6) : "");
+    }
     if (with_error_) row.push_back(prediction.error);
     write_row(row);
   }
@@ -93,6 +103,7 @@ class CsvWriter : public PredictionWriter {
   std::vector<std::string> kept_;
   bool with_id_;
   std::size_t labels_;
+  bool with_probability_;
   bool with_error_;
   std::ostream& out_;
 };
@@ -109,7 +120,7 @@ class TerminalWriter : public PredictionWriter {
       answer_width_ = std::max(answer_width_, metrics::display_width(label));
     }
     if (layout_.labels.empty()) answer_width_ = std::max(answer_width_, width_ / 2);
-    const std::string probability = layout_.labels.empty() ? "" : " probability  ";
+    const std::string probability = layout_.scores ? " probability  " : "";
     out_ << style_.dim(padded("idx", kIdWidth) + padded("prediction", answer_width_) + probability +
                        "text")
          << '\n';
@@ -124,9 +135,7 @@ class TerminalWriter : public PredictionWriter {
     const std::string answer = padded(visible(*prediction.answer), answer_width_);
     std::string rest;
     if (!prediction.probabilities.empty()) {
-      const double highest =
-          *std::max_element(prediction.probabilities.begin(), prediction.probabilities.end());
-      const std::string percent = fixed(100 * highest, 1) + " %";
+      const std::string percent = fixed(100 * highest(prediction), 1) + " %";
       rest = std::string(12 - percent.size(), ' ') + percent + "  ";
     }
     const int taken = kIdWidth + answer_width_ + 4 + metrics::display_width(rest);
@@ -166,7 +175,7 @@ std::unique_ptr<PredictionWriter> make_prediction_writer(PredictionFormat format
                                                          std::ostream& out) {
   switch (format) {
     case PredictionFormat::kJsonl:
-      return std::make_unique<JsonlWriter>(layout, out);
+      return std::make_unique<JsonlWriter>(out);
     case PredictionFormat::kCsv:
       return std::make_unique<CsvWriter>(layout, out);
     case PredictionFormat::kTerminal:

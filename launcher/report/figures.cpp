@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace incipit::launcher::report {
 namespace {
@@ -48,17 +49,16 @@ std::string most_frequent_label(const std::vector<Prediction>& predictions) {
 
 std::vector<std::string> labels_of(const std::vector<Prediction>& predictions) {
   std::vector<std::string> labels;
+  std::set<std::string> seen;
   const auto add = [&](const std::string& label) {
-    if (!label.empty() && std::find(labels.begin(), labels.end(), label) == labels.end()) {
-      labels.push_back(label);
-    }
+    if (seen.insert(label).second) labels.push_back(label);
   };
   for (const Prediction& each : predictions) {
     for (const auto& [label, score] : each.scores) add(label);
   }
   for (const Prediction& each : predictions) {
-    add(each.label);
-    add(each.prediction);
+    if (!each.label.empty()) add(each.label);
+    add(each.prediction);  // "" is what a model may answer
   }
   return labels;
 }

@@ -7,6 +7,7 @@ namespace incipit::launcher::report {
 namespace {
 
 constexpr int kMostClasses = 40;  // of a matrix that can still be read
+constexpr int kMostRows = 200;    // of a table
 
 std::string shown(const std::optional<double>& share) {
   return share ? fixed(*share * 100, 1) : "\u2013";
@@ -132,6 +133,7 @@ void write_scores(Html& page, const RunFigures& figures) {
 void write_confusion(Html& page, const RunFigures& figures) {
   if (figures.splits.empty()) return;
   const SplitFigures& split = figures.splits.back();
+  if (split.confusion.classes() > kMostRows) return;
   page.leaf("h2", "Labels on " + split.split);
   const auto pair = page.element("div", {{"class", "pair"}});
   if (split.confusion.classes() <= kMostClasses) write_matrix(page, split);

@@ -97,7 +97,9 @@ SeenExample TaskTexts::first_example() const {
 }
 
 std::string TaskTexts::majority_label() const {
-  std::vector<std::int64_t> counts(task_->candidates().size());
+  const std::vector<std::string>& labels = task_->labels();
+  if (labels.empty()) return "";
+  std::vector<std::int64_t> counts(labels.size());
   const auto count = [&](const data::Dataset& split) {
     for (const data::Example& example : split) {
       if (example.label >= 0) ++counts[static_cast<std::size_t>(example.label)];
@@ -107,7 +109,7 @@ std::string TaskTexts::majority_label() const {
   if (task_->options().select.file.empty()) count(splits_.select);  // a share of train
   const auto most = std::max_element(counts.begin(), counts.end());
   if (most == counts.end() || *most == 0) return "";
-  return task_->candidates()[static_cast<std::size_t>(most - counts.begin())].label;
+  return labels[static_cast<std::size_t>(most - counts.begin())];
 }
 
 }  // namespace incipit::launcher::report

@@ -67,12 +67,14 @@ TEST_F(SuperGlueTest, ReferenceBatchesShareTheirPrompt) {
   const TaskOptions options = reference_rte();
   Task task(options, load_task_model(INCIPIT_MODEL_DIR, options));
   const Dataset train = load_splits(task, 0, 20, {.select = false, .test = false}).train;
-  std::vector<const Example*> examples;
+  std::vector<Example> first;
   std::int64_t rows = 20;
   for (std::int64_t i = 0; i < 8; ++i) {
-    examples.push_back(&train[i]);
+    first.push_back(train[i]);
     rows += static_cast<std::int64_t>(train[i].source.size() + train[i].target.size()) - 1;
   }
+  std::vector<const Example*> examples;
+  for (const Example& example : first) examples.push_back(&example);
   const TrainingBatch batch = training_batch(task, examples, {0, 20});
   EXPECT_LE(batch.packed.forest.row_count(), rows);
   EXPECT_EQ(batch.packed.forest.prompt_spans.size(), 1u);

@@ -15,7 +15,7 @@ TEST(Verbalizer, LabelsKeepTheirOrder) {
   const Verbalizer v({{"neutral", " Neither"}, {"entailment", " True"}});
   EXPECT_EQ(v.size(), 2);
   EXPECT_EQ(v.label(0), "neutral");
-  EXPECT_EQ(v.text(1), " True");
+  EXPECT_EQ(v.text(1).blank(), " True");
   EXPECT_EQ(v.index_of("entailment"), 1);
   EXPECT_EQ(v.index_of("Entailment"), -1);
 }

@@ -37,7 +37,8 @@ TEST_F(ResultsTest, WritesALinePerExampleAndTheScores) {
   const data::Dataset data = dataset();
   const SplitResult result{
       .scores = {.scores = {{-1.5, -0.25}, {-0.5, -2.0}}, .predictions = {1, 0}},
-      .metrics = {{"accuracy", 0.5}, {"macro_f1", 0.25}}};
+      .metrics = {{"accuracy", 0.5}, {"macro_f1", 0.25}},
+      .intervals = {{"accuracy", data::wilson_interval(1, 2)}}};
   const NamedResult named{"test", &data, &result};
   write_results(dir_, {&named, 1});
   EXPECT_EQ(read_text(dir_ / "predictions" / "test.jsonl"),
@@ -53,6 +54,33 @@ TEST_F(ResultsTest, WritesALinePerExampleAndTheScores) {
   EXPECT_NEAR(scores["test"]["accuracy_95"][1].get<double>(), 0.9055, 1e-3);
 }
 
+TEST_F(ResultsTest, AGeneratedAnswerStandsBesideItsLabel) {
+  const data::Dataset data = dataset();
+  const SplitResult result{.scores = {.scores = {}, .predictions = {0, -1}, .texts = {" Yes", "?"}},
+                           .metrics = {}};
+  const NamedResult named{"test", &data, &result};
+  write_results(dir_, {&named, 1});
+  EXPECT_EQ(read_text(dir_ / "predictions" / "test.jsonl"),
+            "{\"idx\":7,\"prediction\":\"entailed\",\"label\":\"not\",\"generated\":\" Yes\"}\n"
+            "{\"idx\":\"q-2\",\"prediction\":\"?\",\"label\":null,\"generated\":\"?\"}\n");
+}
+
+TEST_F(ResultsTest, LabelsWithoutCandidatesAreTheTasks) {
+  data::Example example;
+  example.id = "[1,2]";
+  example.label = 1;
+  example.references = {"the gate"};
+  example.candidates = std::make_shared<const data::Candidates>();
+  const data::Dataset data("made-up.jsonl", {example}, 0);
+  SplitResult result{.scores = {.scores = {}, .predictions = {1}, .texts = {"gate"}},
+                     .metrics = {}};
+  const NamedResult named{"test", &data, &result};
+  result.labels = {"false", "true"};
+  write_results(dir_, {&named, 1});
+  EXPECT_EQ(read_text(dir_ / "predictions" / "test.jsonl"),
+            "{\"idx\":[1,2],\"prediction\":\"true\",\"label\":\"true\",\"generated\":\"gate\"}\n");
+}
+
 TEST_F(ResultsTest, SplitsStandSideBySide) {
   const data::Dataset data = dataset();
   const SplitResult result{.scores = {.scores = {{-1, -2}, {-1, -2}}, .predictions = {0, 0}},
@@ -66,7 +94,8 @@ TEST_F(ResultsTest, SplitsStandSideBySide) {
 }
 
 TEST_F(ResultsTest, WordingsSayWhatWasChosenFromWhat) {
-  const WordingScore scores[] = {{"plain", {{"accuracy", 0.5}}}, {"asked", {{"accuracy", 1.0}}}};
+  const WordingScore scores[] = {{"plain", {{"accuracy", 0.5}}, {}},
+                                 {"asked", {{"accuracy", 1.0}}, {}}};
   write_wordings(dir_, dataset(), "select", scores, 1);
   const auto file = nlohmann::json::parse(read_text(dir_ / "wordings.json"));
   EXPECT_EQ(file["split"], "select");

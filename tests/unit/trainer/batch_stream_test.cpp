@@ -55,8 +55,10 @@ TEST(BatchStream, FileOrderWithoutShuffleGoesOnIntoTheNextEpoch) {
   BatchStream stream(task, train, {.batch_size = 2, .steps = 3, .shuffle = false});
   const std::vector<std::vector<std::int64_t>> expected = {{0, 1}, {2, 0}, {1, 2}};
   for (const auto& indices : expected) {
+    std::vector<data::Example> held;
+    for (const std::int64_t index : indices) held.push_back(train[index]);
     std::vector<const data::Example*> examples;
-    for (const std::int64_t index : indices) examples.push_back(&train[index]);
+    for (const data::Example& example : held) examples.push_back(&example);
     TrainBatch wanted;
     wanted.packed = data::training_batch(task, examples, {}).packed;
     EXPECT_EQ(sorted_tokens(stream.next()), sorted_tokens(wanted));

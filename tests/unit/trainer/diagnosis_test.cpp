@@ -115,6 +115,16 @@ TEST(Diagnosis, NamesTheOneLabelThatIsPredicted) {
               Contains("99 of 100 select examples are answered 'waste', which 50 are"));
 }
 
+TEST(Diagnosis, SaysWhenAnswersAreNoneOfTheLabels) {
+  Evidence strange = evidence(line(100, 2.0, 0.5), 0);
+  strange.predictions.assign(100, -1);
+  const Diagnosis diagnosis = diagnose(strange);
+  EXPECT_EQ(diagnosis.verdict, Verdict::kNotLearned);
+  EXPECT_THAT(diagnosis.findings,
+              Contains("100 of 100 select examples are answered with none of the labels"));
+  EXPECT_EQ(diagnosis.figures.predicted_label, "");
+}
+
 TEST(Diagnosis, LeavesALabelAloneThatIsNearlyAlwaysRight) {
   const std::vector<int> predictions(100, 0);
   std::vector<int> answers(100, 0);

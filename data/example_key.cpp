@@ -1,0 +1,142 @@
+#include "data/example_key.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <concepts>
+#include <cstring>
+#include <type_traits>
+
+#include "core/error.h"
+#include "core/sha256.h"
+#include "data/store_file.h"
+
+namespace incipit::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Values, each with its length, so that no two lists of them are the same bytes.
+class KeyText {
+ public:
+  void add(std::string_view text) {
+    text_ += std::to_string(text.size());
+    text_ += ':';
+    text_ += text;
+  }
+  void add(const std::string& text) { add(std::string_view(text)); }
+  void add(const char* text) { add(std::string_view(text)); }
+  template <std::integral T>
+  void add(T value) {
+    add(std::string_view(std::to_string(value)));
+  }
+  template <typename T>
+  requires std::is_enum_v<T>
+  void add(T value) { add(static_cast<std::int64_t>(value)); }
+  template <typename A, typename B>
+  void add(const std::pair<A, B>& pair) {
+    add(pair.first);
+    add(pair.second);
+  }
+  template <typename T>
+  void add(const std::optional<T>& value) {
+    add(value.has_value());
+    if (value) add(*value);
+  }
+  template <typename T>
+  void add(const std::vector<T>& values) {
+    add(values.size());
+    for (const T& value : values) add(value);
+  }
+  // Structs are taken apart whole, so that a new member does not compile until it is here.
+  void add(const VerbalizerEntry& entry) {
+    const auto& [label, text] = entry;
+    add_all(label, text);
+  }
+  void add(const EachOptions& each) {
+    const auto& [name, path] = each;
+    add_all(name, path);
+  }
+  void add(const CandidateOptions& candidates) {
+    const auto& [each, text, label] = candidates;
+    add_all(each, text, label);
+  }
+  void add(const TruncateOptions& truncate) {
+    const auto& [kind, field] = truncate;
+    add_all(kind, field);
+  }
+  void add(const SpecialTokens& special) {
+    const auto& [bos, eos, adds_bos, stops] = special;
+    add_all(bos, eos, adds_bos, stops);
+  }
+  void add(const ChatFormat::Around& around) {
+    const auto& [before, after, trim] = around;
+    add_all(before, after, trim);
+  }
+  void add(const ChatFormat& chat) {
+    const auto& [begin, default_system, system, user, user_after_system, assistant,
+                 generation_prompt, multi_turn] = chat;
+    add_all(begin, default_system, system, user, user_after_system, assistant, generation_prompt,
+            multi_turn);
+  }
+  void add(const TaskOptions& options);
+
+  template <typename... T>
+  void add_all(const T&... values) {
+    (add(values), ...);
+  }
+
+  [[nodiscard]] std::string digest() const { return sha256_hex(std::as_bytes(std::span(text_))); }
+
+ private:
+  std::string text_;
+};
+
+// All but what names files, measures, answers or warns. Whoever adds an option decides here.
+void KeyText::add(const TaskOptions& options) {
+  const auto& [name, data_dir, train, select, test,  // which file is read is in the key
+               preprocess, each, train_each, train_where, format, source_prefix, source_template,
+               verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
+               group_field, metric_group, references, max_source_tokens, truncate, bos, eos, shots,
+               shot_separator, answer, score, answer_rule, max_answer_tokens, metrics, submission,
+               on_bad_record, max_bad_records, on_overlap] = options;
+  add_all(preprocess, each, train_each, train_where, format, source_prefix, source_template,
+          verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
+          group_field, metric_group, references, max_source_tokens, truncate, bos, eos,
+          shots > 0,  // a chat's opening then stands before them
+          answer, answer_rule, on_bad_record, max_bad_records);
+}
+
+// The program may read the same file otherwise after a change, so another build is another key.
+void add_program(KeyText& text) {
+  struct stat status {};
+  if (::stat("/proc/self/exe", &status) != 0) return;
+  text.add_all(status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+void add_file(KeyText& text, const fs::path& path) {
+  struct stat status {};
+  std::error_code error;
+  const fs::path real = fs::canonical(path, error);
+  if (error || ::stat(real.c_str(), &status) != 0) {
+    throw DataError(path.string() +
+                    ": cannot open: " + (error ? error.message() : std::strerror(errno)));
+  }
+  text.add_all(real.string(), status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+               status.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+std::string example_key(const Task& task, const fs::path& path, const ReadAs& as) {
+  KeyText text;
+  text.add(kStoreVersion);
+  add_program(text);
+  add_file(text, path);
+  text.add_all(as.labelled, as.training);
+  text.add_all(task.options(), task.model().special, task.model().chat,
+               task.tokenizer().fingerprint(), task.model().max_positions);
+  return text.digest();
+}
+
+}  // namespace incipit::data

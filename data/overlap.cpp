@@ -1,0 +1,74 @@
+#include "data/overlap.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace incipit::data {
+namespace {
+
+constexpr std::size_t kShown = 3;
+
+std::vector<std::uint64_t> sorted_identities(const Dataset& dataset) {
+  std::vector<std::uint64_t> identities(static_cast<std::size_t>(dataset.size()));
+  for (std::int64_t i = 0; i < dataset.size(); ++i) identities[i] = dataset.facts(i).identity;
+  std::sort(identities.begin(), identities.end());
+  return identities;
+}
+
+std::int64_t line_of(const Dataset& dataset, std::uint64_t identity) {
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    if (const ExampleFacts facts = dataset.facts(i); facts.identity == identity) return facts.line;
+  }
+  return 0;
+}
+
+std::int64_t root_of(std::vector<std::int64_t>& parents, std::int64_t node) {
+  while (parents[node] != node) node = parents[node] = parents[parents[node]];
+  return node;
+}
+
+}  // namespace
+
+Overlap find_overlap(const Dataset& earlier, const Dataset& later) {
+  Overlap overlap;
+  if (earlier.empty() || later.empty()) return overlap;
+  const auto known = sorted_identities(earlier);
+  for (std::int64_t i = 0; i < later.size(); ++i) {
+    const ExampleFacts facts = later.facts(i);
+    if (!std::binary_search(known.begin(), known.end(), facts.identity)) continue;
+    if (overlap.first.size() < kShown) {
+      overlap.first.emplace_back(facts.line, line_of(earlier, facts.identity));
+    }
+    ++overlap.count;
+  }
+  return overlap;
+}
+
+std::vector<std::int64_t> groups_with_duplicates(const Dataset& dataset) {
+  std::vector<std::int64_t> groups = dataset.groups();
+  std::vector<std::pair<std::uint64_t, std::int64_t>> identities;  // with the example's group
+  identities.reserve(groups.size());
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    identities.emplace_back(dataset.facts(i).identity, groups[i]);
+  }
+  std::sort(identities.begin(), identities.end());
+
+  std::vector<std::int64_t> parents(groups.size());
+  std::iota(parents.begin(), parents.end(), 0);
+  for (std::size_t k = 1; k < identities.size(); ++k) {
+    if (identities[k].first != identities[k - 1].first) continue;
+    const std::int64_t a = root_of(parents, identities[k].second);
+    const std::int64_t b = root_of(parents, identities[k - 1].second);
+    parents[std::max(a, b)] = std::min(a, b);  // the first group of each set is its root
+  }
+  std::vector<std::int64_t> numbers(groups.size(), -1);
+  std::int64_t next = 0;
+  for (std::int64_t& group : groups) {
+    std::int64_t& number = numbers[root_of(parents, group)];
+    if (number < 0) number = next++;
+    group = number;
+  }
+  return groups;
+}
+
+}  // namespace incipit::data

@@ -1,0 +1,226 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "data/overlap.h"
+#include "data/records.h"
+
+namespace incipit::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Apart from other uses of the seed.
+constexpr std::uint64_t kSelectStream = 0x73656c656374;  // "select"
+constexpr std::uint64_t kShotsStream = 0x73686f7473;     // "shots"
+
+std::vector<std::int64_t> all_but(std::int64_t size, std::vector<std::int64_t> taken) {
+  std::sort(taken.begin(), taken.end());
+  std::vector<std::int64_t> rest;
+  rest.reserve(static_cast<std::size_t>(size) - taken.size());
+  auto next = taken.begin();
+  for (std::int64_t i = 0; i < size; ++i) {
+    if (next != taken.end() && *next == i) {
+      ++next;
+    } else {
+      rest.push_back(i);
+    }
+  }
+  return rest;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> draw_share(const std::vector<std::int64_t>& groups, double share,
+                                     std::uint64_t seed) {
+  const auto size = static_cast<double>(groups.size());
+  const auto wanted = static_cast<std::int64_t>(std::max(1.0, std::round(share * size)));
+  std::vector<std::int64_t> sizes;  // by group
+  for (const std::int64_t group : groups) {
+    if (group >= static_cast<std::int64_t>(sizes.size())) sizes.resize(group + 1);
+    ++sizes[group];
+  }
+  std::vector<std::int64_t> order(sizes.size());
+  std::iota(order.begin(), order.end(), 0);
+  Random random(seed, kSelectStream);
+  random.shuffle(std::span(order));
+  std::int64_t taken = 0;
+  for (const std::int64_t group : order) {
+    if (taken >= wanted) break;
+    taken += sizes[group];
+    sizes[group] = 0;  // from here on: it is drawn
+  }
+  std::vector<std::int64_t> drawn;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (sizes[groups[i]] == 0) drawn.push_back(static_cast<std::int64_t>(i));
+  }
+  return drawn;
+}
+
+std::vector<std::int64_t> draw_demonstrations(const Dataset& train, std::int64_t count,
+                                              std::uint64_t seed) {
+  if (count > train.size()) {
+    throw DataError(train.file() + ": has " + std::to_string(train.size()) +
+                    " examples to draw task.shots = " + std::to_string(count) +
+                    " demonstrations from");
+  }
+  std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
+  std::iota(order.begin(), order.end(), 0);
+  Random random(seed, kShotsStream);
+  random.shuffle(std::span(order));
+  // An example's turn: how many of its label come before it.
+  std::map<int, std::int64_t> seen;
+  std::vector<std::int64_t> turn(order.size());
+  for (const std::int64_t index : order) turn[index] = seen[train.facts(index).label]++;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int64_t a, std::int64_t b) { return turn[a] < turn[b]; });
+  order.resize(static_cast<std::size_t>(count));
+  random.shuffle(std::span(order));
+  return order;
+}
+
+namespace {
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code unreadable;  // reported when it is read
+  return a.lexically_normal() == b.lexically_normal() || fs::equivalent(a, b, unreadable);
+}
+
+// Whatever chooses must not see what it is judged on.
+void check_files(const TaskOptions& options) {
+  if (options.test.empty()) return;
+  const bool shares = options.select.file.empty() && options.select.share > 0;
+  const std::string& selected = shares ? options.train : options.select.file;
+  if (selected.empty()) return;
+  const fs::path select = data_path(options, selected);
+  const fs::path test = data_path(options, options.test);
+  if (!same_file(select, test)) return;
+  throw ConfigError("task.select: " + std::string(shares ? "is a share of " : "is ") +
+                    select.string() + ", and task.test is the same file (" + test.string() +
+                    "): choices would be made on the test split; name another file in one of them");
+}
+
+std::int64_t check_overlap(const Dataset& earlier, const Dataset& later, const char* names,
+                           const TaskOptions& options) {
+  const Overlap overlap = find_overlap(earlier, later);
+  if (overlap.count == 0 || options.on_overlap == OnOverlap::kWarn) return overlap.count;
+  std::string lines;
+  for (const auto& [line, other] : overlap.first) {
+    lines += (lines.empty() ? "line " : ", line ") + std::to_string(line) + " = line " +
+             std::to_string(other);
+  }
+  const bool more = overlap.count > static_cast<std::int64_t>(overlap.first.size());
+  throw DataError(later.file() + ":" + std::to_string(overlap.first.front().first) + ": " +
+                  std::to_string(overlap.count) + " of " + std::to_string(later.size()) +
+                  " examples also occur in " + earlier.file() + " (" + lines +
+                  (more ? ", ..." : "") + "), so " + names +
+                  " overlap and scores would say little; take them out of one of the files, or let "
+                  "them pass with task.on_overlap: warn");
+}
+
+// Divides train, where select is a share of it.
+void draw_select(const Task& task, std::uint64_t seed, Splits& splits) {
+  const TaskOptions& options = task.options();
+  const double share = options.select.share;
+  if (options.train_each.empty() && options.train_where.empty()) {
+    const auto drawn = draw_share(groups_with_duplicates(splits.train), share, seed);
+    splits.select = splits.train.subset(drawn);
+    splits.train = splits.train.subset(all_but(splits.train.size(), drawn));
+    return;
+  }
+  // What is trained on is only a part of what the same records ask when they are scored.
+  const Dataset asked = read_dataset(task, splits.train.file(), true);
+  const auto drawn = draw_share(groups_with_duplicates(asked), share, seed);
+  std::vector<std::int64_t> lines;
+  for (const std::int64_t index : drawn) lines.push_back(asked.facts(index).line);
+  std::vector<std::int64_t> rest;
+  for (std::int64_t i = 0; i < splits.train.size(); ++i) {
+    if (!std::binary_search(lines.begin(), lines.end(), splits.train.facts(i).line)) {
+      rest.push_back(i);
+    }
+  }
+  splits.select = asked.subset(drawn);
+  splits.train = splits.train.subset(rest);
+}
+
+void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
+  const auto indices = draw_demonstrations(train, task.options().shots, seed);
+  const auto reader = open_records(train.file());
+  std::vector<Record> records;
+  for (const std::int64_t index : indices) {
+    const ExampleFacts facts = train.facts(index);
+    auto scopes = task.expand(reader->at_line(facts.line), true);
+    records.push_back(std::move(scopes.at(facts.part)));
+  }
+  task.set_demonstrations(records);
+  train = train.subset(all_but(train.size(), indices));
+}
+
+// Task::check_rows() for those that it can refuse: the longest, those behind it that need as many
+// positions as it may have, and the empty ones.
+void check_rows(const Task& task, const Dataset& split, std::int64_t prompt_rows) {
+  const auto text_rows = [&](std::int64_t index) {
+    const ExampleFacts facts = split.facts(index);
+    return std::int64_t{facts.source_tokens} + std::max<std::int64_t>(facts.answer_tokens, 1) - 1;
+  };
+  std::int64_t longest = 0;
+  for (std::int64_t i = 0; i < split.size(); ++i) {
+    if (text_rows(i) > text_rows(longest)) longest = i;
+    if (split.facts(i).source_tokens == 0) task.check_rows(split[i], split.file(), prompt_rows);
+  }
+  if (split.empty()) return;
+  const std::int64_t around = task.rows(split[longest], prompt_rows) - text_rows(longest);
+  const std::int64_t positions = task.model().max_positions;
+  for (std::int64_t i = 0; positions > 0 && i <= longest; ++i) {
+    if (around + text_rows(i) > positions) task.check_rows(split[i], split.file(), prompt_rows);
+  }
+  task.check_rows(split[longest], split.file(), prompt_rows);
+}
+
+}  // namespace
+
+Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
+                   const WhichSplits& which) {
+  const TaskOptions& options = task.options();
+  if (which.train && options.train.empty()) {
+    throw ConfigError("task.train: is missing: name the file to train on");
+  }
+  check_files(options);
+  const bool shares = options.select.file.empty() && options.select.share > 0;
+  const bool needs_train = which.train || options.shots > 0 || (which.select && shares);
+  Splits splits;
+  if (!options.train.empty() && needs_train) {
+    splits.train = read_dataset(task, data_path(options, options.train), true, true);
+    if (shares) draw_select(task, seed, splits);
+  }
+  if (which.select && !options.select.file.empty()) {
+    splits.select = read_dataset(task, data_path(options, options.select.file), true);
+  }
+  if (which.test && !options.test.empty()) {
+    splits.test = read_dataset(task, data_path(options, options.test), false);
+  }
+  splits.select_in_train =
+      check_overlap(splits.train, splits.select, "task.train and task.select", options);
+  splits.test_in_train =
+      check_overlap(splits.train, splits.test, "task.train and task.test", options);
+  splits.test_in_select =
+      check_overlap(splits.select, splits.test, "task.select and task.test", options);
+  if (!splits.train.empty() && options.shots > 0) take_demonstrations(task, splits.train, seed);
+  if (which.train && splits.train.empty()) {
+    throw DataError(data_path(options, options.train).string() +
+                    ": no example is left to train on after task.select and task.shots");
+  }
+  if (!which.train) splits.train = {};
+  if (!which.select) splits.select = {};
+  for (const Dataset* split : {&splits.train, &splits.select, &splits.test}) {
+    check_rows(task, *split, prompt_rows);
+  }
+  return splits;
+}
+
+}  // namespace incipit::data

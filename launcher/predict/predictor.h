@@ -1,0 +1,51 @@
+// Answers to records, a chunk of them at a time.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "launcher/predict/input.h"
+#include "launcher/predict/output.h"
+#include "launcher/session.h"
+
+namespace incipit::launcher {
+
+class Predictor {
+ public:
+  // `session` must outlive it. `max_tokens`: of a generated answer; nothing: as the task says.
+  Predictor(Session& session, std::optional<at::Tensor> prompt,
+            std::optional<std::int64_t> max_tokens);
+
+  // A prediction for every example of the records in `rows`, in their order; a record that cannot
+  // be read has one, too. Collective; every rank passes the same rows and gets all predictions. The
+  // records that they point to live until the next call. Throws DataError on bad records as
+  // task.on_bad_record says.
+  [[nodiscard]] std::vector<Prediction> run(const std::vector<PredictionInput::Row>& rows,
+                                            const std::string& file);
+
+ private:
+  void read(const PredictionInput::Row& row, const std::string& file, const std::string& number);
+  void add_example(data::Record record, const std::string& file, const std::string& number);
+  void add_bad(const DataError& error, const std::string& number, const data::Record* record);
+  void answer(const data::Dataset& examples);
+
+  Session& session_;
+  std::optional<at::Tensor> prompt_;
+  std::optional<std::int64_t> max_tokens_;
+  data::BadRecords bad_;
+  std::int64_t seen_ = 0;  // records
+
+  // Of the current chunk.
+  std::deque<data::Record> records_;
+  std::vector<data::Example> examples_;
+  std::vector<std::size_t> prediction_of_;  // by example
+  std::vector<Prediction> predictions_;
+};
+
+}  // namespace incipit::launcher

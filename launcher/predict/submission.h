@@ -1,0 +1,56 @@
+// The file in which answers to one task of SuperGLUE are handed in.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "data/task.h"
+#include "launcher/predict/output.h"
+
+namespace incipit::launcher {
+
+// The lines of one task's file, collected in the order of the input:
+//
+//   text         {"idx":3,"label":"entailment"}; ReCoRD's label is the entity
+//   integer      {"idx":3,"label":0}
+//   capitalised  {"idx":3,"label":"True"}
+//   nested       {"idx":P,"passage":{"questions":[{"idx":Q,"answers":[{"idx":A,"label":1}]}]}}
+//
+// The idx is the record's id, of several ids the last; nested takes three. A generated answer that
+// is none of the task's labels cannot be handed in: the first label stands in for it, and that is
+// counted.
+class Submission {
+ public:
+  // Throws ConfigError when the task has no `submission`, or one that its labels or ids do not fit.
+  explicit Submission(const data::Task& task);
+
+  // Throws DataError, with file and line, on an example without an id, with that of an earlier one,
+  // or without an answer.
+  void add(const Prediction& prediction);
+
+  [[nodiscard]] const std::string& file() const { return options_.file; }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(answers_.size()); }
+  [[nodiscard]] std::int64_t replaced() const { return replaced_; }  // that were no label
+  // The whole file. Throws DataError when there is no answer.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  struct Answer {
+    std::vector<std::string> ids;  // JSON texts
+    std::string label;             // JSON text
+  };
+  [[nodiscard]] std::string label_of(const Prediction& prediction);
+  [[nodiscard]] std::string json_label(const std::string& label) const;
+  [[nodiscard]] std::string nested_text() const;
+
+  data::SubmissionOptions options_;
+  std::vector<std::string> labels_;
+  bool free_ = false;  // answers are texts, not one of the labels
+  std::vector<Answer> answers_;
+  std::set<std::vector<std::string>> seen_;
+  std::int64_t replaced_ = 0;
+};
+
+}  // namespace incipit::launcher

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Metrics beside scikit-learn and an independent writing of the benchmark's evaluation.
+
+metrics_test.py METRICS_TOOL
+"""
+import collections
+import json
+import math
+import random
+import re
+import string
+import subprocess
+import sys
+import unittest
+
+from sklearn import metrics
+
+TOOL = ""
+
+
+def ask(requests):
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    done = subprocess.run([TOOL], input=lines.encode(), capture_output=True, check=True)
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+# --- the official evaluation, written anew --------------------------------------------------
+
+def normalized(text):
+    text = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(?:an|a|the)\b", " ", text).split())
+
+
+def word_f1(answer, reference):
+    ours, theirs = normalized(answer).split(), normalized(reference).split()
+    common = sum((collections.Counter(ours) & collections.Counter(theirs)).values())
+    if not common:
+        return 0.0
+    precision, recall = common / len(ours), common / len(theirs)
+    return 2 * precision * recall / (precision + recall)
+
+
+def record_scores(texts, references):
+    f1 = exact = 0
+    for text, right in zip(texts, references):
+        f1 += max((word_f1(text, each) for each in right), default=0)
+        exact += any(normalized(text) == normalized(each) for each in right)
+    return f1 / len(texts), exact / len(texts)
+
+
+def multirc_exact(predictions, labels, questions):
+    by_question = collections.defaultdict(list)
+    for prediction, label, question in zip(predictions, labels, questions):
+        by_question[question].append(prediction == label)
+    return sum(all(right) for right in by_question.values()) / len(by_question), len(by_question)
+
+
+DETERMINERS = ("a an few her his each every many much my our some that the their these this those "
+               "which whose your").split()
+
+
+def referent_rule(answer, referent):
+    """The Winograd rule of T5: None where no word is left of the answer."""
+    def bare(text):
+        return " ".join(w for w in text.strip().lower().split(" ") if w not in DETERMINERS)
+    answer, referent = bare(answer), bare(referent)
+    if answer == "":
+        return None
+    if answer.count("'") > 0 and not referent.count("'"):
+        return False
+    if referent.count("'") > 0 and not answer.count("'"):
+        return False
+    a, b = frozenset(answer.split(" ")), frozenset(referent.split(" "))
+    return a <= b or b <= a
+
+
+# --- random cases --------------------------------------------------------------------------
+
+PIECES = ["a", "an", "the", "The", "AN", "harbour", "Harbour", "seal", "Köln", "ŒUVRE", "ΟΔΟΣ",
+          "Σ", "İzmir", "ß", "don't", "U.S.", "the-a", "_a_", "a_b", "—a—", "«the»", "the…", "½",
+          "②", "a②", "é", "ae\u0301", "the\u0301", "\u00a0", "\u2003", "\u3000", "\t", "\n",
+          "\x1c", "\u200b", "a\u200bthe", "東京", "the東", "1,000", "(an)", "\"", "'", "  ", "-",
+          "Bob", "Bob's", "hat", "😀", "\u0660", "\u0d66", "Ⅷ", "\u0345", "\u00b2", "\u0fff"]
+
+
+def random_text(draw, most=6):
+    return draw.choice(["", " "]).join(draw.choice(PIECES) for _ in range(draw.randrange(most)))
+
+
+def sentence(draw, most=5):
+    return " ".join(draw.choice(PIECES) for _ in range(draw.randrange(most)))
+
+
+class Metrics(unittest.TestCase):
+    def check(self, requests, expected):
+        for request, answer, value in zip(requests, ask(requests), expected, strict=True):
+            self.assertIsNotNone(answer["value"], request)
+            self.assertAlmostEqual(answer["value"], value, places=12, msg=json.dumps(request))
+
+    def labelled(self, classes, lowest=-1):
+        """Random predictions, some of them none of the labels, and labels of few or many kinds."""
+        draw = random.Random(classes)
+        for size in [1, 2, 3, 5, 10, 57, 300]:
+            for _ in range(20):
+                kinds = draw.randrange(1, classes + 1)
+                yield ([draw.randrange(lowest, kinds) for _ in range(size)],
+                       [draw.randrange(classes) for _ in range(size)])
+
+    def test_of_classes_are_those_of_scikit_learn(self):
+        functions = {
+            "accuracy": metrics.accuracy_score,
+            "macro_f1": lambda y, p: metrics.f1_score(y, p, average="macro", zero_division=0),
+            "f1": lambda y, p: metrics.f1_score(y, p, labels=[1], average="macro",
+                                                zero_division=0),
+            "matthews_correlation": metrics.matthews_corrcoef}
+        for name, function in functions.items():
+            for classes in (2, 3, 5):
+                cases = list(self.labelled(classes))
+                self.check([{"metric": name, "predictions": p, "labels": y} for p, y in cases],
+                           [float(function(y, p)) for p, y in cases])
+
+    def test_matthews_is_zero_where_it_is_undefined(self):
+        cases = [([1, 1, 1], [0, 1, 1]), ([0, 1], [1, 1]), ([1], [1]), ([0], [1])]
+        self.check([{"metric": "matthews_correlation", "predictions": p, "labels": y}
+                    for p, y in cases], [0.0] * 4)
+
+    def test_of_multirc_are_those_of_the_official_script(self):
+        draw = random.Random(2)
+        for _ in range(50):
+            size = draw.randrange(1, 60)
+            labels = [draw.randrange(2) for _ in range(size)]
+            predictions = [y if draw.random() < 0.8 else draw.randrange(-1, 2) for y in labels]
+            questions = [str(draw.randrange(1 + size // 4)) for _ in range(size)]
+            request = {"predictions": predictions, "labels": labels, "groups": questions}
+            exact, count = multirc_exact(predictions, labels, questions)
+            found = ask([request | {"metric": "group_exact_match"}])[0]
+            self.assertAlmostEqual(found["value"], exact, places=12)
+            self.assertEqual(found["of"], count)
+
+    def test_of_record_are_those_of_the_official_script(self):
+        draw = random.Random(3)
+        for _ in range(100):
+            size = draw.randrange(1, 40)
+            references = [[random_text(draw) for _ in range(draw.randrange(1, 4))]
+                          for _ in range(size)]
+            texts = [draw.choice(right) + draw.choice(["", " ", ".", " the", " x"])
+                     if draw.random() < 0.6 else random_text(draw) for right in references]
+            f1, exact = record_scores(texts, references)
+            request = {"texts": texts, "references": references}
+            self.check([request | {"metric": "text_f1"}, request | {"metric": "text_exact_match"}],
+                       [f1, exact])
+
+    def test_texts_are_normalised_as_by_the_official_script(self):
+        draw = random.Random(4)
+        texts = [random_text(draw, 9) for _ in range(20000)]
+        found = ask([{"normalize": text} for text in texts])
+        for text, answer in zip(texts, found, strict=True):
+            self.assertEqual(answer["text"], normalized(text), repr(text))
+
+    def test_every_character_is_normalised_as_by_python(self):
+        """Each between articles: is it white space, part of a word, a capital?"""
+        import unicodedata
+        # Characters that only one of the two Unicode versions knows may differ.
+        known = [chr(c) for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF
+                 and unicodedata.category(chr(c)) not in ("Cn", "Co")]
+        found = ask([{"normalize": f"the{c}an a{c} x"} for c in known])
+        wrong = [f"U+{ord(c):04X}" for c, answer in zip(known, found, strict=True)
+                 if answer["text"] != normalized(f"the{c}an a{c} x")]
+        self.assertEqual(wrong, [])
+
+    def test_a_referent_is_recognised_as_by_t5(self):
+        draw = random.Random(5)
+        cases = [(sentence(draw), sentence(draw)) for _ in range(20000)]
+        cases += [("the Bob", "Bob"), ("Bob", "Bob's hat"), ("fuzzy bunny", "the bunny"),
+                  ("the", "Bob"), ("", "Bob"), ("the   a", "Bob"), ("Bob", "the")]
+        found = ask([{"answer": a, "referent": b} for a, b in cases])
+        for case, answer in zip(cases, found, strict=True):
+            self.assertIs(answer["means"], referent_rule(*case), repr(case))
+        kinds = collections.Counter(answer["means"] for answer in found)
+        self.assertGreater(min(kinds[True], kinds[False], kinds[None]), 200, kinds)
+
+    def test_parity_is_the_share_of_equal_pairs(self):
+        draw = random.Random(6)
+        for size in (2, 4, 100):
+            predictions = [draw.randrange(2) for _ in range(size)]
+            equal = [a == b for a, b in zip(predictions[::2], predictions[1::2])]
+            self.check([{"metric": "gender_parity", "predictions": predictions}],
+                       [sum(equal) / len(equal)])
+
+    def test_the_overall_score_is_a_mean_of_means(self):
+        tasks = [[0.8], [0.9, 0.7], [0.5], [0.6, 0.2], [0.3, 0.1], [0.75], [0.5], [0.65]]
+        self.check([{"tasks": tasks}], [(0.8 + 0.8 + 0.5 + 0.4 + 0.2 + 0.75 + 0.5 + 0.65) / 8])
+        self.assertTrue(math.isfinite(ask([{"tasks": tasks}])[0]["value"]))
+
+
+if __name__ == "__main__":
+    TOOL = sys.argv.pop(1)
+    unittest.main(verbosity=2, warnings="ignore")
