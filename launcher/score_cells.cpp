@@ -18,14 +18,23 @@ std::string interval_of(double accuracy, std::int64_t examples) {
 }  // namespace
 
 void add_score_heads(std::vector<std::string>& header, const data::Task& task) {
-  for (const std::string& metric : eval::metric_names(task)) header.push_back(metric);
-  header.emplace_back("accuracy 95 %");
+  add_score_heads(header, eval::metric_names(task));
 }
 
 void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
                 std::int64_t examples) {
+  add_scores(row, eval::metric_names(task), metrics, examples);
+}
+
+void add_score_heads(std::vector<std::string>& header, const std::vector<std::string>& names) {
+  for (const std::string& metric : names) header.push_back(metric);
+  header.emplace_back("accuracy 95 %");
+}
+
+void add_scores(std::vector<std::string>& row, const std::vector<std::string>& names,
+                const eval::Metrics& metrics, std::int64_t examples) {
   std::string interval = "-";
-  for (const std::string& name : eval::metric_names(task)) {
+  for (const std::string& name : names) {
     const auto found = std::find_if(metrics.begin(), metrics.end(),
                                     [&](const auto& each) { return each.first == name; });
     row.push_back(found == metrics.end() ? "-" : fixed(found->second, 4));

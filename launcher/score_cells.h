@@ -10,6 +10,11 @@
 
 namespace incipit::launcher {
 
+// The same for metrics of any tasks.
+void add_score_heads(std::vector<std::string>& header, const std::vector<std::string>& names);
+void add_scores(std::vector<std::string>& row, const std::vector<std::string>& names,
+                const eval::Metrics& metrics, std::int64_t examples);
+
 // Appends the heads of the columns that add_scores() fills.
 void add_score_heads(std::vector<std::string>& header, const data::Task& task);
 

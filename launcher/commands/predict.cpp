@@ -275,7 +275,7 @@ class Files {
 };
 
 void run_predict(const PredictArguments& arguments) {
-  const configs::RunConfig config = load_config(resolve_run(arguments.config), check_options);
+  const configs::RunConfig config = load_one_task(resolve_run(arguments.config), check_options);
   const auto trained = trained_prompt(config, arguments.adapter);
   Session session = open_session(config, trained ? trained->prompt.rows() : 0,
                                  {.train = false, .select = false, .test = false});
@@ -305,6 +305,7 @@ void add_predict_command(CLI::App& app) {
   add_config_arguments(*command, arguments->config)
       ->type_name("RUN|CONFIG")
       ->description("a run's directory, its YAML, or the name of a built-in recipe");
+  add_task_argument(*command, arguments->config);
   command
       ->add_option("--adapter", arguments->adapter,
                    "PEFT folder or .npy (default: adapter/best of the run directory)")
