@@ -60,8 +60,11 @@ int prompt_copies(const trainer::OptimizerOptions& optimizer) {
 }
 
 model::Workload read_workload(const PlanArguments& arguments, const configs::RunConfig& config) {
-  const std::int64_t source =
-      config.task.max_source_tokens > 0 ? config.task.max_source_tokens : kRowsOfUnboundedExample;
+  std::int64_t source = 0;  // of the longest task
+  for (const auto& [name, task] : configs::all_tasks(config)) {
+    source = std::max(
+        source, task.max_source_tokens > 0 ? task.max_source_tokens : kRowsOfUnboundedExample);
+  }
   return {.batch_size = config.train.batch_size,
           .prompt_rows = config.method.num_virtual_tokens,
           .example_rows = arguments.tokens > 0 ? arguments.tokens : source + kAnswerRows,
