@@ -36,7 +36,7 @@ struct Session {
 };
 
 // Makes the world of ranks, checks that all of them were given the same configuration,
-// build, model, tokenizer and data, reads the splits, and then the weights. `prompt_rows`
+// build, model, tokenizer and data and that the model has room, reads the splits, and then the weights. `prompt_rows`
 // are counted when sequences are checked against the model's positions. Collective.
 [[nodiscard]] Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                                    const data::WhichSplits& which);
