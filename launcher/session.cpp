@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "launcher/room.h"
 #include "launcher/system_info.h"
 #include "model/config.h"
 #include "model/ledger.h"
@@ -165,6 +166,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
                           .pipeline = static_cast<int>(transformer.layers)});
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
+  require_room(session.world(), session.local, transformer, shape, config.model);
   session.threads = set_threads(cores_of_machine(session.world()), session.local.size);
   if (config.run.deterministic) {
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);

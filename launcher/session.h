@@ -47,9 +47,9 @@ struct Session {
 };
 
 // Makes the world of ranks, checks that all of them were given the same configuration,
-// build, model, tokenizer and data, reads the splits, and then the weights. `prompt_rows`
-// are counted when sequences are checked against the model's positions, by task; one number is
-// that of every task. Collective.
+// build, model, tokenizer and data and that the model has room, reads the splits, and then the
+// weights. `prompt_rows` are counted when sequences are checked against the model's positions, by
+// task; one number is that of every task. Collective.
 [[nodiscard]] Session open_session(const configs::RunConfig& config,
                                    const std::vector<std::int64_t>& prompt_rows,
                                    const data::WhichSplits& which);
