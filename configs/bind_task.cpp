@@ -113,19 +113,21 @@ void read_verbalizer(const YamlValue& value, const std::string& path, Problems& 
 }
 
 Field verbalizer_field(std::vector<data::VerbalizerEntry>& o) {
-  return {.key = "verbalizer",
-          .type = "{LABEL: TEXT, ...}",
-          .meaning = "what the model is to say for each label, mostly with a leading space",
-          .read = [&o](const YamlValue& value, const std::string& path,
-                       Problems& problems) { read_verbalizer(value, path, problems, o); },
-          .write =
-              [&o] {
-                YamlValue map{.kind = YamlValue::Kind::kMap};
-                for (const auto& entry : o) {
-                  map.add(entry.label, YamlValue::text(entry.text));
-                }
-                return map;
-              }};
+  return {
+      .key = "verbalizer",
+      .type = "{LABEL: TEXT, ...}",
+      .meaning =
+          "what the model is to say for each label, mostly with a leading space; may have {fields}",
+      .read = [&o](const YamlValue& value, const std::string& path,
+                   Problems& problems) { read_verbalizer(value, path, problems, o); },
+      .write =
+          [&o] {
+            YamlValue map{.kind = YamlValue::Kind::kMap};
+            for (const auto& entry : o) {
+              map.add(entry.label, YamlValue::text(entry.text));
+            }
+            return map;
+          }};
 }
 
 void read_each(const YamlValue& value, const std::string& path, Problems& problems,
@@ -197,7 +199,8 @@ void bind_wording(data::TaskOptions& o, Block& block) {
   block.choice("format", o.format, {{"raw", Format::kRaw}, {"chat", Format::kChat}},
                "the template's text as it is, or as a user's turn of the model's chat format");
   block.field("source_prefix", o.source_prefix, "before the template's text, as it is");
-  block.field("template", o.source_template, "the source, with {fields} of a record");
+  block.field("template", o.source_template,
+              "the source, with {fields} of a record, {field|filter}");
   block.custom(verbalizer_field(o.verbalizer));
   Block& candidates = block.block(
       "candidates", "Candidates that every record brings along, in place of a verbalizer.");
@@ -235,7 +238,7 @@ void bind_texts(data::TaskOptions& o, Block& block) {
   block.choice(
       "eos", o.eos,
       {{"auto", EosPolicy::kAuto}, {"none", EosPolicy::kNone}, {"always", EosPolicy::kAlways}},
-      "end-of-text token; auto: behind generated targets only");
+      "end-of-text token; auto: behind generated answers only");
 }
 
 void bind_records(data::TaskOptions& o, Block& block) {

@@ -38,24 +38,29 @@ void check_candidates(const Candidates& candidates, bool sum_of_tokens, Warnings
   }
 }
 
-void check_joints(const Task& task, const std::string& file, std::int64_t records,
+bool differs_joined(const Task& task, const Record& record) {
+  const std::string source = task.source_text(record);
+  const std::string target = task.target_text(record);
+  auto apart = task.tokenizer().encode(source);
+  const auto answer = task.tokenizer().encode(target);
+  apart.insert(apart.end(), answer.begin(), answer.end());
+  return apart != task.tokenizer().encode(source + target);
+}
+
+void check_joints(const Task& task, const std::string& file, bool training, std::int64_t records,
                   Warnings& warnings) {
   const auto reader = open_records(file);
   std::int64_t seen = 0;
   std::int64_t differ = 0;
-  const Tokenizer& tokenizer = task.tokenizer();
   while (seen < records) {
     try {
-      const auto record = reader->next();
+      auto record = reader->next();
       if (!record) break;
-      if (!task.has_target(*record)) continue;
-      const std::string source = task.source_text(*record);
-      const std::string target = task.target_text(*record);
-      auto apart = tokenizer.encode(source);
-      const auto answer = tokenizer.encode(target);
-      apart.insert(apart.end(), answer.begin(), answer.end());
-      ++seen;
-      if (apart != tokenizer.encode(source + target)) ++differ;
+      for (const Record& each : task.expand(std::move(*record), training)) {
+        if (seen == records || !task.has_target(each)) continue;
+        if (differs_joined(task, each)) ++differ;
+        ++seen;
+      }
     } catch (const DataError&) {
       continue;  // counted, or fatal, when the split was read
     }
@@ -103,7 +108,9 @@ std::vector<std::string> task_warnings(const Task& task, const Splits& splits, b
   Warnings warnings;
   check_candidates(task.candidates(), sum_of_tokens, warnings);
   const Dataset& split = splits.train.empty() ? splits.test : splits.train;
-  if (!split.empty()) check_joints(task, split.file(), records, warnings);
+  if (!split.empty()) {
+    check_joints(task, split.file(), !splits.train.empty(), records, warnings);
+  }
   for (auto& warning : split_warnings(splits)) warnings.push_back(std::move(warning));
   return warnings;
 }

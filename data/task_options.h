@@ -26,7 +26,7 @@ enum class BosPolicy {
 };
 
 enum class EosPolicy {
-  kAuto,    // auto: behind generated targets (`target`), not behind verbalizers
+  kAuto,    // auto: behind generated answers (`target`, `answer: generate`), not behind others
   kNone,    // none
   kAlways,  // always: behind verbalizers, too
 };

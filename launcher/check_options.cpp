@@ -36,8 +36,8 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
            "needs a select split: set " + block + ".select, or train.eval_every: 0");
   }
   if (!task.verbalizer.empty()) return;
-  if (config.train.loss == trainer::Loss::kCandidates) {
-    report("train.loss", "candidates needs " + block + ".verbalizer");
+  if (config.train.loss == trainer::Loss::kCandidates && task.candidates.each.empty()) {
+    report("train.loss", "candidates needs " + block + ".verbalizer or " + block + ".candidates");
   }
   if (config.method.init.kind == prompt::InitKind::kClassLabels) {
     report("method.init.kind", "class_labels needs " + block + ".verbalizer");

@@ -30,6 +30,13 @@ prompt::SoftPrompt start_prompt(const Session& session, std::span<const SessionT
       inputs.label_ids.push_back(tokenizer.encode(candidate.text));
     }
   }
+  if (inputs.label_ids.empty()) {  // answers with a part of the record in them: by their names
+    for (const SessionTask& task : tasks) {
+      for (const std::string& label : task.task->labels()) {
+        inputs.label_ids.push_back(tokenizer.encode(" " + label));
+      }
+    }
+  }
   return prompt::initialize_prompt(options, inputs, session.config.run.seed, name);
 }
 

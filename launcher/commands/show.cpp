@@ -116,30 +116,52 @@ const data::Dataset& pick(const data::Splits& splits, const std::string& name) {
   return name == "select" ? splits.select : splits.train;
 }
 
+// The example's own part of its record.
+data::Record record_of(const data::Task& task, const data::Dataset& split,
+                       const data::Example& example, bool training) {
+  const auto parts = task.expand(data::open_records(split.file())->at_line(example.line), training);
+  return parts.at(static_cast<std::size_t>(example.part));
+}
+
+std::string label_of(const data::Task& task, const data::Example& example) {
+  if (example.label >= 0 && !example.candidates->empty()) {
+    return (*example.candidates)[static_cast<std::size_t>(example.label)].label;
+  }
+  if (example.label >= 0) return task.labels()[static_cast<std::size_t>(example.label)];
+  return example.target.empty() ? "" : task.tokenizer().decode(example.target);
+}
+
+Forest forest_of(const data::Task& task, const data::Example& example, data::PromptRows prompt) {
+  const std::array<const data::Example*, 1> one{&example};
+  if (!example.candidates->empty()) return data::scoring_batch(task, one, prompt).packed.forest;
+  if (!example.target.empty()) return data::training_batch(task, one, prompt).packed.forest;
+  const std::array<Sequence, 1> question{data::source_sequence(task, example, prompt)};
+  return pack(question).forest;
+}
+
 void print_example(const configs::RunConfig& config, const data::Task& task,
                    const data::Dataset& split, const ShowArguments& arguments) {
   const Style style = Style::of_stdout();
   const Painter painter(task, style, arguments.ids);
-  const data::Example& example = split[arguments.index];
-  const data::Record record = data::open_records(split.file())->at_line(example.line);
-  std::string label = example.label < 0 ? "" : task.candidates()[example.label].label;
-  if (task.generates()) label = task.tokenizer().decode(example.target);
+  const data::Example example = split[arguments.index];
+  const data::Record record = record_of(task, split, example, arguments.split == "train");
+  const std::string label = label_of(task, example);
+  Facts facts{{"idx", example.id},
+              {"label", label.empty() ? "none" : visible(label)},
+              {"source", std::to_string(example.source.size()) + " tokens" +
+                             (example.truncated ? ", cut" : "")}};
+  for (const std::string& reference : example.references) {
+    facts.emplace_back("right", visible(reference));
+  }
   std::cout << style.bold(split.file() + ":" + std::to_string(example.line)) << '\n';
-  print_facts(std::cout, style,
-              {{"idx", example.id},
-               {"label", label.empty() ? "none" : visible(label)},
-               {"source", std::to_string(example.source.size()) + " tokens" +
-                              (example.truncated ? ", cut" : "")}});
+  print_facts(std::cout, style, facts);
   std::cout << style.bold("text") << '\n' << "  " << visible(task.source_text(record)) << '\n';
 
   const data::PromptRows prompt{.prompt = 0,
                                 .rows = config.method.kind == prompt::MethodKind::kNone
                                             ? 0
                                             : static_cast<int>(config.method.num_virtual_tokens)};
-  const std::array<const data::Example*, 1> one{&example};
-  print_segments(style, painter,
-                 task.generates() ? data::training_batch(task, one, prompt).packed.forest
-                                  : data::scoring_batch(task, one, prompt).packed.forest);
+  print_segments(style, painter, forest_of(task, example, prompt));
 }
 
 void run_show(const ShowArguments& arguments) {

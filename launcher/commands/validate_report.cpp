@@ -26,6 +26,13 @@ std::string task_text(const data::Task& task) {
   std::string text = options.name.empty() ? "" : options.name + ", ";
   text += options.format == data::Format::kChat ? "chat format" : "raw format";
   if (task.generates()) return text + ", generates its answers";
+  const data::CandidateOptions& own = options.candidates;
+  if (!own.each.empty()) return text + "\n" + own.each + " -> \"" + visible(own.text) + "\"";
+  if (task.candidates().empty()) {
+    for (const auto& entry : options.verbalizer) {
+      text += "\n" + entry.label + " -> \"" + visible(entry.text) + "\"";
+    }
+  }
   for (const data::Candidate& candidate : task.candidates()) {
     text += "\n" + candidate.label + " -> \"" + visible(candidate.text) + "\" (" +
             std::to_string(candidate.tokens.size()) +
@@ -67,15 +74,15 @@ std::string training_text(const trainer::TrainOptions& train, const data::Splits
 }
 
 std::string label_text(const data::Task& task, const data::Dataset& split) {
-  if (task.generates()) return "-";
+  if (task.labels().empty()) return "-";
   if (!split.labelled()) return "none";
   std::string text;
-  for (std::size_t label = 0; label < task.candidates().size(); ++label) {
+  for (std::size_t label = 0; label < task.labels().size(); ++label) {
     const auto count = std::count_if(split.begin(), split.end(), [&](const data::Example& example) {
       return example.label == static_cast<int>(label);
     });
     if (!text.empty()) text += ", ";
-    text += task.candidates()[label].label + " " + grouped(count);
+    text += task.labels()[label] + " " + grouped(count);
   }
   return text;
 }

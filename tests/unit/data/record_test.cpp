@@ -41,6 +41,36 @@ TEST(Record, NestedFieldsAreReachedThroughDots) {
   EXPECT_FALSE(r.has("a.list.99999999999999999999"));
 }
 
+TEST(Record, AScopeNamesAPartOfTheRecord) {
+  const Record r = record(R"({"title": "t", "list": [{"x": "a"}, {"x": "b", "deep": ["c"]}]})");
+  EXPECT_EQ(r.list_size("list"), 2);
+  const Record second = r.bind("item", "list.1");
+  EXPECT_EQ(second.text("item.x"), "b");
+  EXPECT_EQ(second.text("title"), "t");
+  EXPECT_EQ(second.list_size("item.deep"), 1);
+  EXPECT_EQ(second.bind("one", "item.deep.0").text("one"), "c");
+  EXPECT_EQ(second.bind("item", "list.0").text("item.x"), "a");
+  EXPECT_EQ(second.as_json(), r.as_json());
+  EXPECT_FALSE(r.has("item.x")) << "a scope of its own";
+}
+
+TEST(Record, AScopesNameHidesAField) {
+  const Record r = record(R"({"item": "field", "item.x": "flat", "list": [{"x": "a"}]})");
+  const Record scope = r.bind("item", "list.0");
+  EXPECT_EQ(scope.text("item.x"), "a");
+  EXPECT_EQ(r.text("item.x"), "flat");
+}
+
+TEST(Record, MistakesInAScopeNameThePathFromTheRoot) {
+  const Record scope = record(R"({"list": [{"x": "a"}]})").bind("item", "list.0");
+  EXPECT_EQ(message_of<DataError>([&] { (void)scope.text("item.xx"); }),
+            "pets.jsonl:7: the record has no field 'list.0.xx', there only x; did you mean 'x'?");
+  EXPECT_EQ(message_of<DataError>([&] { (void)scope.list_size("item.x"); }),
+            "pets.jsonl:7: list.0.x is no list, but of type string");
+  EXPECT_EQ(message_of<DataError>([&] { (void)scope.text("item"); }),
+            "pets.jsonl:7: the field 'list.0' is of type object; expected text or a number");
+}
+
 TEST(Record, MissingFieldNamesFileLineAndTheNearestField) {
   const Record r = record(R"({"premise": "p", "idx": 1, "gone": null})");
   EXPECT_EQ(

@@ -75,6 +75,98 @@ TEST(TaskOptions, VerbalizerNeedsTwoDifferentLabelsWithTexts) {
   EXPECT_THAT(validate(options), ElementsAre(problem("verbalizer.a", "occurs twice")));
 }
 
+TEST(TaskOptions, CandidatesNeedTheirListAndATextThatTellsThemApart) {
+  TaskOptions options = valid();
+  options.verbalizer.clear();
+  options.candidates.each = "names";
+  EXPECT_THAT(validate(options), ElementsAre(problem("candidates.text", "is missing")));
+  options.candidates.text = " {name}";
+  EXPECT_THAT(validate(options), ElementsAre(problem("candidates.text", "no field {candidate}")));
+  options.candidates.text = " {candidate.text} of {name}";
+  EXPECT_THAT(validate(options), ElementsAre());
+  options.labels = {"a", "b"};
+  options.metrics = {"macro_f1"};
+  EXPECT_THAT(validate(options), ElementsAre(problem("labels", "needs a verbalizer")));
+}
+
+TEST(TaskOptions, AnswersComeFromOnePlace) {
+  TaskOptions options = valid();
+  options.candidates = {.each = "names", .text = "{candidate}", .label = "{candidate}"};
+  EXPECT_THAT(validate(options), ElementsAre(problem("candidates", "beside a verbalizer")));
+  options.verbalizer.clear();
+  options.target = "{text}";
+  EXPECT_THAT(validate(options), ElementsAre(problem("target", "beside candidates")));
+}
+
+TEST(TaskOptions, WhatIsGeneratedCannotBeScored) {
+  TaskOptions options = valid();
+  options.verbalizer.clear();
+  options.target = "{text}";
+  options.answer = Answer::kScore;
+  options.score = Score::kPmi;
+  EXPECT_THAT(validate(options), UnorderedElementsAre(problem("answer", "to choose from"),
+                                                      problem("score", "to choose from")));
+}
+
+TEST(TaskOptions, AReferentIsOneOfTwoLabels) {
+  TaskOptions options = valid();
+  options.answer_rule = AnswerRule::kReferent;
+  EXPECT_THAT(validate(options), ElementsAre(problem("answer_rule", "needs `target`")));
+  options.verbalizer.clear();
+  options.target = "{text}";
+  EXPECT_THAT(validate(options), ElementsAre(problem("labels", "referent needs two")));
+  options.labels = {"false", "true"};
+  EXPECT_THAT(validate(options), ElementsAre());
+  options.answer_rule = AnswerRule::kExact;
+  EXPECT_THAT(validate(options), ElementsAre(problem("labels", "needs a verbalizer")));
+}
+
+TEST(TaskOptions, MetricsNeedWhatTheyCompareWith) {
+  TaskOptions options = valid();
+  options.metrics = {"group_exact_match", "text_f1", "text_exact_match"};
+  EXPECT_THAT(validate(options),
+              UnorderedElementsAre(problem("metrics", "group_exact_match needs metric_group"),
+                                   problem("metrics", "text_f1 needs references"),
+                                   problem("metrics", "text_exact_match needs references")));
+  options = valid();
+  options.verbalizer.push_back({"unsure", " Hm"});
+  options.metrics = {"f1"};
+  EXPECT_THAT(validate(options), ElementsAre(problem("metrics", "f1 needs two labels")));
+}
+
+TEST(TaskOptions, NamesOfScopesAreWordsAndOccurOnce) {
+  TaskOptions options = valid();
+  options.each = {{"a.b", "x"}, {"candidate", "y"}, {"q", "z"}};
+  options.train_each = {{"q", "z"}, {"r", ""}};
+  options.train_where = {{"", "v"}};
+  options.id_fields = {"idx", ""};
+  EXPECT_THAT(
+      validate(options),
+      UnorderedElementsAre(
+          problem("each.a.b", "one word"), problem("each.candidate", "name of `candidates`"),
+          problem("train_each.q", "names two lists"), problem("train_each.r", "is empty"),
+          problem("train_where", "an empty field"), problem("id_field", "is empty")));
+}
+
+TEST(TaskOptions, NestedSubmissionsNeedThreeIds) {
+  TaskOptions options = valid();
+  options.submission.form = SubmissionOptions::Form::kNested;
+  EXPECT_THAT(validate(options), ElementsAre(problem("submission.form", "three fields")));
+}
+
+TEST(TaskOptions, FiltersAreCheckedWhereverTheyStand) {
+  TaskOptions options = valid();
+  options.source_template = "{text|lower} {text}";
+  options.verbalizer[0].text = "{text|map()}";
+  EXPECT_THAT(validate(options),
+              UnorderedElementsAre(problem("template", "'lower' is no filter"),
+                                   problem("verbalizer.true", "map names no value")));
+  options = valid();
+  options.source_template = "{text|lower_first} {text}";
+  options.truncate = {TruncateOptions::Kind::kField, "text"};
+  EXPECT_THAT(validate(options), ElementsAre(problem("truncate.field", "different filters")));
+}
+
 TEST(TaskOptions, TargetStandsInPlaceOfAVerbalizer) {
   TaskOptions options = valid();
   options.target = "{answer}";

@@ -107,6 +107,66 @@ TEST(Task, GeneratedTargetsEndWithEosAndVerbalizersDoNot) {
   EXPECT_EQ(Task(o, model.task_model()).example(cats(), true).target, byte_ids(" dogss"));
 }
 
+TEST(Task, PrefixAndSeparatorSurroundTheTexts) {
+  const TinyModel model;
+  TaskOptions o = options();
+  o.source_prefix = "pets ";
+  o.separator = "\n";
+  const Task task(o, model.task_model());
+  const Example e = task.example(cats(), true);
+  EXPECT_EQ(e.source, byte_ids("pets cats and dogs?"));
+  EXPECT_EQ(e.target, byte_ids("\n No"));
+  EXPECT_EQ((*e.candidates)[0].text, "\n Yes");
+  EXPECT_EQ(task.empty_source(), byte_ids("pets  and ?"));
+}
+
+TEST(Task, CutFieldsAreCutBehindTheirFilters) {
+  const TinyModel model;
+  TaskOptions o = options();
+  o.source_template = "{a|plain_breaks}!";
+  o.max_source_tokens = 6;
+  o.truncate = {TruncateOptions::Kind::kField, "a"};
+  const Task task(o, model.task_model());
+  EXPECT_EQ(task.question(record(R"({"a": "<b>on</b><br>two<br>three"})")).source,
+            byte_ids("on tw!"));
+}
+
+TEST(Task, GeneratedVerbalizersEndWithEosByThemselves) {
+  const TinyModel model;
+  TaskOptions o = options();
+  o.answer = Answer::kGenerate;
+  EXPECT_EQ(Task(o, model.task_model()).example(cats(), true).target,
+            with(byte_ids(" No"), TinyModel::kEos));
+}
+
+TEST(Task, ExpandingLeavesOtherTasksRecordsAlone) {
+  const TinyModel model;
+  const Task task(options(), model.task_model());
+  const auto records = task.expand(cats(), true);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(task.example(records[0], true).source, task.example(cats(), true).source);
+}
+
+TEST(Task, RecordsToTrainOnCanBeChosen) {
+  const TinyModel model;
+  TaskOptions o = options();
+  o.train_where = {{"label", "y"}, {"a", "cats"}};
+  const Task task(o, model.task_model());
+  EXPECT_EQ(task.expand(cats(), true).size(), 0u);
+  EXPECT_EQ(task.expand(cats(), false).size(), 1u);
+  EXPECT_EQ(task.expand(record(R"({"a": "cats", "b": "", "label": "y"})"), true).size(), 1u);
+  EXPECT_THAT(message_of<DataError>([&] { (void)task.expand(record(R"({"label": "y"})"), true); }),
+              HasSubstr("f.jsonl:3: the record has no field 'a'"));
+}
+
+TEST(Task, IdsOfSeveralFieldsAreAList) {
+  const TinyModel model;
+  TaskOptions o = options();
+  o.id_fields = {"a", "idx"};
+  const Task task(o, model.task_model());
+  EXPECT_EQ(task.question(cats()).id, R"(["cats",12])");
+}
+
 TEST(Task, BosStandsWhereThePolicySays) {
   const TinyModel plain;
   const TinyModel adds({.adds_bos = true, .merges = {}});

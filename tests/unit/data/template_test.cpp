@@ -49,6 +49,26 @@ TEST(Template, BrokenBracesNameTheirPosition) {
   EXPECT_EQ(error_of("a {} b"), "'{}' at position 2 names no field");
 }
 
+TEST(Template, FiltersApplyToTheirUseOfAField) {
+  const Template t("{who|lower_first} {who} {what.verb|map(waved=hello, left=bye)|lower_first}");
+  EXPECT_EQ(t.render(record()), "ada Ada hello");
+  EXPECT_THAT(t.fields(), ElementsAre("who", "what.verb"));
+  EXPECT_EQ(t.value(record(), "what.verb"), "hello");
+  EXPECT_FALSE(t.has_one_form("who"));
+  EXPECT_TRUE(t.has_one_form("what.verb"));
+  EXPECT_EQ(t.blank(), "  ");
+}
+
+TEST(Template, AReplacedValueIsNotFilteredAgain) {
+  EXPECT_EQ(Template("{who|lower_first}!").render(record(), "who", "Bo"), "Bo!");
+}
+
+TEST(Template, UnknownFiltersAreNamedWithTheNearest) {
+  EXPECT_EQ(error_of("a {who|lower_frist}"),
+            "'{' at position 2: 'lower_frist' is no filter; there are lower_first, strip_period, "
+            "plain_breaks, map; did you mean 'lower_first'?");
+}
+
 TEST(Template, MissingFieldNamesFileAndLine) {
   EXPECT_EQ(message_of<DataError>([&] { (void)Template("{whom}").render(record()); }),
             "f.jsonl:1: the record has no field 'whom', only n, what, who; did you mean 'who'?");
