@@ -15,7 +15,7 @@ using data::Score;
 
 struct EvalOptions {
   std::int64_t batch_tokens = 8192;  // rows computed at once on a rank; >= 1
-  std::optional<Score> score;        // nothing: as the task says
+  std::optional<Score> score{};      // nothing: as the task says
 };
 
 // All that is out of range, with keys relative to the block.

@@ -26,7 +26,7 @@ struct Scores {
   // none of them.
   std::vector<int> predictions;
   // The label of that candidate, or the text as it was generated.
-  std::vector<std::string> texts;
+  std::vector<std::string> texts{};
 };
 
 // Told now and then how many of `total` examples are scored. Rank 0 speaks for all, as if the
