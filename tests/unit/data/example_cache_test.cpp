@@ -152,6 +152,10 @@ TEST_F(ExampleCacheTest, AboveItsLimitTheLeastRecentlyUsedGo) {
   (void)get(b, 1);
   EXPECT_TRUE(fs::exists(file(b))) << "the newest stays, whatever its size";
   EXPECT_FALSE(fs::exists(file(a)));
+  const CacheUse use = cache_use(folder_ / "cache");
+  EXPECT_EQ(use.files, 1);
+  EXPECT_EQ(use.bytes, fs::file_size(file(b)));
+  EXPECT_EQ(cache_use(folder_ / "none").files, 0);
 }
 
 TEST_F(ExampleCacheTest, OldUnfinishedFilesAreRemoved) {
