@@ -313,6 +313,14 @@ TEST_F(CachedDatasetTest, KeyDoesNotFollowWhatOnlyMeasures) {
   EXPECT_EQ(key(), before);
 }
 
+TEST_F(CachedDatasetTest, AFileThatPretendsToBeOldIsAnotherKey) {
+  const std::string before = key();
+  const auto written = fs::last_write_time(path_);
+  std::fstream(path_).put('[');  // in place, of the same length
+  fs::last_write_time(path_, written);
+  EXPECT_NE(key(), before);
+}
+
 TEST_F(CachedDatasetTest, KeyIsTheSameForEveryPathOfAFile) {
   fs::create_symlink(path_, folder_ / "link.jsonl");
   EXPECT_EQ(example_key(task(), folder_ / "link.jsonl", {}), key());
