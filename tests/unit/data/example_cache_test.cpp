@@ -316,7 +316,8 @@ TEST_F(CachedDatasetTest, KeyDoesNotFollowWhatOnlyMeasures) {
 TEST_F(CachedDatasetTest, AFileThatPretendsToBeOldIsAnotherKey) {
   const std::string before = key();
   const auto written = fs::last_write_time(path_);
-  std::fstream(path_).put('[');  // in place, of the same length
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // clocks of files are coarse
+  std::fstream(path_).put('[');                                // in place, of the same length
   fs::last_write_time(path_, written);
   EXPECT_NE(key(), before);
 }
