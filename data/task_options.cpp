@@ -153,8 +153,9 @@ void check_metrics(const TaskOptions& t, Problems& problems) {
   };
   const std::size_t labels = t.verbalizer.empty() ? t.labels.size() : t.verbalizer.size();
   needs("group_exact_match", !t.metric_group.empty(), "metric_group, what is right together");
-  needs("text_f1", !t.references.empty(), "references, the list of right answers");
-  needs("text_exact_match", !t.references.empty(), "references, the list of right answers");
+  const bool texts = !t.references.empty() || !t.target.empty();
+  needs("text_f1", texts, "references, the list of right answers, or a target");
+  needs("text_exact_match", texts, "references, the list of right answers, or a target");
   needs("macro_f1", labels > 0, "labels that all records share");
   needs("f1", labels == 2, "two labels; it is that of the second");
   needs("gender_parity", labels > 0, "labels that all records share");

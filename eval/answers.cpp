@@ -31,12 +31,10 @@ std::vector<std::string> gathered(const Json& mine, bool left, const data::Datas
   return all;
 }
 
-int referent_label(const data::Task& task, const data::Example& example, std::string_view text) {
+// The second of two labels says that the referent is meant.
+int referent_label(const data::Example& example, std::string_view text) {
   const auto means = data::names_referent(text, example.references.at(0));
-  if (!means) return -1;
-  const std::vector<std::string>& labels = task.labels();
-  const auto found = std::find(labels.begin(), labels.end(), *means ? "true" : "false");
-  return found == labels.end() ? -1 : static_cast<int>(found - labels.begin());
+  return means ? static_cast<int>(*means) : -1;
 }
 
 }  // namespace
@@ -94,7 +92,7 @@ bool answers_by_generation(const data::Task& task) {
 
 int label_of_answer(const data::Task& task, const data::Example& example, std::string_view text) {
   if (task.options().answer_rule == data::AnswerRule::kReferent) {
-    return referent_label(task, example, text);
+    return referent_label(example, text);
   }
   const std::string_view said = data::stripped(text);
   const data::Candidates& candidates = *example.candidates;

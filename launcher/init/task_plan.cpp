@@ -146,6 +146,7 @@ TaskPlan plan_task(const LabelledTable& table, const data::Tokenizer& tokenizer,
       choose_answers(table.labels, [&](std::string_view text) { return tokenizer.encode(text); });
   data::TaskOptions& options = plan.options;
   options.verbalizer = plan.answers.verbalizer;
+  for (auto& entry : options.verbalizer) entry.text = escaped(entry.text);
   options.metrics = {"accuracy", "macro_f1"};
   options.truncate = {.kind = data::TruncateOptions::Kind::kField,
                       .field = plan.fields[longest_column(table)]};
