@@ -55,10 +55,10 @@ std::vector<std::string> shared_labels(const data::Dataset& dataset) {
   return names;
 }
 
-// Nothing where answers are not one of a few texts that all examples share.
+// Nothing where answers are not one of a few classes.
 std::optional<double> prior_loss(const data::Task& task, const data::Dataset& train,
                                  trainer::Loss loss) {
-  if (task.candidates().empty()) return std::nullopt;
+  if (task.generates() || task.labels().empty()) return std::nullopt;
   std::vector<trainer::LabelCount> counts(task.labels().size());
   for (const data::Example& example : train) {
     trainer::LabelCount& count = counts[static_cast<std::size_t>(example.label)];
