@@ -12,7 +12,10 @@ std::vector<NamedTask> all_tasks(const RunConfig& config) {
   if (!config.tasks.empty()) return config.tasks;
   std::string name = config.picked;
   if (name.empty()) name = std::filesystem::path(config.task.name).stem().string();
-  return {{.name = name.empty() ? "task" : name, .options = config.task}};
+  std::vector<NamedTask> tasks(1);
+  tasks[0].name = name.empty() ? "task" : name;
+  tasks[0].options = config.task;
+  return tasks;
 }
 
 std::string task_names(const RunConfig& config) {

@@ -147,7 +147,7 @@ fs::path heartbeat_folder(const Session& session) {
 
 Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                      const data::WhichSplits& which) {
-  return open_session(config, std::vector<std::int64_t>{prompt_rows}, which);
+  return open_session(config, std::vector<std::int64_t>(1, prompt_rows), which);
 }
 
 Session open_session(const configs::RunConfig& config, const std::vector<std::int64_t>& prompt_rows,
