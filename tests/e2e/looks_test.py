@@ -16,7 +16,8 @@ class Validate(program.ProgramTest):
         self.assertRegex(text, r"\nok, \d warnings?\n$")
 
     def test_tells_of_records_in_two_splits(self):
-        same = ("validate", self.config, "--set", "task.test=train.jsonl", "--set")
+        same = ("validate", self.config, "--set", "task.test=train.jsonl", "--set",
+                "train.eval_every=0", "--set")
         message = self.refused(2, *same, "task.select=0.25")
         self.assertIn("task.select: is a share of", message)
         message = self.refused(3, *same, "task.select=0")
