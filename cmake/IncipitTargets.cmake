@@ -6,8 +6,10 @@ target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-paramet
 target_include_directories(incipit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 
 # Test programs that use libtorch get two threads on any machine, so that loops meant to be
-# parallel are; waiting threads sleep, since several tests share the cores.
-set(INCIPIT_TEST_ENVIRONMENT OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive)
+# parallel are; waiting threads sleep, since several tests share the cores. Tests keep tokenised
+# files away from the user's.
+set(INCIPIT_TEST_ENVIRONMENT OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
+    "INCIPIT_CACHE=${CMAKE_BINARY_DIR}/test_cache")
 
 # incipit_library(comm SOURCES a.cpp b.cpp PUBLIC incipit::core PRIVATE MPI::MPI_C)
 # makes the static library of a folder, incipit::comm.

@@ -53,7 +53,9 @@ void Communicator::fail(const Collective& call, const std::string& message) cons
   const std::string operation =
       std::string(call.purpose.name()) + " (" + call.kind + " on " + name_ + ")";
   if (context_->broken_by.empty()) context_->broken_by = operation;
-  throw CommError(context_->world_rank, operation, message);
+  const std::int64_t step = context_->activity->read().step;
+  throw CommError(context_->world_rank, operation,
+                  (step > 0 ? "at step " + std::to_string(step) + ", " : "") + message);
 }
 
 void Communicator::time_out(const Collective& call) const {

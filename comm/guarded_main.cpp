@@ -14,11 +14,14 @@ namespace incipit::comm {
 namespace {
 
 constexpr std::chrono::milliseconds kPrecedenceOfRankZero{1000};
+// One rank's end is the end of all: those whose time is up a little later say so before.
+constexpr std::chrono::seconds kOthersMayTell{3};
 
 int end_with(ExitCode code, const char* kind, const char* message) noexcept {
   const Launch launch = read_launch();
   const bool of_all = code == ExitCode::kStopped;  // ranks stop together
-  if (launch.rank != 0 && !of_all) std::this_thread::sleep_for(kPrecedenceOfRankZero);
+  const bool of_each = code == ExitCode::kComm;    // each waited in an operation of its own
+  if (launch.rank != 0 && !of_all && !of_each) std::this_thread::sleep_for(kPrecedenceOfRankZero);
   std::fflush(stdout);
   if (launch.rank != 0 && of_all) {
     // rank 0 tells it
@@ -28,6 +31,7 @@ int end_with(ExitCode code, const char* kind, const char* message) noexcept {
     std::fprintf(stderr, "incipit: %s%s\n", kind, message);
   }
   std::fflush(stderr);
+  if (of_each && launch.parallel) std::this_thread::sleep_for(kOthersMayTell);
   abort_job(static_cast<int>(code));
   return static_cast<int>(code);
 }

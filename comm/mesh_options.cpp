@@ -14,25 +14,6 @@ const std::array<std::string, 4> kBackends{"auto", "single", "mpi", "nccl"};
 
 std::string ranks(int count) { return std::to_string(count) + (count == 1 ? " rank" : " ranks"); }
 
-// "data 2 x tensor 3": dimensions of size 1 are left out, but for data.
-std::string sizes(const MeshShape& shape) {
-  std::string text = "data " + std::to_string(shape.data);
-  const auto add = [&](const char* name, int size) {
-    if (size > 1) text += std::string(" x ") + name + " " + std::to_string(size);
-  };
-  add("gathered", shape.gathered);
-  add("pipeline", shape.pipeline);
-  add("tensor", shape.tensor);
-  return text;
-}
-
-// How far a mesh is from the one that was wanted, in doublings.
-double distance(const MeshShape& shape, const MeshShape& wanted) {
-  const auto doublings = [](double a, double b) { return std::abs(std::log2(a / b)); };
-  return doublings(shape.gathered, wanted.gathered) + doublings(shape.pipeline, wanted.pipeline) +
-         doublings(shape.tensor, wanted.tensor);
-}
-
 // The mesh of `world` ranks that splits the model most nearly as `wanted` does.
 MeshShape nearest(const MeshShape& wanted, int world, const MeshLimits& limits) {
   MeshShape best{.data = world};
@@ -70,13 +51,30 @@ std::string objection(const MeshOptions& options, const MeshShape& shape, int wo
       .gathered = shape.gathered, .pipeline = shape.pipeline, .tensor = shape.tensor};
   if (options.data == 0) {
     return "parallel: one copy of the model takes " + ranks(one_copy.product()) + " (" +
-           sizes(one_copy) + "), which does not divide the world of " + ranks(world);
+           describe(one_copy) + "), which does not divide the world of " + ranks(world);
   }
-  return "parallel: " + sizes(shape) + " = " + ranks(shape.product()) + ", but the world has " +
+  return "parallel: " + describe(shape) + " = " + ranks(shape.product()) + ", but the world has " +
          ranks(world);
 }
 
 }  // namespace
+
+std::string describe(const MeshShape& shape) {
+  std::string text = "data " + std::to_string(shape.data);
+  const auto add = [&](const char* name, int size) {
+    if (size > 1) text += std::string(" x ") + name + " " + std::to_string(size);
+  };
+  add("gathered", shape.gathered);
+  add("pipeline", shape.pipeline);
+  add("tensor", shape.tensor);
+  return text;
+}
+
+double distance(const MeshShape& shape, const MeshShape& wanted) {
+  const auto doublings = [](double a, double b) { return std::abs(std::log2(a / b)); };
+  return doublings(shape.gathered, wanted.gathered) + doublings(shape.pipeline, wanted.pipeline) +
+         doublings(shape.tensor, wanted.tensor);
+}
 
 std::vector<OptionProblem> validate(const MeshOptions& options) {
   std::vector<OptionProblem> problems;
@@ -127,7 +125,8 @@ MeshShape resolve_mesh(const MeshOptions& options, int world_size, const MeshLim
   if (wrong.empty()) return shape;
 
   const MeshShape near = nearest(shape, world_size, limits);
-  std::string message = wrong + "; the nearest mesh of " + ranks(world_size) + " is " + sizes(near);
+  std::string message =
+      wrong + "; the nearest mesh of " + ranks(world_size) + " is " + describe(near);
   const bool can_grow = shape.tensor <= limits.tensor && shape.pipeline <= limits.pipeline;
   if (can_grow) {
     message += "; for this one start " + ranks(shape.product()) + " (mpirun -n " +

@@ -30,6 +30,11 @@ struct MeshShape {
   friend bool operator==(const MeshShape&, const MeshShape&) = default;
 };
 
+// "data 2 x tensor 3": dimensions of size 1 are left out, but for data.
+[[nodiscard]] std::string describe(const MeshShape& shape);
+// How far one is from another in splitting a model, in doublings of a dimension.
+[[nodiscard]] double distance(const MeshShape& shape, const MeshShape& wanted);
+
 // How far a model can be split.
 struct MeshLimits {
   int tensor = std::numeric_limits<int>::max();    // its attention heads

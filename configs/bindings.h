@@ -10,6 +10,7 @@ void bind_model(ModelOptions& options, Block& block);
 void bind_parallel(comm::MeshOptions& options, Block& block);
 void bind_method(prompt::PromptOptions& options, Block& block);
 void bind_task(data::TaskOptions& options, Block& block);
+void bind_mixture(data::MixtureOptions& options, Block& block);
 // The keys of a task that make its wording.
 void bind_wording(data::TaskOptions& options, Block& block);
 void bind_train(trainer::TrainOptions& options, Block& block);

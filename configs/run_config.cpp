@@ -5,16 +5,13 @@
 #include "configs/bindings.h"
 #include "configs/builtin.h"
 #include "configs/schema_text.h"
+#include "configs/task_blocks.h"
 #include "configs/yaml_reader.h"
 #include "core/error.h"
 #include "core/text.h"
 
 namespace incipit::configs {
 namespace {
-
-bool is_path(const std::string& name) {
-  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
-}
 
 constexpr std::string_view kReferenceHead = R"(# Configuration
 
@@ -25,6 +22,14 @@ be given several times, and VALUE is YAML.
 The keys of `task` may also stand in a file of their own, a task file, which `task.name` names:
 its values hold where the run's own `task` block is silent. `incipit ls` lists the built-in ones.
 
+In place of `task` a run may have several `tasks`, a block with the keys of `task` for each, under a
+name of letters, digits, `_` and `-`; where the block has no `name`, the built-in task of this name
+is meant. `mixture` says how they share the run ([mixtures.md](mixtures.md)).
+
+    tasks:
+      rte: {data_dir: data/RTE}
+      sentiment: {name: tasks/sentiment.yaml, data_dir: data/reviews}
+
 Reading is strict. Unknown and duplicate keys, wrong types and values out of range are all reported
 at once, with file, line, column and the nearest valid key, before any model is read (exit code 2).
 Only `true` and `false` are booleans; integers are plain decimal; text that looks like a number or
@@ -32,50 +37,19 @@ a boolean (`"5"`, `"no"`) and text that begins with a brace needs quotes.
 
 )";
 
-// The task name that the last of the documents gives.
-const YamlValue* task_name(const std::vector<YamlValue>& documents) {
-  for (auto document = documents.rbegin(); document != documents.rend(); ++document) {
-    const YamlPair* task = document->find("task");
-    const YamlPair* name = task == nullptr ? nullptr : task->value.find("name");
-    if (name != nullptr && name->value.kind == YamlValue::Kind::kScalar) return &name->value;
-  }
-  return nullptr;
-}
-
-void apply_task_file(const std::vector<YamlValue>& documents, YamlReader& reader) {
-  const YamlValue* name = task_name(documents);
-  if (name == nullptr || name->scalar.empty()) return;
-  if (is_path(name->scalar)) {
-    try {
-      reader.apply(reader.parse_file(name->scalar), "task");
-    } catch (const ConfigError& error) {
-      reader.problems().add(name->where, std::string("task.name: ") + error.what());
-    }
-    return;
-  }
-  const auto tasks = builtin_tasks();
-  if (const BuiltinFile* file = find_file(tasks, name->scalar)) {
-    const std::string source = "built-in task " + name->scalar;
-    reader.apply(reader.parse_text(file->text, source), "task");
-    return;
-  }
-  reader.problems().add(name->where, "task.name: no built-in task is called '" + name->scalar +
-                                         "'" + did_you_mean(name->scalar, names(tasks)) +
-                                         " (incipit ls shows them; a task file of your own is "
-                                         "given by its path, like ./mine.yaml)");
-}
-
 // Reads documents into a configuration of its own.
 class Loader {
  public:
-  Loader() : reader_(root_) { bind(config_, root_); }
+  Loader() : reader_(root_) {}
   [[nodiscard]] YamlReader& reader() { return reader_; }
 
   [[nodiscard]] RunConfig load(YamlValue file, const std::vector<std::string>& overrides,
                                const Check& check, const std::string& default_name) {
     std::vector<YamlValue> documents{std::move(file)};
     for (const std::string& each : overrides) documents.push_back(reader_.parse_override(each));
-    apply_task_file(documents, reader_);
+    config_.tasks = declare_tasks(documents, reader_.problems());
+    bind(config_, root_);
+    apply_task_files(documents, config_.tasks, reader_);
     for (const YamlValue& document : documents) reader_.apply(document);
     if (config_.run.name.empty()) config_.run.name = default_name;
     if (config_.run.output_dir.empty()) config_.run.output_dir = "runs/" + config_.run.name;
@@ -94,6 +68,15 @@ class Loader {
   YamlReader reader_;
 };
 
+// Of `task` and `tasks` the one that the configuration has.
+void bind_tasks(RunConfig& config, Block& root) {
+  if (config.tasks.empty()) {
+    return bind_task(config.task, root.block("task", "Data, and how a record becomes text."));
+  }
+  Block& tasks = root.block("tasks", "The tasks of a run of several, by name.");
+  for (NamedTask& task : config.tasks) bind_task(task.options, tasks.block(task.name, "A task."));
+}
+
 }  // namespace
 
 void bind(RunConfig& config, Block& root) {
@@ -101,7 +84,8 @@ void bind(RunConfig& config, Block& root) {
   bind_model(config.model, root.block("model", "The frozen model."));
   bind_parallel(config.parallel, root.block("parallel", "How ranks share the work."));
   bind_method(config.method, root.block("method", "What stands before the input."));
-  bind_task(config.task, root.block("task", "Data, and how a record becomes text."));
+  bind_tasks(config, root);
+  bind_mixture(config.mixture, root.block("mixture", "How several `tasks` share a run."));
   bind_train(config.train, root.block("train", "How the prompt is learned."));
   bind_eval(config.eval, root.block("eval", "How candidates are scored."));
   bind_metrics(config.metrics, root.block("metrics", "What can be watched from outside."));

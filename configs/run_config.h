@@ -9,6 +9,7 @@
 
 #include "comm/mesh_options.h"
 #include "configs/schema.h"
+#include "data/mixture_options.h"
 #include "data/task_options.h"
 #include "eval/eval_options.h"
 #include "metrics/metrics_options.h"
@@ -38,17 +39,42 @@ struct LogOptions {
   std::string level = "info";  // debug, info, warn, error
 };
 
+// One of the tasks of a run, under its key in `tasks:`.
+struct NamedTask {
+  std::string name;  // letters, digits, _ and -
+  data::TaskOptions options;
+};
+
 struct RunConfig {
   RunOptions run;
   ModelOptions model;
   comm::MeshOptions parallel;
   prompt::PromptOptions method;
-  data::TaskOptions task;
+  data::TaskOptions task;  // `task:`; unused where there are `tasks:`
+  std::vector<NamedTask> tasks{};
+  data::MixtureOptions mixture;
   trainer::TrainOptions train;
   eval::EvalOptions eval;
   metrics::MetricsOptions metrics;
   LogOptions log;
+
+  // The name of the one task that pick_task() left of several; its files in the run directory
+  // bear it. No key.
+  std::string picked{};
 };
+
+// The tasks of a run: those of `tasks:`, or the one of `task:`, which is called by the stem of its
+// file's name (built-in tasks by their name), or else "task".
+[[nodiscard]] std::vector<NamedTask> all_tasks(const RunConfig& config);
+// Their names, in order: "rte, cb".
+[[nodiscard]] std::string task_names(const RunConfig& config);
+// Several soft prompts, one for each of several tasks.
+[[nodiscard]] bool has_several_prompts(const RunConfig& config);
+
+// The run as if one of its tasks were all of it, for what knows one task alone. Throws ConfigError
+// that lists the tasks, when there is none of this name, and when there are several and `name` is
+// empty. The only task of a run needs no name.
+[[nodiscard]] RunConfig pick_task(RunConfig config, const std::string& name);
 
 // Every key, bound to the fields of `config`, which must outlive the block.
 void bind(RunConfig& config, Block& root);
@@ -58,9 +84,9 @@ void bind(RunConfig& config, Block& root);
 using Report = std::function<void(const std::string& key, const std::string& message)>;
 using Check = std::function<void(const RunConfig& config, const Report& report)>;
 
-// Reads `config_path` (a file, or the name of a built-in recipe), the task file that
-// `task.name` names (a built-in task, or a path) as defaults of the task block, and
-// `overrides` ("train.steps=50") over both. Throws one ConfigError that lists all mistakes:
+// Reads `config_path` (a file, or the name of a built-in recipe), the task files that
+// `task.name` or `tasks.NAME.name` name (a built-in task, or a path) as defaults of these blocks,
+// and `overrides` ("train.steps=50") over both. Throws one ConfigError that lists all mistakes:
 // of the files, of the overrides, and those that `check` reports.
 [[nodiscard]] RunConfig load_run_config(const std::string& config_path,
                                         const std::vector<std::string>& overrides = {},

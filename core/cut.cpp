@@ -120,8 +120,8 @@ class Cutter {
   std::int64_t rows_in_branch_ = 0;
 };
 
-// The most rows of a branch, up to max_rows, that make as many branches as are wanted, or else as
-// segments allow. Smaller branches are more of them.
+// The rows of a branch, up to max_rows, that make at least as many branches as are wanted, or else
+// as segments allow, and no more of them than that takes. Smaller branches are more of them.
 std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int wanted) {
   const auto branches = [&](std::int64_t rows) { return Cutter(forest, rows).branches(); };
   wanted = std::min(wanted, branches(1));
@@ -131,7 +131,15 @@ std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int 
     const std::int64_t middle = enough + (too_many - enough) / 2;
     (branches(middle) >= wanted ? enough : too_many) = middle;
   }
-  return enough;
+  // Of the sizes that make as many, the smallest: none of them is larger than it has to be.
+  const int count = branches(enough);
+  std::int64_t equal = enough;
+  std::int64_t too_few = 0;
+  while (equal - too_few > 1) {
+    const std::int64_t middle = too_few + (equal - too_few) / 2;
+    (branches(middle) <= count ? equal : too_few) = middle;
+  }
+  return branches(equal) == count ? equal : enough;
 }
 
 }  // namespace

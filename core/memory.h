@@ -16,4 +16,9 @@ struct MemoryUse {
 // The resident set of this process; zeros where the system does not say.
 [[nodiscard]] MemoryUse resident_memory();
 
+// What this machine's processes can still take, the one that asks included: free memory and swap,
+// and no more than its control groups allow (Slurm, containers). Zero where the system does not
+// say.
+[[nodiscard]] double available_memory();
+
 }  // namespace incipit

@@ -28,15 +28,44 @@ Sequence target_sequence(const Task& task, const Example& example, PromptRows pr
   return sequence;
 }
 
+namespace {
+
+std::vector<BatchItem> items_of(const Task& task, std::span<const Example* const> examples,
+                                PromptRows prompt) {
+  std::vector<BatchItem> items;
+  for (const Example* example : examples) items.push_back({&task, example, prompt});
+  return items;
+}
+
+}  // namespace
+
+TrainingBatch training_batch(std::span<const BatchItem> items) {
+  TrainingBatch batch;
+  batch.examples = static_cast<std::int64_t>(items.size());
+  std::vector<Sequence> sequences;
+  for (const auto& [task, example, prompt] : items) {
+    INCIPIT_CHECK(!example->target.empty(), "line ", example->line, " has no target");
+    sequences.push_back(target_sequence(*task, *example, prompt, example->target));
+    batch.target_tokens += static_cast<double>(example->target.size());
+  }
+  batch.packed = pack(sequences);
+  return batch;
+}
+
 TrainingBatch training_batch(const Task& task, std::span<const Example* const> examples,
                              PromptRows prompt) {
-  TrainingBatch batch;
-  batch.examples = static_cast<std::int64_t>(examples.size());
+  return training_batch(items_of(task, examples, prompt));
+}
+
+ScoringBatch scoring_batch(std::span<const BatchItem> items) {
+  ScoringBatch batch;
   std::vector<Sequence> sequences;
-  for (const Example* example : examples) {
-    INCIPIT_CHECK(!example->target.empty(), "line ", example->line, " has no target");
-    sequences.push_back(target_sequence(task, *example, prompt, example->target));
-    batch.target_tokens += static_cast<double>(example->target.size());
+  for (const auto& [task, example, prompt] : items) {
+    INCIPIT_CHECK(!example->candidates->empty(), "line ", example->line, " has no candidates");
+    for (const Candidate& candidate : *example->candidates) {
+      sequences.push_back(target_sequence(*task, *example, prompt, candidate.tokens));
+    }
+    batch.first.push_back(static_cast<std::int32_t>(sequences.size()));
   }
   batch.packed = pack(sequences);
   return batch;
@@ -44,17 +73,7 @@ TrainingBatch training_batch(const Task& task, std::span<const Example* const> e
 
 ScoringBatch scoring_batch(const Task& task, std::span<const Example* const> examples,
                            PromptRows prompt) {
-  ScoringBatch batch;
-  std::vector<Sequence> sequences;
-  for (const Example* example : examples) {
-    INCIPIT_CHECK(!example->candidates->empty(), "line ", example->line, " has no candidates");
-    for (const Candidate& candidate : *example->candidates) {
-      sequences.push_back(target_sequence(task, *example, prompt, candidate.tokens));
-    }
-    batch.first.push_back(static_cast<std::int32_t>(sequences.size()));
-  }
-  batch.packed = pack(sequences);
-  return batch;
+  return scoring_batch(items_of(task, examples, prompt));
 }
 
 }  // namespace incipit::data

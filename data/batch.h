@@ -16,6 +16,13 @@ struct PromptRows {
   int rows = 0;    // 0: none
 };
 
+// An example of a batch whose examples may be of several tasks.
+struct BatchItem {
+  const Task* task = nullptr;
+  const Example* example = nullptr;
+  PromptRows prompt{};
+};
+
 // A batch to train on: sequence i is examples[i].
 struct TrainingBatch {
   PackedForest packed;
@@ -39,11 +46,13 @@ struct ScoringBatch {
                                        std::span<const TokenId> tokens, float weight = 1);
 
 // Throws LogicError when an example has no target. An empty batch is an empty forest.
+[[nodiscard]] TrainingBatch training_batch(std::span<const BatchItem> items);
 [[nodiscard]] TrainingBatch training_batch(const Task& task,
                                            std::span<const Example* const> examples,
                                            PromptRows prompt);
 
 // Every example has candidates.
+[[nodiscard]] ScoringBatch scoring_batch(std::span<const BatchItem> items);
 [[nodiscard]] ScoringBatch scoring_batch(const Task& task, std::span<const Example* const> examples,
                                          PromptRows prompt);
 

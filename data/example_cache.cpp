@@ -85,6 +85,19 @@ std::optional<fs::path> cache_folder() {
   return std::nullopt;
 }
 
+CacheUse cache_use(const fs::path& folder) {
+  CacheUse use;
+  std::error_code error;
+  for (const auto& file : fs::directory_iterator(folder, error)) {
+    if (file.path().extension() != kEnding) continue;
+    const std::uint64_t bytes = file.file_size(error);
+    if (error) continue;
+    use.bytes += bytes;
+    ++use.files;
+  }
+  return use;
+}
+
 ExampleCache::ExampleCache(fs::path folder, std::uint64_t limit)
     : folder_(std::move(folder)), limit_(limit) {}
 

@@ -22,6 +22,13 @@ constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30;
 // Where files are kept; nothing when the cache is off, or none of the variables is set.
 [[nodiscard]] std::optional<std::filesystem::path> cache_folder();
 
+// What a folder holds; zeros where there is none.
+struct CacheUse {
+  std::int64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+[[nodiscard]] CacheUse cache_use(const std::filesystem::path& folder);
+
 class ExampleCache {
  public:
   // The folder is made when the first file is kept.

@@ -122,8 +122,9 @@ void add_file(KeyText& text, const fs::path& path) {
     throw DataError(path.string() +
                     ": cannot open: " + (error ? error.message() : std::strerror(errno)));
   }
-  text.add_all(real.string(), status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-               status.st_mtim.tv_nsec);
+  // The time of change cannot be set back, that of writing can; the device differs by machine.
+  text.add_all(real.string(), status.st_ino, status.st_size, status.st_mtim.tv_sec,
+               status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
 }
 
 }  // namespace

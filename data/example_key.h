@@ -15,7 +15,7 @@ struct ReadAs {
 };
 
 // SHA-256 (hex) of all that decides what the examples of `path` become: the file (its real path,
-// number, size and time of change), the options that matter, tokenizer, special tokens, chat format
+// number, size and times of change), the options that matter, tokenizer, special tokens, chat format
 // and this program. Throws DataError when the file cannot be looked at.
 [[nodiscard]] std::string example_key(const Task& task, const std::filesystem::path& path,
                                       const ReadAs& as);

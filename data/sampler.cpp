@@ -1,7 +1,6 @@
 #include "data/sampler.h"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 
 #include "core/check.h"
@@ -14,31 +13,43 @@ constexpr std::uint64_t kOrderStream = 0x6f72646572;  // "order": apart from oth
 
 }  // namespace
 
-Sampler::Sampler(std::vector<std::int64_t> groups, std::uint64_t seed, bool shuffle)
-    : group_of_(std::move(groups)), seed_(mix_seed(seed, kOrderStream)), shuffle_(shuffle) {
-  INCIPIT_CHECK(!group_of_.empty(), "there are no examples to draw from");
-  std::map<std::int64_t, std::size_t> place;
-  for (std::size_t i = 0; i < group_of_.size(); ++i) {
-    const auto [found, is_new] = place.emplace(group_of_[i], members_.size());
-    if (is_new) members_.emplace_back();
-    members_[found->second].push_back(static_cast<std::int64_t>(i));
+Sampler::Sampler(const std::vector<std::int64_t>& groups, std::uint64_t seed, bool shuffle)
+    : seed_(mix_seed(seed, kOrderStream)), shuffle_(shuffle) {
+  INCIPIT_CHECK(!groups.empty(), "there are no examples to draw from");
+  const auto highest = *std::max_element(groups.begin(), groups.end());
+  std::vector<std::int64_t> number(static_cast<std::size_t>(highest) + 1, -1);
+  first_.push_back(0);
+  for (const std::int64_t group : groups) {
+    INCIPIT_CHECK(group >= 0);
+    if (number[group] < 0) {
+      number[group] = static_cast<std::int64_t>(first_.size()) - 1;
+      first_.push_back(0);
+    }
+    ++first_[number[group] + 1];
+  }
+  std::partial_sum(first_.begin(), first_.end(), first_.begin());
+  members_.resize(groups.size());
+  std::vector<std::int64_t> next(first_.begin(), first_.end() - 1);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    members_[next[number[groups[i]]]++] = static_cast<std::int64_t>(i);
   }
 }
 
 std::vector<std::int64_t> Sampler::order(std::int64_t epoch) const {
   std::vector<std::int64_t> order;
-  order.reserve(group_of_.size());
+  order.reserve(members_.size());
   if (!shuffle_) {
-    order.resize(group_of_.size());
+    order.resize(members_.size());
     std::iota(order.begin(), order.end(), 0);
     return order;
   }
-  std::vector<std::size_t> groups(members_.size());
+  std::vector<std::size_t> groups(first_.size() - 1);
   std::iota(groups.begin(), groups.end(), 0);
   Random random(seed_, static_cast<std::uint64_t>(epoch));
   random.shuffle(std::span(groups));
   for (const std::size_t group : groups) {
-    order.insert(order.end(), members_[group].begin(), members_[group].end());
+    order.insert(order.end(), members_.begin() + first_[group],
+                 members_.begin() + first_[group + 1]);
   }
   return order;
 }

@@ -17,7 +17,7 @@ class Sampler {
   // `groups`: by example (Dataset::groups). With `shuffle`, groups are shuffled anew in every
   // epoch and the examples of a group follow each other in file order; without, examples come
   // in file order. Throws LogicError when there are no examples.
-  Sampler(std::vector<std::int64_t> groups, std::uint64_t seed, bool shuffle);
+  Sampler(const std::vector<std::int64_t>& groups, std::uint64_t seed, bool shuffle);
 
   // Example indices of samples [position, position + count). A pure function of the
   // constructor's arguments and these two. Not thread-safe: remembers the last epoch's order.
@@ -25,11 +25,12 @@ class Sampler {
 
   // The order of one epoch.
   [[nodiscard]] std::vector<std::int64_t> order(std::int64_t epoch) const;
-  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(group_of_.size()); }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(members_.size()); }
 
  private:
-  std::vector<std::int64_t> group_of_;
-  std::vector<std::vector<std::int64_t>> members_;
+  // Members of group g, numbered anew in order of first occurrence: members_[first_[g]] and on.
+  std::vector<std::int64_t> first_;
+  std::vector<std::int64_t> members_;
   std::uint64_t seed_;
   bool shuffle_;
   std::int64_t cached_epoch_ = -1;

@@ -179,9 +179,34 @@ MappedFile map_store(const fs::path& path) {
   }
 }
 
+// Whether the facts are those that were written, and point into the file. Their memory is given
+// back piece by piece.
+bool facts_are_whole(const MappedFile& file, const StoreHeader& header) {
+  constexpr std::uint64_t kPiece = 1 << 16;
+  const auto* first =
+      reinterpret_cast<const StoredFacts*>(file.bytes().data() + header.facts_begin);
+  std::uint64_t hash = store_hash({});
+  for (std::uint64_t begin = 0; begin < header.examples; begin += kPiece) {
+    const std::span piece(first + begin, std::min(kPiece, header.examples - begin));
+    hash = store_hash(std::as_bytes(piece), hash);
+    for (const StoredFacts& each : piece) {
+      const std::uint64_t tokens =
+          std::uint64_t{each.facts.source_tokens} + each.facts.target_tokens;
+      if (each.begin < sizeof(header) || each.begin % kStoreAlignment != 0 ||
+          each.begin > header.facts_begin || each.bytes > header.facts_begin - each.begin ||
+          each.bytes % kStoreAlignment != 0 || tokens * sizeof(TokenId) > each.bytes) {
+        return false;
+      }
+    }
+    const std::size_t at = header.facts_begin + begin * sizeof(StoredFacts);
+    file.release(at, at + piece.size_bytes());
+  }
+  return hash == header.facts_hash;
+}
+
 // What is wrong with a file, or "".
-std::string problem_of(std::span<const std::byte> bytes, std::string_view key,
-                       StoreHeader& header) {
+std::string problem_of(const MappedFile& file, std::string_view key, StoreHeader& header) {
+  const auto bytes = file.bytes();
   if (bytes.size() < sizeof(header)) return "is too short for a header";
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (std::string_view(header.magic, sizeof(header.magic)) != kStoreMagic) {
@@ -199,17 +224,7 @@ std::string problem_of(std::span<const std::byte> bytes, std::string_view key,
       rest / sizeof(StoredFacts) != header.examples) {
     return "is cut short, or longer than it says";
   }
-  const auto facts = bytes.subspan(header.facts_begin);
-  if (store_hash(facts) != header.facts_hash) return "has damaged facts";
-  const auto* first = reinterpret_cast<const StoredFacts*>(facts.data());
-  for (const StoredFacts& each : std::span(first, header.examples)) {
-    const std::uint64_t tokens = std::uint64_t{each.facts.source_tokens} + each.facts.target_tokens;
-    if (each.begin < sizeof(header) || each.begin % kStoreAlignment != 0 ||
-        each.begin > header.facts_begin || each.bytes > header.facts_begin - each.begin ||
-        each.bytes % kStoreAlignment != 0 || tokens * sizeof(TokenId) > each.bytes) {
-      return "has facts that point elsewhere";
-    }
-  }
+  if (!facts_are_whole(file, header)) return "has damaged facts";
   return "";
 }
 
@@ -219,7 +234,7 @@ StoredExamples open_store(const fs::path& path, std::string_view key,
                           std::shared_ptr<const Candidates> shared) {
   MappedFile file = map_store(path);
   StoreHeader header{};
-  const std::string problem = problem_of(file.bytes(), key, header);
+  const std::string problem = problem_of(file, key, header);
   if (!problem.empty()) throw StoreError(path.string() + ": " + problem);
   return {std::make_shared<MappedStore>(std::move(file), header, std::move(shared)),
           static_cast<std::int64_t>(header.skipped)};

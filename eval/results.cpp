@@ -59,15 +59,28 @@ Json metrics_entry(std::int64_t examples, const Metrics& metrics, const Interval
   return entry;
 }
 
-}  // namespace
-
-void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results) {
+// Writes predictions to `folder` and returns the scores.
+Json write_predictions(const std::filesystem::path& folder, std::span<const NamedResult> results) {
   Json scores = Json::object();
   for (const auto& [split, dataset, result] : results) {
     scores[split] = metrics_entry(dataset->size(), result->metrics, result->intervals);
     if (result->scores.predictions.empty()) continue;
-    write_atomically(run_dir / "predictions" / (split + ".jsonl"),
-                     prediction_lines(*dataset, *result));
+    write_atomically(folder / (split + ".jsonl"), prediction_lines(*dataset, *result));
+  }
+  return scores;
+}
+
+}  // namespace
+
+void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results) {
+  const Json scores = write_predictions(run_dir / "predictions", results);
+  write_atomically(run_dir / "scores.json", scores.dump(2) + "\n");
+}
+
+void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks) {
+  Json scores = Json::object();
+  for (const auto& [task, splits] : tasks) {
+    scores[task] = write_predictions(run_dir / "predictions" / task, splits);
   }
   write_atomically(run_dir / "scores.json", scores.dump(2) + "\n");
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "eval/evaluation.h"
@@ -29,6 +30,16 @@ struct NamedResult {
 //
 // Throws DataError naming the file that cannot be written.
 void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results);
+
+// The scored splits of one of several tasks.
+struct TaskResults {
+  std::string task;
+  std::vector<NamedResult> splits;
+};
+
+// The same for several tasks: RUN_DIR/predictions/TASK/SPLIT.jsonl and, in RUN_DIR/scores.json,
+// {"TASK":{"test":{...}},...}.
+void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks);
 
 // What a wording of a task scores.
 struct WordingScore {

@@ -18,6 +18,11 @@ CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments)
       ->required();
 }
 
+void add_task_argument(CLI::App& command, ConfigArguments& arguments) {
+  command.add_option("--task", arguments.task, "which of a configuration's several tasks")
+      ->type_name("NAME");
+}
+
 void add_example(CLI::App& command, const std::string& example) {
   command.footer("Example:\n  " + example + "\n");
 }
@@ -33,6 +38,20 @@ ConfigArguments resolve_run(ConfigArguments arguments) {
 
 configs::RunConfig load_config(const ConfigArguments& arguments, const configs::Check& check) {
   return configs::load_run_config(arguments.config, arguments.overrides, check);
+}
+
+configs::RunConfig load_one_task(const ConfigArguments& arguments, const configs::Check& check) {
+  const configs::RunConfig all =
+      load_config(arguments, [&](const configs::RunConfig& read, const configs::Report& report) {
+        const std::string name = read.tasks.size() == 1 && arguments.task.empty()
+                                     ? read.tasks.front().name
+                                     : arguments.task;
+        check(configs::pick_task(read, name), [&](std::string key, const std::string& message) {
+          if (!read.tasks.empty() && key.starts_with("task.")) key.insert(4, "s." + name);
+          report(key, message);
+        });
+      });
+  return configs::pick_task(all, arguments.task);
 }
 
 }  // namespace incipit::launcher

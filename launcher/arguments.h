@@ -16,10 +16,14 @@ namespace incipit::launcher {
 struct ConfigArguments {
   std::string config;
   std::vector<std::string> overrides;
+  std::string task;  // add_task_argument(): one of several
 };
 
 // Adds CONFIG and --set KEY=VALUE to a command; returns CONFIG, which is required.
 CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments);
+
+// Adds --task NAME to a command that knows one task alone (load_one_task()).
+void add_task_argument(CLI::App& command, ConfigArguments& arguments);
 
 // "Example:\n  incipit train ...", as the footer of a command's help.
 void add_example(CLI::App& command, const std::string& example);
@@ -32,5 +36,10 @@ void add_example(CLI::App& command, const std::string& example);
 // `check` is one of launcher/check_options.h.
 [[nodiscard]] configs::RunConfig load_config(const ConfigArguments& arguments,
                                              const configs::Check& check);
+
+// The same as if the task that --task names were all of the run. Throws ConfigError that lists the
+// tasks when there are several and none is named.
+[[nodiscard]] configs::RunConfig load_one_task(const ConfigArguments& arguments,
+                                               const configs::Check& check);
 
 }  // namespace incipit::launcher

@@ -1,5 +1,9 @@
 #include "launcher/check_options.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "core/error.h"
 
 namespace incipit::launcher {
@@ -12,12 +16,42 @@ void report_all(const configs::Report& report, const std::string& block,
   }
 }
 
+// The key of every task's block.
+std::vector<std::pair<std::string, const data::TaskOptions*>> task_blocks(
+    const configs::RunConfig& config) {
+  if (config.tasks.empty()) return {{"task", &config.task}};
+  std::vector<std::pair<std::string, const data::TaskOptions*>> blocks;
+  for (const configs::NamedTask& task : config.tasks) {
+    blocks.emplace_back("tasks." + task.name, &task.options);
+  }
+  return blocks;
+}
+
+void check_trained_task(const configs::RunConfig& config, const std::string& block,
+                        const data::TaskOptions& task, const configs::Report& report) {
+  if (task.train.empty()) report(block + ".train", "missing; expected a file");
+  const bool no_select = task.select.file.empty() && task.select.share == 0;
+  if (config.train.eval_every > 0 && no_select) {
+    report("train.eval_every",
+           "needs a select split: set " + block + ".select, or train.eval_every: 0");
+  }
+  if (!task.verbalizer.empty()) return;
+  if (config.train.loss == trainer::Loss::kCandidates && task.candidates.each.empty()) {
+    report("train.loss", "candidates needs " + block + ".verbalizer or " + block + ".candidates");
+  }
+  if (config.method.init.kind == prompt::InitKind::kClassLabels) {
+    report("method.init.kind", "class_labels needs " + block + ".verbalizer");
+  }
+}
+
 }  // namespace
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
   report_all(report, "parallel", comm::validate(config.parallel));
   report_all(report, "method", prompt::validate(config.method));
-  report_all(report, "task", data::validate(config.task));
+  for (const auto& [block, task] : task_blocks(config)) {
+    report_all(report, block, data::validate(*task));
+  }
   report_all(report, "train", trainer::validate(config.train));
   report_all(report, "eval", eval::validate(config.eval));
 }
@@ -27,17 +61,8 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
   if (config.method.kind == prompt::MethodKind::kNone) {
     report("method.kind", "none has nothing to train; incipit eval scores the model as it is");
   }
-  if (config.task.train.empty()) report("task.train", "missing; expected a file");
-  const bool no_select = config.task.select.file.empty() && config.task.select.share == 0;
-  if (config.train.eval_every > 0 && no_select) {
-    report("train.eval_every", "needs a select split: set task.select, or train.eval_every: 0");
-  }
-  if (!config.task.verbalizer.empty()) return;
-  if (config.train.loss == trainer::Loss::kCandidates && config.task.candidates.each.empty()) {
-    report("train.loss", "candidates needs task.verbalizer or task.candidates");
-  }
-  if (config.method.init.kind == prompt::InitKind::kClassLabels) {
-    report("method.init.kind", "class_labels needs task.verbalizer");
+  for (const auto& [block, task] : task_blocks(config)) {
+    check_trained_task(config, block, *task, report);
   }
 }
 

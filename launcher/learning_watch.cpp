@@ -16,10 +16,21 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<double> logged_losses(const std::filesystem::path& metrics_file) {
+// Of the task, or of a run of one task where it is empty.
+std::vector<double> logged_losses(const std::filesystem::path& metrics_file,
+                                  const std::string& task) {
   std::vector<double> losses;
   const auto lines = data::open_records(metrics_file);
   while (const auto line = lines->next()) {
+    if (!task.empty()) {
+      if (!line->has("losses")) continue;
+      const Json by_task = Json::parse(line->json_text("losses"));
+      const auto loss = by_task.find(task);
+      if (loss == by_task.end()) continue;  // none of its examples in this batch
+      losses.push_back(loss->is_number() ? loss->get<double>()
+                                         : std::numeric_limits<double>::quiet_NaN());
+      continue;
+    }
     const std::vector<std::string> names = line->names();
     if (std::find(names.begin(), names.end(), "loss") == names.end()) continue;
     if (line->has("split")) continue;  // an evaluation's, of a task that generates
@@ -44,10 +55,10 @@ std::vector<std::string> shared_labels(const data::Dataset& dataset) {
   return names;
 }
 
-// Nothing where answers are not one of a few texts that all examples share.
+// Nothing where answers are not one of a few classes.
 std::optional<double> prior_loss(const data::Task& task, const data::Dataset& train,
                                  trainer::Loss loss) {
-  if (task.candidates().empty()) return std::nullopt;
+  if (task.generates() || task.labels().empty()) return std::nullopt;
   std::vector<trainer::LabelCount> counts(task.labels().size());
   for (const data::Example& example : train) {
     trainer::LabelCount& count = counts[static_cast<std::size_t>(example.label)];
@@ -75,6 +86,14 @@ Json figures_json(const trainer::Figures& figures) {
   return json;
 }
 
+Json diagnosis_json(const trainer::Diagnosis& diagnosis) {
+  return {{"verdict", trainer::verdict_name(diagnosis.verdict)},
+          {"summary", diagnosis.summary},
+          {"findings", diagnosis.findings},
+          {"advice", diagnosis.advice},
+          {"figures", figures_json(diagnosis.figures)}};
+}
+
 }  // namespace
 
 void LearningWatch::add(std::int64_t step, const data::Dataset& select,
@@ -90,20 +109,25 @@ void LearningWatch::add(std::int64_t step, const data::Dataset& select,
   if (labels.empty()) return;
   const auto one_label =
       trainer::one_label_predicted(evaluation.predictions, evaluation.answers, labels);
-  if (one_label) log::warn("step {}: {}; nothing is told apart yet", step, *one_label);
+  if (one_label) {
+    log::warn("step {}: {}{}; nothing is told apart yet", step,
+              task_.empty() ? "" : "task " + task_ + ": ", *one_label);
+  }
   evaluations_.push_back(std::move(evaluation));
 }
 
-trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t best_step) const {
+trainer::Diagnosis LearningWatch::diagnose(const Session& session, const SessionTask& of,
+                                           std::int64_t best_step) const {
   const configs::RunConfig& config = session.config;
-  const data::Task& task = *session.task;
+  const data::Task& task = *of.task;
   trainer::Evidence evidence{
-      .losses = logged_losses(std::filesystem::path(config.run.output_dir) / "metrics.jsonl"),
+      .losses =
+          logged_losses(std::filesystem::path(config.run.output_dir) / "metrics.jsonl", task_),
       .labels = task.labels(),
       .train = config.train,
       .method = config.method,
-      .shots = config.task.shots};
-  evidence.prior_loss = prior_loss(task, session.splits.train, config.train.loss);
+      .shots = task.options().shots};
+  evidence.prior_loss = prior_loss(task, of.splits.train, config.train.loss);
   // After a resume the best evaluation may be that of an earlier process: the last one then.
   auto best = std::find_if(evaluations_.begin(), evaluations_.end(),
                            [&](const Evaluation& each) { return each.step == best_step; });
@@ -112,10 +136,18 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, std::int64_t 
     evidence.predictions = best->predictions;
     evidence.answers = best->answers;
   }
-  return trainer::diagnose(evidence);
+  trainer::Diagnosis diagnosis = trainer::diagnose(evidence);
+  if (task_.empty()) return diagnosis;
+  for (std::string& advice : diagnosis.advice) {  // keys of task: are those of its block in tasks:
+    const std::size_t key = advice.find(" task.");
+    if (key != std::string::npos) advice.replace(key, 6, " tasks." + task_ + ".");
+  }
+  return diagnosis;
 }
 
-void print_diagnosis(std::ostream& out, const Style& style, const trainer::Diagnosis& diagnosis) {
+void print_diagnosis(std::ostream& out, const Style& style, const std::string& task,
+                     const trainer::Diagnosis& diagnosis) {
+  if (!task.empty()) out << style.bold(task) << ": ";
   const bool learned = diagnosis.verdict == trainer::Verdict::kLearned;
   const std::string summary =
       learned ? style.good(diagnosis.summary) : style.warning("warning: ") + diagnosis.summary;
@@ -129,12 +161,12 @@ void print_diagnosis(std::ostream& out, const Style& style, const trainer::Diagn
   }
 }
 
-void write_diagnosis(const std::filesystem::path& run_dir, const trainer::Diagnosis& diagnosis) {
-  const Json json{{"verdict", trainer::verdict_name(diagnosis.verdict)},
-                  {"summary", diagnosis.summary},
-                  {"findings", diagnosis.findings},
-                  {"advice", diagnosis.advice},
-                  {"figures", figures_json(diagnosis.figures)}};
+void write_diagnoses(const std::filesystem::path& run_dir,
+                     std::span<const std::pair<std::string, trainer::Diagnosis>> by_task) {
+  Json json = Json::object();
+  for (const auto& [task, diagnosis] : by_task) {
+    (by_task.size() == 1 ? json : json[task]) = diagnosis_json(diagnosis);
+  }
   write_atomically(run_dir / "diagnosis.json", json.dump(2) + "\n");
 }
 

@@ -1,11 +1,19 @@
 #include "launcher/prompt_source.h"
 
+#include <algorithm>
+#include <span>
+#include <string>
+
 #include "core/error.h"
 #include "prompt/initializer.h"
 
 namespace incipit::launcher {
 
-prompt::SoftPrompt start_prompt(const Session& session) {
+namespace {
+
+// Of the tasks that the soft prompt stands before: class_labels takes the labels of all.
+prompt::SoftPrompt start_prompt(const Session& session, std::span<const SessionTask> tasks,
+                                const std::string& name) {
   const prompt::PromptOptions& options = session.config.method;
   const model::Backbone& backbone = *session.backbone;
   const data::Tokenizer& tokenizer = session.task->tokenizer();
@@ -17,29 +25,78 @@ prompt::SoftPrompt start_prompt(const Session& session) {
     if (tokenizer.is_special(id)) inputs.special_ids.push_back(id);
   }
   inputs.text_ids = tokenizer.encode(options.init.text);
-  for (const data::Candidate& candidate : session.task->candidates()) {
-    inputs.label_ids.push_back(tokenizer.encode(candidate.text));
-  }
-  if (inputs.label_ids.empty()) {  // answers with a part of the record in them: by their names
-    for (const std::string& label : session.task->labels()) {
-      inputs.label_ids.push_back(tokenizer.encode(" " + label));
+  for (const SessionTask& task : tasks) {
+    for (const data::Candidate& candidate : task.task->candidates()) {
+      inputs.label_ids.push_back(tokenizer.encode(candidate.text));
     }
   }
-  return prompt::initialize_prompt(options, inputs, session.config.run.seed,
-                                   session.config.run.name);
+  if (inputs.label_ids.empty()) {  // answers with a part of the record in them: by their names
+    for (const SessionTask& task : tasks) {
+      for (const std::string& label : task.task->labels()) {
+        inputs.label_ids.push_back(tokenizer.encode(" " + label));
+      }
+    }
+  }
+  return prompt::initialize_prompt(options, inputs, session.config.run.seed, name);
+}
+
+}  // namespace
+
+std::vector<prompt::SoftPrompt> start_prompts(const Session& session) {
+  const std::span<const SessionTask> tasks(session.tasks);
+  if (!configs::has_several_prompts(session.config)) {
+    return {start_prompt(session, tasks, session.config.run.name)};
+  }
+  std::vector<prompt::SoftPrompt> prompts;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    prompts.push_back(start_prompt(session, tasks.subspan(i, 1), tasks[i].name));
+  }
+  return prompts;
 }
 
 std::optional<prompt::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
                                                    const std::filesystem::path& adapter) {
   if (!adapter.empty()) return prompt::load_prompt(adapter);
   if (config.method.kind == prompt::MethodKind::kNone) return std::nullopt;
-  const auto best = std::filesystem::path(config.run.output_dir) / "adapter" / "best";
+  auto best = std::filesystem::path(config.run.output_dir) / "adapter" / "best";
+  if (!config.picked.empty()) best /= config.picked;
   if (!std::filesystem::exists(best)) {
     throw ConfigError(best.string() +
                       ": there is no trained prompt; run incipit train first, name one with "
                       "--adapter, or score the model alone with --set method.kind=none");
   }
   return prompt::load_prompt(best);
+}
+
+std::vector<std::filesystem::path> adapters_by_task(const configs::RunConfig& config,
+                                                    const std::vector<std::string>& given) {
+  const auto tasks = configs::all_tasks(config);
+  std::vector<std::filesystem::path> adapters(tasks.size());
+  std::vector<std::string> in_order;
+  for (const std::string& each : given) {
+    const std::size_t equals = each.find('=');
+    const auto task = std::find_if(tasks.begin(), tasks.end(), [&](const auto& candidate) {
+      return equals != std::string::npos && candidate.name == each.substr(0, equals);
+    });
+    if (task == tasks.end()) {
+      in_order.push_back(each);
+    } else {
+      adapters[static_cast<std::size_t>(task - tasks.begin())] = each.substr(equals + 1);
+    }
+  }
+  if (in_order.empty()) return adapters;
+  if (in_order.size() == 1 && given.size() == 1 && !configs::has_several_prompts(config)) {
+    std::fill(adapters.begin(), adapters.end(), in_order.front());
+    return adapters;
+  }
+  if (in_order.size() != tasks.size()) {
+    throw ConfigError(
+        "--adapter " + in_order.front() + ": expected " +
+        (tasks.size() == 1 ? "one path" : "TASK=PATH, or a path for each task in this order") +
+        ": " + configs::task_names(config));
+  }
+  std::copy(in_order.begin(), in_order.end(), adapters.begin());
+  return adapters;
 }
 
 std::optional<at::Tensor> values_for(const Session& session,

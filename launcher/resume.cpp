@@ -76,10 +76,9 @@ void require_no_conflict(const fs::path& dir, const std::vector<configs::Differe
   throw ConfigError(message + "\nset them back to go on with that run, or " + kFreshHint);
 }
 
-void add_split(trainer::Facts& facts, const char* name, const data::Dataset& split) {
-  facts[std::string("data of the split ") + name] = std::to_string(split.size()) +
-                                                    " examples, fingerprint " +
-                                                    std::to_string(split.fingerprint());
+void add_split(trainer::Facts& facts, const std::string& name, const data::Dataset& split) {
+  facts["data of the split " + name] = std::to_string(split.size()) + " examples, fingerprint " +
+                                       std::to_string(split.fingerprint());
 }
 
 // The names whose values differ, with both.
@@ -126,8 +125,11 @@ trainer::RunFacts run_facts(const Session& session) {
   facts.identity = {{"configuration", configuration_hash(session.config)},
                     {"model weights", session.backbone_info.weights_fingerprint},
                     {"tokenizer", session.task->tokenizer().fingerprint()}};
-  add_split(facts.identity, "train", session.splits.train);
-  add_split(facts.identity, "select", session.splits.select);
+  for (const SessionTask& task : session.tasks) {
+    const std::string of = session.mixes() ? " of " + task.name : "";
+    add_split(facts.identity, "train" + of, task.splits.train);
+    add_split(facts.identity, "select" + of, task.splits.select);
+  }
   facts.circumstances = {
       {"build", "incipit " + incipit_version() + ", libtorch " + libtorch_version()},
       {"processor", processor_name() + ", " + processor_capability()},

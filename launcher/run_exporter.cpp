@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <string>
 
 #include "core/log.h"
@@ -44,21 +43,24 @@ double peak_flops(const Session& session) {
 metrics::Exporter open_exporter(const Session& session, bool resumed) {
   const configs::RunConfig& config = session.config;
   if (config.metrics.listen.empty()) return {config.metrics, {}};
+  std::int64_t skipped = 0;
+  for (const SessionTask& task : session.tasks) skipped += skipped_records(task.splits);
   metrics::ExporterIdentity identity{
       .rank = session.world().rank(),
       .local_rank = session.local.rank,
       .version = incipit_version(),
       .libtorch = libtorch_version(),
       .run_name = config.run.name,
-      .task = std::filesystem::path(config.task.name).stem().string(),  // never a path in a label
+      .task = configs::task_names(config),  // never a path in a label
       .method = "prompt_tuning",
       .restarts = restarts(resumed),
-      .skipped_records = skipped_records(session.splits),
+      .skipped_records = skipped,
       .peak_flops = peak_flops(session)};
-  if (!session.task->generates()) {
+  for (const SessionTask& task : session.tasks) {
+    if (task.task->generates()) continue;
     for (const char* split : {"select", "test"}) {
-      for (const std::string& metric : eval::metric_names(*session.task)) {
-        identity.scores.emplace_back(split, metric);
+      for (const std::string& metric : eval::metric_names(*task.task)) {
+        identity.scores.push_back({task.name, split, metric});
       }
     }
   }

@@ -20,6 +20,10 @@ RunObserver::RunObserver(const Session& session, const metrics::LoggedUntil& don
       device_(session.backbone->device()),
       evaluation_(session.is_rank_zero()) {
   exporter_.record_memory(model::device_memory(device_));
+  for (const SessionTask& task : session.tasks) {
+    tasks_.push_back(task.name);
+    learning_.emplace_back(session.mixes() ? task.name : "");
+  }
   if (!session.is_rank_zero()) return;
   const std::filesystem::path dir(session.config.run.output_dir);
   run_log_ = std::make_unique<metrics::RunLog>(dir / "metrics.jsonl", done);
@@ -44,25 +48,30 @@ void RunObserver::on_nonfinite_step(std::int64_t step) {
   if (run_log_) log::warn("step {}: loss or gradient is not finite; no update is made", step);
 }
 
-void RunObserver::on_evaluation_progress(const std::string& split, std::int64_t done,
-                                         std::int64_t total) {
-  evaluation_.update(split, done, total);
+std::string RunObserver::title(const trainer::ScoredSplit& which) const {
+  return tasks_.size() > 1 ? tasks_[which.task] + " " + which.split : which.split;
 }
 
-void RunObserver::on_scores(std::int64_t step, const std::string& split,
+void RunObserver::on_evaluation_progress(const trainer::ScoredSplit& which, std::int64_t done,
+                                         std::int64_t total) {
+  evaluation_.update(title(which), done, total);
+}
+
+void RunObserver::on_scores(std::int64_t step, const trainer::ScoredSplit& which,
                             std::span<const std::pair<std::string, double>> scores) {
   evaluation_.end();
-  exporter_.record_scores(split, scores);
+  exporter_.record_scores(tasks_[which.task], which.split, scores);
   if (!run_log_) return;
-  log_line([&] { run_log_->append_scores(step, split, scores); });
+  const std::string task = tasks_.size() > 1 ? tasks_[which.task] : "";
+  log_line([&] { run_log_->append_scores(step, task, which.split, scores); });
   std::string text;
   for (const auto& [name, value] : scores) text += "  " + name + " " + fixed(value, 4);
-  log::info("step {}  {}{}", step, split, text);
+  log::info("step {}  {}{}", step, title(which), text);
 }
 
-void RunObserver::on_predictions(std::int64_t step, const data::Dataset& select,
+void RunObserver::on_predictions(std::int64_t step, std::size_t task, const data::Dataset& select,
                                  std::span<const int> predictions) {
-  if (run_log_) learning_.add(step, select, predictions);
+  if (run_log_) learning_[task].add(step, select, predictions);
 }
 
 void RunObserver::on_checkpoint(std::int64_t step, double seconds, bool ok) {

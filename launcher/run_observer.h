@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "launcher/evaluation_progress.h"
 #include "launcher/learning_watch.h"
@@ -29,11 +30,11 @@ class RunObserver : public trainer::TrainObserver {
 
   void on_step(const metrics::StepRecord& record) override;
   void on_nonfinite_step(std::int64_t step) override;
-  void on_evaluation_progress(const std::string& split, std::int64_t done,
+  void on_evaluation_progress(const trainer::ScoredSplit& which, std::int64_t done,
                               std::int64_t total) override;
-  void on_scores(std::int64_t step, const std::string& split,
+  void on_scores(std::int64_t step, const trainer::ScoredSplit& which,
                  std::span<const std::pair<std::string, double>> scores) override;
-  void on_predictions(std::int64_t step, const data::Dataset& select,
+  void on_predictions(std::int64_t step, std::size_t task, const data::Dataset& select,
                       std::span<const int> predictions) override;
 
   void on_checkpoint(std::int64_t step, double seconds, bool ok) override;
@@ -41,17 +42,20 @@ class RunObserver : public trainer::TrainObserver {
   // The run ended well. Leaves the progress bar standing.
   void finish();
 
-  [[nodiscard]] const LearningWatch& learning() const { return learning_; }
+  [[nodiscard]] const LearningWatch& learning(std::size_t task) const { return learning_[task]; }
 
  private:
   void log_line(const std::function<void()>& append);
+  // "select" or, of several tasks, "rte select".
+  [[nodiscard]] std::string title(const trainer::ScoredSplit& which) const;
 
   metrics::Exporter exporter_;
   c10::Device device_;
   std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
   std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
   EvaluationProgress evaluation_;
-  LearningWatch learning_;  // fed on rank 0
+  std::vector<std::string> tasks_;       // names
+  std::vector<LearningWatch> learning_;  // by task; fed on rank 0
   bool log_failed_ = false;
   double recent_samples_ = 0;
   double recent_seconds_ = 0;

@@ -20,16 +20,23 @@ const Value* find(const std::vector<std::pair<std::string, Value>>& values,
 }  // namespace
 
 void add_score_heads(std::vector<std::string>& header, const data::Task& task) {
-  const std::vector<std::string> names = eval::metric_names(task);
+  add_score_heads(header, eval::metric_names(task));
+}
+
+void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
+                const eval::Intervals& intervals) {
+  add_scores(row, eval::metric_names(task), metrics, intervals);
+}
+
+void add_score_heads(std::vector<std::string>& header, const std::vector<std::string>& names) {
   header.insert(header.end(), names.begin(), names.end());
   for (const std::string& name : names) {
     if (data::is_share(name)) header.push_back(name + " 95 %");
   }
 }
 
-void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
-                const eval::Intervals& intervals) {
-  const std::vector<std::string> names = eval::metric_names(task);
+void add_scores(std::vector<std::string>& row, const std::vector<std::string>& names,
+                const eval::Metrics& metrics, const eval::Intervals& intervals) {
   for (const std::string& name : names) {
     const double* value = find(metrics, name);
     row.push_back(value == nullptr ? "-" : fixed(*value, 4));

@@ -17,4 +17,9 @@ void add_score_heads(std::vector<std::string>& header, const data::Task& task);
 void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
                 const eval::Intervals& intervals);
 
+// The same for the metrics `names`, of any tasks.
+void add_score_heads(std::vector<std::string>& header, const std::vector<std::string>& names);
+void add_scores(std::vector<std::string>& row, const std::vector<std::string>& names,
+                const eval::Metrics& metrics, const eval::Intervals& intervals);
+
 }  // namespace incipit::launcher

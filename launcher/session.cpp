@@ -8,6 +8,7 @@
 #include <chrono>
 #include <ctime>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "comm/agreement.h"
@@ -15,6 +16,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "launcher/room.h"
 #include "launcher/system_info.h"
 #include "model/config.h"
 #include "model/ledger.h"
@@ -50,14 +52,14 @@ void require_same_build(comm::Communicator& world) {
                      "incipit " + incipit_version() + ", libtorch " + libtorch_version());
 }
 
-void require_same_data(comm::Communicator& world, const data::Splits& splits) {
-  const auto line = [](const char* name, const data::Dataset& split) {
-    return std::string(name) + ": " + std::to_string(split.size()) + " examples, fingerprint " +
-           std::to_string(split.fingerprint()) + "\n";
+void require_same_data(comm::Communicator& world, const SessionTask& task) {
+  const auto line = [&](const char* name, const data::Dataset& split) {
+    return task.name + " " + name + ": " + std::to_string(split.size()) +
+           " examples, fingerprint " + std::to_string(split.fingerprint()) + "\n";
   };
-  comm::require_same(
-      world, "data",
-      line("train", splits.train) + line("select", splits.select) + line("test", splits.test));
+  comm::require_same(world, "data",
+                     line("train", task.splits.train) + line("select", task.splits.select) +
+                         line("test", task.splits.test));
 }
 
 // The cores that the ranks of this rank's machine may run on, all together: launchers may
@@ -75,15 +77,28 @@ int cores_of_machine(comm::Communicator& world) {
   return std::max(1, CPU_COUNT(&all));
 }
 
-void load_data(Session& session, const fs::path& model_dir,
-               const model::TransformerConfig& transformer, const data::WhichSplits& which) {
-  data::TaskModel task_model = data::load_task_model(model_dir, session.config.task);
-  task_model.max_positions = transformer.max_positions;
-  comm::require_same(session.world(), "tokenizer", task_model.tokenizer->fingerprint());
-  session.task = std::make_unique<data::Task>(session.config.task, std::move(task_model));
-  session.splits = data::load_splits(*session.task, session.config.run.seed, session.prompt_rows,
-                                     which);
-  require_same_data(session.world(), session.splits);
+// Tasks of one format share the tokenizer.
+void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
+               const fs::path& model_dir, const model::TransformerConfig& transformer,
+               const data::WhichSplits& which) {
+  std::map<data::Format, data::TaskModel> models;
+  session.tasks.clear();
+  for (const auto& [name, options] : configs::all_tasks(session.config)) {
+    if (!models.contains(options.format)) {
+      data::TaskModel& model = models[options.format];
+      model = data::load_task_model(model_dir, options);
+      model.max_positions = transformer.max_positions;
+      comm::require_same(session.world(), "tokenizer", model.tokenizer->fingerprint());
+    }
+    const std::size_t number = session.tasks.size();
+    SessionTask& task = session.tasks.emplace_back();
+    task.name = name;
+    task.prompt_rows = prompt_rows.size() == 1 ? prompt_rows.front() : prompt_rows.at(number);
+    task.task = std::make_unique<data::Task>(options, models.at(options.format));
+    task.splits = data::load_splits(*task.task, session.config.run.seed, task.prompt_rows, which);
+    require_same_data(session.world(), task);
+  }
+  session.task = session.tasks.front().task.get();
 }
 
 void load_weights(Session& session, const model::WeightFiles& files,
@@ -95,17 +110,33 @@ void load_weights(Session& session, const model::WeightFiles& files,
       {.dtype = options.dtype == configs::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat,
        .device = choose_device(options, session.local)},
       model::Placement(*session.mesh)));
-  session.backbone_info = {
-      .name = options.path,
-      .weights_fingerprint = session.is_rank_zero() ? files.fingerprint() : "",
-      .hidden_size = transformer.hidden_size,
-      .layers = transformer.layers,
-      .attention_heads = transformer.heads};
+  session.backbone_info = {.name = options.path,
+                           .weights_fingerprint = session.is_rank_zero() ? files.fingerprint() : "",
+                           .hidden_size = transformer.hidden_size,
+                           .layers = transformer.layers,
+                           .attention_heads = transformer.heads};
+  session.parameters = files.parameter_count();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   log::info("model {}: {} {} in memory, ranks {} x threads {}, loaded in {}", options.path,
             human_bytes(static_cast<double>(session.backbone->weight_bytes())),
             transformer.model_type, session.world().size(), session.threads,
             human_seconds(taken.count()));
+}
+
+Json describe(const data::Splits& splits) {
+  Json described = Json::object();
+  const auto add = [&](const char* name, const data::Dataset& split) {
+    if (split.empty()) return;
+    described[name] = {{"file", split.file()},
+                       {"examples", split.size()},
+                       {"truncated", split.truncated()},
+                       {"skipped", split.skipped()},
+                       {"fingerprint", std::to_string(split.fingerprint())}};
+  };
+  add("train", splits.train);
+  add("select", splits.select);
+  add("test", splits.test);
+  return described;
 }
 
 fs::path heartbeat_folder(const Session& session) {
@@ -116,10 +147,14 @@ fs::path heartbeat_folder(const Session& session) {
 
 Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                      const data::WhichSplits& which) {
+  return open_session(config, std::vector<std::int64_t>(1, prompt_rows), which);
+}
+
+Session open_session(const configs::RunConfig& config, const std::vector<std::int64_t>& prompt_rows,
+                     const data::WhichSplits& which) {
   model::start_ledger();
   Session session;
   session.config = config;
-  session.prompt_rows = prompt_rows;
   session.context = std::make_shared<comm::CommContext>();
   auto world = comm::make_world(config.parallel, session.context);
   log::configure(config.log.level, world->rank(), world->size());
@@ -131,6 +166,7 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                           .pipeline = static_cast<int>(transformer.layers)});
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
+  require_room(session.world(), session.local, transformer, shape, config.model);
   session.threads = set_threads(cores_of_machine(session.world()), session.local.size);
   if (config.run.deterministic) {
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
@@ -141,15 +177,16 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
   const model::WeightFiles weights(model_dir);
   session.headers_sha256 = weights.header_fingerprint();
   comm::require_same(session.world(), "model", session.headers_sha256);
-  load_data(session, model_dir, transformer, which);
+  load_data(session, prompt_rows, model_dir, transformer, which);
   load_weights(session, weights, transformer);
   return session;
 }
 
 void change_task(Session& session, const data::TaskOptions& task, const data::WhichSplits& which) {
   session.config.task = task;
+  const std::int64_t prompt_rows = session.tasks.front().prompt_rows;
   const fs::path model_dir = model::resolve_model_dir(session.config.model.path);
-  load_data(session, model_dir, model::read_config(model_dir), which);
+  load_data(session, {prompt_rows}, model_dir, model::read_config(model_dir), which);
 }
 
 void start_watchdog(Session& session) {
@@ -160,9 +197,8 @@ void start_watchdog(Session& session) {
           .rank = session.world().rank(),
           .size = session.world().size(),
           .deadline = 2 * session.context->timeout,
-          .silent_after = std::clamp<std::chrono::milliseconds>(session.context->timeout / 2,
-                                                                std::chrono::seconds(2),
-                                                                std::chrono::seconds(10)),
+          .silent_after = std::clamp<std::chrono::milliseconds>(
+              session.context->timeout / 2, std::chrono::seconds(2), std::chrono::seconds(10)),
           .heartbeat_folder = fs::path(session.config.run.output_dir) / "heartbeats"});
   session.context->diagnosis = [watchdog = session.watchdog.get()] {
     return watchdog->describe_others();
@@ -191,43 +227,34 @@ std::string utc_now() {
 std::string manifest(const Session& session, const std::string& command,
                      std::int64_t resumed_at_step) {
   Json splits = Json::object();
-  const auto add = [&](const char* name, const data::Dataset& split) {
-    if (split.empty()) return;
-    splits[name] = {{"file", split.file()},
-                    {"examples", split.size()},
-                    {"truncated", split.truncated()},
-                    {"skipped", split.skipped()},
-                    {"fingerprint", std::to_string(split.fingerprint())}};
-  };
-  add("train", session.splits.train);
-  add("select", session.splits.select);
-  add("test", session.splits.test);
+  for (const SessionTask& task : session.tasks) {
+    (session.mixes() ? splits[task.name] : splits) = describe(task.splits);
+  }
   const comm::MeshShape& shape = session.mesh->shape();
-  Json text{
-      {"incipit", incipit_version()},
-      {"libtorch", libtorch_version()},
-      {"command", command},
-      {"started", utc_now()},
-      {"finished", nullptr},
-      {"host", host_name()},
-      {"processor", processor_name()},
-      {"processor_capability", processor_capability()},
-      {"ranks", session.world().size()},
-      {"mesh",
-       {{"data", shape.data},
-        {"gathered", shape.gathered},
-        {"pipeline", shape.pipeline},
-        {"tensor", shape.tensor}}},
-      {"backend", std::string(session.world().backend())},
-      {"threads_per_rank", session.threads},
-      {"device", session.backbone->device().str()},
-      {"seed", session.config.run.seed},
-      {"model",
-       {{"path", session.config.model.path},
-        {"headers_sha256", session.headers_sha256},
-        {"weights_fingerprint", session.backbone_info.weights_fingerprint}}},
-      {"tokenizer_sha256", session.task->tokenizer().fingerprint()},
-      {"splits", splits}};
+  Json text{{"incipit", incipit_version()},
+            {"libtorch", libtorch_version()},
+            {"command", command},
+            {"started", utc_now()},
+            {"finished", nullptr},
+            {"host", host_name()},
+            {"processor", processor_name()},
+            {"processor_capability", processor_capability()},
+            {"ranks", session.world().size()},
+            {"mesh",
+             {{"data", shape.data},
+              {"gathered", shape.gathered},
+              {"pipeline", shape.pipeline},
+              {"tensor", shape.tensor}}},
+            {"backend", std::string(session.world().backend())},
+            {"threads_per_rank", session.threads},
+            {"device", session.backbone->device().str()},
+            {"seed", session.config.run.seed},
+            {"model",
+             {{"path", session.config.model.path},
+              {"headers_sha256", session.headers_sha256},
+              {"weights_fingerprint", session.backbone_info.weights_fingerprint}}},
+            {"tokenizer_sha256", session.task->tokenizer().fingerprint()},
+            {"splits", splits}};
   if (resumed_at_step > 0) text["resumed_at_step"] = resumed_at_step;
   return text.dump(2) + "\n";
 }

@@ -54,8 +54,13 @@ std::string nccl_version_text(int version) {
          std::to_string(version % 100);
 }
 
-std::vector<std::string> cuda_devices(void* driver) {
-  std::vector<std::string> devices;
+struct CudaDevice {
+  std::string name;
+  double bytes = 0;
+};
+
+std::vector<CudaDevice> cuda_devices(void* driver) {
+  std::vector<CudaDevice> devices;
   auto* init = symbol<int(unsigned)>(driver, "cuInit");
   auto* count = symbol<int(int*)>(driver, "cuDeviceGetCount");
   auto* name = symbol<int(char*, int, int)>(driver, "cuDeviceGetName");
@@ -70,7 +75,7 @@ std::vector<std::string> cuda_devices(void* driver) {
     std::size_t bytes = 0;
     if (name(text.data(), static_cast<int>(text.size()), i) != 0 || memory(&bytes, i) != 0)
       continue;
-    devices.push_back(std::string(text.data()) + ", " + human_bytes(static_cast<double>(bytes)));
+    devices.push_back({text.data(), static_cast<double>(bytes)});
   }
   return devices;
 }
@@ -159,13 +164,23 @@ GpuInfo gpu_info() {
   void* driver = open_library("libcuda.so.1");
   const int driver_version = ask_version(driver, "cuDriverGetVersion");
   info.driver = driver_version > 0 ? cuda_version_text(driver_version) : "none";
-  info.devices = cuda_devices(driver);
+  for (const CudaDevice& device : cuda_devices(driver)) {
+    info.devices.push_back(device.name + ", " + human_bytes(device.bytes));
+  }
   const int runtime =
       ask_version(open_library("libcudart.so.13", kCudaFolder), "cudaRuntimeGetVersion");
   info.runtime = runtime > 0 ? cuda_version_text(runtime) : "none";
   const int nccl = ask_version(open_library("libnccl.so.2", kNcclFolder), "ncclGetVersion");
   info.nccl = nccl > 0 ? nccl_version_text(nccl) : "none";
   return info;
+}
+
+std::vector<double> gpu_memory() {
+  std::vector<double> bytes;
+  for (const CudaDevice& device : cuda_devices(open_library("libcuda.so.1"))) {
+    bytes.push_back(device.bytes);
+  }
+  return bytes;
 }
 
 int set_threads(int cores, int local_ranks) {

@@ -28,6 +28,8 @@ struct GpuInfo {
   std::vector<std::string> devices;  // "NVIDIA H100, 79.6 GiB"
 };
 [[nodiscard]] GpuInfo gpu_info();
+// Bytes that each visible GPU has in all; empty where the driver does not say.
+[[nodiscard]] std::vector<double> gpu_memory();
 
 // Threads for each of the `local_ranks` ranks that share `cores` cores, so that together
 // they keep within them: OMP_NUM_THREADS where it is set. Tells libtorch; returns the number.

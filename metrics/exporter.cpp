@@ -145,11 +145,11 @@ void Exporter::record_checkpoint(double seconds, bool whole) {
   job.last_checkpoint.Set(unix_time());
 }
 
-void Exporter::record_scores(const std::string& split,
+void Exporter::record_scores(const std::string& task, const std::string& split,
                              std::span<const std::pair<std::string, double>> scores) {
   if (!state_ || !state_->job) return;
   for (const auto& [metric, value] : scores) {
-    const auto gauge = state_->job->scores.find({split, metric});
+    const auto gauge = state_->job->scores.find({task, split, metric});
     if (gauge != state_->job->scores.end()) gauge->second->Set(value);
   }
 }

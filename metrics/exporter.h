@@ -4,6 +4,7 @@
 // the value 0. Without `listen` nothing is opened and recording costs next to nothing.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -27,7 +28,8 @@ struct ExporterIdentity {
   std::string run_name{};  // with what follows in incipit_run_info
   std::string task{};
   std::string method{};
-  std::vector<std::pair<std::string, std::string>> scores{};  // (split, metric): those in 0 to 1
+  // (task, split, metric): those in 0 to 1
+  std::vector<std::array<std::string, 3>> scores{};
   std::int64_t restarts = 0;
   std::int64_t skipped_records = 0;
   double peak_flops = 0;  // operations a second of this rank; 0: unknown, no utilization is shown
@@ -51,8 +53,8 @@ class Exporter {
   void record_nonfinite_step();
   // `seconds` taken; not `whole`: it could not be written.
   void record_checkpoint(double seconds, bool whole);
-  // By metric; pairs that the identity does not name are left out.
-  void record_scores(const std::string& split,
+  // By metric; those that the identity does not name are left out.
+  void record_scores(const std::string& task, const std::string& split,
                      std::span<const std::pair<std::string, double>> scores);
   void record_success();
 

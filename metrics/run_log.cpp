@@ -69,21 +69,24 @@ RunLog::RunLog(RunLog&& other) noexcept
     : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
 
 void RunLog::append(const StepRecord& record) {
-  write_line(Json{{"step", record.step},
-                  {"loss", record.loss},
-                  {"learning_rate", record.learning_rate},
-                  {"grad_norm", record.grad_norm},
-                  {"tokens", record.tokens},
-                  {"samples", record.samples},
-                  {"seconds", record.seconds},
-                  {"data_wait_seconds", record.data_wait_seconds},
-                  {"comm_seconds", record.comm_seconds}}
-                 .dump());
+  Json line{{"step", record.step},
+            {"loss", record.loss},
+            {"learning_rate", record.learning_rate},
+            {"grad_norm", record.grad_norm},
+            {"tokens", record.tokens},
+            {"samples", record.samples},
+            {"seconds", record.seconds},
+            {"data_wait_seconds", record.data_wait_seconds},
+            {"comm_seconds", record.comm_seconds}};
+  for (const auto& [task, loss] : record.losses) line["losses"][task] = loss;
+  write_line(line.dump());
 }
 
-void RunLog::append_scores(std::int64_t step, const std::string& split,
+void RunLog::append_scores(std::int64_t step, const std::string& task, const std::string& split,
                            std::span<const std::pair<std::string, double>> scores) {
-  Json line{{"step", step}, {"split", split}};
+  Json line{{"step", step}};
+  if (!task.empty()) line["task"] = task;
+  line["split"] = split;
   for (const auto& [name, value] : scores) line[name] = value;
   write_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }

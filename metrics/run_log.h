@@ -3,6 +3,8 @@
 //
 //   {"step":1,"loss":0.6931,"learning_rate":0.01,"grad_norm":1.25,"tokens":1812,"seconds":0.41}
 //   {"step":100,"split":"select","accuracy":0.58}
+//
+// A run of several tasks says of which: "losses":{"rte":0.69,"cb":1.1}, "task":"rte".
 #pragma once
 
 #include <sys/types.h>
@@ -39,8 +41,8 @@ class RunLog {
   // stays then.
   void append(const StepRecord& record);
   // The scores of an evaluation after `step` steps, by metric. Numbers that are not finite
-  // are written as null.
-  void append_scores(std::int64_t step, const std::string& split,
+  // are written as null. `task` is empty in a run of one task.
+  void append_scores(std::int64_t step, const std::string& task, const std::string& split,
                      std::span<const std::pair<std::string, double>> scores);
 
  private:

@@ -91,9 +91,9 @@ JobSeries::JobSeries(Registry& r, const ExporterIdentity& identity)
                      .Name("incipit_eval_score_ratio")
                      .Help("Score of the last evaluation of a split, 0 to 1; 0: none yet.")
                      .Register(r);
-  for (const auto& [split, metric] : identity.scores) {
-    scores[{split, metric}] =
-        &ratios.Add({{"task", identity.task}, {"split", split}, {"metric", metric}});
+  for (const auto& [task, split, metric] : identity.scores) {
+    scores[{task, split, metric}] =
+        &ratios.Add({{"task", task}, {"split", split}, {"metric", metric}});
   }
 }
 

@@ -7,9 +7,9 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <array>
 #include <map>
 #include <string>
-#include <utility>
 
 #include "metrics/exporter.h"
 
@@ -44,7 +44,7 @@ struct JobSeries {
   prometheus::Counter& checkpoint_failures;
   prometheus::Gauge& last_checkpoint;
   prometheus::Gauge& last_success;
-  std::map<std::pair<std::string, std::string>, prometheus::Gauge*> scores;  // by split and metric
+  std::map<std::array<std::string, 3>, prometheus::Gauge*> scores;  // by task, split and metric
 };
 
 }  // namespace incipit::metrics

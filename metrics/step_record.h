@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace incipit::metrics {
 
@@ -17,6 +20,8 @@ struct StepRecord {
   double data_wait_seconds = 0;  // of it, waiting for the next batch on this rank
   double comm_seconds = 0;       // of it, inside collectives on this rank
   double flops = 0;  // operations that this rank's part of the step needs (model/flops.h)
+  // Mean loss by task, of those with examples in the batch; empty in a run of one task.
+  std::vector<std::pair<std::string, double>> losses{};
 };
 
 }  // namespace incipit::metrics

@@ -19,7 +19,8 @@ struct Workload {
   std::int64_t micro_batch_rows = 8192;  // computed at once on a rank
   int micro_batches = 0;                 // at least; 0: two for each pipeline stage
   int number_bytes = 4;                  // of weights and activations: 2 or 4
-  int prompt_copies = 4;                 // float32: value, gradient, what the optimizer keeps
+  // float32: value, gradient and the one that passes add to, what the optimizer keeps.
+  int prompt_copies = 5;
 };
 
 struct Machine {
@@ -35,7 +36,7 @@ struct RankBytes {
   double weights = 0;      // as Backbone::weight_bytes(): with the buffers of gathered layers
   double activations = 0;  // at their peak
   double optimizer = 0;
-  double buffers = 0;  // messages
+  double buffers = 0;  // rows that come from another stage
   [[nodiscard]] double total() const { return weights + activations + optimizer + buffers; }
 };
 
@@ -65,6 +66,10 @@ struct MeshPlan {
 // their bytes, and batches are divided evenly over micro-batches.
 [[nodiscard]] MeshPlan plan_mesh(const TransformerConfig& config, const comm::MeshShape& shape,
                                  const Workload& workload, const Machine& machine);
+
+// Weights of the fullest rank: RankBytes::weights. Throws as plan_mesh().
+[[nodiscard]] double planned_weight_bytes(const TransformerConfig& config,
+                                          const comm::MeshShape& shape, int number_bytes);
 
 // All meshes of so many ranks that the model can be split into.
 [[nodiscard]] std::vector<comm::MeshShape> possible_meshes(const TransformerConfig& config,

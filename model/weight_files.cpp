@@ -164,6 +164,16 @@ std::int64_t WeightFiles::total_bytes() const {
   return static_cast<std::int64_t>(bytes);
 }
 
+std::int64_t WeightFiles::parameter_count() const {
+  std::int64_t total = 0;
+  for (const auto& [name, file] : file_index_) {
+    std::int64_t count = 1;
+    for (const std::int64_t size : files_[file].info(name).shape) count *= size;
+    total += count;
+  }
+  return total;
+}
+
 std::string WeightFiles::header_fingerprint() const {
   Sha256 hash;
   for (const SafetensorsFile& file : files_) {

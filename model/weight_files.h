@@ -37,7 +37,8 @@ class WeightFiles {
   [[nodiscard]] at::Tensor get_rows(std::string_view name, at::IntArrayRef shape,
                                     std::int64_t begin, std::int64_t end) const;
 
-  [[nodiscard]] std::int64_t total_bytes() const;  // of all tensors
+  [[nodiscard]] std::int64_t total_bytes() const;      // of all tensors
+  [[nodiscard]] std::int64_t parameter_count() const;  // elements of all tensors
   // SHA-256 (hex) over the files' headers and sizes, but not their weights: cheap, and
   // equal for equal models. Ranks compare it before work starts.
   [[nodiscard]] std::string header_fingerprint() const;

@@ -10,12 +10,29 @@ namespace {
 
 constexpr std::size_t kBatchesAhead = 4;
 
-const data::Dataset& require_examples(const data::Dataset& train) {
-  if (train.empty()) {
-    throw DataError(train.file() +
-                    ": no examples to train on; name a file with some in task.train");
+void require_usable(const std::vector<TrainSource>& sources, Loss loss) {
+  for (const TrainSource& source : sources) {
+    if (source.train->empty()) {
+      throw DataError(source.train->file() +
+                      ": no examples to train on; name a file with some in task.train");
+    }
+    if (loss == Loss::kCandidates && source.task->generates()) {
+      throw ConfigError("train.loss: 'candidates' needs a task with a verbalizer, and '" +
+                        source.task->options().name + "' has none; use 'target_tokens'");
+    }
   }
-  return train;
+}
+
+data::MixtureSampler make_sampler(const std::vector<TrainSource>& sources,
+                                  const StreamOptions& options) {
+  require_usable(sources, options.loss);
+  std::vector<data::Sampler> samplers;
+  std::vector<std::int64_t> weights;
+  for (const TrainSource& source : sources) {
+    samplers.emplace_back(source.train->groups(), options.seed, options.shuffle);
+    weights.push_back(source.weight);
+  }
+  return {std::move(samplers), std::move(weights)};
 }
 
 }  // namespace
@@ -25,17 +42,24 @@ std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch) {
                                    : target_token_objective(batch.packed.forest);
 }
 
-BatchStream::BatchStream(const data::Task& task, const data::Dataset& train,
-                         const StreamOptions& options)
-    : task_(task),
-      train_(require_examples(train)),
-      options_(options),
-      lengths_(train.lengths()),
-      sampler_(train.groups(), options.seed, options.shuffle) {
-  if (options.loss == Loss::kCandidates && task.generates()) {
-    throw ConfigError("train.loss: 'candidates' needs a task with a verbalizer, and '" +
-                      task.options().name + "' has none; use 'target_tokens'");
+std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, int task) {
+  std::vector<std::int32_t> sequences;
+  std::vector<CandidateGroup> groups;
+  for (std::size_t i = 0; i < batch.tasks.size(); ++i) {
+    if (batch.tasks[i] != task) continue;
+    if (loss == Loss::kCandidates) {
+      groups.push_back(batch.groups[i]);
+    } else {
+      sequences.push_back(static_cast<std::int32_t>(i));
+    }
   }
+  return loss == Loss::kCandidates ? candidate_objective(batch.packed, std::move(groups))
+                                   : target_token_objective(batch.packed, sequences);
+}
+
+BatchStream::BatchStream(std::vector<TrainSource> sources, const StreamOptions& options)
+    : sources_(std::move(sources)), options_(options), sampler_(make_sampler(sources_, options)) {
+  for (const TrainSource& source : sources_) lengths_.push_back(source.train->lengths());
   next_step_ = options.first_step;
   prefetcher_ = std::make_unique<data::Prefetcher<TrainBatch>>(
       [this]() -> std::optional<TrainBatch> {
@@ -51,29 +75,39 @@ TrainBatch BatchStream::next() {
   return *std::move(batch);
 }
 
-TrainBatch BatchStream::make(std::int64_t step) {
-  const std::vector<std::int64_t> global =
-      sampler_.batch(step * options_.batch_size, options_.batch_size);
+// This rank's share of the step's global batch.
+std::vector<data::MixtureSampler::Draw> BatchStream::draw_own(std::int64_t step) {
+  const auto global = sampler_.batch(step * options_.batch_size, options_.batch_size);
   std::vector<std::int64_t> lengths;
-  for (const std::int64_t index : global) lengths.push_back(lengths_[index]);
-  std::vector<data::Example> held;
+  for (const auto& [task, example] : global) lengths.push_back(lengths_[task][example]);
+  std::vector<data::MixtureSampler::Draw> own;
   const auto places = data::split_over_ranks(lengths, options_.ranks);
-  for (const std::int64_t place : places[options_.rank]) {
-    held.push_back(train_[global[place]]);
-  }
-  std::vector<const data::Example*> mine;
-  for (const data::Example& example : held) mine.push_back(&example);
+  for (const std::int64_t place : places[options_.rank]) own.push_back(global[place]);
+  return own;
+}
 
-  TrainBatch batch{.packed = {}, .groups = {}, .examples = static_cast<std::int64_t>(mine.size())};
+TrainBatch BatchStream::make(std::int64_t step) {
+  const auto draws = draw_own(step);
+  TrainBatch batch{
+      .packed = {}, .groups = {}, .tasks = {}, .examples = static_cast<std::int64_t>(draws.size())};
+  std::vector<data::Example> examples;
+  examples.reserve(draws.size());  // items point into it
+  std::vector<data::BatchItem> items;
+  for (const auto& [task, example] : draws) {
+    const TrainSource& source = sources_[task];
+    examples.push_back((*source.train)[example]);
+    items.push_back({source.task, &examples.back(), source.prompt});
+    batch.tasks.push_back(task);
+  }
   if (options_.loss == Loss::kTargetTokens) {
-    batch.packed = data::training_batch(task_, mine, options_.prompt).packed;
+    batch.packed = data::training_batch(items).packed;
     return batch;
   }
-  data::ScoringBatch scoring = data::scoring_batch(task_, mine, options_.prompt);
-  for (std::size_t i = 0; i < mine.size(); ++i) {
+  data::ScoringBatch scoring = data::scoring_batch(items);
+  for (std::size_t i = 0; i < items.size(); ++i) {
     CandidateGroup& group = batch.groups.emplace_back();
     for (auto s = scoring.first[i]; s < scoring.first[i + 1]; ++s) group.sequences.push_back(s);
-    group.gold = mine[i]->label;
+    group.gold = examples[i].label;
   }
   batch.packed = std::move(scoring.packed);
   return batch;

@@ -9,8 +9,8 @@
 #include "core/forest.h"
 #include "data/batch.h"
 #include "data/dataset.h"
+#include "data/mixture.h"
 #include "data/prefetch.h"
-#include "data/sampler.h"
 #include "data/task.h"
 #include "trainer/objective.h"
 #include "trainer/train_options.h"
@@ -20,11 +20,24 @@ namespace incipit::trainer {
 struct TrainBatch {
   PackedForest packed;
   std::vector<CandidateGroup> groups;  // by example; loss candidates only
+  std::vector<int> tasks;              // by example
   std::int64_t examples = 0;           // of this rank
 };
 
 // What is minimised over the batch, which must outlive it.
 [[nodiscard]] std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch);
+
+// The part of it that is of the examples of one task.
+[[nodiscard]] std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch,
+                                                        int task);
+
+// What a stream draws from: the examples of a task, and the soft prompt in front of them.
+struct TrainSource {
+  const data::Task* task = nullptr;
+  const data::Dataset* train = nullptr;
+  data::PromptRows prompt = {};
+  std::int64_t weight = 1;  // how often, in proportion to the other sources' (data/mixture.h)
+};
 
 struct StreamOptions {
   std::int64_t batch_size = 1;  // examples in the whole job
@@ -35,16 +48,16 @@ struct StreamOptions {
   std::uint64_t seed = 0;
   int rank = 0;  // among the ranks that share a batch
   int ranks = 1;
-  data::PromptRows prompt = {};
 };
 
 // Batches of a run from a step on. Which examples step s sees is a pure function of
-// the data, seed, batch size and s; how they are shared, of the batch and the number of ranks.
+// the data, seed, weights, batch size and s; how they are shared, of the batch and the number of
+// ranks.
 class BatchStream {
  public:
-  // `task` and `train` must outlive it. Throws DataError when `train` is empty, ConfigError
+  // What the sources name must outlive it. Throws DataError when one has no examples, ConfigError
   // when loss candidates meets a task without candidates.
-  BatchStream(const data::Task& task, const data::Dataset& train, const StreamOptions& options);
+  BatchStream(std::vector<TrainSource> sources, const StreamOptions& options);
 
   // Call once for every step that is left.
   [[nodiscard]] TrainBatch next();
@@ -54,12 +67,12 @@ class BatchStream {
 
  private:
   [[nodiscard]] TrainBatch make(std::int64_t step);
+  [[nodiscard]] std::vector<data::MixtureSampler::Draw> draw_own(std::int64_t step);
 
-  const data::Task& task_;
-  const data::Dataset& train_;
+  std::vector<TrainSource> sources_;
   StreamOptions options_;
-  std::vector<std::int64_t> lengths_;
-  data::Sampler sampler_;
+  std::vector<std::vector<std::int64_t>> lengths_;  // by source and example
+  data::MixtureSampler sampler_;
   std::int64_t next_step_ = 0;
   std::unique_ptr<data::Prefetcher<TrainBatch>> prefetcher_;  // last: it calls make()
 };

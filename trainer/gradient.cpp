@@ -14,8 +14,12 @@ std::span<float> elements(const at::Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
-double gradient_norm(const at::Tensor& gradient) {
-  return std::sqrt(gradient.to(at::kDouble).square().sum().item<double>());
+double gradient_norm(std::span<const at::Tensor> gradients) {
+  double squares = 0;
+  for (const at::Tensor& gradient : gradients) {
+    squares += gradient.to(at::kDouble).square().sum().item<double>();
+  }
+  return std::sqrt(squares);
 }
 
 void clip_gradient(at::Tensor& gradient, double norm, double max_norm) {

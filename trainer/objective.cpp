@@ -11,15 +11,15 @@ namespace {
 
 class TargetTokenObjective final : public Objective {
  public:
-  explicit TargetTokenObjective(const Forest& forest) : forest_(forest) {
-    for (const Target& target : forest.targets) count_ += target.weight;
+  explicit TargetTokenObjective(std::vector<double> weights) : weights_(std::move(weights)) {
+    for (const double weight : weights_) count_ += weight;
   }
 
   [[nodiscard]] Value evaluate(std::span<const double> log_likelihoods) const override {
     Value value{.loss = 0, .gradient = std::vector<double>(log_likelihoods.size())};
     for (std::size_t t = 0; t < log_likelihoods.size(); ++t) {
-      value.loss -= forest_.targets[t].weight * log_likelihoods[t];
-      value.gradient[t] = -forest_.targets[t].weight;
+      value.loss -= weights_[t] * log_likelihoods[t];
+      value.gradient[t] = -weights_[t];
     }
     return value;
   }
@@ -27,7 +27,7 @@ class TargetTokenObjective final : public Objective {
   [[nodiscard]] double count() const override { return count_; }
 
  private:
-  const Forest& forest_;
+  std::vector<double> weights_;  // by target
   double count_ = 0;
 };
 
@@ -88,7 +88,18 @@ class CandidateObjective final : public Objective {
 }  // namespace
 
 std::unique_ptr<Objective> target_token_objective(const Forest& forest) {
-  return std::make_unique<TargetTokenObjective>(forest);
+  std::vector<double> weights;
+  for (const Target& target : forest.targets) weights.push_back(target.weight);
+  return std::make_unique<TargetTokenObjective>(std::move(weights));
+}
+
+std::unique_ptr<Objective> target_token_objective(const PackedForest& packed,
+                                                  std::span<const std::int32_t> sequences) {
+  std::vector<double> weights(packed.forest.targets.size(), 0);
+  for (const std::int32_t sequence : sequences) {
+    for (const std::int32_t target : packed.targets[sequence]) weights[target] += 1;
+  }
+  return std::make_unique<TargetTokenObjective>(std::move(weights));
 }
 
 std::unique_ptr<Objective> candidate_objective(const PackedForest& packed,

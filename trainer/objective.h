@@ -30,8 +30,12 @@ class Objective {
   [[nodiscard]] virtual std::span<const std::vector<std::int32_t>> coupled() const { return {}; }
 };
 
-// Minus the weighted sum of log-likelihoods. `forest` must outlive it.
+// Minus the weighted sum of log-likelihoods.
 [[nodiscard]] std::unique_ptr<Objective> target_token_objective(const Forest& forest);
+
+// The part of it that is of these sequences of the batch, whose targets weigh 1.
+[[nodiscard]] std::unique_ptr<Objective> target_token_objective(
+    const PackedForest& packed, std::span<const std::int32_t> sequences);
 
 // The candidates of one example, as indices of the packed sequences.
 struct CandidateGroup {

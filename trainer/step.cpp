@@ -27,6 +27,7 @@ class TargetValues {
     for (std::size_t i = 0; i < target_of.size(); ++i) values_[target_of[i]] = values[i];
   }
   [[nodiscard]] std::span<const double> all() const { return values_; }
+  [[nodiscard]] std::vector<double> take() && { return std::move(values_); }
 
  private:
   std::vector<double> values_;
@@ -71,6 +72,7 @@ class Step {
         objective_(objective),
         prompts_(prompts),
         prompt_gradients_(prompt_gradients),
+        rows_(forest.row_count()),
         cut_(forest.row_count() == 0
                  ? ForestCut{}
                  : cut_below_shared(forest, micro_batches.max_rows, micro_batches.at_least)),
@@ -78,15 +80,19 @@ class Step {
         ahead_(entangled(cut_, objective, forest.targets.size())),
         likelihoods_(forest.targets.size()) {}
 
-  // The summed loss; of a stage in front of others 0.
-  double run() {
+  // Nothing of a stage in front of others.
+  StepSums run() {
     agree();
     run_trunk();
     run_ahead();
     run_branches();
     const auto value = objective_.evaluate(likelihoods_.all());
     finish_trunk(value.gradient);
-    return backbone_.partition().scores ? value.loss : 0;
+    if (!backbone_.partition().scores) return {};
+    return {.loss = value.loss,
+            .count = objective_.count(),
+            .rows = rows_,
+            .log_likelihoods = std::move(likelihoods_).take()};
   }
 
  private:
@@ -223,6 +229,7 @@ class Step {
   const Objective& objective_;
   const std::span<const at::Tensor> prompts_;
   const std::span<at::Tensor> prompt_gradients_;
+  const std::int64_t rows_;
   const ForestCut cut_;
   const bool trunk_learns_;
   const std::vector<bool> ahead_;  // by branch: runs ahead of its turn
@@ -244,10 +251,7 @@ StepSums forward_backward(const model::Backbone& backbone, const Forest& forest,
                           const Objective& objective, std::span<const at::Tensor> prompts,
                           std::span<at::Tensor> prompt_gradients,
                           const MicroBatches& micro_batches) {
-  Step step(backbone, forest, objective, prompts, prompt_gradients, micro_batches);
-  const double loss = step.run();
-  if (!backbone.partition().scores) return {};
-  return {.loss = loss, .count = objective.count(), .rows = forest.row_count()};
+  return Step(backbone, forest, objective, prompts, prompt_gradients, micro_batches).run();
 }
 
 }  // namespace incipit::trainer

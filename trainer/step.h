@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/forest.h"
 #include "model/backbone.h"
@@ -20,9 +21,10 @@ struct MicroBatches {
 
 // What this rank adds to the totals of the step: with pipeline stages, the last one all of it.
 struct StepSums {
-  double loss = 0;        // summed; divide by the global count
-  double count = 0;       // Objective::count()
-  std::int64_t rows = 0;  // computed in the forward pass
+  double loss = 0;                        // summed; divide by the global count
+  double count = 0;                       // Objective::count()
+  std::int64_t rows = 0;                  // computed in the forward pass
+  std::vector<double> log_likelihoods{};  // of the forest's targets
 };
 
 // Adds the gradient of the objective's summed loss to prompt_gradients[i], with the shape

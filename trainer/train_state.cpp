@@ -22,6 +22,12 @@ std::optional<double> number_of(const Json& json) {
 
 std::string scalars_json(const TrainState& state) {
   const EarlyStop::State& stop = state.early_stop;
+  Json prompts = Json::array();
+  for (const BestEvaluation& best : state.prompts) {
+    prompts.push_back({{"best_score", json_of(best.score)}, {"best_step", best.step}});
+  }
+  Json task_scores = Json::array();
+  for (const auto& score : state.task_scores) task_scores.push_back(json_of(score));
   const Json json{{"step", state.step},
                   {"seed", state.seed},
                   {"samples", state.samples},
@@ -33,7 +39,9 @@ std::string scalars_json(const TrainState& state) {
                    {{"best_score", json_of(stop.best_score)},
                     {"mark", json_of(stop.mark)},
                     {"best_step", stop.best_step},
-                    {"without_gain", stop.without_gain}}}};
+                    {"without_gain", stop.without_gain}}},
+                  {"prompts", prompts},
+                  {"task_scores", task_scores}};
   return json.dump(2) + "\n";
 }
 
@@ -54,6 +62,11 @@ TrainState parse_scalars(std::string_view text, const std::string& source) {
     state.early_stop.mark = number_of(stop.at("mark"));
     stop.at("best_step").get_to(state.early_stop.best_step);
     stop.at("without_gain").get_to(state.early_stop.without_gain);
+    for (const Json& best : json.at("prompts")) {
+      state.prompts.push_back(
+          {number_of(best.at("best_score")), best.at("best_step").get<std::int64_t>()});
+    }
+    for (const Json& score : json.at("task_scores")) state.task_scores.push_back(number_of(score));
     return state;
   } catch (const Json::exception& error) {
     throw DataError(source + ": not the state of a run: " + error.what());

@@ -5,12 +5,21 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "trainer/early_stop.h"
 
 namespace incipit::trainer {
+
+// The evaluation after which a soft prompt was at its best.
+struct BestEvaluation {
+  std::optional<double> score{};  // mean over the tasks it stands before; higher is better
+  std::int64_t step = 0;
+  friend bool operator==(const BestEvaluation&, const BestEvaluation&) = default;
+};
 
 struct TrainState {
   std::int64_t step = 0;     // steps done
@@ -21,8 +30,11 @@ struct TrainState {
   int nonfinite_in_a_row = 0;
   std::int64_t evaluated_at = -1;  // the step of the last evaluation; -1: none
   EarlyStop::State early_stop{};
+  std::vector<BestEvaluation> prompts{};             // by soft prompt
+  std::vector<std::optional<double>> task_scores{};  // by task: in its prompt's best evaluation
   // "prompt", "best_prompt" once there is one, and "optimizer.NAME" for each of
-  // Optimizer::state(). In memory of their own.
+  // Optimizer::state(); of several soft prompts "prompt.TASK" and "best_prompt.TASK". In memory of
+  // their own.
   std::map<std::string, at::Tensor> tensors{};
 };
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "comm/gradient_reduction.h"
 #include "core/error.h"
@@ -58,10 +60,11 @@ void Trainer::train_step() {
   const double talked = setup_.mesh.world().context().seconds;
   comm::BatchTotals totals = compute_gradient(batch);
   reduce(totals);
+  add_task_losses(batch, record);
   record.comm_seconds = setup_.mesh.world().context().seconds - talked;
 
   record.loss = totals.loss_sum / totals.target_count;
-  record.grad_norm = gradient_norm(prompt_.grad);
+  record.grad_norm = gradient_norm(gradients());
   record.tokens = std::llround(totals.tokens);
   record.samples = std::llround(totals.examples);
   record.flops = needed_flops(batch.packed.forest);
@@ -72,7 +75,9 @@ void Trainer::train_step() {
   if (flags[0] != 0) {
     skip_update(record);
   } else {
-    clip_gradient(prompt_.grad, record.grad_norm, setup_.train.max_grad_norm);
+    for (Parameter& prompt : prompts_) {
+      clip_gradient(prompt.grad, record.grad_norm, setup_.train.max_grad_norm);
+    }
     optimizer_->step(record.learning_rate);
     nonfinite_in_a_row_ = 0;
   }
@@ -82,28 +87,37 @@ void Trainer::train_step() {
   setup_.observer.on_step(record);
 }
 
+std::vector<at::Tensor> Trainer::gradients() const {
+  std::vector<at::Tensor> gradients;
+  for (const Parameter& prompt : prompts_) gradients.push_back(prompt.grad);
+  return gradients;
+}
+
 MicroBatches Trainer::micro_batches() const {
   const int stages = setup_.mesh.shape().pipeline;
   const int automatic = stages > 1 ? 2 * stages : 1;
   const int wanted = setup_.train.micro_batches;
-  return {.max_rows = setup_.train.micro_batch_tokens,
-          .at_least = wanted > 0 ? wanted : automatic};
+  return {.max_rows = setup_.train.micro_batch_tokens, .at_least = wanted > 0 ? wanted : automatic};
 }
 
 // Fills the gradient with this rank's part of the sum over the global batch.
 comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
   const comm::Activity::Scope scope(activity(), "forward and backward");
   const auto objective = make_objective(setup_.train.loss, batch);
-  const std::array<at::Tensor, 1> prompts{prompt_.value.to(setup_.backbone.device())};
-  std::array<at::Tensor, 1> gradients{at::zeros_like(prompts[0])};
-  const StepSums sums = forward_backward(setup_.backbone, batch.packed.forest, *objective, prompts,
-                                         gradients, micro_batches());
-  prompt_.grad.copy_(gradients[0]);
+  std::vector<at::Tensor> prompts;
+  std::vector<at::Tensor> gradients;
+  for (const Parameter& prompt : prompts_) {
+    prompts.push_back(prompt.value.to(setup_.backbone.device()));
+    gradients.push_back(at::zeros_like(prompts.back()));
+  }
+  StepSums sums = forward_backward(setup_.backbone, batch.packed.forest, *objective, prompts,
+                                   gradients, micro_batches());
+  for (std::size_t i = 0; i < prompts_.size(); ++i) prompts_[i].grad.copy_(gradients[i]);
+  log_likelihoods_ = std::move(sums.log_likelihoods);
   return {.loss_sum = sums.loss,
           .target_count = sums.count,
           .tokens = static_cast<double>(sums.rows),
-          .examples =
-              setup_.backbone.partition().scores ? static_cast<double>(batch.examples) : 0};
+          .examples = setup_.backbone.partition().scores ? static_cast<double>(batch.examples) : 0};
 }
 
 // Of this rank, which computes its part of the model for the examples that its batch holds.
@@ -112,13 +126,34 @@ double Trainer::needed_flops(const Forest& forest) const {
   return model::training_flops(setup_.backbone.config(), forest) / (shape.pipeline * shape.tensor);
 }
 
-// Sums over the ranks; the gradient becomes that of the mean loss of the global batch.
+// Sums over the ranks; the gradients become those of the mean loss of the global batch.
 void Trainer::reduce(comm::BatchTotals& totals) {
-  const std::array<comm::ReducedParameter, 1> parameters{
-      comm::ReducedParameter{prompt_.name, elements(prompt_.grad), prompt_.partial_over}};
+  std::vector<comm::ReducedParameter> parameters;
+  for (const Parameter& prompt : prompts_) {
+    parameters.push_back({prompt.name, elements(prompt.grad), prompt.partial_over});
+  }
   comm::reduce_gradients(setup_.mesh, parameters);
   totals = comm::reduce_totals(setup_.mesh, totals);
-  prompt_.grad.div_(totals.target_count);
+  for (const Parameter& prompt : prompts_) prompt.grad.div_(totals.target_count);
+}
+
+// The mean loss of each task in the global batch. Collective, but for a run of one task, whose
+// loss is known.
+void Trainer::add_task_losses(const TrainBatch& batch, metrics::StepRecord& record) {
+  const std::size_t tasks = setup_.tasks.size();
+  if (tasks == 1) return;
+  std::vector<double> sums(2 * tasks, 0);  // loss and count of each
+  for (std::size_t task = 0; task < tasks && setup_.backbone.partition().scores; ++task) {
+    const auto objective = make_objective(setup_.train.loss, batch, static_cast<int>(task));
+    sums[2 * task] = objective->evaluate(log_likelihoods_).loss;
+    sums[2 * task + 1] = objective->count();
+  }
+  setup_.mesh.along(comm::kBatch | comm::kPipeline)
+      .all_reduce_sum(std::span<double>(sums), "losses of the tasks");
+  for (std::size_t task = 0; task < tasks; ++task) {
+    if (sums[2 * task + 1] == 0) continue;
+    record.losses.emplace_back(setup_.tasks[task].name, sums[2 * task] / sums[2 * task + 1]);
+  }
 }
 
 void Trainer::skip_update(const metrics::StepRecord& record) {

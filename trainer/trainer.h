@@ -11,6 +11,10 @@
 //   adapter/best      the one with the best score on the select split; without evaluations
 //                     the last one
 //   predictions/test.jsonl, scores.json   of adapter/best on the test split
+//
+// A run has one task or several, on one backbone and in one batch (data/mixture.h): with a soft
+// prompt each, adapter/last/TASK and adapter/best/TASK, or with one for all. Each prompt is at its
+// best by itself: at the highest mean over the tasks it stands before.
 #pragma once
 
 #include <cstdint>
@@ -42,37 +46,50 @@
 
 namespace incipit::trainer {
 
-// What a run works with; all of it outlives the trainer. `splits.select` may be empty when
-// train.eval_every is 0; an empty `splits.test` is not scored.
-struct TrainSetup {
-  const model::Backbone& backbone;
+// A task of a run. `splits.select` may be empty when train.eval_every is 0; an empty `splits.test`
+// is not scored.
+struct TrainTask {
+  std::string name;  // of the task's files and in messages, where there are several
   const data::Task& task;
   const data::Splits& splits;
+};
+
+// What a run works with; all of it outlives the trainer.
+struct TrainSetup {
+  const model::Backbone& backbone;
+  std::vector<TrainTask> tasks;  // one at least
   const comm::Mesh& mesh;
   TrainObserver& observer;
   TrainOptions train;
   eval::EvalOptions eval;
+  data::MixtureOptions mixture{};
   std::uint64_t seed = 0;
   std::filesystem::path run_dir;
   prompt::BackboneInfo backbone_info;  // for the adapter files
   RunFacts facts{};                    // for the checkpoints' manifests
 };
 
-struct TrainResult {
-  std::int64_t steps = 0;  // done
-  bool stopped_early = false;  // the score no longer rose
-  bool stopped = false;        // a signal asked for it; there is a checkpoint, and no more below
-  double last_loss = 0;
+struct TaskResult {
   std::int64_t best_step = 0;        // whose soft prompt is adapter/best
   std::string metric;                // of the task, that adapter/best is chosen by
   std::optional<double> best_score;  // its value on the select split; nothing: not evaluated
   eval::Metrics test;                // of adapter/best; empty when not scored
+  eval::Intervals test_intervals{};
+};
+
+struct TrainResult {
+  std::int64_t steps = 0;      // done
+  bool stopped_early = false;  // the score, the mean over the tasks, no longer rose
+  bool stopped = false;        // a signal asked for it; there is a checkpoint, and no more below
+  double last_loss = 0;
+  std::vector<TaskResult> tasks{};
 };
 
 class Trainer {
  public:
-  // `start` is copied. Throws ConfigError where options and data do not go together.
-  Trainer(const TrainSetup& setup, const prompt::SoftPrompt& start);
+  // `start`: a soft prompt for every task, or one for all of them; copied. Throws ConfigError where
+  // options and data do not go together.
+  Trainer(const TrainSetup& setup, const std::vector<prompt::SoftPrompt>& start);
 
   // Goes on from `state`, which is looked at on rank 0 alone. Collective over the mesh, before
   // run(). Throws DataError when it is that of another run.
@@ -87,14 +104,18 @@ class Trainer {
   // As it is now. Not collective.
   [[nodiscard]] TrainState state() const;
 
-  // The soft prompt as it is now, [P, hidden] float32; shares memory with the trainer.
-  [[nodiscard]] const at::Tensor& prompt() const { return prompt_.value; }
+  // A soft prompt as it is now, [P, hidden] float32; shares memory with the trainer.
+  [[nodiscard]] const at::Tensor& prompt(std::size_t number = 0) const {
+    return prompts_[number].value;
+  }
 
  private:
   void train_step();
+  [[nodiscard]] std::vector<at::Tensor> gradients() const;
   [[nodiscard]] MicroBatches micro_batches() const;
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
+  void add_task_losses(const TrainBatch& batch, metrics::StepRecord& record);
   [[nodiscard]] double needed_flops(const Forest& forest) const;
   void skip_update(const metrics::StepRecord& record);
   void evaluate();
@@ -102,17 +123,30 @@ class Trainer {
   [[nodiscard]] TrainResult stopped();
   void checkpoint();
   bool try_to_save(const std::function<void()>& action);
-  [[nodiscard]] eval::Metrics test(const at::Tensor& best);
+  void test(std::vector<TaskResult>& results);
 
   [[nodiscard]] double learning_rate() const;
   [[nodiscard]] comm::Activity& activity() const;
-  [[nodiscard]] eval::SplitResult score(const std::string& name, const data::Dataset& split,
-                                        const at::Tensor& prompt) const;
-  [[nodiscard]] double selection_score(const eval::Metrics& metrics) const;
-  void save(const char* name, const at::Tensor& values) const;
+  [[nodiscard]] eval::SplitResult score(const ScoredSplit& which, const at::Tensor& prompt) const;
+  [[nodiscard]] double selection_score(std::size_t task, const eval::Metrics& metrics) const;
+  [[nodiscard]] bool several_prompts() const { return prompts_.size() > 1; }
+  [[nodiscard]] std::size_t prompt_of(std::size_t task) const {
+    return several_prompts() ? task : 0;
+  }
+  // The tasks that a prompt stands before.
+  [[nodiscard]] std::vector<std::size_t> tasks_of(std::size_t prompt) const;
+  // Without evaluations the last one.
+  [[nodiscard]] const at::Tensor& best_prompt(std::size_t number) const {
+    return best_[number].defined() ? best_[number] : prompts_[number].value;
+  }
+  void keep_best(const std::vector<double>& scores);
+  void save(const char* which, std::size_t prompt, const at::Tensor& values) const;
+  void save_last() const;
   void check_replicas() const;
   [[nodiscard]] std::unique_ptr<BatchStream> make_batches() const;
-  [[nodiscard]] std::vector<NamedTensor> state_tensors(bool with_best) const;
+  [[nodiscard]] std::vector<NamedTensor> state_tensors() const;
+  // "prompt" or, of several, "prompt.TASK".
+  [[nodiscard]] std::string tensor_name(const char* name, std::size_t prompt) const;
   [[nodiscard]] bool due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
   [[nodiscard]] bool evaluation_due() const {
     return step_ > 0 && due(setup_.train.eval_every) && evaluated_at_ != step_;
@@ -122,16 +156,19 @@ class Trainer {
   }
 
   TrainSetup setup_;
-  Parameter prompt_;
-  at::Tensor best_;
+  std::vector<Parameter> prompts_;       // one for every task, or one for all
+  std::vector<at::Tensor> best_;         // by prompt; undefined before its first evaluation
+  std::vector<BestEvaluation> best_at_;  // by prompt
+  std::vector<std::optional<double>> task_scores_;  // by task: in best_at_ of its prompt
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> batches_;
-  EarlyStop early_stop_;
-  std::string selection_metric_;
-  std::int64_t step_ = 0;           // steps done; inside one, its number from 1
-  std::int64_t evaluated_at_ = -1;  // step
-  std::int64_t saved_at_ = -1;      // step
-  bool stopping_ = false;           // a signal was seen on some rank
+  EarlyStop early_stop_;                        // looks at the mean over the tasks
+  std::vector<std::string> selection_metrics_;  // by task
+  std::vector<double> log_likelihoods_;         // of this step's targets
+  std::int64_t step_ = 0;                       // steps done; inside one, its number from 1
+  std::int64_t evaluated_at_ = -1;              // step
+  std::int64_t saved_at_ = -1;                  // step
+  bool stopping_ = false;                       // a signal was seen on some rank
   int nonfinite_in_a_row_ = 0;
   int save_failures_ = 0;  // in a row; on rank 0
   std::string save_problem_;

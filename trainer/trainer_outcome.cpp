@@ -1,5 +1,5 @@
 // Evaluations, and what a run leaves behind.
-#include <array>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/stop_request.h"
@@ -9,79 +9,122 @@
 
 namespace incipit::trainer {
 
-eval::SplitResult Trainer::score(const std::string& name, const data::Dataset& split,
-                                 const at::Tensor& prompt) const {
+namespace {
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double signed_score(const std::string& metric, double value) {
+  return eval::higher_is_better(metric) ? value : -value;
+}
+
+}  // namespace
+
+eval::SplitResult Trainer::score(const ScoredSplit& which, const at::Tensor& prompt) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
-  return eval::evaluate(setup_.backbone, setup_.task, split, prompt, setup_.eval,
-                        setup_.mesh.batch(), [&](std::int64_t done, std::int64_t total) {
-                          setup_.observer.on_evaluation_progress(name, done, total);
+  const TrainTask& task = setup_.tasks[which.task];
+  const data::Dataset& split = which.split == "test" ? task.splits.test : task.splits.select;
+  return eval::evaluate(setup_.backbone, task.task, split, prompt, setup_.eval, setup_.mesh.batch(),
+                        [&](std::int64_t done, std::int64_t total) {
+                          setup_.observer.on_evaluation_progress(which, done, total);
                         });
 }
 
-double Trainer::selection_score(const eval::Metrics& metrics) const {
+double Trainer::selection_score(std::size_t task, const eval::Metrics& metrics) const {
   for (const auto& [name, value] : metrics) {
-    if (name == selection_metric_) return eval::higher_is_better(name) ? value : -value;
+    if (name == selection_metrics_[task]) return signed_score(name, value);
   }
-  throw LogicError("no metric " + selection_metric_);
+  throw LogicError("no metric " + selection_metrics_[task]);
 }
 
 // On every rank, so that all of them stop when there is nothing fit to be saved.
-void Trainer::save(const char* name, const at::Tensor& values) const {
+void Trainer::save(const char* which, std::size_t prompt, const at::Tensor& values) const {
   require_finite(values, "the soft prompt");
   if (setup_.mesh.world().rank() != 0) return;
-  prompt::save_peft_adapter(setup_.run_dir / "adapter" / name, {prompt_.name, values},
-                            setup_.backbone_info);
+  auto folder = setup_.run_dir / "adapter" / which;
+  if (several_prompts()) folder /= setup_.tasks[prompt].name;
+  prompt::save_peft_adapter(folder, {prompts_[prompt].name, values}, setup_.backbone_info);
+}
+
+void Trainer::save_last() const {
+  for (std::size_t i = 0; i < prompts_.size(); ++i) save("last", i, prompts_[i].value);
 }
 
 void Trainer::evaluate() try {
-  const auto result = score("select", setup_.splits.select, prompt_.value);
-  setup_.observer.on_scores(step_, "select", result.metrics);
-  if (!setup_.task.generates()) {
-    setup_.observer.on_predictions(step_, setup_.splits.select, result.scores.predictions);
+  std::vector<double> scores;
+  for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
+    const auto result = score({task, "select"}, prompts_[prompt_of(task)].value);
+    setup_.observer.on_scores(step_, {task, "select"}, result.metrics);
+    if (!setup_.tasks[task].task.generates()) {
+      setup_.observer.on_predictions(step_, task, setup_.tasks[task].splits.select,
+                                     result.scores.predictions);
+    }
+    scores.push_back(selection_score(task, result.metrics));
   }
   evaluated_at_ = step_;
-  if (!early_stop_.update(step_, selection_score(result.metrics))) return;
-  best_ = prompt_.value.clone();
-  require_finite(best_, "the soft prompt");
-  try_to_save([&] { save("best", best_); });
+  early_stop_.update(step_, mean(scores));
+  keep_best(scores);
 } catch (const Stopped&) {
   stopping_ = true;  // the evaluation is made again when the run goes on
+}
+
+// Of equal evaluations the earlier one.
+void Trainer::keep_best(const std::vector<double>& scores) {
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    std::vector<double> own;
+    for (const std::size_t task : tasks_of(i)) own.push_back(scores[task]);
+    if (best_at_[i].score && !(mean(own) > *best_at_[i].score)) continue;
+    best_at_[i] = {.score = mean(own), .step = step_};
+    for (const std::size_t task : tasks_of(i)) task_scores_[task] = scores[task];
+    best_[i] = prompts_[i].value.clone();
+    require_finite(best_[i], "the soft prompt");
+    try_to_save([&] { save("best", i, best_[i]); });
+  }
 }
 
 // The checkpoint comes first: a run with more steps goes on from there as if it had never ended.
 TrainResult Trainer::finish() {
   if (setup_.train.checkpoint_every > 0 && saved_at_ != step_) checkpoint();
-  save("last", prompt_.value);
+  save_last();
   if (setup_.train.eval_every > 0 && evaluated_at_ != step_) evaluate();
-  const at::Tensor best = best_.defined() ? best_ : prompt_.value;
-  if (!stopping_) save("best", best);
   TrainResult result;
   result.steps = step_;
   result.stopped_early = step_ < setup_.train.steps;
   result.last_loss = last_loss_;
-  result.metric = selection_metric_;
-  if (const auto best = early_stop_.best_score()) {
-    result.best_score = eval::higher_is_better(result.metric) ? *best : -*best;
-  }
-  result.best_step = result.best_score ? early_stop_.best_step() : step_;
-  try {
-    if (!stopping_ && !setup_.splits.test.empty()) result.test = test(best);
-  } catch (const Stopped&) {
-    stopping_ = true;
+  if (!stopping_) {
+    for (std::size_t i = 0; i < prompts_.size(); ++i) {
+      save("best", i, best_prompt(i));
+    }
+    for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
+      TaskResult& own = result.tasks.emplace_back();
+      own.metric = selection_metrics_[task];
+      if (task_scores_[task]) own.best_score = signed_score(own.metric, *task_scores_[task]);
+      own.best_step = own.best_score ? best_at_[prompt_of(task)].step : step_;
+    }
+    test(result.tasks);
   }
   return stopping_ ? stopped() : result;
 }
 
-// Scores the test split, once.
-eval::Metrics Trainer::test(const at::Tensor& best) {
-  const data::Dataset& split = setup_.splits.test;
-  const auto result = score("test", split, best);
-  setup_.observer.on_scores(step_, "test", result.metrics);
-  if (setup_.mesh.world().rank() == 0) {
-    const std::array<eval::NamedResult, 1> named{{{"test", &split, &result}}};
-    eval::write_results(setup_.run_dir, named);
+// Scores the test splits, once.
+void Trainer::test(std::vector<TaskResult>& results) try {
+  std::vector<eval::SplitResult> scored(setup_.tasks.size());
+  std::vector<eval::TaskResults> named;
+  for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
+    const auto& [name, unused, splits] = setup_.tasks[task];
+    if (splits.test.empty()) continue;
+    scored[task] = score({task, "test"}, best_prompt(prompt_of(task)));
+    setup_.observer.on_scores(step_, {task, "test"}, scored[task].metrics);
+    results[task].test = scored[task].metrics;
+    results[task].test_intervals = scored[task].intervals;
+    named.push_back({name, {{"test", &splits.test, &scored[task]}}});
   }
-  return result.metrics;
+  if (named.empty() || setup_.mesh.world().rank() != 0) return;
+  if (setup_.tasks.size() == 1) return eval::write_results(setup_.run_dir, named[0].splits);
+  eval::write_results(setup_.run_dir, named);
+} catch (const Stopped&) {
+  stopping_ = true;
 }
 
 }  // namespace incipit::trainer

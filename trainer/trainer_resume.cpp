@@ -39,16 +39,25 @@ TrainState Trainer::state() const {
                    .last_loss = last_loss_,
                    .nonfinite_in_a_row = nonfinite_in_a_row_,
                    .evaluated_at = evaluated_at_,
-                   .early_stop = early_stop_.state()};
-  for (const auto& [name, tensor] : state_tensors(best_.defined())) {
+                   .early_stop = early_stop_.state(),
+                   .prompts = best_at_,
+                   .task_scores = task_scores_};
+  for (const auto& [name, tensor] : state_tensors()) {
     state.tensors[name] = tensor.clone();
   }
   return state;
 }
 
-std::vector<NamedTensor> Trainer::state_tensors(bool with_best) const {
-  std::vector<NamedTensor> tensors{{kPromptTensor, prompt_.value}};
-  if (with_best) tensors.push_back({kBestPromptTensor, best_});
+std::string Trainer::tensor_name(const char* name, std::size_t prompt) const {
+  return several_prompts() ? std::string(name) + "." + setup_.tasks[prompt].name : name;
+}
+
+std::vector<NamedTensor> Trainer::state_tensors() const {
+  std::vector<NamedTensor> tensors;
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    tensors.push_back({tensor_name(kPromptTensor, i), prompts_[i].value});
+    if (best_[i].defined()) tensors.push_back({tensor_name(kBestPromptTensor, i), best_[i]});
+  }
   for (NamedTensor& entry : optimizer_->state()) {
     tensors.push_back({kOptimizerPrefix + entry.name, entry.tensor});
   }
@@ -59,9 +68,10 @@ void Trainer::restore(const TrainState& saved) {
   comm::Communicator& world = setup_.mesh.world();
   const TrainState state =
       parse_scalars(world.broadcast(scalars_json(saved), 0, "resume"), "the checkpoint of rank 0");
-  if (state.seed != setup_.seed || state.samples != state.step * setup_.train.batch_size) {
+  if (state.seed != setup_.seed || state.samples != state.step * setup_.train.batch_size ||
+      state.prompts.size() != prompts_.size() || state.task_scores.size() != setup_.tasks.size()) {
     throw DataError("the checkpoint of step " + std::to_string(state.step) +
-                    " is of another seed or batch size; start anew with --fresh");
+                    " is of another seed, batch size or number of tasks; start anew with --fresh");
   }
   step_ = state.step;
   tokens_ = state.tokens;
@@ -70,18 +80,24 @@ void Trainer::restore(const TrainState& saved) {
   evaluated_at_ = state.evaluated_at;
   saved_at_ = state.step;
   early_stop_.restore(state.early_stop);
-  if (state.early_stop.best_score) best_ = prompt_.value.clone();
-  for (const auto& [name, tensor] : state_tensors(best_.defined())) {
+  best_at_ = state.prompts;
+  task_scores_ = state.task_scores;
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    if (best_at_[i].score) best_[i] = prompts_[i].value.clone();
+  }
+  for (const auto& [name, tensor] : state_tensors()) {
     if (world.rank() == 0) take_over(saved, name, tensor);
     world.broadcast(writable_bytes(tensor), 0, "resume");
   }
   batches_ = make_batches();
-  if (best_.defined()) try_to_save([&] { save("best", best_); });
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    if (best_[i].defined()) try_to_save([&] { save("best", i, best_[i]); });
+  }
 }
 
 // On every rank, so that all of them stop when there is nothing fit to be saved.
 void Trainer::checkpoint() {
-  require_finite(prompt_.value, "the soft prompt");
+  for (const Parameter& prompt : prompts_) require_finite(prompt.value, "the soft prompt");
   saved_at_ = step_;
   if (setup_.mesh.world().rank() != 0) return;
   const comm::Activity::Scope scope(activity(), "checkpoint");
@@ -89,7 +105,7 @@ void Trainer::checkpoint() {
   const bool saved = try_to_save([&] {
     write_checkpoint(setup_.run_dir, state(), setup_.facts);
     remove_old_checkpoints(setup_.run_dir, step_, setup_.train.keep_checkpoints);
-    save("last", prompt_.value);
+    save_last();
   });
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   setup_.observer.on_checkpoint(step_, taken.count(), saved);

@@ -1,7 +1,9 @@
 // What a trainer is made of, and what its loop asks it for.
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/replicas.h"
@@ -20,54 +22,86 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
           static_cast<std::size_t>(tensor.nbytes())};
 }
 
-StreamOptions stream_options(const TrainSetup& setup, std::int64_t prompt_rows,
-                             std::int64_t first_step) {
-  return {.batch_size = setup.train.batch_size,
-          .steps = setup.train.steps,
-          .first_step = first_step,
-          .loss = setup.train.loss,
-          .shuffle = setup.train.shuffle,
-          .seed = setup.seed,
-          .rank = setup.mesh.batch().rank(),
-          .ranks = setup.mesh.batch().size(),
-          .prompt = {.prompt = 0, .rows = static_cast<int>(prompt_rows)}};
+// The key of a task's block in messages.
+std::string block_of(const TrainSetup& setup, const TrainTask& task) {
+  return setup.tasks.size() == 1 ? "task" : "tasks." + task.name;
 }
 
-// The metric that evaluations are compared by.
-std::string selection_metric(const TrainSetup& setup) {
-  const std::vector<std::string> names = eval::metric_names(setup.task);
+// The metric that evaluations of the task are compared by.
+std::string selection_metric(const TrainSetup& setup, const TrainTask& task) {
+  const std::vector<std::string> names = eval::metric_names(task.task);
   const std::string& wanted = setup.train.early_stop.metric;
   if (wanted.empty()) return names.front();
   if (std::find(names.begin(), names.end(), wanted) != names.end()) return wanted;
   throw ConfigError("train.early_stop.metric: '" + wanted + "' is not a metric of task '" +
-                    setup.task.options().name + "', which has " + join(names));
+                    task.name + "', which has " + join(names));
 }
 
-Parameter trainable(const prompt::SoftPrompt& start) {
+std::vector<Parameter> trainable(const std::vector<prompt::SoftPrompt>& starts) {
   const model::LedgerScope scope(model::MemoryKind::kOptimizer);
-  return {start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone()};
+  std::vector<Parameter> prompts;
+  for (const prompt::SoftPrompt& start : starts) {
+    prompts.emplace_back(start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone());
+  }
+  return prompts;
+}
+
+void check_splits(const TrainSetup& setup, const TrainTask& task) {
+  INCIPIT_CHECK(task.splits.train.labelled(), "an unlabelled example to train on");
+  if (setup.train.eval_every == 0 || task.splits.select.labelled()) return;
+  throw ConfigError("train.eval_every is " + std::to_string(setup.train.eval_every) +
+                    ", but the task has no select split with labels; set " + block_of(setup, task) +
+                    ".select, or train.eval_every: 0");
 }
 
 }  // namespace
 
-Trainer::Trainer(const TrainSetup& setup, const prompt::SoftPrompt& start)
+Trainer::Trainer(const TrainSetup& setup, const std::vector<prompt::SoftPrompt>& start)
     : setup_(setup),
-      prompt_(trainable(start)),
-      optimizer_(make_optimizer(setup.train.optimizer, {prompt_})),
-      early_stop_(setup.train.early_stop),
-      selection_metric_(selection_metric(setup)) {
-  INCIPIT_CHECK(setup.splits.train.labelled(), "an unlabelled example to train on");
-  if (setup.train.eval_every > 0 && !setup.splits.select.labelled()) {
-    throw ConfigError("train.eval_every is " + std::to_string(setup.train.eval_every) +
-                      ", but the task has no select split with labels; set task.select, or "
-                      "train.eval_every: 0");
+      prompts_(trainable(start)),
+      best_(start.size()),
+      best_at_(start.size()),
+      task_scores_(setup.tasks.size()),
+      optimizer_(make_optimizer(setup.train.optimizer, prompts_)),
+      early_stop_(setup.train.early_stop) {
+  INCIPIT_CHECK(start.size() == 1 || start.size() == setup.tasks.size(), start.size(),
+                " soft prompts for ", setup.tasks.size(), " tasks");
+  for (const TrainTask& task : setup.tasks) {
+    check_splits(setup, task);
+    selection_metrics_.push_back(selection_metric(setup, task));
   }
   batches_ = make_batches();
 }
 
 std::unique_ptr<BatchStream> Trainer::make_batches() const {
-  return std::make_unique<BatchStream>(setup_.task, setup_.splits.train,
-                                       stream_options(setup_, prompt_.value.size(0), step_));
+  std::vector<std::int64_t> sizes;
+  for (const TrainTask& task : setup_.tasks) sizes.push_back(task.splits.train.size());
+  const auto weights = data::mixture_weights(setup_.mixture, sizes);
+  std::vector<TrainSource> sources;
+  for (std::size_t i = 0; i < setup_.tasks.size(); ++i) {
+    const std::size_t prompt = prompt_of(i);
+    sources.push_back({.task = &setup_.tasks[i].task,
+                       .train = &setup_.tasks[i].splits.train,
+                       .prompt = {.prompt = static_cast<int>(prompt),
+                                  .rows = static_cast<int>(prompts_[prompt].value.size(0))},
+                       .weight = weights[i]});
+  }
+  return std::make_unique<BatchStream>(std::move(sources),
+                                       StreamOptions{.batch_size = setup_.train.batch_size,
+                                                     .steps = setup_.train.steps,
+                                                     .first_step = step_,
+                                                     .loss = setup_.train.loss,
+                                                     .shuffle = setup_.train.shuffle,
+                                                     .seed = setup_.seed,
+                                                     .rank = setup_.mesh.batch().rank(),
+                                                     .ranks = setup_.mesh.batch().size()});
+}
+
+std::vector<std::size_t> Trainer::tasks_of(std::size_t prompt) const {
+  if (several_prompts()) return {prompt};
+  std::vector<std::size_t> all(setup_.tasks.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
 }
 
 double Trainer::learning_rate() const {
@@ -78,7 +112,9 @@ double Trainer::learning_rate() const {
 comm::Activity& Trainer::activity() const { return *setup_.mesh.world().context().activity; }
 
 void Trainer::check_replicas() const {
-  std::vector<comm::Replica> replicas{{prompt_.name, bytes_of(prompt_.value)}};
+  std::vector<comm::Replica> replicas;
+  for (const Parameter& prompt : prompts_)
+    replicas.push_back({prompt.name, bytes_of(prompt.value)});
   const auto state = optimizer_->state();
   for (const NamedTensor& entry : state) replicas.push_back({entry.name, bytes_of(entry.tensor)});
   comm::check_replicas(setup_.mesh.world(), replicas);

@@ -10,6 +10,7 @@ to one rank's, and of the share of a step that rank 0 spends in communication, w
 rank included; --out writes it to NAME.md and NAME.json. Wants a machine that does nothing else.
 """
 import argparse
+import datetime
 import json
 import os
 import statistics
@@ -77,6 +78,14 @@ def table(results):
     return "\n".join(lines)
 
 
+def machine():
+    """Processor and cores of this machine."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(":", 1)[1].strip() for line in lines
+                 if line.startswith("model name")), "unknown")
+    return f"{name}, {os.cpu_count()} cores"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -92,9 +101,13 @@ def main():
     if load > 0.5:
         print(f"\nThe machine was busy before (load {load:.1f}): these figures mean little.")
     if arguments.out:
-        arguments.out.with_suffix(".md").write_text(text + "\n")
+        facts = {"date": datetime.date.today().isoformat(), "machine": machine(),
+                 "steps": arguments.steps, "rounds": arguments.rounds, "load_before": load}
+        arguments.out.with_suffix(".md").write_text(
+            f"`bench/mesh/mesh.py --steps {arguments.steps} --rounds {arguments.rounds}` on "
+            f"{facts['machine']}, {facts['date']}\n\n{text}\n")
         arguments.out.with_suffix(".json").write_text(
-            json.dumps({"load_before": load, "results": results}, indent=1) + "\n")
+            json.dumps(facts | {"results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

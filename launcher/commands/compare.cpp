@@ -32,7 +32,7 @@ struct CompareArguments {
 
 // A configuration whose task can choose between wordings, of the model without a soft prompt.
 configs::RunConfig load_comparison(const CompareArguments& arguments) {
-  configs::RunConfig config = load_config(
+  configs::RunConfig config = load_one_task(
       arguments.config, [](const configs::RunConfig& read, const configs::Report& report) {
         check_options(read, report);
         if (read.task.select.file.empty() && read.task.select.share == 0) {
@@ -81,11 +81,11 @@ std::vector<eval::WordingScore> score_all(Session& session,
   std::vector<eval::WordingScore> scored;
   for (const configs::Wording& wording : wordings) {
     change_task(session, wording.task, {.train = false, .select = true, .test = false});
-    if (!session.splits.select.labelled()) {
-      throw DataError(session.splits.select.file() +
+    if (!session.splits().select.labelled()) {
+      throw DataError(session.splits().select.file() +
                       ": an example has no label, and wordings are compared by what is right");
     }
-    auto result = eval::evaluate(*session.backbone, *session.task, session.splits.select, {},
+    auto result = eval::evaluate(*session.backbone, *session.task, session.splits().select, {},
                                  session.config.eval, session.mesh->batch());
     scored.push_back({wording.name, std::move(result.metrics), std::move(result.intervals)});
     if (progress) progress->update(static_cast<std::int64_t>(scored.size()));
@@ -139,7 +139,7 @@ void run_compare(const CompareArguments& arguments) {
   const std::vector<std::size_t> order = rank_wordings(*session.task, scored);
   const std::size_t best = order.front();
   change_task(session, wordings[best].task, {.train = false, .select = true, .test = true});
-  const data::Splits& splits = session.splits;
+  const data::Splits& splits = session.splits();
   if (session.is_rank_zero()) {
     print_comparison(session, wordings, scored, order, splits.select.size());
   }
@@ -162,6 +162,7 @@ void add_compare_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "compare", "Score wordings of a task on its select split, and the best one on test");
   add_config_arguments(*command, arguments->config);
+  add_task_argument(*command, arguments->config);
   command
       ->add_option("--wordings", arguments->wordings,
                    "a YAML list of wordings, or the name of a built-in one (default: the task's)")

@@ -8,6 +8,7 @@
 #include "comm/nccl.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "data/example_cache.h"
 #include "data/special_tokens.h"
 #include "data/tokenizer/tokenizer.h"
 #include "launcher/arguments.h"
@@ -21,6 +22,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string cache_text() {
+  const auto folder = data::cache_folder();
+  if (!folder) return "off: tokenised files are not kept";
+  const data::CacheUse use = data::cache_use(*folder);
+  return folder->string() + ", " + human_bytes(static_cast<double>(use.bytes)) + " in " +
+         std::to_string(use.files) + (use.files == 1 ? " file" : " files");
+}
+
 void print_machine(const Style& style) {
   const int threads = set_threads(usable_cores(), 1);
   const auto openmp = openmp_runtimes();
@@ -33,7 +42,8 @@ void print_machine(const Style& style) {
        {"OpenMP", openmp.size() == 1 ? openmp[0]
                                      : style.bad(std::to_string(openmp.size()) +
                                                  " runtimes are mapped; one is expected: ") +
-                                           join(openmp)}});
+                                           join(openmp)},
+       {"cache", cache_text()}});
   std::cout << style.bold("libraries") << '\n';
   const GpuInfo gpu = gpu_info();
   print_facts(std::cout, style,

@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "core/error.h"
 #include "eval/evaluation.h"
@@ -12,6 +14,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/evaluation_progress.h"
+#include "launcher/mixture_report.h"
 #include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
@@ -25,7 +28,7 @@ namespace fs = std::filesystem;
 
 struct EvalArguments {
   ConfigArguments config;
-  fs::path adapter;
+  std::vector<std::string> adapters;
   std::vector<std::string> splits{"test"};
 };
 
@@ -34,62 +37,129 @@ bool asks_for(const EvalArguments& arguments, const std::string& split) {
          arguments.splits.end();
 }
 
-const data::Dataset& split_of(const Session& session, const std::string& name) {
-  const data::Splits& splits = session.splits;
+const data::Dataset& split_of(const Session& session, const SessionTask& task,
+                              const std::string& name) {
+  const data::Splits& splits = task.splits;
   const data::Dataset& split =
       name == "train" ? splits.train : (name == "select" ? splits.select : splits.test);
   if (split.empty()) {
-    throw ConfigError("task." + name + ": the task has no " + name + " split to score");
+    throw ConfigError((session.mixes() ? "tasks." + task.name : "task") + "." + name +
+                      ": the task has no " + name + " split to score");
   }
   return split;
 }
 
-void print_scores(const Session& session, const std::vector<eval::NamedResult>& results) {
-  const Style style = Style::of_stdout();
+// The soft prompts of the tasks, in their order.
+class Prompts {
+ public:
+  Prompts(const configs::RunConfig& config, const std::vector<std::string>& given)
+      : adapters_(adapters_by_task(config, given)), several_(configs::has_several_prompts(config)) {
+    const auto tasks = configs::all_tasks(config);
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      trained_.push_back(trained_prompt(
+          several_ ? configs::pick_task(config, tasks[i].name) : config, adapters_[i]));
+    }
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> rows() const {
+    std::vector<std::int64_t> rows;
+    for (const auto& each : trained_) rows.push_back(each ? each->prompt.rows() : 0);
+    return rows;
+  }
+  [[nodiscard]] std::optional<at::Tensor> values(const Session& session, std::size_t task) const {
+    return values_for(session, trained_[task], adapters_[task]);
+  }
+  // Of each prompt; empty without prompts.
+  [[nodiscard]] std::vector<std::int64_t> bytes() const {
+    std::vector<std::int64_t> bytes;
+    for (const auto& each : trained_) {
+      if (each) bytes.push_back(static_cast<std::int64_t>(each->prompt.values.nbytes()));
+    }
+    if (!several_ && !bytes.empty()) bytes.resize(1);
+    return bytes;
+  }
+
+ private:
+  std::vector<fs::path> adapters_;
+  bool several_;
+  std::vector<std::optional<prompt::LoadedPrompt>> trained_;
+};
+
+void print_task(const Session& session, const eval::TaskResults& results) {
   std::vector<std::string> header{"split", "examples"};
   add_score_heads(header, *session.task);
   Table table(header);
-  for (const eval::NamedResult& named : results) {
+  for (const eval::NamedResult& named : results.splits) {
     std::vector<std::string> row{named.split, grouped(named.dataset->size())};
     add_scores(row, *session.task, named.result->metrics, named.result->intervals);
     table.add(std::move(row));
   }
-  table.print(std::cout, style);
-  print_facts(std::cout, style, {{"run", session.config.run.output_dir}});
+  table.print(std::cout, Style::of_stdout());
 }
 
-void write_run(const Session& session, const std::vector<eval::NamedResult>& results) {
+void print_tasks(const Session& session, const std::vector<eval::TaskResults>& results) {
+  std::vector<TaskScores> scores;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    for (const auto& [split, dataset, result] : results[i].splits) {
+      scores.push_back(
+          {&session.tasks[i], split, dataset->size(), &result->metrics, &result->intervals});
+    }
+  }
+  print_task_scores(std::cout, Style::of_stdout(), scores);
+}
+
+void print_results(const Session& session, const std::vector<eval::TaskResults>& results,
+                   const Prompts& prompts) {
+  Facts facts;
+  if (session.mixes()) {
+    print_tasks(session, results);
+    const auto bytes = prompts.bytes();
+    if (!bytes.empty()) {
+      facts.emplace_back("prompts", prompt_cost(bytes, results.size(), session.parameters));
+    }
+  } else {
+    print_task(session, results.front());
+  }
+  facts.emplace_back("run", session.config.run.output_dir);
+  print_facts(std::cout, Style::of_stdout(), facts);
+}
+
+void write_run(const Session& session, const std::vector<eval::TaskResults>& results) {
   const fs::path run_dir(session.config.run.output_dir);
   if (!is_run_dir(run_dir)) {
     make_run_dir(run_dir);
     describe_run(run_dir, configs::resolved_yaml(session.config), manifest(session, "eval"));
   }
-  eval::write_results(run_dir, results);
+  if (session.mixes()) return eval::write_results(run_dir, results);
+  eval::write_results(run_dir, results.front().splits);
 }
 
 void run_eval(const EvalArguments& arguments) {
   const configs::RunConfig config = load_config(arguments.config, check_options);
-  const auto trained = trained_prompt(config, arguments.adapter);
-  const std::int64_t rows = trained ? trained->prompt.rows() : 0;
-  Session session = open_session(config, rows,
+  const Prompts prompts(config, arguments.adapters);
+  Session session = open_session(config, prompts.rows(),
                                  {.train = asks_for(arguments, "train"),
                                   .select = asks_for(arguments, "select"),
                                   .test = asks_for(arguments, "test")});
-  const auto values = values_for(session, trained, arguments.adapter);
-  std::vector<eval::SplitResult> scored;
-  std::vector<eval::NamedResult> results;
-  scored.reserve(arguments.splits.size());  // results point into it
+  std::deque<eval::SplitResult> scored;  // results point into it
+  std::vector<eval::TaskResults> results;
   EvaluationProgress progress(session.is_rank_zero());
-  for (const std::string& name : arguments.splits) {
-    const data::Dataset& split = split_of(session, name);
-    scored.push_back(eval::evaluate(*session.backbone, *session.task, split, values, config.eval,
-                                    session.mesh->batch(), progress.titled(name)));
-    progress.end();
-    results.push_back({name, &split, &scored.back()});
+  for (std::size_t i = 0; i < session.tasks.size(); ++i) {
+    const SessionTask& task = session.tasks[i];
+    const auto values = prompts.values(session, i);
+    eval::TaskResults& own = results.emplace_back(eval::TaskResults{task.name, {}});
+    for (const std::string& name : arguments.splits) {
+      const data::Dataset& split = split_of(session, task, name);
+      scored.push_back(eval::evaluate(
+          *session.backbone, *task.task, split, values, config.eval, session.mesh->batch(),
+          progress.titled(session.mixes() ? task.name + " " + name : name)));
+      progress.end();
+      own.splits.push_back({name, &split, &scored.back()});
+    }
   }
   if (!session.is_rank_zero()) return;
   write_run(session, results);
-  print_scores(session, results);
+  print_results(session, results, prompts);
 }
 
 }  // namespace
@@ -99,9 +169,11 @@ void add_eval_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("eval", "Score a prompt, or the model without one");
   add_config_arguments(*command, arguments->config);
   command
-      ->add_option("--adapter", arguments->adapter,
-                   "PEFT folder or .npy (default: adapter/best of the run directory)")
-      ->type_name("PATH");
+      ->add_option("--adapter", arguments->adapters,
+                   "PEFT folder or .npy (default: adapter/best of the run directory); of several "
+                   "tasks one for each: TASK=PATH, or in their order")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
   command->add_option("--split", arguments->splits, "train, select or test (default: test)")
       ->type_name("SPLIT")
       ->check(CLI::IsMember({"train", "select", "test"}));

@@ -189,8 +189,9 @@ std::string read_stdin() {
 }
 
 configs::RunConfig read_config(const GenerateArguments& arguments, bool is_model) {
-  configs::RunConfig config = is_model ? config_of_model(arguments)
-                                       : load_config(resolve_run(arguments.config), check_options);
+  configs::RunConfig config = is_model
+                                  ? config_of_model(arguments)
+                                  : load_one_task(resolve_run(arguments.config), check_options);
   if (arguments.chat) config.task.format = data::Format::kChat;
   if (arguments.raw) config.task.format = data::Format::kRaw;
   if (arguments.system.empty()) return config;
@@ -266,6 +267,7 @@ void add_generate_command(CLI::App& app) {
   add_config_arguments(*command, arguments->config)
       ->type_name("MODEL|RUN|CONFIG")
       ->description("a model's folder, a run's directory, its YAML, or a built-in recipe");
+  add_task_argument(*command, arguments->config);
   add_text_options(*command, *arguments);
   add_sampling_options(*command, *arguments);
   add_example(*command,

@@ -12,10 +12,10 @@
 #include "core/text.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/commands/plan_rates.h"
 #include "launcher/output.h"
 #include "model/config.h"
 #include "model/plan.h"
-#include "model/weight_files.h"
 
 namespace incipit::launcher {
 namespace {
@@ -24,8 +24,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr double kGiB = 1024.0 * 1024 * 1024;
-constexpr std::int64_t kRowsOfUnboundedExample = 256;  // where task.max_source_tokens is 0
-constexpr std::int64_t kAnswerRows = 2;                // of a short verbalizer, twice
 constexpr std::size_t kShownMeshes = 12;
 
 struct PlanArguments {
@@ -37,39 +35,19 @@ struct PlanArguments {
   double tflops = 400;
   std::vector<double> bandwidth{400, 50};
   int ranks_per_machine = 8;
+  std::string rates_of;
   bool json = false;
 };
 
-model::TransformerConfig read_shape(const PlanArguments& arguments,
-                                    const configs::RunConfig& config) {
-  const fs::path path = arguments.model.empty() ? config.model.path : arguments.model;
-  return model::read_config(path.filename() == "config.json" ? path.parent_path() : path);
-}
-
-// Value and gradient of the prompt, and what the optimizer keeps of each number.
-int prompt_copies(const trainer::OptimizerOptions& optimizer) {
-  switch (optimizer.kind) {
-    case trainer::OptimizerKind::kAdamW:
-      return 4;
-    case trainer::OptimizerKind::kAdafactor:
-      return 3;
-    case trainer::OptimizerKind::kSgd:
-      return optimizer.momentum > 0 ? 3 : 2;
-  }
-  return 4;
-}
-
-model::Workload read_workload(const PlanArguments& arguments, const configs::RunConfig& config) {
-  const std::int64_t source =
-      config.task.max_source_tokens > 0 ? config.task.max_source_tokens : kRowsOfUnboundedExample;
-  return {.batch_size = config.train.batch_size,
-          .prompt_rows = config.method.num_virtual_tokens,
-          .example_rows = arguments.tokens > 0 ? arguments.tokens : source + kAnswerRows,
-          .target_rows = kAnswerRows,
-          .micro_batch_rows = config.train.micro_batch_tokens,
-          .micro_batches = config.train.micro_batches,
-          .number_bytes = config.model.dtype == configs::Dtype::kBFloat16 ? 2 : 4,
-          .prompt_copies = prompt_copies(config.train.optimizer)};
+// A run's rates instead of those that were given, and its examples unless --tokens says otherwise.
+void take_rates(PlanArguments& arguments) {
+  if (arguments.rates_of.empty()) return;
+  const MeasuredRates rates = rates_of_run(arguments.rates_of);
+  arguments.tflops = rates.flops / 1e12;
+  if (arguments.tokens == 0) arguments.tokens = rates.example_rows;
+  if (!rates.bandwidth) return;
+  arguments.bandwidth[0] = *rates.bandwidth / 1e9;
+  arguments.bandwidth[1] = std::min(arguments.bandwidth[1], arguments.bandwidth[0]);
 }
 
 model::Machine machine_of(const PlanArguments& arguments) {
@@ -160,6 +138,8 @@ Json description(const model::MeshPlan& plan) {
           {"largest_batch", plan.largest_batch}};
 }
 
+std::string short_number(double number) { return fixed(number, number < 10 ? 3 : 0); }
+
 void print_assumptions(const Style& style, const PlanArguments& arguments,
                        const model::Workload& w) {
   print_facts(std::cout, style,
@@ -167,11 +147,12 @@ void print_assumptions(const Style& style, const PlanArguments& arguments,
                               " rows behind a prompt of " + grouped(w.prompt_rows) + "; at most " +
                               grouped(w.micro_batch_rows) + " rows at once on a rank"},
                {"numbers", std::to_string(w.number_bytes) + " bytes each"},
-               {"a rank", fixed(arguments.memory_gib, 0) + " GiB, " + fixed(arguments.tflops, 1) +
-                              " TFLOP/s reached"},
-               {"sends", fixed(arguments.bandwidth[0], 0) + " GB/s among " +
+               {"a rank", fixed(arguments.memory_gib, 0) + " GiB, " +
+                              short_number(arguments.tflops) + " TFLOP/s reached" +
+                              (arguments.rates_of.empty() ? "" : " in " + arguments.rates_of)},
+               {"sends", short_number(arguments.bandwidth[0]) + " GB/s among " +
                              std::to_string(arguments.ranks_per_machine) + " ranks of a machine, " +
-                             fixed(arguments.bandwidth[1], 0) + " GB/s between machines"}});
+                             short_number(arguments.bandwidth[1]) + " GB/s between machines"}});
 }
 
 void print_one(const Style& style, const model::MeshPlan& plan) {
@@ -213,10 +194,12 @@ void print_meshes(const Style& style, std::vector<model::MeshPlan> plans) {
   }
 }
 
-void run_plan(const PlanArguments& arguments) {
+void run_plan(PlanArguments arguments) {
   const configs::RunConfig config = load_config(arguments.config, check_options);
-  const model::TransformerConfig shape = read_shape(arguments, config);
-  const model::Workload workload = read_workload(arguments, config);
+  const model::TransformerConfig shape =
+      planned_shape(arguments.model.empty() ? config.model.path : arguments.model);
+  take_rates(arguments);
+  const model::Workload workload = planned_workload(config, arguments.tokens);
   const model::Machine machine = machine_of(arguments);
   std::vector<comm::MeshShape> meshes;
   for (const int ranks : arguments.ranks) {
@@ -234,6 +217,10 @@ void run_plan(const PlanArguments& arguments) {
     Json list = Json::array();
     for (const model::MeshPlan& plan : plans) list.push_back(description(plan));
     Json answer{{"example_rows", workload.example_rows},
+                {"rates",
+                 {{"flops", machine.flops},
+                  {"bandwidth_within", machine.bandwidth_within},
+                  {"bandwidth_between", machine.bandwidth_between}}},
                 {"cheapest", best ? description(*best) : Json(nullptr)},
                 {"reason", reason},
                 {"meshes", list}};
@@ -286,6 +273,11 @@ void add_plan_command(CLI::App& app) {
   command->add_option("--ranks-per-machine", arguments->ranks_per_machine, "ranks of a machine")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option(
+          "--rates-of", arguments->rates_of,
+          "a finished run: TFLOP/s, bandwidth within a machine and tokens as measured there")
+      ->type_name("RUN");
   command->add_flag("--json", arguments->json, "for programs");
   add_example(*command, "incipit plan configs/recipes/rte.yaml --ranks 8 --gpu-memory 24");
   command->callback([arguments] { run_plan(*arguments); });

@@ -68,7 +68,7 @@ PredictionLayout layout_of(const Work& work) {
 }
 
 void run_predict(const PredictArguments& arguments) {
-  const configs::RunConfig config = load_config(resolve_run(arguments.config), check_options);
+  const configs::RunConfig config = load_one_task(resolve_run(arguments.config), check_options);
   Work work(config, arguments, arguments.input.empty() ? "-" : arguments.input);
   std::unique_ptr<PredictionFile> file;
   std::unique_ptr<PredictionProgress> progress;
@@ -94,7 +94,7 @@ void run_predict(const PredictArguments& arguments) {
 // --- submissions ------------------------------------------------------------------------------
 
 configs::RunConfig submission_config(const PredictArguments& arguments) {
-  configs::RunConfig config = load_config(resolve_run(arguments.config), check_options);
+  configs::RunConfig config = load_one_task(resolve_run(arguments.config), check_options);
   config.task.on_bad_record = data::OnBadRecord::kFail;  // every example is to be answered
   if (arguments.input.empty() && config.task.test.empty()) {
     throw ConfigError("task.test: is missing: name the file to be answered, here or by --input");
@@ -161,6 +161,7 @@ void add_predict_command(CLI::App& app) {
   add_config_arguments(*command, arguments->config)
       ->type_name("RUN|CONFIG")
       ->description("a run's directory, its YAML, or the name of a built-in recipe");
+  add_task_argument(*command, arguments->config);
   command
       ->add_option("--adapter", arguments->adapter,
                    "PEFT folder or .npy (default: adapter/best of the run directory)")

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <string>
 
 #include "core/files.h"
 #include "core/log.h"
@@ -22,6 +23,7 @@ struct ReportArguments {
   std::vector<fs::path> runs;
   fs::path output;
   fs::path json;
+  std::string task;
 };
 
 fs::path page_path(const ReportArguments& arguments) {
@@ -31,7 +33,7 @@ fs::path page_path(const ReportArguments& arguments) {
 
 void run_report(const ReportArguments& arguments) {
   log::configure("error");  // what data/ warns of was said when the runs were made
-  const report::Report report = report::gather(arguments.runs);
+  const report::Report report = report::gather(arguments.runs, arguments.task);
   const fs::path path = page_path(arguments);
   write_atomically(path, report::render(report));
   if (!arguments.json.empty()) write_atomically(arguments.json, report::report_json(report));
@@ -60,6 +62,8 @@ void add_report_command(CLI::App& app) {
       ->type_name("FILE");
   command->add_option("--json", arguments->json, "write the figures as JSON, too")
       ->type_name("FILE");
+  command->add_option("--task", arguments->task, "which of runs of several tasks")
+      ->type_name("NAME");
   add_example(*command, "incipit report runs/rte");
   command->callback([arguments] { run_report(*arguments); });
 }

@@ -36,7 +36,7 @@ configs::RunConfig load(const ConfigArguments& arguments) {
       !fs::exists(arguments.config) &&
       configs::find_file(configs::builtin_recipes(), arguments.config) == nullptr &&
       configs::find_file(tasks, arguments.config) != nullptr;
-  if (!task_alone) return load_config(arguments, check_options);
+  if (!task_alone) return load_one_task(arguments, check_options);
   return configs::parse_run_config("task: {name: " + arguments.config + "}\n", arguments.config,
                                    arguments.overrides, check_options);
 }
@@ -195,6 +195,7 @@ void add_show_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("show", "Show a record as the model sees it");
   add_config_arguments(*command, arguments->config)
       ->description("a run's YAML, or the name of a built-in recipe or task");
+  add_task_argument(*command, arguments->config);
   command->add_option("--index", arguments->index, "which example of the split, from 0")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);

@@ -3,6 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "comm/launch.h"
 #include "core/stop_request.h"
@@ -10,6 +13,7 @@
 #include "launcher/check_options.h"
 #include "launcher/learning_watch.h"
 #include "launcher/memory_report.h"
+#include "launcher/mixture_report.h"
 #include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/resume.h"
@@ -21,27 +25,78 @@
 namespace incipit::launcher {
 namespace {
 
+// "step 75, select accuracy 0.6100"
+std::string best_text(const trainer::TaskResult& task) {
+  return "step " + grouped(task.best_step) + ", select " + task.metric + " " +
+         fixed(*task.best_score, 4);
+}
+
+void add_result(Facts& facts, const trainer::TaskResult& task) {
+  if (task.best_score) facts.emplace_back("best prompt", best_text(task));
+  std::string test;
+  for (const auto& [name, value] : task.test) {
+    test.append(test.empty() ? "" : ", ").append(name).append(" ").append(fixed(value, 4));
+  }
+  if (!test.empty()) facts.emplace_back("test", test);
+}
+
+// Of several tasks.
+void add_results(Facts& facts, const Session& session, const trainer::TrainResult& result) {
+  std::string best;
+  std::vector<TaskScores> scores;
+  for (std::size_t i = 0; i < result.tasks.size(); ++i) {
+    const SessionTask& task = session.tasks[i];
+    const trainer::TaskResult& own = result.tasks[i];
+    if (own.best_score) {
+      best.append(best.empty() ? "" : "\n").append(task.name).append(": ").append(best_text(own));
+    }
+    if (!own.test.empty())
+      scores.push_back({&task, "test", task.splits.test.size(), &own.test, &own.test_intervals});
+  }
+  if (!scores.empty()) print_task_scores(std::cout, Style::of_stdout(), scores);
+  if (!best.empty()) facts.emplace_back("best prompts", best);
+  const auto& method = session.config.method;
+  const std::int64_t bytes = method.num_virtual_tokens * session.backbone->config().hidden_size *
+                             static_cast<std::int64_t>(sizeof(float));
+  const std::vector<std::int64_t> prompts(
+      configs::has_several_prompts(session.config) ? session.tasks.size() : 1, bytes);
+  facts.emplace_back("prompts", prompt_cost(prompts, session.tasks.size(), session.parameters));
+}
+
 void print_result(const Session& session, const trainer::TrainResult& result) {
   const Style style = Style::of_stdout();
   std::cout << style.bold(session.config.run.name) << ": " << grouped(result.steps) << " steps"
             << (result.stopped_early ? ", stopped early" : "") << ", last loss "
             << fixed(result.last_loss, 4) << '\n';
   Facts facts;
-  if (result.best_score) {
-    std::string metric = session.config.train.early_stop.metric;
-    if (metric.empty()) metric = eval::metric_names(*session.task).front();
-    facts.emplace_back(
-        "best prompt",
-        "step " + grouped(result.best_step) + ", select " + metric + " " +
-            fixed(eval::higher_is_better(metric) ? *result.best_score : -*result.best_score, 4));
+  if (session.mixes()) {
+    add_results(facts, session, result);
+  } else {
+    add_result(facts, result.tasks.front());
   }
-  std::string test;
-  for (const auto& [name, value] : result.test) {
-    test.append(test.empty() ? "" : ", ").append(name).append(" ").append(fixed(value, 4));
-  }
-  if (!test.empty()) facts.emplace_back("test", test);
   facts.emplace_back("run", session.config.run.output_dir);
   print_facts(std::cout, style, facts);
+}
+
+void judge(const Session& session, const RunObserver& observer,
+           const trainer::TrainResult& result) {
+  std::vector<std::pair<std::string, trainer::Diagnosis>> diagnoses;
+  for (std::size_t i = 0; i < session.tasks.size(); ++i) {
+    const SessionTask& task = session.tasks[i];
+    diagnoses.emplace_back(task.name,
+                           observer.learning(i).diagnose(session, task, result.tasks[i].best_step));
+    print_diagnosis(std::cout, Style::of_stdout(), session.mixes() ? task.name : "",
+                    diagnoses.back().second);
+  }
+  write_diagnoses(session.config.run.output_dir, diagnoses);
+}
+
+std::vector<trainer::TrainTask> train_tasks(const Session& session) {
+  std::vector<trainer::TrainTask> tasks;
+  for (const SessionTask& task : session.tasks) {
+    tasks.push_back({.name = task.name, .task = *task.task, .splits = task.splits});
+  }
+  return tasks;
 }
 
 struct TrainArguments {
@@ -68,7 +123,7 @@ void restore(const Session& session, const RunPlan& plan, trainer::Trainer& trai
 trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan) {
   Session session = open_session(config, config.method.num_virtual_tokens, {});
   const std::filesystem::path run_dir(config.run.output_dir);
-  const prompt::SoftPrompt start = start_prompt(session);
+  const std::vector<prompt::SoftPrompt> start = start_prompts(session);
   const trainer::RunFacts facts = run_facts(session);
   metrics::LoggedUntil done;
   if (plan.checkpoint) {
@@ -81,12 +136,12 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
 
   RunObserver observer(session, done);
   trainer::Trainer trainer({.backbone = *session.backbone,
-                            .task = *session.task,
-                            .splits = session.splits,
+                            .tasks = train_tasks(session),
                             .mesh = *session.mesh,
                             .observer = observer,
                             .train = config.train,
                             .eval = config.eval,
+                            .mixture = config.mixture,
                             .seed = config.run.seed,
                             .run_dir = run_dir,
                             .backbone_info = session.backbone_info,
@@ -99,9 +154,7 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
   print_result(session, result);
-  const trainer::Diagnosis diagnosis = observer.learning().diagnose(session, result.best_step);
-  print_diagnosis(std::cout, Style::of_stdout(), diagnosis);
-  write_diagnosis(run_dir, diagnosis);
+  judge(session, observer, result);
   mark_finished(run_dir, utc_now());
   return result;
 }

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -35,24 +37,34 @@ void check_run(const ConfigArguments& arguments) {
   const auto model_dir = model::resolve_model_dir(config.model.path);
   const model::TransformerConfig transformer = model::read_config(model_dir);
   const model::WeightFiles weights(model_dir);
-  data::TaskModel task_model = data::load_task_model(model_dir, config.task);
-  task_model.max_positions = transformer.max_positions;
-  data::Task task(config.task, std::move(task_model));
-  const data::Splits splits =
-      data::load_splits(task, config.run.seed, trains ? config.method.num_virtual_tokens : 0,
-                        {.train = trains, .select = trains});
+  std::vector<ReadTask> tasks;
+  for (const auto& [name, options] : configs::all_tasks(config)) {
+    data::TaskModel task_model = data::load_task_model(model_dir, options);
+    task_model.max_positions = transformer.max_positions;
+    ReadTask& read = tasks.emplace_back(
+        ReadTask{name, std::make_unique<data::Task>(options, std::move(task_model)), {}});
+    read.splits = data::load_splits(*read.task, config.run.seed,
+                                    trains ? config.method.num_virtual_tokens : 0,
+                                    {.train = trains, .select = trains});
+  }
 
   std::cout << style.bold(arguments.config) << '\n';
-  print_summary(std::cout, style, config, transformer, weights, task, splits);
-  print_splits(std::cout, style, task, splits);
-  const auto warnings = data::task_warnings(
-      task, splits, config.eval.score.value_or(config.task.score) == eval::Score::kSum);
-  for (const std::string& warning : warnings) {
-    std::cout << style.warning("warning") << "  " << warning << '\n';
+  print_summary(std::cout, style, config, transformer, weights, tasks);
+  std::size_t warnings = 0;
+  for (const ReadTask& read : tasks) {
+    const std::string of = tasks.size() == 1 ? "" : read.name + ": ";
+    if (!of.empty()) std::cout << style.bold(read.name) << '\n';
+    print_splits(std::cout, style, *read.task, read.splits);
+    for (const std::string& warning : data::task_warnings(
+             *read.task, read.splits,
+             config.eval.score.value_or(read.task->options().score) == eval::Score::kSum)) {
+      ++warnings;
+      std::cout << style.warning("warning") << "  " << of << warning << '\n';
+    }
   }
   std::cout << style.good("ok");
-  if (!warnings.empty()) {
-    std::cout << ", " << warnings.size() << (warnings.size() == 1 ? " warning" : " warnings");
+  if (warnings > 0) {
+    std::cout << ", " << warnings << (warnings == 1 ? " warning" : " warnings");
   }
   std::cout << '\n';
 }

@@ -7,19 +7,10 @@
 
 #include "configs/schema.h"
 #include "core/text.h"
+#include "data/mixture.h"
 
 namespace incipit::launcher {
 namespace {
-
-std::int64_t parameter_count(const model::WeightFiles& weights) {
-  std::int64_t total = 0;
-  for (const std::string& name : weights.names()) {
-    std::int64_t count = 1;
-    for (const std::int64_t size : weights.info(name).shape) count *= size;
-    total += count;
-  }
-  return total;
-}
 
 std::string method_text(const configs::RunConfig& config,
                         const model::TransformerConfig& transformer) {
@@ -46,6 +37,27 @@ std::string task_text(const data::Task& task) {
     text += "\n" + candidate.label + " -> \"" + visible(candidate.text) + "\" (" +
             std::to_string(candidate.tokens.size()) +
             (candidate.tokens.size() == 1 ? " token)" : " tokens)");
+  }
+  return text;
+}
+
+// How much of the run is each task's.
+std::string mixture_text(const configs::RunConfig& config, std::span<const ReadTask> tasks) {
+  std::vector<std::int64_t> sizes;
+  for (const ReadTask& read : tasks) {
+    if (read.splits.train.empty()) return "";
+    sizes.push_back(read.splits.train.size());
+  }
+  const auto weights = data::mixture_weights(config.mixture, sizes);
+  const auto total =
+      static_cast<double>(std::accumulate(weights.begin(), weights.end(), std::int64_t{0}));
+  std::string text =
+      configs::has_several_prompts(config) ? "a prompt for each task" : "one prompt for all tasks";
+  const auto samples = static_cast<double>(config.train.steps * config.train.batch_size);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const double share = static_cast<double>(weights[i]) / total;
+    text += "\n" + tasks[i].name + ": " + fixed(100 * share, 1) + " % of the examples, " +
+            fixed(share * samples / static_cast<double>(sizes[i]), 1) + " epochs";
   }
   return text;
 }
@@ -79,19 +91,25 @@ std::string label_text(const data::Task& task, const data::Dataset& split) {
 
 void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
                    const model::TransformerConfig& transformer, const model::WeightFiles& weights,
-                   const data::Task& task, const data::Splits& splits) {
+                   std::span<const ReadTask> tasks) {
   Facts facts{
       {"run", config.run.name + " -> " + config.run.output_dir},
       {"model", config.model.path + "\n" + transformer.model_type + ", " +
                     std::to_string(transformer.layers) + " layers x " +
                     grouped(transformer.hidden_size) + ", " +
-                    short_count(parameter_count(weights)) + " parameters, " +
+                    short_count(weights.parameter_count()) + " parameters, " +
                     human_bytes(static_cast<double>(weights.total_bytes())) + " on disk, runs as " +
                     (config.model.dtype == configs::Dtype::kBFloat16 ? "bfloat16" : "float32")},
-      {"method", method_text(config, transformer)},
-      {"task", task_text(task)}};
+      {"method", method_text(config, transformer)}};
+  for (const ReadTask& read : tasks) {
+    const bool alone = tasks.size() == 1;
+    facts.emplace_back(alone ? "task" : "task " + read.name, task_text(*read.task));
+  }
   if (config.method.kind != prompt::MethodKind::kNone) {
-    facts.emplace_back("training", training_text(config.train, splits));
+    const data::Splits several;  // epochs are the mixture's to tell
+    if (tasks.size() > 1) facts.emplace_back("mixture", mixture_text(config, tasks));
+    facts.emplace_back(
+        "training", training_text(config.train, tasks.size() > 1 ? several : tasks.front().splits));
   }
   print_facts(out, style, facts);
 }

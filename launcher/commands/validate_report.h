@@ -2,6 +2,9 @@
 #pragma once
 
 #include <iosfwd>
+#include <memory>
+#include <span>
+#include <string>
 
 #include "configs/run_config.h"
 #include "data/dataset.h"
@@ -12,10 +15,17 @@
 
 namespace incipit::launcher {
 
-// Run, model, method, task and training, a line each.
+// A task of the run, its splits read.
+struct ReadTask {
+  std::string name;
+  std::unique_ptr<data::Task> task;
+  data::Splits splits;
+};
+
+// Run, model, method, tasks, mixture and training, a line each.
 void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
                    const model::TransformerConfig& transformer, const model::WeightFiles& weights,
-                   const data::Task& task, const data::Splits& splits);
+                   std::span<const ReadTask> tasks);
 
 // A table of the splits: sizes, lengths, labels.
 void print_splits(std::ostream& out, const Style& style, const data::Task& task,

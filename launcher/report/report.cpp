@@ -24,8 +24,8 @@ std::int64_t backbone_bytes(const RunData& run) {
 
 std::int64_t adapter_bytes(const RunData& run) {
   std::error_code missing;
-  const auto bytes =
-      fs::file_size(run.dir / "adapter" / "best" / "adapter_model.safetensors", missing);
+  const auto bytes = fs::file_size(
+      run.dir / "adapter" / "best" / run.prompt_folder / "adapter_model.safetensors", missing);
   return missing ? 0 : static_cast<std::int64_t>(bytes);
 }
 
@@ -86,9 +86,9 @@ const SplitFigures* RunFigures::of_split(const std::string& split) const {
   return found == splits.end() ? nullptr : &*found;
 }
 
-Report gather(std::span<const fs::path> dirs) {
+Report gather(std::span<const fs::path> dirs, const std::string& task) {
   Report report;
-  for (const fs::path& dir : dirs) report.runs.push_back(read_run(dir));
+  for (const fs::path& dir : dirs) report.runs.push_back(read_run(dir, task));
   std::vector<std::optional<TaskTexts>> texts;
   std::vector<std::string> problems(report.runs.size());
   for (std::size_t r = 0; r < report.runs.size(); ++r) {

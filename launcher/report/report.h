@@ -49,6 +49,8 @@ struct Report {
 };
 
 // Reads the runs. Throws as read_run() and compare() do; texts that cannot be shown are no error.
-[[nodiscard]] Report gather(std::span<const std::filesystem::path> dirs);
+// Of runs of several tasks `task` is shown.
+[[nodiscard]] Report gather(std::span<const std::filesystem::path> dirs,
+                            const std::string& task = "");
 
 }  // namespace incipit::launcher::report

@@ -94,14 +94,29 @@ std::vector<Prediction> read_predictions(const fs::path& path) {
   return predictions;
 }
 
+// The line of a run of several tasks as that of a run of this one; nothing when it says nothing of
+// the task.
+std::optional<Json> line_of(Json line, const std::string& task) {
+  if (task.empty()) return line;
+  if (line.contains("split")) {
+    return text_at(line, "task") == task ? std::optional(std::move(line)) : std::nullopt;
+  }
+  if (!line.contains("losses") || !line["losses"].contains(task)) return std::nullopt;
+  line["loss"] = line["losses"][task];
+  return line;
+}
+
 void read_metrics(const fs::path& path, RunData& run) {
   const std::string text = read_text(path);
   for_each_line(text, [&](std::string_view line, std::int64_t number, bool open) {
-    const Json values = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!values.is_object()) {
+    const Json parsed = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!parsed.is_object()) {
       if (open) return;
       throw DataError(path.string() + ":" + std::to_string(number) + ": not a JSON object");
     }
+    const auto own = line_of(parsed, run.task);
+    if (!own) return;
+    const Json& values = *own;
     if (values.contains("split")) {
       run.step_scores.push_back(
           {count_at(values, "step"), text_at(values, "split"), numbers_of(values)});
@@ -117,7 +132,14 @@ void read_metrics(const fs::path& path, RunData& run) {
   });
 }
 
-Manifest read_manifest(const fs::path& path) {
+// What of a file is the task's.
+const Json& part_of(const Json& json, const std::string& task) {
+  static const Json nothing = Json::object();
+  if (task.empty()) return json;
+  return json.contains(task) ? json[task] : nothing;
+}
+
+Manifest read_manifest(const fs::path& path, const std::string& task) {
   const Json json = read_object(path);
   Manifest manifest;
   manifest.command = text_at(json, "command");
@@ -127,7 +149,7 @@ Manifest read_manifest(const fs::path& path) {
     if (json.contains(key)) manifest.facts.emplace_back(key, text_of(json[key]));
   }
   if (json.contains("splits") && json["splits"].is_object()) {
-    for (const auto& [split, values] : json["splits"].items()) {
+    for (const auto& [split, values] : part_of(json["splits"], task).items()) {
       manifest.splits[split] = {text_at(values, "file"), text_at(values, "fingerprint")};
     }
   }
@@ -141,21 +163,33 @@ std::vector<std::string> texts_at(const Json& object, const char* key) {
   return texts;
 }
 
-Diagnosis read_diagnosis(const fs::path& path) {
-  const Json json = read_object(path);
+Diagnosis read_diagnosis(const fs::path& path, const std::string& task) {
+  const Json whole = read_object(path);
+  const Json& json = part_of(whole, task);
   return {.verdict = text_at(json, "verdict"),
           .summary = text_at(json, "summary"),
           .findings = texts_at(json, "findings"),
           .advice = texts_at(json, "advice")};
 }
 
-void read_config(const fs::path& path, RunData& run) {
+void read_config(const fs::path& path, const std::string& task, RunData& run) {
+  std::optional<configs::RunConfig> all;
   try {
-    run.config = configs::load_run_config(path.string());
-    run.name = run.config->run.name;
+    all = configs::load_run_config(path.string());
+    run.name = all->run.name;
   } catch (const Error& error) {  // one of another version, or whose task file is elsewhere
     run.config_problem = error.what();
+    return;
   }
+  try {
+    run.config = configs::pick_task(*all, task);
+  } catch (const ConfigError& error) {
+    throw ConfigError(path.string() + ": " + error.what());
+  }
+  if (all->tasks.size() <= 1) return;
+  run.task = task;
+  run.prompt_folder = run.config->picked;
+  run.name += " " + task;
 }
 
 // "runs/rte/" -> "rte"
@@ -172,24 +206,24 @@ const std::vector<Prediction>* RunData::of_split(const std::string& split) const
   return found == predictions.end() ? nullptr : &found->second;
 }
 
-RunData read_run(const fs::path& dir) {
+RunData read_run(const fs::path& dir, const std::string& task) {
   if (!fs::is_directory(dir)) throw DataError(dir.string() + ": no such run directory");
   RunData run;
   run.dir = dir;
   run.name = folder_name(dir);
   const auto has = [&](const char* name) { return fs::exists(dir / name); };
-  if (has("config.yaml")) read_config(dir / "config.yaml", run);
-  if (has("manifest.json")) run.manifest = read_manifest(dir / "manifest.json");
-  if (has("diagnosis.json")) run.diagnosis = read_diagnosis(dir / "diagnosis.json");
+  if (has("config.yaml")) read_config(dir / "config.yaml", task, run);
+  if (has("manifest.json")) run.manifest = read_manifest(dir / "manifest.json", run.task);
+  if (has("diagnosis.json")) run.diagnosis = read_diagnosis(dir / "diagnosis.json", run.task);
   if (has("metrics.jsonl")) read_metrics(dir / "metrics.jsonl", run);
   if (has("scores.json")) {
     const Json scores = read_object(dir / "scores.json");
-    for (const auto& [split, values] : scores.items()) {
+    for (const auto& [split, values] : part_of(scores, run.task).items()) {
       run.scores[split] = numbers_of(values);
     }
   }
   for (const char* split : {"train", "select", "test"}) {
-    const fs::path path = dir / "predictions" / (std::string(split) + ".jsonl");
+    const fs::path path = dir / "predictions" / run.task / (std::string(split) + ".jsonl");
     if (fs::exists(path)) run.predictions[split] = read_predictions(path);
   }
   if (run.predictions.empty() && run.steps.empty() && run.scores.empty()) {

@@ -63,6 +63,8 @@ struct Diagnosis {
 struct RunData {
   std::filesystem::path dir;
   std::string name;
+  std::string task;           // of a run of several tasks: the one whose data this is
+  std::string prompt_folder;  // in adapter/best, where every task has a prompt of its own
   std::optional<configs::RunConfig> config;
   std::string config_problem;  // why there is none although the run has one
   Manifest manifest;
@@ -77,7 +79,8 @@ struct RunData {
 };
 
 // Throws DataError: no such folder, nothing in it that a report could tell of, or a file that is
-// damaged. A metrics.jsonl that ends in the middle of a line is that of a run that died.
-[[nodiscard]] RunData read_run(const std::filesystem::path& dir);
+// damaged. A metrics.jsonl that ends in the middle of a line is that of a run that died. Of a run
+// of several tasks `task` is read; ConfigError when it is not one of them.
+[[nodiscard]] RunData read_run(const std::filesystem::path& dir, const std::string& task = "");
 
 }  // namespace incipit::launcher::report

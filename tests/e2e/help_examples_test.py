@@ -78,7 +78,8 @@ def write_root(root):
     (root / DEFAULT_MODEL / "incipit_chat.json").write_text(json.dumps(CHAT))
     superglue = root.parent / "shared" / "data" / "superglue"
     for name, labels, splits in (
-            ("RTE", ["entailment", "not_entailment"], ["train", "val"]),
+            ("RTE", ["entailment", "not_entailment"],
+             ["train", "val", "train32", "dev32"]),
             ("CB", ["entailment", "contradiction", "neutral"], ["train32", "dev32", "val"])):
         for seed, split in enumerate(splits):
             write_lines(superglue / name / f"{split}.jsonl", pairs(labels, seed))

@@ -128,7 +128,7 @@ class FromARecipe(program.ProgramTest):
         done = self.incipit("init", "--recipe", "rte", "--name", "mine", "--model", "model")
         self.assertIn("incipit train mine.yaml", done.stdout)
         self.incipit("validate", "mine.yaml", "--set", f"task.data_dir={self.folder}", "--set",
-                     "task.test=train.jsonl", "--set", "task.template=\"{text}\"", "--set",
+                     "task.test=test.jsonl", "--set", "task.template=\"{text}\"", "--set",
                      "task.truncate=none", "--set", "task.labels=[blue, green]", "--set",
                      "task.verbalizer={blue: \" b\", green: \" g\"}", "--set",
                      "task.max_source_tokens=100")

@@ -16,8 +16,14 @@ class Validate(program.ProgramTest):
         self.assertRegex(text, r"\nok, \d warnings?\n$")
 
     def test_tells_of_records_in_two_splits(self):
-        text = self.incipit("validate", self.config, "--set", "task.test=train.jsonl").stdout
-        self.assertIn("30 of the 40 sources of test also occur in train", text)
+        same = ("validate", self.config, "--set", "task.test=train.jsonl", "--set")
+        message = self.refused(2, *same, "task.select=0.25")
+        self.assertIn("task.select: is a share of", message)
+        message = self.refused(3, *same, "task.select=0")
+        self.assertRegex(message, r"train\.jsonl:1: 40 of 40 examples also occur in .*train\.jsonl "
+                                  r"\(line 1 = line 1, line 2 = line 2, line 3 = line 3, \.\.\.\)")
+        text = self.incipit(*same, "task.select=0", "--set", "task.on_overlap=warn").stdout
+        self.assertIn("40 of the 40 sources of test also occur in train", text)
 
     def test_tells_of_cut_sources(self):
         text = self.incipit("validate", self.config, "--set", "task.max_source_tokens=12",

@@ -27,6 +27,33 @@ class Plan(program.ProgramTest):
             self.assertEqual(planned["mesh"][key], ranks)
             self.assertAlmostEqual(planned["bytes"]["weights"] / held, 1, delta=0.02, msg=run)
 
+    def test_takes_rates_from_a_run_and_gives_its_time_back(self):
+        for name, ranks, parallel in (("alone", 0, "data=auto"), ("split", 2, "tensor=2")):
+            settings = ("--set", f"parallel.{parallel}", "--set", "train.eval_every=0")
+            self.incipit("train", self.config, *settings, "--set", f"run.output_dir={name}",
+                         "--set", "train.steps=20", ranks=ranks, OMP_NUM_THREADS="1")
+            lines = (self.folder / name / "metrics.jsonl").read_text().splitlines()
+            steps = [step for step in map(json.loads, lines) if "loss" in step][2:]
+            mean = sum(step["seconds"] - step["data_wait_seconds"] for step in steps) / len(steps)
+            answer = self.plan(*settings, "--rates-of", name)
+            planned, = answer["meshes"]
+            self.assertAlmostEqual(planned["step_seconds"] / mean, 1, delta=0.01, msg=name)
+            # Examples share a few rows; they are "the grass of day 712 is" and an answer.
+            self.assertTrue(15 <= answer["example_rows"] <= 30, answer["example_rows"])
+            self.assertLess(answer["rates"]["flops"], 1e12)
+        message = self.refused(3, "plan", self.config, "--rates-of", "nowhere")
+        self.assertIn("nowhere/metrics.jsonl", message)
+
+    def test_a_model_without_room_is_refused_before_its_weights_are_read(self):
+        # 1.5 TiB in float32; there are no weights in this folder.
+        shape = ROOT / "docs/shapes/llama3-405b"
+        message = self.refused(2, "eval", self.config, "--set", f"model.path={shape}",
+                               "--set", "method.kind=none", "--set", "parallel.tensor=2", ranks=2)
+        self.assertRegex(message, r"parallel: data 1 x tensor 2: the weights of a rank take 7\d\d\.\d "
+                                  r"GiB, but there is room for \d+\.\d .iB on each; the nearest mesh "
+                                  r"that has it is .*, of \d+ ranks with as much memory each; "
+                                  r"model.dtype: bfloat16 halves the weights")
+
     def test_needs_a_shape_and_no_weights(self):
         alone = self.folder / "shape"
         alone.mkdir()

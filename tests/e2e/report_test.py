@@ -112,7 +112,7 @@ class OfSeveral(Report):
         for seed in (1, 2):
             self.incipit("train", self.config, "--set", f"run.seed={seed}", "--set",
                          f"run.output_dir=seed_{seed}", "--set", f"run.name=prompt-{seed}", "--set",
-                         "task.select=train.jsonl")
+                         "task.select=train.jsonl", "--set", "task.on_overlap=warn")
         self.incipit("eval", self.config, "--set", "method.kind=none", "--set",
                      "run.output_dir=zero", "--set", "run.name=zero")
         comparison = self.figures("seed_1", "seed_2", "zero")["comparison"]

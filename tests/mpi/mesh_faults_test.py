@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A rank of a training run is killed or stopped: the others end within 30 s and say what they know.
+"""A rank of a training run is killed or stopped: the others end within 30 s and say where they were.
 
     mesh_faults_test.py INCIPIT MPIRUN
 """
@@ -14,8 +14,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 import program
 
-MESHES = {"data": "data=2", "tensor": "tensor=2", "pipeline": "pipeline=2",
-          "gathered": "gathered=2"}
+# Ranks and settings.
+MESHES = {"data": (2, ["data=2"]), "tensor": (2, ["tensor=2"]), "pipeline": (2, ["pipeline=2"]),
+          "gathered": (2, ["gathered=2"]),
+          "data x tensor": (4, ["data=2", "tensor=2"]),
+          "data x pipeline": (4, ["data=2", "pipeline=2"]),
+          "pipeline x tensor": (4, ["pipeline=2", "tensor=2"]),
+          "data x gathered": (4, ["data=2", "gathered=2"])}
 TIMEOUT = 5  # seconds, of one operation among ranks
 
 
@@ -29,26 +34,39 @@ def heartbeat(folder, rank):
     return said if step and int(step[1]) >= 3 else None
 
 
+def is_running(pid):
+    """Whether there is such a process, other than one that ended and was not waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class AFault(program.ProgramTest):
-    """Rank 1 of two is at fault."""
+    """Rank 1 is at fault."""
 
     def start(self, mesh, name):
         run = self.folder / name
-        settings = [f"parallel.{MESHES[mesh]}", f"parallel.timeout_seconds={TIMEOUT}",
-                    f"run.output_dir={run}", "train.steps=1000000", "train.eval_every=0",
-                    "train.checkpoint_every=0"]
-        command = [program.MPIRUN, "-n", "2", program.INCIPIT, "train", str(self.config)]
+        ranks, parallel = MESHES[mesh]
+        settings = [*(f"parallel.{setting}" for setting in parallel),
+                    f"parallel.timeout_seconds={TIMEOUT}", f"run.output_dir={run}",
+                    "train.steps=1000000", "train.eval_every=0", "train.checkpoint_every=0"]
+        command = [program.MPIRUN, "-n", str(ranks), program.INCIPIT, "train", str(self.config)]
         for setting in settings:
             command += ["--set", setting]
         log = (self.folder / f"{name}.log").open("w+")
-        job = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        job = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder,
+                               env=os.environ | {"OMP_NUM_THREADS": "1"})
         self.addCleanup(self.end, job, log)
         deadline = time.monotonic() + 60
-        while not (said := heartbeat(run, 1)):
-            self.assertIsNone(job.poll(), Path(log.name).read_text())
-            self.assertLess(time.monotonic(), deadline, "the run did not start")
-            time.sleep(0.1)
-        return job, int(said["pid"]), Path(log.name)
+        pids = []
+        for rank in range(ranks):
+            while not (said := heartbeat(run, rank)):
+                self.assertIsNone(job.poll(), Path(log.name).read_text())
+                self.assertLess(time.monotonic(), deadline, "the run did not start")
+                time.sleep(0.1)
+            pids.append(int(said["pid"]))
+        return job, pids, Path(log.name)
 
     @staticmethod
     def end(job, log):
@@ -58,30 +76,39 @@ class AFault(program.ProgramTest):
         log.close()
 
     def fault(self, mesh, name, what):
-        job, pid, log = self.start(mesh, f"{mesh}_{name}")
-        os.kill(pid, what)
+        """What all ranks said; each other than rank 1 has ended, and said where it was."""
+        job, pids, log = self.start(mesh, f"{mesh}_{name}")
+        os.kill(pids[1], what)
         start = time.monotonic()
         code = job.wait(timeout=60)
+        while any(map(is_running, pids)) and time.monotonic() - start < 30:
+            time.sleep(0.1)
         self.assertLess(time.monotonic() - start, 30)
         output = log.read_text()
         self.assertNotEqual(code, 0, output)
+        for rank in range(len(pids)):
+            if rank != 1:
+                # Its own deadline, or mpirun that ends all once one of them has ended.
+                self.assertRegex(
+                    output,
+                    rf"incipit \(rank {rank}\): rank {rank}, \S.* \(\w+ on [\w ]+\): at step \d+, "
+                    rf"|incipit \(rank {rank} of {len(pids)}\): a signal asks to stop, and this rank "
+                    r"waits for others at step \d+, in \S.* \(\w+\)")
         return output
 
     def test_a_stopped_rank_is_named(self):
         for mesh in MESHES:
             with self.subTest(mesh):
                 output = self.fault(mesh, "stopped", signal.SIGSTOP)
-                # The rank that waited, in which operation, and the one that it waited for.
-                self.assertRegex(output, r"incipit \(rank 0\): rank 0, \S.* \(\w+ on world\): ")
-                self.assertIn(f"did not answer within {TIMEOUT}.0s", output)
-                self.assertRegex(output, r"rank 1 \(.*\) has been silent for .* step \d+, in ")
+                # The rank whose time was up first, and the one that it waited for.
+                self.assertRegex(output, r"at step \d+, the other ranks did not answer within "
+                                         rf"{TIMEOUT}\.0s; .*rank 1 \(.*\) has been silent for .* "
+                                         r"step \d+, in ")
 
     def test_a_killed_rank_ends_the_others(self):
         for mesh in MESHES:
             with self.subTest(mesh):
                 output = self.fault(mesh, "killed", signal.SIGKILL)
-                self.assertRegex(output, r"incipit \(rank 0 of 2\): a signal asks to stop, and this "
-                                         r"rank waits for others at step \d+, in \S.* \(\w+\)")
                 self.assertRegex(output, r"process rank 1 .* exited on signal 9")
 
 

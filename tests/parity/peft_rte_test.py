@@ -33,6 +33,7 @@ task:
   train: train.jsonl
   select: 0
   test: "{out}/last_batch.jsonl"
+  on_overlap: warn  # it is the last batch of train
   template: "rte hypothesis: {{hypothesis}} premise: {{premise}} answer:"
   verbalizer: {{entailment: " entailment", not_entailment: " not_entailment"}}
   max_source_tokens: 256

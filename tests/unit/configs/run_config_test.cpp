@@ -263,5 +263,86 @@ TEST(BuiltinTasks, AnUnknownNameIsRefused) {
   }
 }
 
+constexpr const char* kTasks = R"(
+model: {path: m}
+tasks:
+  rte: {data_dir: here, test: ""}
+  mine:
+    template: "{a}"
+    verbalizer: {z: " Z"}
+    train: mine.jsonl
+mixture: {sampling: temperature, temperature: 3, max_size: 100, prompts: shared}
+)";
+
+TEST(Tasks, EachBlockHasTheKeysOfTaskAndABuiltInTaskOfItsName) {
+  const RunConfig config = parse_run_config(kTasks, "run.yaml", {"tasks.mine.test=t.jsonl"});
+  ASSERT_EQ(config.tasks.size(), 2u);
+  const RunConfig single = parse_run_config("model: {path: m}\ntask: {name: rte}\n", "one");
+  EXPECT_EQ(config.tasks[0].name, "rte");
+  EXPECT_EQ(config.tasks[0].options.name, "rte");
+  EXPECT_EQ(config.tasks[0].options.source_template, single.task.source_template);
+  EXPECT_EQ(config.tasks[0].options.verbalizer, single.task.verbalizer);
+  EXPECT_EQ(config.tasks[0].options.data_dir, "here");
+  EXPECT_EQ(config.tasks[0].options.test, "");
+  EXPECT_EQ(config.tasks[1].options.name, "");
+  EXPECT_EQ(config.tasks[1].options.train, "mine.jsonl");
+  EXPECT_EQ(config.tasks[1].options.test, "t.jsonl");
+  EXPECT_EQ(config.mixture.sampling, data::Sampling::kTemperature);
+  EXPECT_EQ(config.mixture.temperature, 3);
+  EXPECT_EQ(config.mixture.max_size, 100);
+  EXPECT_EQ(config.mixture.prompts, data::MixturePrompts::kShared);
+}
+
+TEST(Tasks, TheResolvedConfigurationReadsBackToTheSame) {
+  const std::string text = resolved_yaml(parse_run_config(kTasks, "run.yaml"));
+  EXPECT_EQ(resolved_yaml(parse_run_config(text, "again.yaml")), text);
+}
+
+TEST(Tasks, OneOfThemCanBePicked) {
+  RunConfig config = parse_run_config(kTasks, "run.yaml");
+  EXPECT_EQ(task_names(config), "rte, mine");
+  EXPECT_EQ(pick_task(config, "mine").task.train, "mine.jsonl");
+  EXPECT_EQ(pick_task(config, "mine").picked, "");  // they share a prompt
+  config.mixture.prompts = data::MixturePrompts::kPerTask;
+  EXPECT_EQ(pick_task(config, "mine").picked, "mine");
+  EXPECT_TRUE(pick_task(config, "mine").tasks.empty());
+  for (const char* name : {"", "cb"}) {
+    try {
+      (void)pick_task(config, name);
+      FAIL() << "nothing thrown";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("rte, mine"));
+      EXPECT_THAT(error.what(), HasSubstr("--task"));
+    }
+  }
+}
+
+TEST(Tasks, MistakesAreNamedWithTheirPlace) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"tasks: {rte: {data_dirr: x}}",
+       "run.yaml:2:15: unknown key 'tasks.rte.data_dirr'; did you "
+       "mean 'data_dir'?"},
+      {"tasks: {rte: {shots: many}}", "run.yaml:2:22: tasks.rte.shots: expected"},
+      {"tasks: {}", "run.yaml:2:8: tasks: expected a block for each task"},
+      {"tasks: rte", "run.yaml:2:8: tasks: expected a block for each task"},
+      {"tasks: {rte: 3}", "run.yaml:2:14: tasks.rte: expected a block of keys"},
+      {"tasks: {a.b: {template: x}}", "run.yaml:2:9: tasks: 'a.b' cannot name a task"},
+      {"tasks: {ret: {data_dir: x}}",
+       "run.yaml:2:14: tasks.ret: no built-in task is called 'ret'; "
+       "did you mean 'rte'?"},
+      {"tasks: {rte: {name: nope}}", "run.yaml:2:21: tasks.rte.name: no built-in task is called"},
+      {"tasks: {rte: {data_dir: x}}\ntask: {name: cb}",
+       "run.yaml:3:1: task: the configuration has tasks, too (rte)"},
+      {"mixture: {temperature: 0.5}", "run.yaml:2:24: mixture.temperature: "}};
+  for (const auto& [yaml, message] : cases) {
+    try {
+      (void)parse_run_config("model: {path: m}\n" + yaml + "\n", "run.yaml");
+      FAIL() << yaml << " was read";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(message)) << yaml;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace incipit::configs

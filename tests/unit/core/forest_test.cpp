@@ -36,7 +36,8 @@ std::vector<std::int64_t> path_to(const Forest& forest, std::int64_t row) {
   std::vector<std::int64_t> path;
   for (std::int64_t end = row + 1; segment >= 0; segment = forest.parent[segment]) {
     const RowRange rows = forest.rows(segment);
-    for (std::int64_t r = std::min(end, rows.end) - 1; r >= rows.begin; --r) path.push_back(code(r));
+    for (std::int64_t r = std::min(end, rows.end) - 1; r >= rows.begin; --r)
+      path.push_back(code(r));
     end = INT64_MAX;
   }
   std::reverse(path.begin(), path.end());
@@ -164,13 +165,23 @@ TEST(Cut, MakesAsManyBranchesAsAreWantedWhereSegmentsAllow) {
   std::vector<Sequence> batch;
   for (TokenId id = 0; id < 8; ++id) batch.push_back(sequence(3, {id, 20, 21}));
   const Forest forest = pack(batch).forest;
-  for (const auto& [wanted, expected] : {std::pair{1, 1U}, {2, 2U}, {3, 3U}, {4, 4U}, {5, 8U},
-                                         {8, 8U}, {100, 8U}}) {
+  for (const auto& [wanted, expected] :
+       {std::pair{1, 1U}, {2, 2U}, {3, 3U}, {4, 4U}, {5, 8U}, {8, 8U}, {100, 8U}}) {
     const ForestCut cut = cut_below_shared(forest, 1000, wanted);
     EXPECT_EQ(cut.branches.size(), expected) << wanted;
     EXPECT_EQ(cut.trunk.row_count(), wanted == 1 ? 0 : 3) << wanted;
   }
   EXPECT_EQ(cut_below_shared(forest, 4, 2).branches.size(), 8U);  // no larger than asked
+}
+
+TEST(Cut, MakesTheWantedBranchesOfNearlyEqualSize) {
+  std::vector<Sequence> batch;
+  for (TokenId id = 0; id < 8; ++id) {
+    batch.push_back(id % 2 == 0 ? sequence(3, {id}) : sequence(3, {id, 20}));
+  }
+  const ForestCut cut = cut_below_shared(pack(batch).forest, 1000, 4);
+  ASSERT_EQ(cut.branches.size(), 4U);
+  for (const auto& branch : cut.branches) EXPECT_EQ(branch.forest.row_count(), 3);
 }
 
 TEST(Cut, NoBranchIsLargerThanAskedUnlessASegmentIs) {

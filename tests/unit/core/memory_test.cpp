@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <string>
 #include <vector>
 
 namespace incipit {
@@ -19,6 +21,17 @@ TEST(ResidentMemory, GrowsWithWhatIsTouchedAndRemembersTheMost) {
   }
   const MemoryUse after = resident_memory();
   EXPECT_GT(after.peak_bytes, before.bytes + 0.9 * kBytes);
+}
+
+TEST(AvailableMemory, IsThereAndLessThanTheMachineHas) {
+  std::ifstream info("/proc/meminfo");
+  double kibibytes = 0;
+  for (std::string word; info >> word;) {
+    double value = 0;
+    if ((word == "MemTotal:" || word == "SwapTotal:") && info >> value) kibibytes += value;
+  }
+  EXPECT_GT(available_memory(), 0);
+  EXPECT_LT(available_memory(), 1024 * kibibytes);
 }
 
 }  // namespace

@@ -199,15 +199,136 @@ TEST_F(DatasetTest, SelectIsTheSameWhetherOrNotTrainIsAskedFor) {
   EXPECT_TRUE(alone.train.empty());
 }
 
-TEST_F(DatasetTest, OverlapIsFoundByContent) {
+TEST_F(DatasetTest, OverlapIsFoundByContentAndCountedOnRequest) {
   folder_.write("train.jsonl", lines("t", 4) + line("same", "y"));
   folder_.write("dev.jsonl", line("same", "n") + line("other", "y"));
   folder_.write("test.jsonl", line("t0", "y") + line("t1", "y") + line("other", "y"));
   options_.select = {.file = "dev.jsonl", .share = 0};
+  options_.on_overlap = OnOverlap::kWarn;
   const Splits splits = load();
   EXPECT_EQ(splits.select_in_train, 1);
   EXPECT_EQ(splits.test_in_train, 2);
   EXPECT_EQ(splits.test_in_select, 1);
+}
+
+TEST_F(DatasetTest, SplitsThatOverlapAreRefused) {
+  folder_.write("train.jsonl", lines("t", 9));
+  folder_.write("test.jsonl", lines("x", 3) + line("t4", "n") + line("t6", "y"));
+  const auto refusal = [&] { return message_of<DataError>([&] { (void)load(); }); };
+  options_.select.share = 0;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("test.jsonl:4: 2 of 5 examples also occur in "),
+                               HasSubstr("train.jsonl (line 4 = line 5, line 5 = line 7), so "
+                                         "task.train and task.test overlap"),
+                               HasSubstr("task.on_overlap: warn")));
+  folder_.write("test.jsonl", lines("x", 3));
+  folder_.write("dev.jsonl", lines("t", 5));
+  options_.select = {.file = "dev.jsonl", .share = 0};
+  EXPECT_THAT(refusal(), HasSubstr("(line 1 = line 1, line 2 = line 2, line 3 = line 3, ...), so "
+                                   "task.train and task.select overlap"));
+  folder_.write("dev.jsonl", line("x2", "n"));
+  EXPECT_THAT(refusal(), HasSubstr("task.select and task.test overlap"));
+  options_.on_overlap = OnOverlap::kWarn;
+  EXPECT_EQ(load().test_in_select, 1);
+}
+
+TEST_F(DatasetTest, ADemonstrationIsNotOfTheTestSplitEither) {
+  folder_.write("train.jsonl", line("same", "y"));
+  folder_.write("test.jsonl", line("same", "y"));
+  options_.select.share = 0;
+  options_.shots = 1;
+  EXPECT_THAT(message_of<DataError>(
+                  [&] { (void)load(1, {.train = false, .select = false, .test = true}); }),
+              HasSubstr("task.train and task.test overlap"));
+}
+
+TEST_F(DatasetTest, ExamplesOfOneTextStayTogetherWhenAShareIsDrawn) {
+  std::string content;
+  for (int i = 0; i < 40; ++i) content += line("t" + std::to_string(i % 20), i < 20 ? "y" : "n");
+  folder_.write("train.jsonl", content);
+  folder_.write("test.jsonl", lines("x", 3));
+  options_.select.share = 0.3;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    const Splits splits = load(seed);
+    EXPECT_EQ(splits.select.size(), 12);
+    EXPECT_EQ(splits.train.size(), 28);
+    EXPECT_EQ(splits.select_in_train, 0);
+  }
+}
+
+TEST_F(DatasetTest, SelectionOnTheTestFileIsRefused) {
+  folder_.write("train.jsonl", lines("t", 9));
+  const auto test = folder_.write("test.jsonl", lines("x", 3));
+  std::filesystem::create_symlink(test, folder_ / "symbolic.jsonl");
+  std::filesystem::create_hard_link(test, folder_ / "hard.jsonl");
+  options_.on_overlap = OnOverlap::kWarn;
+  const auto refusal = [&] { return message_of<ConfigError>([&] { (void)load(); }); };
+  for (const char* name : {"test.jsonl", "./test.jsonl", "symbolic.jsonl", "hard.jsonl"}) {
+    options_.select = {.file = name, .share = 0};
+    EXPECT_THAT(refusal(), AllOf(StartsWith("task.select: is "), HasSubstr("the same file")));
+  }
+  options_.select = {.file = "", .share = 0.1};
+  options_.train = "hard.jsonl";
+  EXPECT_THAT(refusal(), StartsWith("task.select: is a share of "));
+}
+
+TEST_F(DatasetTest, SelectIsAskedAsTestIsWhereTrainingSeesOnlyAPart) {
+  std::string content;
+  for (int i = 0; i < 20; ++i) {
+    const std::string n = std::to_string(i);
+    content += R"({"kind": "plain", "text": "t)" + n + R"(", "label": "y"})" + "\n";
+    content += R"({"kind": "odd", "text": "u)" + n + R"(", "label": "n"})" + "\n";
+  }
+  folder_.write("train.jsonl", content);
+  folder_.write("test.jsonl", lines("x", 3));
+  options_.train_where = {{"kind", "plain"}};
+  options_.select.share = 0.5;
+  const Splits splits = load();
+  EXPECT_EQ(splits.select.size(), 20);
+  std::set<std::string> seen;
+  std::int64_t odd = 0;
+  for (const auto& text : texts(splits.select)) {
+    EXPECT_TRUE(seen.insert(text).second);
+    odd += text[0] == 'u' ? 1 : 0;
+  }
+  EXPECT_GT(odd, 0);
+  EXPECT_EQ(splits.train.size(), 20 - (20 - odd));
+  for (const auto& text : texts(splits.train)) {
+    EXPECT_EQ(text[0], 't');
+    EXPECT_TRUE(seen.insert(text).second) << text;
+  }
+}
+
+// --- views ------------------------------------------------------------------------------
+
+TEST_F(DatasetTest, AViewOfAViewShowsItsExamples) {
+  const Dataset d = read(lines("t", 6));
+  const Dataset part = d.subset({5, 3, 1}).subset({2, 0});
+  EXPECT_THAT(texts(part), ElementsAre("t1", "t5"));
+  EXPECT_EQ(part.facts(1).line, 6);
+  const auto source = part.source(1);
+  EXPECT_EQ(std::vector<TokenId>(source.begin(), source.end()), byte_ids("t5:"));
+  EXPECT_EQ(part.fingerprint(), d.subset({1, 5}).fingerprint());
+  EXPECT_NE(part.fingerprint(), d.subset({5, 1}).fingerprint());
+  EXPECT_TRUE(d.subset({}).empty());
+  EXPECT_FALSE(d.subset({}).labelled());
+}
+
+TEST_F(DatasetTest, AViewOutlivesTheDatasetItIsOf) {
+  Dataset part;
+  {
+    const Dataset d = read(lines("t", 6));
+    part = d.subset({4});
+  }
+  EXPECT_THAT(texts(part), ElementsAre("t4"));
+}
+
+TEST_F(DatasetTest, ExamplesOfOneRecordAreAGroup) {
+  std::vector<Example> examples(5);
+  for (const int i : {0, 1, 2, 3, 4}) examples[i].line = i < 3 ? 1 : i;
+  EXPECT_THAT(Dataset("a", examples, 0).groups(), ElementsAre(0, 0, 0, 1, 2));
+  examples[1].group = "own";
+  examples[4].group = "own";
+  EXPECT_THAT(Dataset("a", examples, 0).groups(), ElementsAre(0, 1, 2, 3, 1));
 }
 
 TEST_F(DatasetTest, SequencesLongerThanTheModelAreRefusedByLine) {

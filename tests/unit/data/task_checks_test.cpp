@@ -68,6 +68,7 @@ TEST_F(TaskChecksTest, CutsSkipsAndOverlapsAreCounted) {
   write("test.jsonl", {"ant", "mosquito"});
   options_.test = "test.jsonl";
   options_.on_bad_record = OnBadRecord::kSkip;
+  options_.on_overlap = OnOverlap::kWarn;
   options_.max_source_tokens = 5;
   options_.truncate.kind = TruncateOptions::Kind::kSourceHead;
   EXPECT_THAT(warnings(),

@@ -113,5 +113,21 @@ TEST(Ranking, TheBestFirstAndTiesInTheirOrder) {
   EXPECT_EQ(ranking(losses, "loss"), (std::vector<std::size_t>{1, 0}));
 }
 
+TEST_F(ResultsTest, TasksHaveFoldersAndObjectsOfTheirOwn) {
+  const data::Dataset data = dataset();
+  const SplitResult result{.scores = {.scores = {{-1, -2}, {-1, -2}}, .predictions = {0, 0}},
+                           .metrics = {{"accuracy", 0.5}}};
+  const TaskResults tasks[] = {{"first", {{"test", &data, &result}}},
+                               {"second", {{"test", &data, &result}, {"select", &data, &result}}}};
+  write_results(dir_, tasks);
+  for (const char* file : {"first/test.jsonl", "second/test.jsonl", "second/select.jsonl"}) {
+    EXPECT_TRUE(std::filesystem::exists(dir_ / "predictions" / file)) << file;
+  }
+  const auto scores = nlohmann::json::parse(read_text(dir_ / "scores.json"));
+  EXPECT_EQ(scores.size(), 2u);
+  EXPECT_EQ(scores["first"]["test"]["accuracy"], 0.5);
+  EXPECT_EQ(scores["second"]["select"]["examples"], 2);
+}
+
 }  // namespace
 }  // namespace incipit::eval

@@ -57,7 +57,7 @@ TEST(Exporter, IsOffWithoutAnAddress) {
   exporter.record_memory({});
   exporter.record_nonfinite_step();
   exporter.record_checkpoint(1, true);
-  exporter.record_scores("select", {});
+  exporter.record_scores("t", "select", {});
   exporter.record_success();
   EXPECT_EQ(exporter.port(), 0);
 }
@@ -67,7 +67,7 @@ TEST(Exporter, SeriesExistFromTheStartWithZero) {
                                      .libtorch = "2.11",
                                      .run_name = "demo",
                                      .task = "boolq",
-                                     .scores = {{"select", "accuracy"}},
+                                     .scores = {{"boolq", "select", "accuracy"}},
                                      .peak_flops = 1e9});
   const std::string page = scrape(exporter.port());
   for (const char* line :
@@ -173,10 +173,10 @@ TEST(Exporter, AFailedCheckpointIsCountedAndLeavesTheTimeOfTheLastWholeOne) {
 }
 
 TEST(Exporter, ShowsTheScoresThatItWasToldOf) {
-  Exporter exporter(kAnyPort,
-                    {.task = "t", .scores = {{"select", "accuracy"}, {"test", "accuracy"}}});
+  Exporter exporter(
+      kAnyPort, {.task = "t", .scores = {{"t", "select", "accuracy"}, {"t", "test", "accuracy"}}});
   const std::array<std::pair<std::string, double>, 2> scores{{{"accuracy", 0.75}, {"other", 0.5}}};
-  exporter.record_scores("select", scores);
+  exporter.record_scores("t", "select", scores);
   const std::string page = scrape(exporter.port());
   const std::string head = "incipit_eval_score_ratio{metric=\"accuracy\",split=";
   EXPECT_THAT(page, HasSubstr(head + "\"select\",task=\"t\"} 0.75\n"));

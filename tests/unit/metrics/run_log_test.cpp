@@ -87,10 +87,10 @@ TEST_F(RunLogTest, AnEvaluationThatTheCheckpointDoesNotKnowIsCutOff) {
   {
     RunLog log(path_, {});
     log.append({.step = 1});
-    log.append_scores(1, "select", {});
+    log.append_scores(1, "", "select", {});
     log.append({.step = 2});
-    log.append_scores(2, "select", {});
-    log.append_scores(2, "test", {});
+    log.append_scores(2, "", "select", {});
+    log.append_scores(2, "", "test", {});
   }
   for (const auto& [evaluation, lines] : {std::pair{2, 4}, std::pair{1, 3}, std::pair{-1, 1}}) {
     const RunLog log(path_, {.step = 2, .evaluation = evaluation});
@@ -109,9 +109,18 @@ TEST_F(RunLogTest, WritesScoresAndTurnsWhatIsNotFiniteIntoNull) {
   RunLog log(path_, {});
   const std::array<std::pair<std::string, double>, 2> scores{
       {{"accuracy", 0.75}, {"f1", std::nan("")}}};
-  log.append_scores(100, "select", scores);
+  log.append_scores(100, "", "select", scores);
   EXPECT_EQ(read_text(path_),
             "{\"step\":100,\"split\":\"select\",\"accuracy\":0.75,\"f1\":null}\n");
+}
+
+TEST_F(RunLogTest, ARunOfSeveralTasksSaysOfWhich) {
+  RunLog log(path_, {});
+  log.append({.step = 1, .loss = 0.5, .losses = {{"rte", 0.75}, {"cb", 0.25}}});
+  log.append_scores(1, "cb", "select", {});
+  const std::string text = read_text(path_);
+  EXPECT_THAT(text, ::testing::HasSubstr(R"("losses":{"rte":0.75,"cb":0.25})"));
+  EXPECT_THAT(text, ::testing::EndsWith("{\"step\":1,\"task\":\"cb\",\"split\":\"select\"}\n"));
 }
 
 TEST_F(RunLogTest, NamesTheFileThatCannotBeOpened) {

@@ -27,13 +27,13 @@ TEST(BatchStream, RanksShareTheSameGlobalBatch) {
   const data::Task task = tiny_task();
   const data::Dataset train = tiny_dataset(task, 10, 5);
   const StreamOptions options{.batch_size = 6, .steps = 4, .seed = 9};
-  BatchStream whole(task, train, options);
+  BatchStream whole({{&task, &train}}, options);
   StreamOptions first = options;
   first.ranks = 2;
   StreamOptions second = first;
   second.rank = 1;
-  BatchStream left(task, train, first);
-  BatchStream right(task, train, second);
+  BatchStream left({{&task, &train}}, first);
+  BatchStream right({{&task, &train}}, second);
   for (int step = 0; step < 4; ++step) {
     const TrainBatch all = whole.next();
     const TrainBatch mine = left.next();
@@ -52,7 +52,7 @@ TEST(BatchStream, RanksShareTheSameGlobalBatch) {
 TEST(BatchStream, FileOrderWithoutShuffleGoesOnIntoTheNextEpoch) {
   const data::Task task = tiny_task();
   const data::Dataset train = tiny_dataset(task, 3, 5);
-  BatchStream stream(task, train, {.batch_size = 2, .steps = 3, .shuffle = false});
+  BatchStream stream({{&task, &train}}, {.batch_size = 2, .steps = 3, .shuffle = false});
   const std::vector<std::vector<std::int64_t>> expected = {{0, 1}, {2, 0}, {1, 2}};
   for (const auto& indices : expected) {
     std::vector<data::Example> held;
@@ -70,7 +70,7 @@ TEST(BatchStream, MoreRanksThanExamplesLeavesSomeWithNone) {
   const data::Dataset train = tiny_dataset(task, 4, 5);
   std::int64_t examples = 0;
   for (int rank = 0; rank < 3; ++rank) {
-    BatchStream stream(task, train, {.batch_size = 2, .steps = 1, .rank = rank, .ranks = 3});
+    BatchStream stream({{&task, &train}}, {.batch_size = 2, .steps = 1, .rank = rank, .ranks = 3});
     examples += stream.next().examples;
   }
   EXPECT_EQ(examples, 2);
@@ -79,13 +79,13 @@ TEST(BatchStream, MoreRanksThanExamplesLeavesSomeWithNone) {
 TEST(BatchStream, NoExamplesIsADataError) {
   const data::Task task = tiny_task();
   const data::Dataset none("empty.jsonl", {}, 0);
-  EXPECT_THROW(BatchStream(task, none, {}), DataError);
+  EXPECT_THROW(BatchStream({{&task, &none}}, {}), DataError);
 }
 
 TEST(BatchStream, CandidateLossNeedsAVerbalizer) {
   const data::Task task = tiny_generation_task();
   const data::Dataset train = tiny_dataset(task, 4, 5);
-  EXPECT_THROW(BatchStream(task, train, {.loss = Loss::kCandidates}), ConfigError);
+  EXPECT_THROW(BatchStream({{&task, &train}}, {.loss = Loss::kCandidates}), ConfigError);
 }
 
 }  // namespace

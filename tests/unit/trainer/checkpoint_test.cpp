@@ -34,7 +34,9 @@ class CheckpointTest : public ::testing::Test {
         .last_loss = 0.1 + 1e-17 * static_cast<double>(step),
         .nonfinite_in_a_row = 2,
         .evaluated_at = step - 1,
-        .early_stop = {.best_score = 1.0 / 3, .mark = -0.0, .best_step = 5, .without_gain = 3}};
+        .early_stop = {.best_score = 1.0 / 3, .mark = -0.0, .best_step = 5, .without_gain = 3},
+        .prompts = {{.score = 2.0 / 3, .step = 4}, {}},
+        .task_scores = {1.0 / 7, std::nullopt}};
     state.tensors["prompt"] = floats({2, 2}, {1.5F, -0.0F, 1e-42F, static_cast<float>(step)});
     state.tensors["optimizer.step"] = floats({1}, {7});
     return state;
@@ -62,6 +64,8 @@ TEST_F(CheckpointTest, ReadsBackWhatWasWritten) {
   EXPECT_EQ(read.state.seed, written.seed);
   EXPECT_EQ(read.state.last_loss, written.last_loss);
   EXPECT_EQ(read.state.early_stop, written.early_stop);
+  EXPECT_EQ(read.state.prompts, written.prompts);
+  EXPECT_EQ(read.state.task_scores, written.task_scores);
   ASSERT_EQ(read.state.tensors.size(), 2u);
   for (const auto& [name, tensor] : written.tensors) {
     EXPECT_TRUE(read.state.tensors.at(name).equal(tensor)) << name;

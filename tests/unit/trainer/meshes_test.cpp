@@ -87,8 +87,7 @@ class Meshes : public testing::TestWithParam<Case> {
       const auto backbone = model::Backbone::random(config(tied), 7, {}, model::Placement(mesh));
       LossRecorder recorder;
       Trainer trainer({.backbone = backbone,
-                       .task = task_,
-                       .splits = splits_,
+                       .tasks = {{"tiny", task_, splits_}},
                        .mesh = mesh,
                        .observer = recorder,
                        .train = options(loss),
@@ -98,7 +97,7 @@ class Meshes : public testing::TestWithParam<Case> {
                        .backbone_info = {.name = "tiny",
                                          .weights_fingerprint = "",
                                          .hidden_size = config().hidden_size}},
-                      {"tiny", start()});
+                      {{"tiny", start()}});
       const TrainResult result = trainer.run();
       const std::scoped_lock lock(mutex);
       if (!run.losses.empty()) {
@@ -135,8 +134,8 @@ TEST_P(Meshes, TrainAsOneRankDoes) {
   EXPECT_LT(several.prompt.sub(one.prompt).abs().max().item<double>(), 1e-3);
   EXPECT_GT(one.prompt.sub(start()).abs().max().item<double>(), 1e-2);
   EXPECT_EQ(several.samples, one.samples);
-  EXPECT_EQ(several.result.test, one.result.test);
-  EXPECT_EQ(several.result.best_step, one.result.best_step);
+  EXPECT_EQ(several.result.tasks[0].test, one.result.tasks[0].test);
+  EXPECT_EQ(several.result.tasks[0].best_step, one.result.tasks[0].best_step);
 }
 
 INSTANTIATE_TEST_SUITE_P(

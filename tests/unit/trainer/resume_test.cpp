@@ -30,12 +30,12 @@ class Watcher : public TrainObserver {
     if (record.step == stop_at) ::raise(SIGUSR1);
     if (then) then(record.step);
   }
-  void on_evaluation_progress(const std::string& split, std::int64_t, std::int64_t) override {
-    if (split == stop_in) ::raise(SIGUSR1);
+  void on_evaluation_progress(const ScoredSplit& which, std::int64_t, std::int64_t) override {
+    if (which.split == stop_in) ::raise(SIGUSR1);
   }
-  void on_scores(std::int64_t step, const std::string& split,
+  void on_scores(std::int64_t step, const ScoredSplit& which,
                  std::span<const std::pair<std::string, double>>) override {
-    scored.push_back(split + " " + std::to_string(step));
+    scored.push_back(which.split + " " + std::to_string(step));
   }
   void on_checkpoint(std::int64_t step, double, bool ok) override {
     (ok ? saved : failed).push_back(step);
@@ -68,8 +68,7 @@ class ResumeTest : public ::testing::Test {
                                 const std::optional<Checkpoint>& from = std::nullopt) const {
     Trainer trainer(
         {.backbone = backbone_,
-         .task = task_,
-         .splits = splits_,
+         .tasks = {{"tiny", task_, splits_}},
          .mesh = mesh,
          .observer = watcher,
          .train = options_,
@@ -77,7 +76,7 @@ class ResumeTest : public ::testing::Test {
          .seed = 1,
          .run_dir = dir,
          .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}},
-        {"tiny", testing_support::tiny_prompt(5)});
+        {{"tiny", testing_support::tiny_prompt(5)}});
     if (from) trainer.restore(from->state);
     return trainer.run();
   }

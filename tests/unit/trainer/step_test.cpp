@@ -32,12 +32,8 @@ struct Outcome {
 class Step : public testing::TestWithParam<Loss> {
  protected:
   Step() : task_(tiny_task()), dataset_(tiny_dataset(task_, kExamples, 3)) {
-    BatchStream stream(task_, dataset_,
-                       {.batch_size = kExamples,
-                        .steps = 1,
-                        .loss = GetParam(),
-                        .shuffle = false,
-                        .prompt = {.prompt = 0, .rows = kPromptRows}});
+    BatchStream stream({{&task_, &dataset_, {.prompt = 0, .rows = kPromptRows}}},
+                       {.batch_size = kExamples, .steps = 1, .loss = GetParam(), .shuffle = false});
     batch_ = stream.next();
   }
 

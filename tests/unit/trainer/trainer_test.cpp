@@ -34,9 +34,9 @@ class Recorder : public TrainObserver {
     if (then) then(record.step);
   }
   void on_nonfinite_step(std::int64_t step) override { nonfinite.push_back(step); }
-  void on_scores(std::int64_t step, const std::string& split,
+  void on_scores(std::int64_t step, const ScoredSplit& which,
                  std::span<const std::pair<std::string, double>> scores) override {
-    by_split[split].emplace_back(step, scores.empty() ? NAN : scores[0].second);
+    by_split[which.split].emplace_back(step, scores.empty() ? NAN : scores[0].second);
   }
 
   std::function<void(std::int64_t)> then;
@@ -63,8 +63,7 @@ class TrainerTest : public testing::Test {
 
   [[nodiscard]] TrainSetup setup(const comm::Mesh& mesh, TrainObserver& observer) const {
     return {.backbone = backbone_,
-            .task = task_,
-            .splits = splits_,
+            .tasks = {{"tiny", task_, splits_}},
             .mesh = mesh,
             .observer = observer,
             .train = options_,
@@ -73,7 +72,9 @@ class TrainerTest : public testing::Test {
             .run_dir = run_dir_,
             .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}};
   }
-  [[nodiscard]] static prompt::SoftPrompt start() { return {"tiny", tiny_prompt(5)}; }
+  [[nodiscard]] static std::vector<prompt::SoftPrompt> start() {
+    return {{"tiny", tiny_prompt(5)}};
+  }
   [[nodiscard]] static comm::Mesh alone() { return {comm::make_single(), {}}; }
 
   struct Run {
@@ -135,7 +136,7 @@ TEST_F(TrainerTest, LossesDoNotDependOnTheNumberOfRanks) {
     }
     EXPECT_LT(several.prompt.sub(one.prompt).abs().max().item<double>(), 1e-3);
     EXPECT_EQ(several.tokens, one.tokens);
-    EXPECT_EQ(several.result.test, one.result.test);
+    EXPECT_EQ(several.result.tasks[0].test, one.result.tasks[0].test);
   }
 }
 
@@ -177,13 +178,13 @@ TEST_F(TrainerTest, KeepsTheBestAndTheLastAdapterAndScoresTheTestSplitOnce) {
   EXPECT_EQ(select[0].first, 5);
   EXPECT_EQ(select[2].first, 12);  // the last step is evaluated too
   EXPECT_EQ(recorder.by_split["test"].size(), 1u);
-  for (const auto& [step, score] : select) EXPECT_LE(score, *result.best_score);
+  for (const auto& [step, score] : select) EXPECT_LE(score, *result.tasks[0].best_score);
   const auto best = prompt::load_peft_adapter(run_dir_ / "adapter" / "best");
   const auto last = prompt::load_peft_adapter(run_dir_ / "adapter" / "last");
-  EXPECT_TRUE(best.prompt.values.equal(prompts.at(result.best_step)));
+  EXPECT_TRUE(best.prompt.values.equal(prompts.at(result.tasks[0].best_step)));
   EXPECT_TRUE(last.prompt.values.equal(prompts.at(12)));
-  ASSERT_EQ(result.test.size(), 1u);
-  EXPECT_EQ(result.test[0].first, "accuracy");
+  ASSERT_EQ(result.tasks[0].test.size(), 1u);
+  EXPECT_EQ(result.tasks[0].test[0].first, "accuracy");
   EXPECT_FALSE(read_text(run_dir_ / "scores.json").empty());
   EXPECT_FALSE(read_text(run_dir_ / "predictions" / "test.jsonl").empty());
 }
@@ -197,7 +198,7 @@ TEST_F(TrainerTest, StopsEarlyWhenTheScoreNoLongerRises) {
   const TrainResult result = Trainer(setup(mesh, recorder), start()).run();
   EXPECT_TRUE(result.stopped_early);
   EXPECT_EQ(result.steps, 4);
-  EXPECT_EQ(result.best_step, 1);
+  EXPECT_EQ(result.tasks[0].best_step, 1);
 }
 
 TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
@@ -210,8 +211,7 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
   Recorder recorder;
   const TrainSetup base = setup(mesh, recorder);
   const TrainSetup own{.backbone = base.backbone,
-                       .task = task,
-                       .splits = splits,
+                       .tasks = {{"tiny", task, splits}},
                        .mesh = mesh,
                        .observer = recorder,
                        .train = base.train,
@@ -223,10 +223,10 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
   const auto& select = recorder.by_split["select"];
   ASSERT_EQ(select.size(), 2u);
   EXPECT_LT(select[1].second, select[0].second);  // it learns, so the loss falls
-  EXPECT_EQ(result.best_step, 20);
-  EXPECT_EQ(result.metric, "loss");
-  EXPECT_EQ(*result.best_score, select[1].second);
-  EXPECT_EQ(result.test[0].first, "loss");
+  EXPECT_EQ(result.tasks[0].best_step, 20);
+  EXPECT_EQ(result.tasks[0].metric, "loss");
+  EXPECT_EQ(*result.tasks[0].best_score, select[1].second);
+  EXPECT_EQ(result.tasks[0].test[0].first, "loss");
 }
 
 TEST_F(TrainerTest, ANonFiniteStepIsSkippedAndTheRunGoesOn) {
@@ -257,8 +257,8 @@ TEST_F(TrainerTest, TooManyNonFiniteStepsEndTheRunOnEveryRankAndNothingIsSaved) 
     at::set_num_threads(1);
     const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.data = 2});
     Recorder recorder;
-    prompt::SoftPrompt broken = start();
-    broken.values[0][0].fill_(std::numeric_limits<float>::infinity());
+    std::vector<prompt::SoftPrompt> broken = start();
+    broken[0].values[0][0].fill_(std::numeric_limits<float>::infinity());
     Trainer trainer(setup(mesh, recorder), broken);
     try {
       (void)trainer.run();
@@ -282,7 +282,7 @@ TEST_F(TrainerTest, ClippingBoundsTheStepOfPlainSgd) {
   Recorder recorder;
   Trainer trainer(setup(mesh, recorder), start());
   (void)trainer.run();
-  const double moved = trainer.prompt().sub(start().values).square().sum().sqrt().item<double>();
+  const double moved = trainer.prompt().sub(start()[0].values).square().sum().sqrt().item<double>();
   EXPECT_GT(recorder.last.grad_norm, 1e-3);
   EXPECT_NEAR(moved, 1e-3, 1e-6);
 }

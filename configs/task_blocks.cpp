@@ -1,0 +1,155 @@
+#include "configs/task_blocks.h"
+
+#include <algorithm>
+
+#include "configs/builtin.h"
+#include "core/error.h"
+#include "core/text.h"
+
+namespace incipit::configs {
+namespace {
+
+using Path = std::vector<std::string>;
+
+bool is_path(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+bool is_task_name(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](const char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
+// Takes `key` out of a map.
+void remove_key(YamlValue& map, const std::string& key) {
+  std::erase_if(map.pairs, [&](const YamlPair& pair) { return pair.key == key; });
+}
+
+// What the last of the documents that has it gives at `path`.
+const YamlValue* last_value(const std::vector<YamlValue>& documents, const Path& path) {
+  for (auto document = documents.rbegin(); document != documents.rend(); ++document) {
+    const YamlValue* value = &*document;
+    for (const std::string& key : path) {
+      const YamlPair* pair = value == nullptr ? nullptr : value->find(key);
+      value = pair == nullptr ? nullptr : &pair->value;
+    }
+    if (value != nullptr) return value;
+  }
+  return nullptr;
+}
+
+void apply_builtin(const BuiltinFile& file, const std::string& block, YamlReader& reader) {
+  const std::string source = "built-in task " + std::string(file.name);
+  reader.apply(reader.parse_text(file.text, source), block);
+}
+
+// The file that `block`.name names.
+void apply_named(const YamlValue& name, const std::string& block, YamlReader& reader) {
+  if (name.kind != YamlValue::Kind::kScalar || name.scalar.empty()) return;
+  const std::string key = block + ".name";
+  if (is_path(name.scalar)) {
+    try {
+      reader.apply(reader.parse_file(name.scalar), block);
+    } catch (const ConfigError& error) {
+      reader.problems().add(name.where, key + ": " + error.what());
+    }
+    return;
+  }
+  const auto known = builtin_tasks();
+  if (const BuiltinFile* file = find_file(known, name.scalar)) {
+    return apply_builtin(*file, block, reader);
+  }
+  reader.problems().add(name.where, key + ": no built-in task is called '" + name.scalar + "'" +
+                                        did_you_mean(name.scalar, names(known)) +
+                                        " (incipit ls shows them; a task file of your own is "
+                                        "given by its path, like ./mine.yaml)");
+}
+
+// A task that names no file is the built-in one of its name, or its block says all.
+void apply_own(const std::vector<YamlValue>& documents, NamedTask& task, YamlReader& reader) {
+  const std::string block = "tasks." + task.name;
+  const auto known = builtin_tasks();
+  if (const BuiltinFile* file = find_file(known, task.name)) {
+    task.options.name = task.name;
+    return apply_builtin(*file, block, reader);
+  }
+  if (last_value(documents, {"tasks", task.name, "template"}) != nullptr) return;
+  const YamlValue* const given = last_value(documents, {"tasks", task.name});
+  reader.problems().add(given->where,
+                        block + ": no built-in task is called '" + task.name + "'" +
+                            did_you_mean(task.name, names(known)) +
+                            " (expected one that incipit ls shows, a name: of one or of a task "
+                            "file, or a template:)");
+}
+
+// The task blocks of one document.
+void declare(YamlValue& document, std::vector<NamedTask>& tasks, Problems& problems) {
+  const auto found = std::find_if(document.pairs.begin(), document.pairs.end(),
+                                  [](const YamlPair& pair) { return pair.key == "tasks"; });
+  if (found == document.pairs.end()) return;
+  YamlValue& blocks = found->value;
+  if (blocks.kind != YamlValue::Kind::kMap || blocks.pairs.empty()) {
+    problems.add(blocks.where,
+                 "tasks: expected a block for each task, by name, like tasks: "
+                 "{rte: {data_dir: ...}}, found " +
+                     blocks.describe());
+    return remove_key(document, "tasks");
+  }
+  std::erase_if(blocks.pairs, [&](const YamlPair& pair) {
+    if (is_task_name(pair.key)) return false;
+    problems.add(pair.key_where,
+                 "tasks: '" + pair.key + "' cannot name a task: expected letters, digits, _ and -");
+    return true;
+  });
+  for (const YamlPair& pair : blocks.pairs) {
+    const bool known = std::any_of(tasks.begin(), tasks.end(),
+                                   [&](const NamedTask& task) { return task.name == pair.key; });
+    if (!known) tasks.push_back({.name = pair.key, .options = {}});
+  }
+  if (blocks.pairs.empty()) remove_key(document, "tasks");
+}
+
+}  // namespace
+
+std::vector<NamedTask> declare_tasks(std::vector<YamlValue>& documents, Problems& problems) {
+  std::vector<NamedTask> tasks;
+  bool any = false;
+  for (YamlValue& document : documents) {
+    any = any || document.find("tasks") != nullptr;
+    declare(document, tasks, problems);
+  }
+  if (!any) return tasks;
+  for (YamlValue& document : documents) {
+    const YamlPair* const alone = document.find("task");
+    if (alone == nullptr) continue;
+    std::string list;
+    for (const NamedTask& task : tasks) list += (list.empty() ? "" : ", ") + task.name;
+    problems.add(alone->key_where,
+                 "task: the configuration has tasks, too (" + list +
+                     "); give task: for one task, or tasks: for several, whose keys are "
+                     "tasks.NAME.KEY");
+    remove_key(document, "task");
+  }
+  return tasks;
+}
+
+void apply_task_files(const std::vector<YamlValue>& documents, std::vector<NamedTask>& tasks,
+                      YamlReader& reader) {
+  if (tasks.empty()) {
+    const YamlValue* const name = last_value(documents, {"task", "name"});
+    if (name != nullptr) apply_named(*name, "task", reader);
+    return;
+  }
+  for (NamedTask& task : tasks) {
+    const YamlValue* const name = last_value(documents, {"tasks", task.name, "name"});
+    if (name != nullptr) {
+      apply_named(*name, "tasks." + task.name, reader);
+    } else {
+      apply_own(documents, task, reader);
+    }
+  }
+}
+
+}  // namespace incipit::configs

@@ -1,0 +1,124 @@
+#include "launcher/commands/plan_rates.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "launcher/arguments.h"
+#include "launcher/check_options.h"
+
+namespace incipit::launcher {
+namespace {
+
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kRowsOfUnboundedExample = 256;  // where task.max_source_tokens is 0
+constexpr std::int64_t kAnswerRows = 2;                // of a short verbalizer, twice
+constexpr int kUncountedSteps = 2;
+
+// Value and gradient of the prompt, the gradient of a step, and what the optimizer keeps of each
+// number.
+int prompt_copies(const trainer::OptimizerOptions& optimizer) {
+  switch (optimizer.kind) {
+    case trainer::OptimizerKind::kAdamW:
+      return 5;
+    case trainer::OptimizerKind::kAdafactor:
+      return 4;
+    case trainer::OptimizerKind::kSgd:
+      return optimizer.momentum > 0 ? 4 : 3;
+  }
+  return 5;
+}
+
+struct Steps {
+  int count = 0;
+  double seconds = 0;
+  double waiting = 0;  // for data
+  double talking = 0;
+  double rows = 0;
+  double examples = 0;
+};
+
+Steps read_steps(const fs::path& path) {
+  Steps steps;
+  std::istringstream lines(read_text(path));
+  int seen = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const Json step = Json::parse(line, nullptr, false);
+    if (!step.is_object() || !step.contains("seconds") || ++seen <= kUncountedSteps) continue;
+    ++steps.count;
+    steps.seconds += step.value("seconds", 0.0);
+    steps.waiting += step.value("data_wait_seconds", 0.0);
+    steps.talking += step.value("comm_seconds", 0.0);
+    steps.rows += step.value("tokens", 0.0);
+    steps.examples += step.value("samples", 0.0);
+  }
+  if (steps.count > 0 && steps.examples > 0) return steps;
+  throw DataError(path.string() + ": tells of no step but the first " +
+                  std::to_string(kUncountedSteps) + ", which do not count; let the run take more");
+}
+
+comm::MeshShape read_mesh(const fs::path& path) {
+  const Json manifest = Json::parse(read_text(path), nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("mesh")) {
+    throw DataError(path.string() + ": says nothing of the mesh; is it a run of incipit train?");
+  }
+  const Json& mesh = manifest["mesh"];
+  return {.data = mesh.value("data", 1),
+          .gathered = mesh.value("gathered", 1),
+          .pipeline = mesh.value("pipeline", 1),
+          .tensor = mesh.value("tensor", 1)};
+}
+
+}  // namespace
+
+model::Workload planned_workload(const configs::RunConfig& config, std::int64_t example_rows) {
+  std::int64_t source = 0;  // of the longest task
+  for (const auto& [name, task] : configs::all_tasks(config)) {
+    source = std::max(
+        source, task.max_source_tokens > 0 ? task.max_source_tokens : kRowsOfUnboundedExample);
+  }
+  return {.batch_size = config.train.batch_size,
+          .prompt_rows = config.method.num_virtual_tokens,
+          .example_rows = example_rows > 0 ? example_rows : source + kAnswerRows,
+          .target_rows = kAnswerRows,
+          .micro_batch_rows = config.train.micro_batch_tokens,
+          .micro_batches = config.train.micro_batches,
+          .number_bytes = config.model.dtype == configs::Dtype::kBFloat16 ? 2 : 4,
+          .prompt_copies = prompt_copies(config.train.optimizer)};
+}
+
+model::TransformerConfig planned_shape(const fs::path& model) {
+  return model::read_config(model.filename() == "config.json" ? model.parent_path() : model);
+}
+
+MeasuredRates rates_of_run(const fs::path& run_dir) {
+  const Steps steps = read_steps(run_dir / "metrics.jsonl");
+  const comm::MeshShape mesh = read_mesh(run_dir / "manifest.json");
+  const configs::RunConfig config =
+      load_config({.config = (run_dir / "config.yaml").string(), .overrides = {}}, check_options);
+  const double prompts = static_cast<double>(steps.count) * mesh.data * mesh.gathered *
+                         static_cast<double>(config.method.num_virtual_tokens);
+  MeasuredRates rates;
+  rates.example_rows =
+      std::max<std::int64_t>(1, std::llround((steps.rows - prompts) / steps.examples));
+  // On a machine of one operation and one byte a second, seconds are what there is to do.
+  const model::MeshPlan work = model::plan_mesh(
+      planned_shape(config.model.path), mesh, planned_workload(config, rates.example_rows),
+      {.flops = 1, .bandwidth_within = 1, .bandwidth_between = 1});
+  rates.flops = steps.count * work.compute_seconds /
+                std::max(1e-9, steps.seconds - steps.waiting - steps.talking);
+  if (mesh.product() > 1 && steps.talking > 0) {
+    const model::Traffic& sent = work.traffic;
+    rates.bandwidth = steps.count *
+                      (sent.gradient + sent.tensor + sent.head + sent.pipeline + sent.gathered) /
+                      steps.talking;
+  }
+  return rates;
+}
+
+}  // namespace incipit::launcher

@@ -1,0 +1,38 @@
+// What is printed of several tasks.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eval/evaluation.h"
+#include "launcher/output.h"
+#include "launcher/session.h"
+
+namespace incipit::launcher {
+
+struct TaskScores {
+  const SessionTask* task = nullptr;
+  std::string split;
+  std::int64_t examples = 0;
+  const eval::Metrics* metrics = nullptr;
+  const eval::Intervals* intervals = nullptr;
+};
+
+// The mean over tasks of the mean of each task's metrics, as SuperGLUE has it; nothing when a task
+// has no score, or one in which less is better.
+[[nodiscard]] std::optional<double> overall_score(std::span<const eval::Metrics* const> tasks);
+
+// A row for each, and a last one for each split: overall_score().
+void print_task_scores(std::ostream& out, const Style& style, std::span<const TaskScores> scores);
+
+// What soft prompts cost beside copies of a model of so many parameters, tuned in float32:
+// "45.0 KiB a task; a tuned copy of the model would be 513.1 MiB: 11,676 times as much". `bytes`
+// are those of each prompt: one for each of the `tasks`, or one for all.
+[[nodiscard]] std::string prompt_cost(std::span<const std::int64_t> bytes, std::size_t tasks,
+                                      std::int64_t parameters);
+
+}  // namespace incipit::launcher

@@ -1,0 +1,174 @@
+#include "model/plan_memory.h"
+
+#include <algorithm>
+
+namespace incipit::model {
+namespace {
+
+constexpr int kFloatBytes = 4;           // norms, statistics of rows, sums in attention
+constexpr std::int64_t kHeadRows = 256;  // logits exist for so many rows at a time
+
+std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+double weights_held(const TransformerConfig& c, const PlannedPart& place,
+                    const comm::MeshShape& shape, int number_bytes) {
+  const auto whole = static_cast<double>(weight_bytes(c, place.part, number_bytes, kFloatBytes));
+  if (shape.gathered == 1) return whole;
+  // A share of all matrices, and room for two whole layers; norms are everywhere.
+  const double norms = (place.layers() * static_cast<double>(layer_norm_numbers(c)) +
+                        static_cast<double>(c.hidden_size)) *
+                       kFloatBytes;
+  const auto layer = static_cast<double>(layer_matrix_numbers(c) * number_bytes);
+  return norms + (whole - norms) / shape.gathered + 2 * layer;
+}
+
+// Bytes of a row of each width.
+struct Widths {
+  double hidden, queries, keys, qkv, mlp;  // in the backbone's numbers
+  double wide_queries, wide_qkv;           // in float32
+  double heads;                            // a float32 each
+  bool is_wide, qk_norm;
+};
+
+Widths widths_of(const TransformerConfig& c, int number_bytes) {
+  const auto bytes = [](std::int64_t numbers, int each) {
+    return static_cast<double>(numbers * each);
+  };
+  return {.hidden = bytes(c.hidden_size, number_bytes),
+          .queries = bytes(c.q_width(), number_bytes),
+          .keys = bytes(c.kv_width(), number_bytes),
+          .qkv = bytes(c.qkv_width(), number_bytes),
+          .mlp = bytes(c.intermediate_size, number_bytes),
+          .wide_queries = bytes(c.q_width(), kFloatBytes),
+          .wide_qkv = bytes(c.qkv_width(), kFloatBytes),
+          .heads = bytes(c.heads, kFloatBytes),
+          .is_wide = number_bytes >= kFloatBytes,
+          .qk_norm = c.qk_norm};
+}
+
+// What a layer keeps for its backward pass (BlockRecord): of every row, and of those that have
+// queries.
+double kept_of_row(const Widths& w) {
+  return w.hidden + w.qkv + kFloatBytes + (w.qk_norm ? w.queries + w.keys : 0);
+}
+double kept_of_query(const Widths& w) {
+  return w.queries + w.hidden + 2 * w.mlp + kFloatBytes + w.heads;
+}
+
+// What the backward pass of a layer needs of a row besides: in the MLP its gradient and those of
+// gate and up, with the one they come from; in attention the gradients of its output and of
+// queries, keys and values, and without float32 storage wide copies of what they are made from.
+double passing_of_row(const Widths& w) {
+  const double mlp = w.hidden + 3 * w.mlp;
+  const double narrow = w.is_wide ? 0 : std::max(w.wide_queries, w.wide_qkv);
+  const double attention = w.hidden + w.queries + w.wide_qkv + w.wide_queries + narrow;
+  return std::max(mlp, attention);
+}
+
+// Of one pass over `rows`, from its forward to the end of its backward pass.
+struct PassBytes {
+  double kept = 0;  // between the two
+  double peak = 0;
+};
+
+PassBytes pass_bytes(const PlannedPart& place, double rows, double targets, int number_bytes) {
+  const Widths w = widths_of(place.local, number_bytes);
+  const double full = place.full_layers() * rows * (kept_of_row(w) + kept_of_query(w));
+  // Forward, at the end of the last of these layers; backward, at its beginning.
+  const double gradient = place.part.scores ? rows * w.hidden : 0;  // else it is a message
+  double peak = 0;
+  if (place.full_layers() > 0) {
+    peak = full + std::max(rows * (w.mlp + w.hidden), gradient + rows * passing_of_row(w));
+  }
+  if (!place.part.scores) return {.kept = full + rows * w.hidden, .peak = peak};
+  // The last layer: queries and MLP of target rows alone.
+  const double last = rows * kept_of_row(w) + targets * (kept_of_query(w) + w.hidden);
+  const double attention = w.wide_qkv + (w.is_wide ? 0 : w.qkv);
+  const double input = 2 * w.hidden + w.qkv;
+  const double logits = std::min(targets, static_cast<double>(kHeadRows)) *
+                        static_cast<double>(place.vocabulary_at_once) * 2 * kFloatBytes;
+  peak = std::max(peak, full + last + std::max(logits, rows * std::max(attention, input)));
+  return {.kept = full + last, .peak = peak};
+}
+
+double activation_bytes(const PlannedPart& place, const StepRows& rows, int number_bytes) {
+  const PassBytes branch = pass_bytes(place, rows.at_once, rows.targets_at_once, number_bytes);
+  // One forward and one backward: a stage holds a micro-batch for itself and each one behind it.
+  const auto held =
+      static_cast<double>(std::min<std::int64_t>(place.stages_behind + 1, rows.micro_batches));
+  const double branches = (held - 1) * branch.kept + branch.peak;
+  if (!rows.has_trunk()) return branches;
+  const PassBytes trunk = pass_bytes(place, rows.prompt, 0, number_bytes);
+  const auto gradients = static_cast<double>(2 * place.local.kv_width() * kFloatBytes);
+  return std::max(branches + trunk.kept, trunk.peak) + place.layers() * rows.prompt * gradients;
+}
+
+}  // namespace
+
+StepRows step_rows(const comm::MeshShape& shape, const Workload& w) {
+  const std::int64_t examples = divided_up(w.batch_size, shape.data * shape.gathered);
+  const std::int64_t wanted = std::min<std::int64_t>(
+      examples,
+      w.micro_batches > 0 ? w.micro_batches : (shape.pipeline > 1 ? 2 * shape.pipeline : 1));
+  // As cut_below_shared(): the most examples together that make so many branches and fit.
+  std::int64_t together = examples;
+  if (w.prompt_rows + examples * w.example_rows > w.micro_batch_rows) {
+    together = std::clamp<std::int64_t>(w.micro_batch_rows / w.example_rows, 1, examples);
+  }
+  if (wanted > 1) together = std::min(together, divided_up(examples, wanted - 1) - 1);
+  together = std::max<std::int64_t>(together, 1);
+  StepRows rows;
+  rows.micro_batches = divided_up(examples, together);
+  rows.prompt = static_cast<double>(w.prompt_rows);
+  rows.branches = static_cast<double>(examples * w.example_rows);
+  rows.targets = static_cast<double>(examples * w.target_rows);
+  rows.at_once =
+      static_cast<double>(together * w.example_rows) + (rows.has_trunk() ? 0 : rows.prompt);
+  rows.targets_at_once = static_cast<double>(together * w.target_rows);
+  return rows;
+}
+
+std::vector<PlannedPart> planned_parts(const TransformerConfig& c, const comm::MeshShape& shape) {
+  std::vector<PlannedPart> places;
+  const std::vector<Range> layers = split_layers(c, shape.pipeline);
+  const std::vector<TensorShare> shares = split_tensor(c, shape.tensor);
+  for (int stage = 0; stage < shape.pipeline; ++stage) {
+    for (const TensorShare& share : shares) {
+      const int behind = shape.pipeline - 1 - stage;
+      const std::int64_t ids = share.vocabulary.size();
+      places.push_back({.part = {.layers = layers[stage],
+                                 .share = share,
+                                 .embeds = stage == 0,
+                                 .scores = behind == 0},
+                        .local = local_config(c, share),
+                        .stages_behind = behind,
+                        // Gathered in pieces that fit the room of gate and up.
+                        .vocabulary_at_once =
+                            shape.gathered > 1 ? std::min(ids, 2 * c.intermediate_size) : ids});
+    }
+  }
+  return places;
+}
+
+RankBytes planned_bytes(const TransformerConfig& c, const PlannedPart& place,
+                        const comm::MeshShape& shape, const StepRows& rows, const Workload& w) {
+  const double hidden = static_cast<double>(c.hidden_size);
+  RankBytes bytes;
+  bytes.weights = weights_held(c, place, shape, w.number_bytes);
+  bytes.activations = activation_bytes(place, rows, w.number_bytes);
+  bytes.optimizer = rows.prompt * hidden * kFloatBytes * w.prompt_copies;
+  // The gradient of a stage's output, as it comes. Sums over ranks are made in place.
+  if (!place.part.scores) bytes.buffers = rows.at_once * hidden * w.number_bytes;
+  return bytes;
+}
+
+double planned_weight_bytes(const TransformerConfig& config, const comm::MeshShape& shape,
+                            int number_bytes) {
+  double most = 0;
+  for (const PlannedPart& place : planned_parts(config, shape)) {
+    most = std::max(most, weights_held(config, place, shape, number_bytes));
+  }
+  return most;
+}
+
+}  // namespace incipit::model

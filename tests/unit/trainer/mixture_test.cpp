@@ -1,0 +1,342 @@
+// Several tasks in one run and one batch.
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/zeros_like.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "comm/single.h"
+#include "comm/threads.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/stop_request.h"
+#include "prompt/adapter_files.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_task.h"
+#include "trainer/trainer.h"
+
+namespace incipit::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_support::tiny_backbone;
+using testing_support::tiny_dataset;
+using testing_support::tiny_generation_task;
+using testing_support::tiny_prompt;
+using testing_support::tiny_task;
+
+constexpr int kFirstRows = 5;
+constexpr int kSecondRows = 3;
+constexpr std::int64_t kEach = 4;  // examples of each task
+
+struct Outcome {
+  double loss = 0;  // summed
+  double count = 0;
+  std::vector<at::Tensor> gradients;
+  std::vector<double> log_likelihoods;
+};
+
+class MixedBatch : public ::testing::TestWithParam<Loss> {
+ protected:
+  MixedBatch()
+      : second_task_(GetParam() == Loss::kCandidates ? tiny_task() : tiny_generation_task()),
+        first_(tiny_dataset(first_task_, 6, 3)),
+        second_(tiny_dataset(second_task_, 5, 8)) {}
+
+  [[nodiscard]] static TrainBatch batch_of(std::vector<TrainSource> sources) {
+    const auto size = kEach * static_cast<std::int64_t>(sources.size());
+    return BatchStream(std::move(sources),
+                       {.batch_size = size, .steps = 1, .loss = GetParam(), .shuffle = false})
+        .next();
+  }
+  [[nodiscard]] Outcome run(const TrainBatch& batch, const std::vector<at::Tensor>& prompts,
+                            std::int64_t max_rows) const {
+    Outcome outcome;
+    for (const at::Tensor& prompt : prompts) outcome.gradients.push_back(at::zeros_like(prompt));
+    const auto objective = make_objective(GetParam(), batch);
+    StepSums sums = forward_backward(backbone_, batch.packed.forest, *objective, prompts,
+                                     outcome.gradients, {.max_rows = max_rows});
+    outcome.loss = sums.loss;
+    outcome.count = sums.count;
+    outcome.log_likelihoods = sums.log_likelihoods;
+    return outcome;
+  }
+
+  data::Task first_task_ = tiny_task();
+  data::Task second_task_;
+  data::Dataset first_;
+  data::Dataset second_;
+  model::Backbone backbone_ = tiny_backbone(at::kDouble);
+  at::Tensor first_prompt_ = tiny_prompt(kFirstRows, at::kDouble);
+  at::Tensor second_prompt_ = tiny_prompt(kSecondRows, at::kDouble).neg();
+};
+
+TEST_P(MixedBatch, OfTwoPromptsGivesTheLossAndGradientsOfTwoBatches) {
+  const TrainSource first{&first_task_, &first_, {.prompt = 0, .rows = kFirstRows}};
+  const TrainSource second{&second_task_, &second_, {.prompt = 1, .rows = kSecondRows}};
+  TrainSource second_alone = second;
+  second_alone.prompt.prompt = 0;
+  const TrainBatch both = batch_of({first, second});
+  EXPECT_EQ(both.tasks, (std::vector<int>{0, 1, 0, 1, 0, 1, 0, 1}));
+  const Outcome a = run(batch_of({first}), {first_prompt_}, 1 << 20);
+  const Outcome b = run(batch_of({second_alone}), {second_prompt_}, 1 << 20);
+  for (const std::int64_t max_rows : {1 << 20, 60}) {  // whole, in micro-batches
+    const Outcome mixed = run(both, {first_prompt_, second_prompt_}, max_rows);
+    EXPECT_NEAR(mixed.loss, a.loss + b.loss, 1e-9);
+    EXPECT_EQ(mixed.count, a.count + b.count);
+    EXPECT_TRUE(mixed.gradients[0].allclose(a.gradients[0], 1e-9, 1e-9));
+    EXPECT_TRUE(mixed.gradients[1].allclose(b.gradients[0], 1e-9, 1e-9));
+    for (int task = 0; task < 2; ++task) {
+      const auto part = make_objective(GetParam(), both, task);
+      EXPECT_NEAR(part->evaluate(mixed.log_likelihoods).loss, task == 0 ? a.loss : b.loss, 1e-9);
+      EXPECT_EQ(part->count(), task == 0 ? a.count : b.count);
+    }
+  }
+}
+
+TEST_P(MixedBatch, OfOnePromptAddsUpTheGradientsOfTwoBatches) {
+  const TrainSource first{&first_task_, &first_, {.prompt = 0, .rows = kFirstRows}};
+  const TrainSource second{&second_task_, &second_, {.prompt = 0, .rows = kFirstRows}};
+  const Outcome a = run(batch_of({first}), {first_prompt_}, 1 << 20);
+  const Outcome b = run(batch_of({second}), {first_prompt_}, 1 << 20);
+  const TrainBatch both = batch_of({first, second});
+  EXPECT_EQ(both.packed.forest.prompt_spans.size(), 1u);  // one root, computed once
+  const Outcome mixed = run(both, {first_prompt_}, 1 << 20);
+  EXPECT_NEAR(mixed.loss, a.loss + b.loss, 1e-9);
+  EXPECT_TRUE(mixed.gradients[0].allclose(a.gradients[0].add(b.gradients[0]), 1e-9, 1e-9));
+}
+
+INSTANTIATE_TEST_SUITE_P(Losses, MixedBatch,
+                         ::testing::Values(Loss::kTargetTokens, Loss::kCandidates));
+
+class Recorder : public TrainObserver {
+ public:
+  void on_step(const metrics::StepRecord& record) override {
+    records.push_back(record);
+    if (record.step == stop_at) ::raise(SIGUSR1);
+    if (then) then(record.step);
+  }
+  void on_scores(std::int64_t step, const ScoredSplit& which,
+                 std::span<const std::pair<std::string, double>> scores) override {
+    if (which.split == "select") select[which.task][step] = scores[0].second;
+    scored.push_back(std::to_string(which.task) + " " + which.split + " " + std::to_string(step));
+  }
+
+  std::int64_t stop_at = -1;
+  std::function<void(std::int64_t)> then;
+  std::vector<metrics::StepRecord> records;
+  std::map<std::size_t, std::map<std::int64_t, double>> select;
+  std::vector<std::string> scored;
+};
+
+class MixtureRun : public ::testing::Test {
+ protected:
+  MixtureRun() {
+    at::set_num_threads(1);
+    first_.train = tiny_dataset(task_, 24, 3);
+    first_.select = tiny_dataset(task_, 9, 4);
+    first_.test = tiny_dataset(task_, 7, 5);
+    second_.train = tiny_dataset(task_, 8, 13);
+    second_.select = tiny_dataset(task_, 5, 14);
+    second_.test = tiny_dataset(task_, 6, 15);
+    options_.steps = 12;
+    options_.batch_size = 8;
+    options_.loss = Loss::kCandidates;
+    options_.eval_every = 3;
+    options_.checkpoint_every = 4;
+    options_.optimizer.lr = 0.05;
+  }
+
+  [[nodiscard]] TrainSetup setup(const comm::Mesh& mesh, TrainObserver& observer,
+                                 const std::string& dir) const {
+    return {.backbone = backbone_,
+            .tasks = {{"first", task_, first_}, {"second", task_, second_}},
+            .mesh = mesh,
+            .observer = observer,
+            .train = options_,
+            .eval = {.batch_tokens = 100},
+            .mixture = mixture_,
+            .seed = 1,
+            .run_dir = folder_ / dir,
+            .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}};
+  }
+  [[nodiscard]] static std::vector<prompt::SoftPrompt> starts() {
+    return {{"first", tiny_prompt(kFirstRows)}, {"second", tiny_prompt(kSecondRows).neg()}};
+  }
+  [[nodiscard]] static comm::Mesh alone() { return {comm::make_single(), {}}; }
+  [[nodiscard]] fs::path adapter(const std::string& dir, const std::string& name) const {
+    return folder_ / dir / "adapter" / name;
+  }
+  [[nodiscard]] std::string text(const std::string& dir, const std::string& file) const {
+    return read_text(folder_ / dir / file);
+  }
+
+  incipit::testing::TemporaryFolder folder_;
+  data::Task task_ = tiny_task();
+  model::Backbone backbone_ = tiny_backbone();
+  data::Splits first_;
+  data::Splits second_;
+  TrainOptions options_;
+  data::MixtureOptions mixture_{.sampling = data::Sampling::kEven};
+};
+
+// The loss of a batch of eight, four of each task, is the mean of two means: with a rate twice as
+// high each prompt goes the way of a run of its own.
+TEST_F(MixtureRun, EachPromptLearnsAsInARunOfItsOwn) {
+  options_.eval_every = options_.checkpoint_every = 0;
+  options_.optimizer = {.kind = OptimizerKind::kSgd, .lr = 0.4};
+  const comm::Mesh mesh = alone();
+  Recorder recorder;
+  Trainer mixed(setup(mesh, recorder, "mixed"), starts());
+  (void)mixed.run();
+  for (std::size_t i = 0; i < 2; ++i) {
+    Recorder own;
+    TrainSetup single = setup(mesh, own, "single");
+    single.tasks = std::vector<TrainTask>{single.tasks[i]};
+    single.train.batch_size = 4;
+    single.train.optimizer.lr = 0.2;
+    Trainer trainer(single, {starts()[i]});
+    (void)trainer.run();
+    EXPECT_TRUE(mixed.prompt(i).allclose(trainer.prompt(), 1e-4, 1e-5));
+    for (std::size_t step = 0; step < own.records.size(); ++step) {
+      EXPECT_NEAR(recorder.records[step].losses[i].second, own.records[step].loss, 1e-4);
+    }
+  }
+}
+
+TEST_F(MixtureRun, RanksShareAMixedBatch) {
+  mixture_.sampling = data::Sampling::kSize;  // six of the first, two of the second
+  options_.checkpoint_every = 0;
+  options_.optimizer.lr = 0.01;
+  std::map<int, std::vector<metrics::StepRecord>> records;
+  for (const int ranks : {1, 2, 4}) {
+    std::mutex mutex;
+    comm::run_on_threads(ranks, [&](comm::Communicator& world) {
+      at::set_num_threads(1);
+      const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.data = ranks});
+      Recorder recorder;
+      (void)Trainer(setup(mesh, recorder, std::to_string(ranks)), starts()).run();
+      const std::scoped_lock lock(mutex);
+      if (world.rank() == 0) records[ranks] = recorder.records;
+    });
+    ASSERT_EQ(records[ranks].size(), 12u);
+    for (std::size_t step = 0; step < 12; ++step) {
+      const auto& one = records[1][step];
+      const auto& several = records[ranks][step];
+      EXPECT_NEAR(several.loss, one.loss, 1e-4) << ranks << " ranks, step " << step + 1;
+      ASSERT_EQ(several.losses.size(), 2u);
+      EXPECT_NEAR(several.losses[0].second, one.losses[0].second, 1e-4);
+      EXPECT_NEAR(several.losses[1].second, one.losses[1].second, 1e-4);
+      EXPECT_NEAR((6 * several.losses[0].second + 2 * several.losses[1].second) / 8, several.loss,
+                  1e-6);
+    }
+  }
+}
+
+TEST_F(MixtureRun, EachPromptIsKeptWhereItsOwnTaskWasAtItsBest) {
+  const comm::Mesh mesh = alone();
+  Recorder recorder;
+  Trainer trainer(setup(mesh, recorder, "run"), starts());
+  std::map<std::int64_t, std::array<at::Tensor, 2>> prompts;
+  recorder.then = [&](std::int64_t step) {
+    prompts[step] = {trainer.prompt(0).clone(), trainer.prompt(1).clone()};
+  };
+  const TrainResult result = trainer.run();
+  ASSERT_EQ(result.tasks.size(), 2u);
+  const std::array<const char*, 2> names{"first", "second"};
+  const auto scores = nlohmann::json::parse(text("run", "scores.json"));
+  for (std::size_t i = 0; i < 2; ++i) {
+    ASSERT_EQ(recorder.select[i].size(), 4u);
+    std::int64_t best_step = 0;
+    for (const auto& [step, score] : recorder.select[i]) {
+      if (best_step == 0 || score > recorder.select[i][best_step]) best_step = step;
+    }
+    const TaskResult& own = result.tasks[i];
+    EXPECT_EQ(own.best_step, best_step);
+    EXPECT_EQ(*own.best_score, recorder.select[i][best_step]);
+    const auto best = prompt::load_peft_adapter(adapter("run", "best") / names[i]);
+    const auto last = prompt::load_peft_adapter(adapter("run", "last") / names[i]);
+    EXPECT_TRUE(best.prompt.values.equal(prompts.at(best_step)[i]));
+    EXPECT_TRUE(last.prompt.values.equal(prompts.at(12)[i]));
+    const auto& split = i == 0 ? first_.test : second_.test;
+    const auto again =
+        eval::evaluate(backbone_, task_, split, best.prompt.values, {}, mesh.batch());
+    EXPECT_EQ(own.test, again.metrics);
+    EXPECT_EQ(scores[names[i]]["test"]["accuracy"], again.metrics[0].second);
+    EXPECT_FALSE(text("run", std::string("predictions/") + names[i] + "/test.jsonl").empty());
+  }
+}
+
+TEST_F(MixtureRun, OnePromptForAllIsKeptAtTheBestMean) {
+  mixture_.prompts = data::MixturePrompts::kShared;
+  const comm::Mesh mesh = alone();
+  Recorder recorder;
+  const TrainResult result =
+      Trainer(setup(mesh, recorder, "run"), {{"all", tiny_prompt(kFirstRows)}}).run();
+  std::int64_t best_step = 0;
+  double best = 0;
+  for (const auto& [step, score] : recorder.select[0]) {
+    const double mean = (score + recorder.select[1][step]) / 2;
+    if (best_step != 0 && mean <= best) continue;
+    best_step = step;
+    best = mean;
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(result.tasks[i].best_step, best_step);
+    EXPECT_EQ(*result.tasks[i].best_score, recorder.select[i][best_step]);
+  }
+  EXPECT_TRUE(fs::exists(adapter("run", "best") / "adapter_config.json"));
+}
+
+TEST_F(MixtureRun, AStoppedRunThatGoesOnWritesTheSameBytes) {
+  const comm::Mesh mesh = alone();
+  Recorder whole;
+  (void)Trainer(setup(mesh, whole, "whole"), starts()).run();
+  {
+    const StopSignals signals(false);
+    Recorder until;
+    until.stop_at = 7;
+    const TrainResult stopped = Trainer(setup(mesh, until, "parts"), starts()).run();
+    ASSERT_TRUE(stopped.stopped);
+    EXPECT_EQ(stopped.steps, 7);
+  }
+  const auto checkpoint = newest_checkpoint(folder_ / "parts");
+  ASSERT_TRUE(checkpoint);
+  for (const char* name : {"prompt.first", "prompt.second", "best_prompt.first",
+                           "best_prompt.second", "optimizer.first.exp_avg"}) {
+    EXPECT_TRUE(checkpoint->state.tensors.contains(name)) << name;
+  }
+  Recorder rest;
+  Trainer resumed(setup(mesh, rest, "parts"), starts());
+  resumed.restore(checkpoint->state);
+  (void)resumed.run();
+  for (const char* file :
+       {"adapter/best/first/adapter_model.safetensors", "scores.json",
+        "adapter/best/second/adapter_model.safetensors", "predictions/first/test.jsonl",
+        "adapter/last/first/adapter_model.safetensors", "checkpoints/step-12/state.safetensors",
+        "adapter/last/second/adapter_model.safetensors", "checkpoints/step-12/state.json"}) {
+    EXPECT_EQ(text("parts", file), text("whole", file)) << file;
+  }
+}
+
+TEST_F(MixtureRun, ATaskWithoutASelectSplitIsNamed) {
+  second_.select = {};
+  const comm::Mesh mesh = alone();
+  Recorder recorder;
+  try {
+    Trainer trainer(setup(mesh, recorder, "run"), starts());
+    FAIL() << "nothing thrown";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("tasks.second.select"), std::string::npos)
+        << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace incipit::trainer
