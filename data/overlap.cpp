@@ -8,20 +8,6 @@ namespace {
 
 constexpr std::size_t kShown = 3;
 
-std::vector<std::uint64_t> sorted_identities(const Dataset& dataset) {
-  std::vector<std::uint64_t> identities(static_cast<std::size_t>(dataset.size()));
-  for (std::int64_t i = 0; i < dataset.size(); ++i) identities[i] = dataset.facts(i).identity;
-  std::sort(identities.begin(), identities.end());
-  return identities;
-}
-
-std::int64_t line_of(const Dataset& dataset, std::uint64_t identity) {
-  for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    if (const ExampleFacts facts = dataset.facts(i); facts.identity == identity) return facts.line;
-  }
-  return 0;
-}
-
 std::int64_t root_of(std::vector<std::int64_t>& parents, std::int64_t node) {
   while (parents[node] != node) node = parents[node] = parents[parents[node]];
   return node;
@@ -32,13 +18,26 @@ std::int64_t root_of(std::vector<std::int64_t>& parents, std::int64_t node) {
 Overlap find_overlap(const Dataset& earlier, const Dataset& later) {
   Overlap overlap;
   if (earlier.empty() || later.empty()) return overlap;
-  const auto known = sorted_identities(earlier);
+  // The later split is usually the smaller one: it is sorted, the other is looked through.
+  std::vector<std::uint64_t> identities(static_cast<std::size_t>(later.size()));
+  for (std::int64_t i = 0; i < later.size(); ++i) identities[i] = later.facts(i).identity;
+  std::sort(identities.begin(), identities.end());
+  identities.erase(std::unique(identities.begin(), identities.end()), identities.end());
+  const auto place_of = [&](std::uint64_t identity) {
+    const auto found = std::lower_bound(identities.begin(), identities.end(), identity);
+    return found != identities.end() && *found == identity ? found - identities.begin() : -1;
+  };
+  std::vector<std::int64_t> first_line(identities.size(), -1);  // in the earlier split
+  for (std::int64_t i = 0; i < earlier.size(); ++i) {
+    const ExampleFacts facts = earlier.facts(i);
+    const auto place = place_of(facts.identity);
+    if (place >= 0 && first_line[place] < 0) first_line[place] = facts.line;
+  }
   for (std::int64_t i = 0; i < later.size(); ++i) {
     const ExampleFacts facts = later.facts(i);
-    if (!std::binary_search(known.begin(), known.end(), facts.identity)) continue;
-    if (overlap.first.size() < kShown) {
-      overlap.first.emplace_back(facts.line, line_of(earlier, facts.identity));
-    }
+    const std::int64_t line = first_line[place_of(facts.identity)];
+    if (line < 0) continue;
+    if (overlap.first.size() < kShown) overlap.first.emplace_back(facts.line, line);
     ++overlap.count;
   }
   return overlap;
