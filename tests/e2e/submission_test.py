@@ -169,6 +169,13 @@ class Submission(program.ProgramTest):
         self.assertEqual([line["idx"] for line in lines], [21, 22, 23])
         self.assertTrue(all(isinstance(line["label"], str) for line in lines))
 
+    def test_a_file_with_labels_is_not_the_one_to_answer(self):
+        labelled = self.write("val.jsonl", json.dumps(RECORDS["RTE"][0] | {"label": "entailment"}))
+        for path, warned in ((labelled, True), (self.folder / "RTE.test.jsonl", False)):
+            done = self.incipit("predict", self.task_config("RTE"), "--submission",
+                                self.folder / "val", "--input", path)
+            self.assertEqual("has labels" in done.stderr, warned, done.stderr)
+
     def refuse(self, text, *options, ranks=0):
         path = self.write("bad.jsonl", text)
         message = self.refused(3, "predict", self.task_config("RTE"), "--submission",
@@ -196,12 +203,11 @@ class Submission(program.ProgramTest):
                                                "--output", "y"))
         self.assertIn("task.submission.file", self.refused(
             2, "predict", self.task_config("RTE", "", ", submission: {file: ''}"), "--submission", "x"))
-        self.assertIn("labels as integers", self.refused(
-            2, "predict", self.task_config("RTE", "", ", submission: {file: RTE.jsonl, form: integer}"),
-            "--submission", "x"))
-        self.assertIn("three fields in id_field", self.refused(
-            2, "predict", self.task_config("COPA", "", ", submission: {file: C.jsonl, form: nested}"),
-            "--submission", "x"))
+        for name, form, message in (("RTE", "integer", "labels as integers"),
+                                    ("COPA", "nested", "three fields in id_field")):
+            more = f", submission: {{file: A.jsonl, form: {form}}}"
+            self.assertIn(message, self.refused(2, "predict", self.task_config(name, "", more),
+                                                "--submission", "x"))
 
 
 if __name__ == "__main__":
