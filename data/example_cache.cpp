@@ -107,7 +107,8 @@ StoredExamples ExampleCache::get(const std::string& key, const std::string& name
                                  std::shared_ptr<const Candidates> shared, const Read& read) const {
   const fs::path path = file_of(key);
   const auto open = [&](bool tell) -> std::optional<StoredExamples> {
-    if (!fs::exists(path)) return std::nullopt;
+    std::error_code unreadable;  // said when the folder is to be used
+    if (!fs::exists(path, unreadable)) return std::nullopt;
     try {
       StoredExamples kept = open_store(path, key, shared);
       mark_used(path);
