@@ -201,8 +201,9 @@ class Submission(program.ProgramTest):
         config = self.task_config("RTE")
         self.assertIn("--output", self.refused(2, "predict", config, "--submission", "x",
                                                "--output", "y"))
-        self.assertIn("task.submission.file", self.refused(
-            2, "predict", self.task_config("RTE", "", ", submission: {file: ''}"), "--submission", "x"))
+        nowhere = self.task_config("RTE", "", ", submission: {file: ''}")
+        self.assertIn("task.submission.file",
+                      self.refused(2, "predict", nowhere, "--submission", "x"))
         for name, form, message in (("RTE", "integer", "labels as integers"),
                                     ("COPA", "nested", "three fields in id_field")):
             more = f", submission: {{file: A.jsonl, form: {form}}}"
