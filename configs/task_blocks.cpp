@@ -106,7 +106,7 @@ void declare(YamlValue& document, std::vector<NamedTask>& tasks, Problems& probl
   for (const YamlPair& pair : blocks.pairs) {
     const bool known = std::any_of(tasks.begin(), tasks.end(),
                                    [&](const NamedTask& task) { return task.name == pair.key; });
-    if (!known) tasks.push_back({.name = pair.key, .options = {}});
+    if (!known) tasks.emplace_back().name = pair.key;
   }
   if (blocks.pairs.empty()) remove_key(document, "tasks");
 }

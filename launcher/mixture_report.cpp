@@ -30,6 +30,12 @@ std::vector<std::string> metrics_of(std::span<const TaskScores> scores) {
   return names;
 }
 
+// The diagnostics of SuperGLUE are looked at, and are no part of its score.
+bool counts(const SessionTask& task) {
+  const std::string& file = task.task->options().submission.file;
+  return file != "AX-b.jsonl" && file != "AX-g.jsonl";
+}
+
 std::string times_text(double low, double high) {
   const std::string most = grouped(std::llround(high));
   return std::llround(low) == std::llround(high) ? most
@@ -71,7 +77,7 @@ void print_task_scores(std::ostream& out, const Style& style, std::span<const Ta
     std::vector<const eval::Metrics*> tasks;
     std::int64_t examples = 0;
     for (const TaskScores& each : scores) {
-      if (each.split != split) continue;
+      if (each.split != split || !counts(*each.task)) continue;
       tasks.push_back(each.metrics);
       examples += each.examples;
     }

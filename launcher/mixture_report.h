@@ -26,7 +26,8 @@ struct TaskScores {
 // has no score, or one in which less is better.
 [[nodiscard]] std::optional<double> overall_score(std::span<const eval::Metrics* const> tasks);
 
-// A row for each, and a last one for each split: overall_score().
+// A row for each, and a last one for each split: overall_score() of all but AX-b and AX-g, which are
+// diagnostics.
 void print_task_scores(std::ostream& out, const Style& style, std::span<const TaskScores> scores);
 
 // What soft prompts cost beside copies of a model of so many parameters, tuned in float32:

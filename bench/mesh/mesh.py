@@ -2,9 +2,10 @@
 """What a mesh costs: 2 ranks x 1 thread beside 1 rank x 2 threads, on the same global batch.
 
     .venv/bin/python bench/mesh/mesh.py [--steps 12] [--rounds 3] [--out bench/results/mesh-NAME]
+                                        [--recipe rte] [--meshes "data 2"]
 
-The default model in float32 on the town_hall task: B=32, P=20 for every mesh, and B=8, P=100 for data
-parallelism, where the soft prompt is computed by both ranks. Runs take turns for --rounds rounds; of
+The default model in float32 on the town_hall task, or that of another recipe: B=32, P=20 for every
+mesh, and B=8, P=100 for data parallelism, where the soft prompt is computed by both ranks. Runs take turns for --rounds rounds; of
 each the median step counts, without the first two steps. Prints a table of examples/s, of their ratio
 to one rank's, and of the share of a step that rank 0 spends in communication, waits for the other
 rank included; --out writes it to NAME.md and NAME.json. Wants a machine that does nothing else.
@@ -21,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INCIPIT = ROOT / "build/release/launcher/incipit"
 MPIRUN = ROOT / "scripts/mpirun.sh"
-RECIPE = ROOT / "configs/recipes/town_hall.yaml"
+RECIPES = ROOT / "configs/recipes"
 
 ONE = "1 rank x 2 threads"
 # Batch size and rows of the prompt; then the meshes.
@@ -33,7 +34,7 @@ CASES = {
 UNCOUNTED_STEPS = 2
 
 
-def run(batch, rows, parallel, steps):
+def run(recipe, batch, rows, parallel, steps):
     """(median seconds of a step, share of it in communication) on rank 0."""
     with tempfile.TemporaryDirectory() as folder:
         settings = ["model.dtype=float32", f"train.batch_size={batch}",
@@ -41,7 +42,7 @@ def run(batch, rows, parallel, steps):
                     "train.loss=target_tokens", "train.optimizer.lr=0.001", "train.eval_every=0",
                     "train.checkpoint_every=0", 'task.test=""', f"run.output_dir={folder}/run"]
         settings += [f"parallel.{setting}" for setting in parallel]
-        command = [str(INCIPIT), "train", str(RECIPE)]
+        command = [str(INCIPIT), "train", str(RECIPES / f"{recipe}.yaml")]
         for setting in settings:
             command += ["--set", setting]
         environment = dict(os.environ, OMP_NUM_THREADS="1" if parallel else "2")
@@ -55,11 +56,11 @@ def run(batch, rows, parallel, steps):
                 sum(step["comm_seconds"] for step in counted) / sum(seconds))
 
 
-def measure(case, meshes, steps, rounds):
+def measure(recipe, case, meshes, steps, rounds):
     seen = {name: [] for name in (ONE, *meshes)}
     for _ in range(rounds):
         for name in seen:
-            seen[name].append(run(*case, meshes.get(name, []), steps))
+            seen[name].append(run(recipe, *case, meshes.get(name, []), steps))
     return {name: {"batch_size": case[0], "prompt_rows": case[1],
                    "seconds": statistics.median(seconds for seconds, _ in runs),
                    "communication": statistics.median(share for _, share in runs)}
@@ -91,20 +92,27 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--recipe", default="town_hall")
+    parser.add_argument("--meshes", nargs="+", help='only these, like "data 2"')
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
-    results = [measure(case, meshes, arguments.steps, arguments.rounds)
-               for case, meshes in CASES.items()]
+    results = []
+    for case, meshes in CASES.items():
+        wanted = {name: mesh for name, mesh in meshes.items()
+                  if not arguments.meshes or name in arguments.meshes}
+        results.append(measure(arguments.recipe, case, wanted, arguments.steps, arguments.rounds))
     text = table(results)
     print(text)
     if load > 0.5:
         print(f"\nThe machine was busy before (load {load:.1f}): these figures mean little.")
     if arguments.out:
         facts = {"date": datetime.date.today().isoformat(), "machine": machine(),
+                 "recipe": arguments.recipe,
                  "steps": arguments.steps, "rounds": arguments.rounds, "load_before": load}
         arguments.out.with_suffix(".md").write_text(
-            f"`bench/mesh/mesh.py --steps {arguments.steps} --rounds {arguments.rounds}` on "
+            f"`bench/mesh/mesh.py --recipe {arguments.recipe} --steps {arguments.steps} "
+            f"--rounds {arguments.rounds}` on "
             f"{facts['machine']}, {facts['date']}\n\n{text}\n")
         arguments.out.with_suffix(".json").write_text(
             json.dumps(facts | {"results": results}, indent=1) + "\n")

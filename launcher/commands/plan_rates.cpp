@@ -110,14 +110,20 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
   const model::MeshPlan work = model::plan_mesh(
       planned_shape(config.model.path), mesh, planned_workload(config, rates.example_rows),
       {.flops = 1, .bandwidth_within = 1, .bandwidth_between = 1});
-  rates.flops = steps.count * work.compute_seconds /
-                std::max(1e-9, steps.seconds - steps.waiting - steps.talking);
-  if (mesh.product() > 1 && steps.talking > 0) {
-    const model::Traffic& sent = work.traffic;
-    rates.bandwidth = steps.count *
-                      (sent.gradient + sent.tensor + sent.head + sent.pipeline + sent.gathered) /
-                      steps.talking;
-  }
+  const double computing = std::max(1e-9, steps.seconds - steps.waiting - steps.talking);
+  rates.flops = steps.count * work.compute_seconds / computing;
+  const model::Traffic& sent = work.traffic;
+  // Beside a gradient alone there is nothing but waiting.
+  if (sent.tensor + sent.pipeline + sent.gathered == 0) return rates;
+  // What is no traffic, the wait of a stage for the first rows and the last, and what is not seen,
+  // layers that come while others compute.
+  const double bubble = computing * work.bubble / (1 - work.bubble);
+  const double hidden = sent.gathered > 0 ? computing : 0;
+  const double sending = steps.talking - bubble + hidden;
+  if (sending <= 0) return rates;
+  rates.bandwidth = steps.count *
+                    (sent.gradient + sent.tensor + sent.head + sent.pipeline + sent.gathered) /
+                    sending;
   return rates;
 }
 

@@ -118,9 +118,17 @@ void write_submission(const fs::path& folder, const Submission& submission,
                {"missing", missing.empty() ? "nothing: it can be handed in" : join(missing)}});
 }
 
+// The server asks for answers to a file without labels.
+bool is_labelled(const Prediction& prediction, const data::TaskOptions& task) {
+  if (prediction.record == nullptr) return false;
+  return prediction.record->has(task.label_field) ||
+         (!task.references.empty() && prediction.record->has(task.references));
+}
+
 // On every rank, so that all see what is wrong with an answer.
 Submission answer_all(Work& work) try {
   Submission submission(*work.session.task);
+  bool labelled = false;
   std::unique_ptr<PredictionProgress> progress;
   if (work.input.input() != nullptr) {
     progress = std::make_unique<PredictionProgress>(work.input.input()->count());
@@ -130,10 +138,15 @@ Submission answer_all(Work& work) try {
     if (rows.empty()) break;
     for (const Prediction& prediction : work.predictor.run(rows, work.input.name())) {
       submission.add(prediction);
+      labelled = labelled || is_labelled(prediction, work.session.task->options());
     }
     if (progress) progress->add(rows.size());
   }
   if (progress) progress->finish();
+  if (labelled && progress) {
+    log::warn("{} has labels: what is handed in are answers to the file without them",
+              work.input.name());
+  }
   return submission;
 } catch (const DataError& error) {
   throw DataError(std::string(error.what()) +

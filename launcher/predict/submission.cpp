@@ -15,8 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Form = data::SubmissionOptions::Form;
 
-constexpr std::size_t kNestedIds = 3;  // passage, question, answer
-
 bool is_integer(const std::string& text) {
   return !text.empty() && text.size() < 10 &&
          text.find_first_not_of("0123456789") == std::string::npos;
@@ -50,13 +48,8 @@ Submission::Submission(const data::Task& task)
         "task.submission.form: writes labels as integers, and the task's labels are " +
         (free_ ? "free texts" : join(labels_)));
   }
-  const std::size_t ids = task.options().id_fields.size();
-  if (options_.form == Form::kNested && ids != kNestedIds) {
-    throw ConfigError(
-        "task.id_field: a nested submission needs three ids, those of passage, question and "
-        "answer; the task has " +
-        std::to_string(ids));
-  }
+  INCIPIT_CHECK(options_.form != Form::kNested || task.options().id_fields.size() == 3,
+                "validate(TaskOptions) lets no other number pass");
 }
 
 std::string Submission::label_of(const Prediction& prediction) {

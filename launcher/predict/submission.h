@@ -23,7 +23,7 @@ namespace incipit::launcher {
 // counted.
 class Submission {
  public:
-  // Throws ConfigError when the task has no `submission`, or one that its labels or ids do not fit.
+  // Throws ConfigError when the task has no `submission`, or one that its labels do not fit.
   explicit Submission(const data::Task& task);
 
   // Throws DataError, with file and line, on an example without an id, with that of an earlier one,

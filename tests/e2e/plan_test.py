@@ -28,7 +28,8 @@ class Plan(program.ProgramTest):
             self.assertAlmostEqual(planned["bytes"]["weights"] / held, 1, delta=0.02, msg=run)
 
     def test_takes_rates_from_a_run_and_gives_its_time_back(self):
-        for name, ranks, parallel in (("alone", 0, "data=auto"), ("split", 2, "tensor=2")):
+        for name, ranks, parallel in (("alone", 0, "data=auto"), ("split", 2, "tensor=2"),
+                                      ("shared", 2, "gathered=2")):
             settings = ("--set", f"parallel.{parallel}", "--set", "train.eval_every=0")
             self.incipit("train", self.config, *settings, "--set", f"run.output_dir={name}",
                          "--set", "train.steps=20", ranks=ranks, OMP_NUM_THREADS="1")

@@ -67,7 +67,7 @@ class Submission(program.ProgramTest):
             lines = [json.dumps(record, ensure_ascii=False) for record in records]
             cls().write(f"{name}.test.jsonl", "\n".join(lines))  # the last without its newline
 
-    def config(self, name, task="", more=""):
+    def task_config(self, name, task="", more=""):
         text = (f'run: {{name: x, output_dir: "{self.folder}/none"}}\n'
                 f'model: {{path: "{self.folder}/model"}}\nmethod: {{kind: none}}\n'
                 f'task: {{name: {task or TASKS[name]}, data_dir: "{self.folder}", '
@@ -75,7 +75,7 @@ class Submission(program.ProgramTest):
         return self.write(f"{task or name}.yaml", text)
 
     def submit(self, name, folder, ranks=0, task="", more=""):
-        return self.incipit("predict", self.config(name, task, more), "--submission",
+        return self.incipit("predict", self.task_config(name, task, more), "--submission",
                             self.folder / folder, ranks=ranks).stdout
 
     def read(self, folder, name):
@@ -132,7 +132,7 @@ class Submission(program.ProgramTest):
 
     def test_what_is_handed_in_is_what_is_predicted(self):
         self.submit("MultiRC", "same")
-        done = self.incipit("predict", self.config("MultiRC"), "--input", "MultiRC.test.jsonl")
+        done = self.incipit("predict", self.task_config("MultiRC"), "--input", "MultiRC.test.jsonl")
         predicted = {tuple(line["idx"]): line for line in map(json.loads, done.stdout.splitlines())}
         self.assertEqual(len(predicted), 6)
         for passage in self.read("same", "MultiRC"):
@@ -143,7 +143,7 @@ class Submission(program.ProgramTest):
                     self.assertEqual(set(line["probabilities"]), {"0", "1"})
 
     def test_candidates_of_a_record_have_probabilities(self):
-        done = self.incipit("predict", self.config("ReCoRD"), "--input", "ReCoRD.test.jsonl")
+        done = self.incipit("predict", self.task_config("ReCoRD"), "--input", "ReCoRD.test.jsonl")
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual([line["idx"] for line in lines], [21, 22, 23])
         for line in lines:
@@ -151,7 +151,7 @@ class Submission(program.ProgramTest):
             self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
             self.assertEqual(line["prediction"], max(line["probabilities"],
                                                      key=line["probabilities"].get))
-        table = self.incipit("predict", self.config("ReCoRD"), "--input", "ReCoRD.test.jsonl",
+        table = self.incipit("predict", self.task_config("ReCoRD"), "--input", "ReCoRD.test.jsonl",
                              "--format", "csv").stdout.splitlines()
         self.assertTrue(table[0].endswith(",prediction,probability"))
 
@@ -159,7 +159,7 @@ class Submission(program.ProgramTest):
         self.submit("WSC", "said", task="wsc_t5", more=", max_answer_tokens: 4")
         self.check("said", "WSC")
         # What a random model says is no label: the first stands in for it, and that is said.
-        done = self.incipit("predict", self.config("BoolQ", "boolq_t5", ", answer: generate, "
+        done = self.incipit("predict", self.task_config("BoolQ", "boolq_t5", ", answer: generate, "
                             "max_answer_tokens: 3"), "--submission", self.folder / "said")
         self.assertIn("3 of 3 answers were none of the labels", done.stderr)
         self.assertEqual({line["label"] for line in self.read("said", "BoolQ")}, {"false"})
@@ -169,9 +169,16 @@ class Submission(program.ProgramTest):
         self.assertEqual([line["idx"] for line in lines], [21, 22, 23])
         self.assertTrue(all(isinstance(line["label"], str) for line in lines))
 
+    def test_a_file_with_labels_is_not_the_one_to_answer(self):
+        labelled = self.write("val.jsonl", json.dumps(RECORDS["RTE"][0] | {"label": "entailment"}))
+        for path, warned in ((labelled, True), (self.folder / "RTE.test.jsonl", False)):
+            done = self.incipit("predict", self.task_config("RTE"), "--submission",
+                                self.folder / "val", "--input", path)
+            self.assertEqual("has labels" in done.stderr, warned, done.stderr)
+
     def refuse(self, text, *options, ranks=0):
         path = self.write("bad.jsonl", text)
-        message = self.refused(3, "predict", self.config("RTE"), "--submission",
+        message = self.refused(3, "predict", self.task_config("RTE"), "--submission",
                                self.folder / "refused", "--input", path, *options, ranks=ranks)
         self.assertFalse((self.folder / "refused").exists())
         return message
@@ -191,17 +198,17 @@ class Submission(program.ProgramTest):
         self.assertIn("no example", self.refuse("\n"))
 
     def test_what_cannot_be_handed_in_is_refused(self):
-        config = self.config("RTE")
+        config = self.task_config("RTE")
         self.assertIn("--output", self.refused(2, "predict", config, "--submission", "x",
                                                "--output", "y"))
-        self.assertIn("task.submission.file", self.refused(
-            2, "predict", self.config("RTE", "", ", submission: {file: ''}"), "--submission", "x"))
-        self.assertIn("labels as integers", self.refused(
-            2, "predict", self.config("RTE", "", ", submission: {file: RTE.jsonl, form: integer}"),
-            "--submission", "x"))
-        self.assertIn("three ids", self.refused(
-            2, "predict", self.config("COPA", "", ", submission: {file: C.jsonl, form: nested}"),
-            "--submission", "x"))
+        nowhere = self.task_config("RTE", "", ", submission: {file: ''}")
+        self.assertIn("task.submission.file",
+                      self.refused(2, "predict", nowhere, "--submission", "x"))
+        for name, form, message in (("RTE", "integer", "labels as integers"),
+                                    ("COPA", "nested", "three fields in id_field")):
+            more = f", submission: {{file: A.jsonl, form: {form}}}"
+            self.assertIn(message, self.refused(2, "predict", self.task_config(name, "", more),
+                                                "--submission", "x"))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class BuiltInTask {
   static data::TaskOptions options(const std::string& name, Texts overrides) {
     for (auto& each : overrides) each.insert(0, "task.");
     const auto config = configs::parse_run_config(
-        "task: {name: " + name + "}\n", "test", overrides,
+        "model: {path: none}\ntask: {name: " + name + "}\n", "test", overrides,
         [](const configs::RunConfig& read, const configs::Report& report) {
           for (const auto& each : data::validate(read.task)) report(each.key, each.message);
         });

@@ -15,6 +15,7 @@ class OfficialData : public ::testing::Test {
     const char* elsewhere = std::getenv("INCIPIT_SHARED");
     folder_ =
         fs::path(elsewhere != nullptr ? elsewhere : INCIPIT_SHARED_DIR) / "data" / "superglue";
+    ::setenv("INCIPIT_CACHE", "off", 1);  // nothing of a test stays on the machine
     if (!fs::exists(folder_)) GTEST_SKIP() << "no SuperGLUE files under " << folder_;
   }
   [[nodiscard]] data::Dataset read(const BuiltInTask& task, const std::string& file,

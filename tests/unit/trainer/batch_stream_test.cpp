@@ -78,7 +78,7 @@ TEST(BatchStream, MoreRanksThanExamplesLeavesSomeWithNone) {
 
 TEST(BatchStream, NoExamplesIsADataError) {
   const data::Task task = tiny_task();
-  const data::Dataset none("empty.jsonl", {}, 0);
+  const data::Dataset none("empty.jsonl", std::vector<data::Example>{}, 0);
   EXPECT_THROW(BatchStream({{&task, &none}}, {}), DataError);
 }
 
