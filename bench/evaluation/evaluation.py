@@ -6,8 +6,8 @@
 
 The default model in float32 on two threads, the tasks' files beside the repository. Against transformers
 
-  padded   a plain loop: every candidate behind its source is a row of a padded batch (of the fastest of
-           three batch sizes, tried before), whole logits
+  padded   a plain loop: every candidate behind its source is a row of a padded batch, of the fastest of
+           three batch sizes, tried before
   cached   what the examples of a line begin with runs once, its past_key_values serve the rest
 
 Tokenising, loading and starting are counted on no side; packing and padding are. Checks that the three

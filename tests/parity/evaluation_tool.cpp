@@ -19,6 +19,7 @@
 
 #include "comm/single.h"
 #include "configs/run_config.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "data/dataset.h"
 #include "data/records.h"
@@ -50,6 +51,7 @@ Json describe(const data::Task& task, data::RecordReader& records, const data::E
 
 Json run(const std::string& config_path, const std::vector<std::string>& overrides,
          const Json& request) {
+  log::configure("warn");  // standard output is the answer's
   at::set_num_threads(request["threads"].get<int>());
   const configs::RunConfig config = configs::load_run_config(config_path, overrides);
   data::Task task(config.task, data::load_task_model(config.model.path, config.task));

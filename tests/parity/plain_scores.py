@@ -8,7 +8,7 @@ import itertools
 
 import torch
 
-PADDING, IGNORED = 2, -100
+PADDING = 2
 
 
 def pad(rows):
@@ -24,19 +24,18 @@ def pad(rows):
 
 @torch.no_grad()
 def padded(model, questions, batch_size):
-    """The usual loop: every candidate behind its source is a row, whole logits of every row."""
+    """The usual loop: every candidate behind its source is a row of a padded batch."""
     rows = [(question["source"], candidate)
             for question in questions for candidate in question["candidates"]]
     sums = []
     for start in range(0, len(rows), batch_size):
         batch = rows[start:start + batch_size]
         ids, mask = pad([source + candidate for source, candidate in batch])
-        labels = torch.full_like(ids, IGNORED)
+        logits = model(input_ids=ids, attention_mask=mask).logits
         for i, (source, candidate) in enumerate(batch):
-            labels[i, len(source):len(source) + len(candidate)] = torch.tensor(candidate)
-        table = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float().log_softmax(-1)
-        found = table.gather(-1, labels[:, 1:].clamp(min=0)[..., None])[..., 0]
-        sums += (found * (labels[:, 1:] != IGNORED)).sum(-1).tolist()
+            behind = len(source) - 1
+            table = logits[i, behind:behind + len(candidate)].float().log_softmax(-1)
+            sums.append(table.gather(-1, torch.tensor(candidate)[:, None]).sum().item())
     return by_question(questions, sums)
 
 
