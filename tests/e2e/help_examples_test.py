@@ -5,7 +5,7 @@
 
 Examples are run as they stand, from a copy of what they name: configs/ with shortened data and
 steps, a tiny model under the name of the default one, a few records of RTE and CB in ../shared,
-and in runs/ what the recipes leave there.
+and in runs/ what these recipes leave there.
 """
 import json
 import os
@@ -23,6 +23,7 @@ import tiny
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = "models/smollm2-135m-instruct"
 RECORDS = 24  # of each data file
+RECIPES = ("cb", "rte", "superglue_fewshot", "town_hall")  # whose runs are there
 WORDS = "the a town bin road tree was is broken since my by when it full late again who".split()
 
 
@@ -100,8 +101,8 @@ class HelpExamples(unittest.TestCase):
         shim.chmod(0o755)
         cls.environment = os.environ | {"PATH": f"{shim.parent}:{path}"}
         cls.environment.pop("INCIPIT_SHARED", None)
-        for recipe in sorted((cls.root / "configs" / "recipes").glob("*.yaml")):
-            code, text = cls.run_line(f"incipit train configs/recipes/{recipe.name}", cls.root)
+        for recipe in RECIPES:
+            code, text = cls.run_line(f"incipit train configs/recipes/{recipe}.yaml", cls.root)
             assert code == 0, text
 
     @classmethod
