@@ -12,7 +12,7 @@ The default model in float32 on two threads, the tasks' files beside the reposit
 
 Tokenising, loading and starting are counted on no side; packing and padding are. Checks that the three
 score the same, prints the median of the rounds, and with --out writes NAME.md and NAME.json. Wants a
-machine that does nothing else, and about 40 minutes on 2 cores; --examples 20 takes a sixth of that.
+machine that does nothing else, and much time for transformers: --examples 20 takes less of it.
 """
 import argparse
 import json
