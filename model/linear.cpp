@@ -1,9 +1,7 @@
 #include "model/linear.h"
 
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/mm.h>
-
 #include "model/collectives.h"
+#include "model/matmul.h"
 
 namespace incipit::model {
 namespace {
@@ -14,18 +12,17 @@ class DenseLinear final : public Linear {
       : weight_(std::move(weight)), bias_(std::move(bias)) {}
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const override {
-    return bias_.defined() ? at::addmm(bias_, x, weight_.t()) : at::mm(x, weight_.t());
+    at::Tensor y = matmul_nt(x, weight_);
+    return bias_.defined() ? y.add_(bias_) : y;
   }
 
   [[nodiscard]] at::Tensor forward_add(const at::Tensor& x,
                                        const at::Tensor& residual) const override {
-    at::Tensor y = at::addmm(residual, x, weight_.t());
-    if (bias_.defined()) y.add_(bias_);
-    return y;
+    return forward(x).add_(residual);
   }
 
   [[nodiscard]] at::Tensor backward(const at::Tensor& grad) const override {
-    return at::mm(grad, weight_);
+    return matmul_nn(grad, weight_);
   }
 
   [[nodiscard]] std::int64_t bytes() const override {

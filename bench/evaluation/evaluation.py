@@ -4,15 +4,7 @@
     .venv/bin/python bench/evaluation/evaluation.py [--tasks boolq multirc record] [--rounds 3]
         [--examples N] [--out bench/results/evaluation-NAME]
 
-The default model in float32 on two threads, the tasks' files beside the repository. Against transformers
-
-  padded   a plain loop: every candidate behind its source is a row of a padded batch, of the fastest of
-           three batch sizes, tried before
-  cached   what the examples of a line begin with runs once, its past_key_values serve the rest
-
-Tokenising, loading and starting are counted on no side; packing and padding are. Checks that the three
-score the same, prints the median of the rounds, and with --out writes NAME.md and NAME.json. Wants a
-machine that does nothing else, and much time for transformers: --examples 20 takes less of it.
+README.md has what is measured and what came out.
 """
 import argparse
 import json
@@ -39,6 +31,7 @@ DATA = Path(os.environ.get("INCIPIT_SHARED", ROOT.parent / "shared")) / "data" /
 THREADS = 2
 WITHIN = 1e-3
 BATCH_SIZES = (4, 8, 16)
+PEERS = {"plain": plain_scores.plain, "trimmed": plain_scores.trimmed, "cached": plain_scores.cached}
 # Folder, file, and how many of its examples; nothing: all.
 FILES = {"boolq": ("BoolQ", "val-head2000.jsonl", 100), "cb": ("CB", "val.jsonl", None),
          "copa": ("COPA", "val.jsonl", None), "multirc": ("MultiRC", "train32.jsonl", None),
@@ -77,13 +70,13 @@ def largest_difference(found, expected):
                for x, y in zip(a, b, strict=True))
 
 
-def fastest_batch_size(model, questions):
+def fastest_batch_size(score, model, questions):
     some, rows = [], 0
     while rows < 2 * max(BATCH_SIZES) and len(some) < len(questions):
         some.append(questions[len(some)])
         rows += len(some[-1]["candidates"])
-    plain_scores.padded(model, some[:1], 4)  # warm-up
-    return min(BATCH_SIZES, key=lambda size: timed(plain_scores.padded, model, some, size)[0])
+    score(model, some[:1], 4)  # warm-up
+    return min(BATCH_SIZES, key=lambda size: timed(score, model, some, size)[0])
 
 
 def measure(model, task, rounds, limit, folder):
@@ -91,31 +84,32 @@ def measure(model, task, rounds, limit, folder):
     _, examples = ours(config, limit)
     questions = [{"line": example["line"], "source": example["source_ids"],
                   "candidates": [c["ids"] for c in example["candidates"]]} for example in examples]
-    size = fastest_batch_size(model, questions)
-    seconds = {"incipit": [], "padded": [], "cached": []}
-    apart = {"padded": 0.0, "cached": 0.0}
+    sizes = {way: fastest_batch_size(PEERS[way], model, questions) for way in ("plain", "trimmed")}
+    seconds = {way: [] for way in ("incipit", *PEERS)}
+    apart = dict.fromkeys(PEERS, 0.0)
     for _ in range(rounds):
         taken, examples = ours(config, limit)
         seconds["incipit"].append(taken)
         found = [example["scores"] for example in examples]
-        for way, arguments in (("padded", (model, questions, size)), ("cached", (model, questions))):
-            taken, scores = timed(getattr(plain_scores, way), *arguments)
+        for way, score in PEERS.items():
+            batch_size = [sizes[way]] if way in sizes else []
+            taken, scores = timed(score, model, questions, *batch_size)
             seconds[way].append(taken)
             apart[way] = max(apart[way], largest_difference(found, scores))
     medians = {way: statistics.median(times) for way, times in seconds.items()}
     return {"task": task, "file": f"{FILES[task][0]}/{FILES[task][1]}", "examples": len(questions),
-            "candidates": sum(len(q["candidates"]) for q in questions), "batch_size": size,
+            "candidates": sum(len(q["candidates"]) for q in questions), "batch_sizes": sizes,
             "seconds": medians, "all_seconds": seconds, "apart": apart,
             "agrees": max(apart.values()) <= WITHIN}
 
 
 def table(results):
-    lines = ["| task | examples | candidates | Incipit | against padded | against cached | scores apart |",
-             "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    lines = ["| file | examples | candidates | Incipit | plain | trimmed | cached | scores apart |",
+             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for r in results:
-        s = r["seconds"]
-        lines.append(f"| {r['task']} | {r['examples']} | {r['candidates']} | {s['incipit']:.1f} s "
-                     f"| {s['padded'] / s['incipit']:.1f}x | {s['cached'] / s['incipit']:.1f}x "
+        own = r["seconds"]["incipit"]
+        peers = " | ".join(f"{r['seconds'][way] / own:.1f}x" for way in PEERS)
+        lines.append(f"| {r['file']} | {r['examples']} | {r['candidates']} | {own:.1f} s | {peers} "
                      f"| {max(r['apart'].values()):.0e} |")
     return "\n".join(lines)
 

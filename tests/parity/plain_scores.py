@@ -1,4 +1,4 @@
-"""Log-likelihoods of candidates with transformers, in two ways that know nothing of Incipit.
+"""Log-likelihoods of candidates with transformers, in three ways that know nothing of Incipit.
 
 A question is {"line": n, "source": [id, ...], "candidates": [[id, ...], ...]}; a result is a list, by
 question, of the summed log-likelihoods of its candidates.
@@ -22,20 +22,32 @@ def pad(rows):
     return ids, mask
 
 
+def plain(model, questions, batch_size):
+    """The usual loop: every candidate behind its source is a row of a padded batch, and the whole batch
+    goes through the softmax."""
+    return in_padded_batches(model, questions, batch_size, lambda logits: logits.float().log_softmax(-1),
+                             lambda table: table)
+
+
+def trimmed(model, questions, batch_size):
+    """The same loop with the softmax where a candidate is predicted, and nowhere else."""
+    return in_padded_batches(model, questions, batch_size, lambda logits: logits,
+                             lambda table: table.float().log_softmax(-1))
+
+
 @torch.no_grad()
-def padded(model, questions, batch_size):
-    """The usual loop: every candidate behind its source is a row of a padded batch."""
+def in_padded_batches(model, questions, batch_size, of_batch, of_candidate):
     rows = [(question["source"], candidate)
             for question in questions for candidate in question["candidates"]]
     sums = []
     for start in range(0, len(rows), batch_size):
         batch = rows[start:start + batch_size]
         ids, mask = pad([source + candidate for source, candidate in batch])
-        logits = model(input_ids=ids, attention_mask=mask).logits
+        table = of_batch(model(input_ids=ids, attention_mask=mask).logits)
         for i, (source, candidate) in enumerate(batch):
-            behind = len(source) - 1
-            table = logits[i, behind:behind + len(candidate)].float().log_softmax(-1)
-            sums.append(table.gather(-1, torch.tensor(candidate)[:, None]).sum().item())
+            behind = len(source) - 1  # a token is predicted where the one before it is
+            found = of_candidate(table[i, behind:behind + len(candidate)])
+            sums.append(found.gather(-1, torch.tensor(candidate)[:, None]).sum().item())
     return by_question(questions, sums)
 
 
