@@ -21,8 +21,7 @@ using LinearOperator = at::Tensor(const at::Tensor& x, const at::Tensor& weight,
 
 const std::optional<c10::TypedOperatorHandle<LinearOperator>>& one_dnn() {
   static const auto found = []() -> std::optional<c10::TypedOperatorHandle<LinearOperator>> {
-    const auto schema =
-        c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+    const auto schema = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
     if (!at::hasMKLDNN() || !schema) return std::nullopt;
     return schema->typed<LinearOperator>();
   }();
@@ -46,7 +45,8 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
   // From 16 rows on it brings a weight into its own order first, which only pays with more rows;
   // in W x^T the few rows are what it orders.
   constexpr std::int64_t kFew = 16, kMany = 80;
-  if (x.size(0) >= kFew && x.size(0) < kMany) return linear(weight, x.contiguous()).t().contiguous();
+  if (x.size(0) >= kFew && x.size(0) < kMany)
+    return linear(weight, x.contiguous()).t().contiguous();
   return linear(x.contiguous(), weight);
 }
 

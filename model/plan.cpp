@@ -24,9 +24,10 @@ double flops_of(const PlannedPart& place, const StepRows& rows, const Workload& 
   const double rest = 2 * queries + product(c.hidden_size, 3 * c.intermediate_size);
   const double pair = 2 * product(c.q_width(), 1);
   const auto example = static_cast<double>(w.example_rows);
+  const auto own_prompt = static_cast<double>(w.prompt_rows);
   const double pairs =
-      rows.prompt * (rows.prompt + 1) / 2 + rows.branches * (rows.prompt + (example + 1) / 2);
-  const double target_pairs = rows.targets * (rows.prompt + example);
+      rows.prompt * (own_prompt + 1) / 2 + rows.branches * (own_prompt + (example + 1) / 2);
+  const double target_pairs = rows.targets * (own_prompt + example);
   double forward = place.layers() * rows.all() * keys_values +
                    place.full_layers() * (rows.all() * rest + pairs * pair);
   if (place.part.scores) {
@@ -46,8 +47,9 @@ Traffic traffic_of(const TransformerConfig& c, const PlannedPart& place,
   const auto row = static_cast<double>(c.hidden_size * w.number_bytes);
   const int t = shape.tensor;
   Traffic traffic;
-  traffic.gradient = sum_bytes(rows.prompt * static_cast<double>(c.hidden_size * kFloatBytes),
-                               shape.data * shape.gathered * shape.pipeline);
+  traffic.gradient =
+      sum_bytes(static_cast<double>(w.prompts * w.prompt_rows * c.hidden_size * kFloatBytes),
+                shape.data * shape.gathered * shape.pipeline);
   double summed = 4 * place.full_layers() * rows.all();
   if (place.part.embeds) summed += rows.branches;
   if (place.part.scores) summed += rows.all() + 3 * rows.targets;

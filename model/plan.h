@@ -10,10 +10,12 @@
 
 namespace incipit::model {
 
-// A training step. Examples share the soft prompt and nothing else.
+// A training step. Examples share their soft prompt and nothing else; those of several prompts
+// take turns.
 struct Workload {
   std::int64_t batch_size = 32;          // examples in the whole job
-  std::int64_t prompt_rows = 20;         // of the soft prompt
+  std::int64_t prompt_rows = 20;         // of a soft prompt
+  std::int64_t prompts = 1;              // learned in the run
   std::int64_t example_rows = 128;       // of one example, its answers included
   std::int64_t target_rows = 2;          // of these, where logits are needed
   std::int64_t micro_batch_rows = 8192;  // computed at once on a rank

@@ -107,19 +107,20 @@ double activation_bytes(const PlannedPart& place, const StepRows& rows, int numb
 
 StepRows step_rows(const comm::MeshShape& shape, const Workload& w) {
   const std::int64_t examples = divided_up(w.batch_size, shape.data * shape.gathered);
+  const std::int64_t prompt_rows = std::min(w.prompts, examples) * w.prompt_rows;
   const std::int64_t wanted = std::min<std::int64_t>(
       examples,
       w.micro_batches > 0 ? w.micro_batches : (shape.pipeline > 1 ? 2 * shape.pipeline : 1));
   // As cut_below_shared(): the most examples together that make so many branches and fit.
   std::int64_t together = examples;
-  if (w.prompt_rows + examples * w.example_rows > w.micro_batch_rows) {
+  if (prompt_rows + examples * w.example_rows > w.micro_batch_rows) {
     together = std::clamp<std::int64_t>(w.micro_batch_rows / w.example_rows, 1, examples);
   }
   if (wanted > 1) together = std::min(together, divided_up(examples, wanted - 1) - 1);
   together = std::max<std::int64_t>(together, 1);
   StepRows rows;
   rows.micro_batches = divided_up(examples, together);
-  rows.prompt = static_cast<double>(w.prompt_rows);
+  rows.prompt = static_cast<double>(prompt_rows);
   rows.branches = static_cast<double>(examples * w.example_rows);
   rows.targets = static_cast<double>(examples * w.target_rows);
   rows.at_once =
@@ -156,7 +157,8 @@ RankBytes planned_bytes(const TransformerConfig& c, const PlannedPart& place,
   RankBytes bytes;
   bytes.weights = weights_held(c, place, shape, w.number_bytes);
   bytes.activations = activation_bytes(place, rows, w.number_bytes);
-  bytes.optimizer = rows.prompt * hidden * kFloatBytes * w.prompt_copies;
+  bytes.optimizer = static_cast<double>(w.prompts * w.prompt_rows) * hidden * kFloatBytes *
+                    static_cast<double>(w.prompt_copies);
   // The gradient of a stage's output, as it comes. Sums over ranks are made in place.
   if (!place.part.scores) bytes.buffers = rows.at_once * hidden * w.number_bytes;
   return bytes;

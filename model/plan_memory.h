@@ -11,7 +11,7 @@ namespace incipit::model {
 
 // How a rank's examples are computed: all at once, or the prompt first and then branches.
 struct StepRows {
-  double prompt = 0;
+  double prompt = 0;    // of all prompts in the batch
   double branches = 0;  // of all micro-batches
   double targets = 0;   // of all micro-batches
   double at_once = 0;   // of one micro-batch

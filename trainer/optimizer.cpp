@@ -14,24 +14,27 @@
 namespace incipit::trainer {
 namespace {
 
-// Parameters, the count of steps, and tensors of state by parameter.
+// Parameters, and by parameter the count of steps and tensors of state.
 class StatefulOptimizer : public Optimizer {
  public:
   StatefulOptimizer(const OptimizerOptions& options, std::vector<Parameter> parameters)
-      : options_(options), parameters_(std::move(parameters)), step_(at::zeros({1}, at::kLong)) {}
+      : options_(options),
+        parameters_(std::move(parameters)),
+        steps_(at::zeros({static_cast<std::int64_t>(parameters_.size())}, at::kLong)) {}
 
-  void step(double learning_rate) final {
-    auto& count = step_.data_ptr<std::int64_t>()[0];
-    ++count;
+  void step(double learning_rate, const std::vector<bool>& learns) final {
+    INCIPIT_CHECK(learns.empty() || learns.size() == parameters_.size());
+    auto* counts = steps_.mutable_data_ptr<std::int64_t>();
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (!learns.empty() && !learns[i]) continue;
       INCIPIT_CHECK(parameters_[i].grad.defined(), parameters_[i].name, " has no gradient");
-      update(i, learning_rate, static_cast<double>(count));
+      update(i, learning_rate, static_cast<double>(++counts[i]));
     }
   }
 
   [[nodiscard]] std::vector<NamedTensor> state() const final {
     std::vector<NamedTensor> all = state_;
-    all.push_back({"step", step_});
+    all.push_back({"step", steps_});
     return all;
   }
 
@@ -47,7 +50,7 @@ class StatefulOptimizer : public Optimizer {
   std::vector<Parameter> parameters_;
 
  private:
-  at::Tensor step_;
+  at::Tensor steps_;
   std::vector<NamedTensor> state_;
 };
 

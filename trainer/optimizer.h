@@ -22,12 +22,14 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  // One update of every parameter with its `grad`, which is left as it is.
-  virtual void step(double learning_rate) = 0;
+  // One update of every parameter with its `grad`, which is left as it is; where `learns` is given,
+  // a bool by parameter, of those alone whose bool is true. The others keep value and state, as
+  // torch.optim leaves a parameter whose grad is None: each then goes the way of its own steps.
+  virtual void step(double learning_rate, const std::vector<bool>& learns = {}) = 0;
 
   // All that the next step depends on besides parameters and gradients, under stable
   // names, sharing memory with the optimizer: save it to checkpoint, copy into it to
-  // resume. "step" is an int64 of one element: the number of steps done.
+  // resume. "step" [parameters] int64: the steps that each has done.
   [[nodiscard]] virtual std::vector<NamedTensor> state() const = 0;
 };
 

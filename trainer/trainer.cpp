@@ -60,7 +60,7 @@ void Trainer::train_step() {
   const double talked = setup_.mesh.world().context().seconds;
   comm::BatchTotals totals = compute_gradient(batch);
   reduce(totals);
-  add_task_losses(batch, record);
+  const std::vector<bool> learns = add_task_losses(batch, record);
   record.comm_seconds = setup_.mesh.world().context().seconds - talked;
 
   record.loss = totals.loss_sum / totals.target_count;
@@ -78,7 +78,7 @@ void Trainer::train_step() {
     for (Parameter& prompt : prompts_) {
       clip_gradient(prompt.grad, record.grad_norm, setup_.train.max_grad_norm);
     }
-    optimizer_->step(record.learning_rate);
+    optimizer_->step(record.learning_rate, learns);
     nonfinite_in_a_row_ = 0;
   }
   last_loss_ = record.loss;
@@ -137,11 +137,12 @@ void Trainer::reduce(comm::BatchTotals& totals) {
   for (const Parameter& prompt : prompts_) prompt.grad.div_(totals.target_count);
 }
 
-// The mean loss of each task in the global batch. Collective, but for a run of one task, whose
-// loss is known.
-void Trainer::add_task_losses(const TrainBatch& batch, metrics::StepRecord& record) {
+// The mean loss of each task in the global batch; returns which prompts stand in it. Collective,
+// but for a run of one task, of which both are known.
+std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, metrics::StepRecord& record) {
   const std::size_t tasks = setup_.tasks.size();
-  if (tasks == 1) return;
+  std::vector<bool> present(prompts_.size(), tasks == 1);
+  if (tasks == 1) return present;
   std::vector<double> sums(2 * tasks, 0);  // loss and count of each
   for (std::size_t task = 0; task < tasks && setup_.backbone.partition().scores; ++task) {
     const auto objective = make_objective(setup_.train.loss, batch, static_cast<int>(task));
@@ -153,7 +154,9 @@ void Trainer::add_task_losses(const TrainBatch& batch, metrics::StepRecord& reco
   for (std::size_t task = 0; task < tasks; ++task) {
     if (sums[2 * task + 1] == 0) continue;
     record.losses.emplace_back(setup_.tasks[task].name, sums[2 * task] / sums[2 * task + 1]);
+    present[prompt_of(task)] = true;
   }
+  return present;
 }
 
 void Trainer::skip_update(const metrics::StepRecord& record) {

@@ -115,7 +115,7 @@ class Trainer {
   [[nodiscard]] MicroBatches micro_batches() const;
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
-  void add_task_losses(const TrainBatch& batch, metrics::StepRecord& record);
+  std::vector<bool> add_task_losses(const TrainBatch& batch, metrics::StepRecord& record);
   [[nodiscard]] double needed_flops(const Forest& forest) const;
   void skip_update(const metrics::StepRecord& record);
   void evaluate();

@@ -144,7 +144,10 @@ void print_assumptions(const Style& style, const PlanArguments& arguments,
                        const model::Workload& w) {
   print_facts(std::cout, style,
               {{"a step", grouped(w.batch_size) + " examples of " + grouped(w.example_rows) +
-                              " rows behind a prompt of " + grouped(w.prompt_rows) + "; at most " +
+                              " rows behind " +
+                              (w.prompts == 1 ? std::string("a prompt")
+                                              : "one of " + grouped(w.prompts) + " prompts") +
+                              " of " + grouped(w.prompt_rows) + "; at most " +
                               grouped(w.micro_batch_rows) + " rows at once on a rank"},
                {"numbers", std::to_string(w.number_bytes) + " bytes each"},
                {"a rank", fixed(arguments.memory_gib, 0) + " GiB, " +

@@ -74,6 +74,10 @@ comm::MeshShape read_mesh(const fs::path& path) {
           .tensor = mesh.value("tensor", 1)};
 }
 
+std::int64_t prompt_count(const configs::RunConfig& config) {
+  return configs::has_several_prompts(config) ? std::ssize(config.tasks) : 1;
+}
+
 }  // namespace
 
 model::Workload planned_workload(const configs::RunConfig& config, std::int64_t example_rows) {
@@ -84,6 +88,7 @@ model::Workload planned_workload(const configs::RunConfig& config, std::int64_t 
   }
   return {.batch_size = config.train.batch_size,
           .prompt_rows = config.method.num_virtual_tokens,
+          .prompts = prompt_count(config),
           .example_rows = example_rows > 0 ? example_rows : source + kAnswerRows,
           .target_rows = kAnswerRows,
           .micro_batch_rows = config.train.micro_batch_tokens,
@@ -101,11 +106,13 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
   const comm::MeshShape mesh = read_mesh(run_dir / "manifest.json");
   const configs::RunConfig config =
       load_config({.config = (run_dir / "config.yaml").string(), .overrides = {}}, check_options);
-  const double prompts = static_cast<double>(steps.count) * mesh.data * mesh.gathered *
-                         static_cast<double>(config.method.num_virtual_tokens);
+  const double copies = static_cast<double>(steps.count) * mesh.data * mesh.gathered;
+  const double prompts =
+      std::min(copies * static_cast<double>(prompt_count(config)), steps.examples);
+  const double prompt_rows = prompts * static_cast<double>(config.method.num_virtual_tokens);
   MeasuredRates rates;
   rates.example_rows =
-      std::max<std::int64_t>(1, std::llround((steps.rows - prompts) / steps.examples));
+      std::max<std::int64_t>(1, std::llround((steps.rows - prompt_rows) / steps.examples));
   // On a machine of one operation and one byte a second, seconds are what there is to do.
   const model::MeshPlan work = model::plan_mesh(
       planned_shape(config.model.path), mesh, planned_workload(config, rates.example_rows),

@@ -38,6 +38,15 @@ MESHES = {
 }
 MODEL_MESHES = ("one rank", "tensor 2", "tensor 3", "pipeline 2", "gathered 2")
 
+MIXED = """run: {{name: mixed}}
+method: {{kind: prompt_tuning}}
+tasks:
+  first: {{name: "{folder}/levels.yaml", data_dir: "{folder}"}}
+  second: {{name: "{folder}/levels.yaml", data_dir: "{folder}"}}
+mixture: {{sampling: even}}
+"""
+MIXED_PROMPT_ROWS = 60  # so that forgetting one of the two is seen
+
 TASK = """train: train.jsonl
 template: "{text}"
 verbalizer: {high: " 1", low: " 0"}
@@ -80,18 +89,20 @@ class Memory(program.ProgramTest):
     def measure(self, name, model, batch):
         """(the ranks' reports, the plan of the run's mesh)"""
         ranks, sets = MESHES[name]
+        sets = [f"task.name={self.folder}/levels.yaml", "task.select=0",
+                f"method.num_virtual_tokens={PROMPT_ROWS}", *sets]
         run = f"{'model' if model == self.MODEL else 'tiny'}, {name}"
-        sets = [f"model.path={model}", f"task.name={self.folder}/levels.yaml", "task.select=0",
-                f"method.num_virtual_tokens={PROMPT_ROWS}", f"train.batch_size={batch}",
-                "train.steps=2", "train.eval_every=0", "train.checkpoint_every=0",
-                f"run.output_dir={run}", *sets]
+        return self.run_and_plan(self.config, run, model, batch, ranks, sets, PROMPT_ROWS)
+
+    def run_and_plan(self, config, run, model, batch, ranks, sets, prompt_rows):
+        sets = [f"model.path={model}", f"train.batch_size={batch}", "train.steps=2",
+                "train.eval_every=0", "train.checkpoint_every=0", f"run.output_dir={run}", *sets]
         words = [word for setting in sets for word in ("--set", setting)]
-        self.incipit("train", self.config, *words, ranks=ranks, OMP_NUM_THREADS="1")
+        self.incipit("train", config, *words, ranks=ranks, OMP_NUM_THREADS="1")
         run = self.folder / run
         step = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
-        copies = self.copies(run)
-        rows = round((step["tokens"] - copies * PROMPT_ROWS) / batch)
-        plan = json.loads(self.incipit("plan", self.config, *words, "--json", "--tokens",
+        rows = round((step["tokens"] - self.copies(run) * prompt_rows) / batch)
+        plan = json.loads(self.incipit("plan", config, *words, "--json", "--tokens",
                                        str(rows)).stdout)
         return json.loads((run / "memory.json").read_text())["ranks"], plan["meshes"][0]["bytes"]
 
@@ -103,17 +114,21 @@ class Memory(program.ProgramTest):
     def compare(self, meshes, model, batch):
         held = {}
         for name in meshes:
-            reports, planned = self.measure(name, model, batch)
-            weights = max(rank["host_tensors"]["weights"]["bytes"] for rank in reports)
-            peak = max(rank["host_tensors"]["all"]["peak_bytes"] for rank in reports)
-            off = [planned["weights"] / weights - 1, planned["all"] / peak - 1]
-            print(f"{model.name}, {name}: weights {weights:,}, predicted {100 * off[0]:+.1f} %; "
-                  f"peak {peak:,}, predicted {100 * off[1]:+.1f} %")
-            held[name] = weights
-            with self.subTest(name):
-                self.assertLess(abs(off[0]), WEIGHTS_WITHIN)
-                self.assertLess(abs(off[1]), PEAK_WITHIN)
+            held[name] = self.assert_as_predicted(f"{model.name}, {name}",
+                                                  *self.measure(name, model, batch))
         return held
+
+    def assert_as_predicted(self, name, reports, planned):
+        """Returns the bytes of the fullest rank's weights."""
+        weights = max(rank["host_tensors"]["weights"]["bytes"] for rank in reports)
+        peak = max(rank["host_tensors"]["all"]["peak_bytes"] for rank in reports)
+        off = [planned["weights"] / weights - 1, planned["all"] / peak - 1]
+        print(f"{name}: weights {weights:,}, predicted {100 * off[0]:+.1f} %; "
+              f"peak {peak:,}, predicted {100 * off[1]:+.1f} %")
+        with self.subTest(name):
+            self.assertLess(abs(off[0]), WEIGHTS_WITHIN)
+            self.assertLess(abs(off[1]), PEAK_WITHIN)
+        return weights
 
     def shares(self, held, config):
         """Every rank holds its part of the whole, and no more."""
@@ -127,10 +142,25 @@ class Memory(program.ProgramTest):
                     self.assertLessEqual(weights, total / ranks + 2 * layer_bytes(config)
                                          + norm_bytes(config))
 
-    def test_of_a_small_model_is_as_predicted_on_every_mesh(self):
+    def write_letters(self):
         write_records(self.folder / "train.jsonl",
                       lambda draw, index: (LETTERS[index] + "".join(draw.choices(LETTERS, k=4))
                                            for _ in range(10)))
+
+    def test_of_two_prompts_is_as_predicted(self):
+        self.write_letters()
+        config = self.folder / "mixed.yaml"
+        config.write_text(MIXED.format(folder=self.folder))
+        for name in ("one rank", "one rank, micro-batches", "data 2"):
+            ranks, sets = MESHES[name]
+            sets = [f"method.num_virtual_tokens={MIXED_PROMPT_ROWS}", "tasks.first.select=0",
+                    "tasks.second.select=0", *sets]
+            self.assert_as_predicted(f"two prompts, {name}", *self.run_and_plan(
+                config, f"mixed, {name}", self.folder / "model", 12, ranks, sets,
+                2 * MIXED_PROMPT_ROWS))
+
+    def test_of_a_small_model_is_as_predicted_on_every_mesh(self):
+        self.write_letters()
         held = self.compare(MESHES, self.folder / "model", 12)
         self.shares(held, json.loads((self.folder / "model/config.json").read_text()))
 

@@ -36,7 +36,8 @@ TEST_P(MatmulTest, Dtypes) {
 TEST_P(MatmulTest, Strides) {
   const at::Tensor wide = at::randn({GetParam(), 200});
   expect_both(wide.narrow(1, 7, 96), wide.narrow(1, 100, 37), at::randn({37, 96}));
-  expect_both(wide.narrow(1, 7, 96), wide.narrow(1, 100, 37), at::randn({37, 150}).narrow(1, 3, 96));
+  expect_both(wide.narrow(1, 7, 96), wide.narrow(1, 100, 37),
+              at::randn({37, 150}).narrow(1, 3, 96));
   expect_both(wide.narrow(1, 7, 96), wide.narrow(1, 100, 37), at::randn({96, 37}).t());
 }
 

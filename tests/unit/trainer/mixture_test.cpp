@@ -210,6 +210,38 @@ TEST_F(MixtureRun, EachPromptLearnsAsInARunOfItsOwn) {
   }
 }
 
+// By turns a batch of each: neither momentum nor weight decay moves the prompt that is not in it.
+TEST_F(MixtureRun, APromptWithoutAnExampleInTheBatchTakesNoStep) {
+  options_.eval_every = options_.checkpoint_every = 0;
+  options_.batch_size = 1;
+  options_.optimizer.weight_decay = 0.1;
+  const comm::Mesh mesh = alone();
+  for (const auto kind : {OptimizerKind::kAdamW, OptimizerKind::kAdafactor, OptimizerKind::kSgd}) {
+    options_.optimizer.kind = kind;
+    options_.optimizer.momentum = kind == OptimizerKind::kSgd ? 0.9 : 0;
+    Recorder recorder;
+    Trainer mixed(setup(mesh, recorder, "mixed"), starts());
+    std::array<at::Tensor, 2> before{starts()[0].values, starts()[1].values};
+    recorder.then = [&](std::int64_t step) {
+      const std::size_t in_it = recorder.records.back().losses[0].first == "first" ? 0 : 1;
+      ASSERT_EQ(recorder.records.back().losses.size(), 1u);
+      EXPECT_FALSE(mixed.prompt(in_it).equal(before[in_it])) << "step " << step;
+      EXPECT_TRUE(mixed.prompt(1 - in_it).equal(before[1 - in_it])) << "step " << step;
+      before = {mixed.prompt(0).clone(), mixed.prompt(1).clone()};
+    };
+    (void)mixed.run();
+    for (std::size_t i = 0; i < 2; ++i) {
+      Recorder own;
+      TrainSetup single = setup(mesh, own, "single");
+      single.tasks = std::vector<TrainTask>{single.tasks[i]};
+      single.train.steps = options_.steps / 2;
+      Trainer trainer(single, {starts()[i]});
+      (void)trainer.run();
+      EXPECT_TRUE(mixed.prompt(i).allclose(trainer.prompt(), 1e-4, 1e-5));
+    }
+  }
+}
+
 TEST_F(MixtureRun, RanksShareAMixedBatch) {
   mixture_.sampling = data::Sampling::kSize;  // six of the first, two of the second
   options_.checkpoint_every = 0;
