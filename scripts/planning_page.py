@@ -47,7 +47,8 @@ one that has it, before they read any.
 ## What is assumed
 
 * Examples have `task.max_source_tokens` + 2 rows (`--tokens` replaces that; 258 where neither is
-  given), two of them scored, and share the soft prompt alone. The batch and
+  given), two of them scored, and share the soft prompt alone. Where every task of a mixture learns a prompt of its
+  own, a batch holds examples of all of them. The batch and
   `train.micro_batch_tokens` come from the configuration.
 * A rank reaches `--tflops` whatever the shape of its products, and messages take the time of their
   bytes: nothing is said of latency, so small models and large tensor meshes look better than they are.
