@@ -12,8 +12,8 @@ namespace incipit::model {
 namespace {
 
 // In float32 ATen's mm is MKL, which on AMD's processors does without AVX-512; libtorch's oneDNN
-// does not, and takes few rows about twice as fast as well. It is reached through the operator that
-// torch.compile uses. bench/matmul.py compares the routes.
+// does not. It is reached through the operator that torch.compile uses. bench/matmul.py compares
+// the routes.
 using LinearOperator = at::Tensor(const at::Tensor& x, const at::Tensor& weight,
                                   const std::optional<at::Tensor>& bias, c10::string_view attribute,
                                   c10::List<std::optional<at::Scalar>> scalars,
@@ -44,10 +44,9 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
   if (!suits_one_dnn(x, weight)) return at::mm(x, weight.t());
   // From 16 rows on it brings a weight into its own order first, which only pays with more rows;
   // in W x^T the few rows are what it orders.
-  constexpr std::int64_t kFew = 16, kMany = 80;
-  if (x.size(0) >= kFew && x.size(0) < kMany)
-    return linear(weight, x.contiguous()).t().contiguous();
-  return linear(x.contiguous(), weight);
+  constexpr std::int64_t kFew = 16, kMany = 96;
+  const bool swapped = x.size(0) >= kFew && x.size(0) < kMany;
+  return swapped ? linear(weight, x.contiguous()).t().contiguous() : linear(x.contiguous(), weight);
 }
 
 at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {

@@ -1,4 +1,5 @@
-// Products of activations with a weight, on the fastest route of the device and dtype.
+// Products of activations with a weight on one rank, on the fastest route of the device and dtype;
+// not collective. Shapes, dtypes or devices that do not fit throw libtorch's c10::Error.
 #pragma once
 
 #include <ATen/core/Tensor.h>

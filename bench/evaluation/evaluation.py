@@ -4,7 +4,7 @@
     .venv/bin/python bench/evaluation/evaluation.py [--tasks boolq multirc record] [--rounds 3]
         [--examples N] [--out bench/results/evaluation-NAME]
 
-README.md has what is measured and what came out.
+README.md has what is measured; bench/results what came out.
 """
 import argparse
 import json

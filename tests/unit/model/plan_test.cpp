@@ -68,6 +68,17 @@ TEST(Plan, TrafficOfAMeshIsThatOfItsCollectives) {
   EXPECT_GT(plan({.gathered = 2}).traffic.gathered, plan({}).bytes.weights * 0.8);
 }
 
+TEST(Plan, EveryPromptIsSummedButABatchHoldsNoMoreThanItsExamples) {
+  Workload three = kStep;
+  three.prompts = 3;
+  EXPECT_EQ(plan({.data = 2}, three).traffic.gradient, 3 * plan({.data = 2}).traffic.gradient);
+  EXPECT_EQ(plan({}, three).bytes.optimizer, 3 * plan({}).bytes.optimizer);
+  const double example_rows = 32 * 200;
+  EXPECT_EQ(plan({.pipeline = 2}, three).traffic.pipeline, (3 * 20 + example_rows) * 4096 * 2);
+  three.prompts = 100;
+  EXPECT_EQ(plan({.pipeline = 2}, three).traffic.pipeline, (32 * 20 + example_rows) * 4096 * 2);
+}
+
 TEST(Plan, TimeIsSharedByRanksAndAPipelineWaits) {
   const double alone = plan({}).compute_seconds;
   EXPECT_NEAR(plan({.tensor = 8}).compute_seconds, alone / 8, 0.01 * alone / 8);
