@@ -22,10 +22,17 @@ void bind_run(RunOptions& o, Block& block) {
 
 void bind_model(ModelOptions& o, Block& block) {
   block.field("path", o.path, "model folder in Hugging Face layout").required = true;
-  block.choice("dtype", o.dtype, {{"float32", Dtype::kFloat32}, {"bfloat16", Dtype::kBFloat16}},
-               "type of the weights in memory and of the computation");
-  block.choice("device", o.device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
-               "where the model computes; cuda: each rank on the GPU of its local rank");
+  block.choice("dtype", o.dtype,
+               {{"auto", Dtype::kAuto},
+                {"float32", Dtype::kFloat32},
+                {"bfloat16", Dtype::kBFloat16},
+                {"float16", Dtype::kFloat16}},
+               "type of the weights and activations in memory; auto: the fastest here (incipit "
+               "doctor says which); float16 is for everything but training");
+  block.choice("device", o.device,
+               {{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
+               "where the model computes; cuda: each rank on the GPU of its local rank; auto: cuda "
+               "where there is a GPU");
 }
 
 void bind_parallel(comm::MeshOptions& o, Block& block) {

@@ -79,6 +79,18 @@ void bind_tasks(RunConfig& config, Block& root) {
 
 }  // namespace
 
+const char* dtype_name(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kAuto: return "auto";
+    case Dtype::kFloat32: return "float32";
+    case Dtype::kBFloat16: return "bfloat16";
+    case Dtype::kFloat16: return "float16";
+  }
+  return "";
+}
+
+int number_bytes(Dtype dtype) { return dtype == Dtype::kFloat32 ? 4 : 2; }
+
 void bind(RunConfig& config, Block& root) {
   bind_run(config.run, root.block("run", "The run itself."));
   bind_model(config.model, root.block("model", "The frozen model."));

@@ -25,14 +25,19 @@ struct RunOptions {
   bool deterministic = false;  // same bytes again on a GPU, slower
 };
 
-enum class Dtype { kFloat32, kBFloat16 };
+// kAuto: what is fastest on the machine (launcher/model_choice.h).
+enum class Dtype { kAuto, kFloat32, kBFloat16, kFloat16 };
 
-enum class Device { kCpu, kCuda };
+[[nodiscard]] const char* dtype_name(Dtype dtype);  // "bfloat16"
+// Bytes of a number; of kAuto those of bfloat16, which is what it is on a GPU.
+[[nodiscard]] int number_bytes(Dtype dtype);
+
+enum class Device { kAuto, kCpu, kCuda };
 
 struct ModelOptions {
   std::string path;  // a folder in Hugging Face layout
-  Dtype dtype = Dtype::kFloat32;
-  Device device = Device::kCpu;  // kCuda: GPU number local rank
+  Dtype dtype = Dtype::kAuto;
+  Device device = Device::kAuto;  // kCuda: GPU number local rank; kAuto: kCuda where there is one
 };
 
 struct LogOptions {

@@ -58,6 +58,11 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
 
 void check_training_options(const configs::RunConfig& config, const configs::Report& report) {
   check_options(config, report);
+  if (config.model.dtype == configs::Dtype::kFloat16) {
+    report("model.dtype",
+           "float16 is for scoring and generating: gradients are too small for it; expected "
+           "bfloat16, float32 or auto to train");
+  }
   if (config.method.kind == prompt::MethodKind::kNone) {
     report("method.kind", "none has nothing to train; incipit eval scores the model as it is");
   }

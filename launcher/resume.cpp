@@ -24,6 +24,7 @@ using Kind = RunPlan::Kind;
 RunConfig comparable(RunConfig config) {
   const RunConfig standard;
   config.run.name = config.run.output_dir = "";
+  config.model.device = standard.model.device;
   config.parallel = standard.parallel;
   config.metrics = standard.metrics;
   config.log = standard.log;
@@ -94,13 +95,15 @@ std::vector<std::string> changes(const trainer::Facts& before, const trainer::Fa
 
 }  // namespace
 
-RunPlan plan_run(const RunConfig& config, bool fresh) {
+RunPlan plan_run(const RunConfig& asked, bool fresh) {
+  RunConfig config = asked;
   const fs::path dir(config.run.output_dir);
   const RunStage stage = run_stage(dir);
   if (fresh || stage == RunStage::kNone) return {};
   const bool any = trainer::has_checkpoints(dir);
   if (stage == RunStage::kFinished && !any) return {};
   const RunConfig before = configuration_of(dir);
+  if (config.model.dtype == configs::Dtype::kAuto) config.model.dtype = before.model.dtype;
   const auto found = conflicts(before, config);
   if (stage == RunStage::kFinished &&
       (!found.empty() || config.train.steps == before.train.steps)) {
@@ -115,7 +118,9 @@ RunPlan plan_run(const RunConfig& config, bool fresh) {
   }
   log::info("going on from {}, step {} of {}", checkpoint->folder.string(), checkpoint->state.step,
             config.train.steps);
-  return {.kind = Kind::kResume, .checkpoint = std::move(checkpoint)};
+  return {.kind = Kind::kResume,
+          .checkpoint = std::move(checkpoint),
+          .dtype = before.model.dtype};
 }
 
 trainer::RunFacts run_facts(const Session& session) {

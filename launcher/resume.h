@@ -17,7 +17,8 @@ struct RunPlan {
     kResume,
   };
   Kind kind = Kind::kNew;
-  std::optional<trainer::Checkpoint> checkpoint{};  // kResume: where the run goes on
+  std::optional<trainer::Checkpoint> checkpoint{};  // kResume: where the run continues
+  configs::Dtype dtype = configs::Dtype::kAuto;     // kResume: that of the run, whatever was `auto`
 };
 
 // What `incipit train` does with its run directory, as docs/checkpoints.md has it: an unfinished

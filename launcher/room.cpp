@@ -17,18 +17,6 @@ namespace {
 
 constexpr int kMostRanks = 4096;  // looked at for a mesh with room
 
-// Bytes that this rank can hold; infinite where nobody says.
-double room_of_rank(const comm::LocalRank& local, configs::Device device) {
-  constexpr double kUnknown = std::numeric_limits<double>::infinity();
-  if (device == configs::Device::kCpu) {
-    const double available = available_memory();
-    return available > 0 ? available / local.size : kUnknown;
-  }
-  const std::vector<double> gpus = gpu_memory();
-  const std::size_t index = gpus.size() == 1 ? 0 : static_cast<std::size_t>(local.rank);
-  return index < gpus.size() ? gpus[index] : kUnknown;
-}
-
 // Of the meshes of so many ranks whose weights have room, the one that splits the model most
 // nearly as `wanted` does.
 std::optional<comm::MeshShape> nearest_with_room(const model::TransformerConfig& config,
@@ -43,6 +31,17 @@ std::optional<comm::MeshShape> nearest_with_room(const model::TransformerConfig&
 }
 
 }  // namespace
+
+double memory_of_rank(const comm::LocalRank& local, configs::Device device) {
+  constexpr double kUnknown = std::numeric_limits<double>::infinity();
+  if (device != configs::Device::kCuda) {
+    const double available = available_memory();
+    return available > 0 ? available / local.size : kUnknown;
+  }
+  const std::vector<double> gpus = gpu_memory();
+  const std::size_t index = gpus.size() == 1 ? 0 : static_cast<std::size_t>(local.rank);
+  return index < gpus.size() ? gpus[index] : kUnknown;
+}
 
 std::string objection_to_room(const model::TransformerConfig& config, const comm::MeshShape& shape,
                               int number_bytes, double room) {
@@ -66,10 +65,10 @@ std::string objection_to_room(const model::TransformerConfig& config, const comm
 void require_room(comm::Communicator& world, const comm::LocalRank& local,
                   const model::TransformerConfig& config, const comm::MeshShape& shape,
                   const configs::ModelOptions& options) {
-  std::array<double, 1> room{room_of_rank(local, options.device)};
-  world.all_reduce_min(std::span<double>(room), "room for the model");
-  const int number_bytes = options.dtype == configs::Dtype::kBFloat16 ? 2 : 4;
-  const std::string objection = objection_to_room(config, shape, number_bytes, room[0]);
+  std::array<double, 1> room{memory_of_rank(local, options.device)};
+  world.all_reduce_min(std::span<double>(room), "memory for the model");
+  const std::string objection =
+      objection_to_room(config, shape, configs::number_bytes(options.dtype), room[0]);
   if (!objection.empty()) throw ConfigError(objection);
 }
 

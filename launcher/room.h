@@ -16,6 +16,9 @@ void require_room(comm::Communicator& world, const comm::LocalRank& local,
                   const model::TransformerConfig& config, const comm::MeshShape& shape,
                   const configs::ModelOptions& options);
 
+// Bytes that a rank's machine (its share of it) or GPU can hold; infinite where nobody says.
+[[nodiscard]] double memory_of_rank(const comm::LocalRank& local, configs::Device device);
+
 // What require_room() says of ranks that can hold `room` bytes each; empty: they fit.
 [[nodiscard]] std::string objection_to_room(const model::TransformerConfig& config,
                                             const comm::MeshShape& shape, int number_bytes,

@@ -20,6 +20,7 @@
 #include "launcher/system_info.h"
 #include "model/config.h"
 #include "model/ledger.h"
+#include "model/plan.h"
 #include "model/weight_files.h"
 
 namespace incipit::launcher {
@@ -30,7 +31,7 @@ namespace fs = std::filesystem;
 
 // libtorch's GPU half is loaded only where it is wanted: it is large, and needs a driver.
 at::Device choose_device(const configs::ModelOptions& options, const comm::LocalRank& local) {
-  if (options.device == configs::Device::kCpu) return at::kCPU;
+  if (options.device != configs::Device::kCuda) return at::kCPU;
   if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     throw ConfigError(std::string("model.device: cuda needs libtorch_cuda.so, which cannot be "
                                   "loaded (") +
@@ -77,6 +78,17 @@ int cores_of_machine(comm::Communicator& world) {
   return std::max(1, CPU_COUNT(&all));
 }
 
+// Collective.
+void choose_model(Session& session, const model::TransformerConfig& transformer,
+                  const comm::MeshShape& shape) {
+  configs::ModelOptions& options = session.config.model;
+  ModelMachine machine = this_machine(options);
+  machine.float32_bytes = model::planned_weight_bytes(transformer, shape, /*number_bytes=*/4);
+  machine.memory = memory_of_rank(session.local, configs::Device::kCpu);
+  session.model_choice = agree(session.world(), options, machine);
+  options.dtype = session.model_choice.options.dtype;
+}
+
 // Tasks of one format share the tokenizer.
 void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
                const fs::path& model_dir, const model::TransformerConfig& transformer,
@@ -104,11 +116,10 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
 void load_weights(Session& session, const model::WeightFiles& files,
                   const model::TransformerConfig& transformer) {
   const auto start = std::chrono::steady_clock::now();
-  const configs::ModelOptions& options = session.config.model;
+  const configs::ModelOptions& options = session.model_choice.options;
   session.backbone = std::make_unique<model::Backbone>(model::Backbone::load(
       files,
-      {.dtype = options.dtype == configs::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat,
-       .device = choose_device(options, session.local)},
+      {.dtype = scalar_type(options.dtype), .device = choose_device(options, session.local)},
       model::Placement(*session.mesh)));
   session.backbone_info = {.name = options.path,
                            .weights_fingerprint = session.is_rank_zero() ? files.fingerprint() : "",
@@ -117,10 +128,10 @@ void load_weights(Session& session, const model::WeightFiles& files,
                            .attention_heads = transformer.heads};
   session.parameters = files.parameter_count();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-  log::info("model {}: {} {} in memory, ranks {} x threads {}, loaded in {}", options.path,
+  log::info("model {}: {} {} in memory, {}, ranks {} x threads {}, loaded in {}", options.path,
             human_bytes(static_cast<double>(session.backbone->weight_bytes())),
-            transformer.model_type, session.world().size(), session.threads,
-            human_seconds(taken.count()));
+            transformer.model_type, dtype_text(session.model_choice), session.world().size(),
+            session.threads, human_seconds(taken.count()));
 }
 
 Json describe(const data::Splits& splits) {
@@ -166,14 +177,15 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
                           .pipeline = static_cast<int>(transformer.layers)});
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
-  require_room(session.world(), session.local, transformer, shape, config.model);
+  choose_model(session, transformer, shape);
+  require_room(session.world(), session.local, transformer, shape, session.model_choice.options);
   session.threads = set_threads(cores_of_machine(session.world()), session.local.size);
   if (config.run.deterministic) {
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   }
 
   require_same_build(session.world());
-  comm::require_same(session.world(), "configuration", configs::resolved_yaml(config));
+  comm::require_same(session.world(), "configuration", configs::resolved_yaml(session.config));
   const model::WeightFiles weights(model_dir);
   session.headers_sha256 = weights.header_fingerprint();
   comm::require_same(session.world(), "model", session.headers_sha256);
@@ -251,6 +263,7 @@ std::string manifest(const Session& session, const std::string& command,
             {"seed", session.config.run.seed},
             {"model",
              {{"path", session.config.model.path},
+              {"dtype", configs::dtype_name(session.config.model.dtype)},
               {"headers_sha256", session.headers_sha256},
               {"weights_fingerprint", session.backbone_info.weights_fingerprint}}},
             {"tokenizer_sha256", session.task->tokenizer().fingerprint()},

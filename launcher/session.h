@@ -13,6 +13,7 @@
 #include "configs/run_config.h"
 #include "data/dataset.h"
 #include "data/task.h"
+#include "launcher/model_choice.h"
 #include "model/backbone.h"
 #include "prompt/adapter_files.h"
 
@@ -27,7 +28,8 @@ struct SessionTask {
 };
 
 struct Session {
-  configs::RunConfig config;
+  configs::RunConfig config;  // with the dtype that was chosen
+  ModelChoice model_choice;
   std::shared_ptr<comm::CommContext> context;
   std::unique_ptr<comm::Watchdog> watchdog;  // with several ranks, once it was started
   std::unique_ptr<comm::Mesh> mesh;

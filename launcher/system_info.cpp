@@ -17,7 +17,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
-#include "model/cpu/kernels.h"
+#include "model/cpu/instruction_set.h"
 
 namespace incipit::launcher {
 namespace {
@@ -115,7 +115,8 @@ std::string processor_name() {
 }
 
 std::string processor_capability() {
-  return at::get_cpu_capability() + ", " + model::cpu::kernels().name;
+  return "libtorch " + at::get_cpu_capability() + ", incipit " +
+         model::cpu::instruction_set_text();
 }
 
 cpu_set_t own_cores() {

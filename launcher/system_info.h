@@ -13,7 +13,7 @@ namespace incipit::launcher {
 [[nodiscard]] std::string mpi_version();  // first line of what the library says of itself
 [[nodiscard]] std::string host_name();
 [[nodiscard]] std::string processor_name();  // "model name" of /proc/cpuinfo
-// What libtorch and our own kernels make of the processor: "AVX512, x86-64-v4".
+// What libtorch and our own kernels use of the processor: "libtorch AVX512, incipit AVX-512".
 [[nodiscard]] std::string processor_capability();
 [[nodiscard]] cpu_set_t own_cores();      // that this process may run on
 [[nodiscard]] int usable_cores();         // their number

@@ -4,16 +4,18 @@
 #include <ATen/core/List.h>
 #include <ATen/core/Scalar.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 
 #include <optional>
 
+#include "model/cpu/instruction_set.h"
+#include "model/cpu/matmul.h"
+
 namespace incipit::model {
 namespace {
 
-// In float32 ATen's mm is MKL, which on AMD's processors does without AVX-512; libtorch's oneDNN
-// does not. It is reached through the operator that torch.compile uses. bench/matmul.py compares
-// the routes.
+// libtorch's oneDNN through the operator that torch.compile uses: libtorch exports no symbol of it.
 using LinearOperator = at::Tensor(const at::Tensor& x, const at::Tensor& weight,
                                   const std::optional<at::Tensor>& bias, c10::string_view attribute,
                                   c10::List<std::optional<at::Scalar>> scalars,
@@ -33,24 +35,73 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight) {
   return one_dnn()->call(x, weight, std::nullopt, "none", no_scalars, "");
 }
 
-bool suits_one_dnn(const at::Tensor& x, const at::Tensor& weight) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && weight.numel() > 0 &&
-         weight.is_contiguous() && one_dnn();
+enum class Route { kAten, kOneDnn, kWiden };
+
+// docs/decisions/0009 has the measurements.
+Route route(const at::Tensor& x, const at::Tensor& weight) {
+  if (!x.is_cpu() || x.numel() == 0 || weight.numel() == 0 || !weight.is_contiguous()) {
+    return Route::kAten;
+  }
+  switch (x.scalar_type()) {
+    case at::kFloat: return one_dnn() ? Route::kOneDnn : Route::kAten;
+    case at::kBFloat16: return cpu::has_bfloat16_units() ? Route::kAten : Route::kWiden;
+    case at::kHalf: return Route::kWiden;
+    default: return Route::kAten;
+  }
+}
+
+template <typename T>
+void widen(const at::Tensor& x, const at::Tensor& weight, bool transposed, at::Tensor& y) {
+  const cpu::MatmulShape<T> shape{
+      .rows = x.size(0), .depth = x.size(1), .columns = y.size(1), .x_stride = x.stride(0)};
+  const auto* a = static_cast<const T*>(x.const_data_ptr());
+  const auto* b = static_cast<const T*>(weight.const_data_ptr());
+  auto* c = static_cast<T*>(y.data_ptr());
+  transposed ? cpu::matmul_nt(shape, a, b, c) : cpu::matmul_nn(shape, a, b, c);
+}
+
+// transposed: x W^T, else x W.
+at::Tensor widen(const at::Tensor& x, const at::Tensor& weight, bool transposed) {
+  const at::Tensor rows = x.stride(1) == 1 ? x : x.contiguous();
+  at::Tensor y = at::empty({x.size(0), weight.size(transposed ? 0 : 1)}, x.options());
+  if (x.scalar_type() == at::kHalf) {
+    widen<cpu::Float16Bits>(rows, weight, transposed, y);
+  } else {
+    widen<cpu::BFloat16Bits>(rows, weight, transposed, y);
+  }
+  return y;
+}
+
+void check_operands(const at::Tensor& x, const at::Tensor& weight, int inner) {
+  TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(inner) &&
+                  x.scalar_type() == weight.scalar_type() && x.device() == weight.device(),
+              "matmul of ", x.sizes(), " ", x.scalar_type(), " and ", weight.sizes(), " ",
+              weight.scalar_type());
 }
 
 }  // namespace
 
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
-  if (!suits_one_dnn(x, weight)) return at::mm(x, weight.t());
-  // From 16 rows on it brings a weight into its own order first, which only pays with more rows;
-  // in W x^T the few rows are what it orders.
+  check_operands(x, weight, 1);
+  switch (route(x, weight)) {
+    case Route::kAten: return at::mm(x, weight.t());
+    case Route::kWiden: return widen(x, weight, /*transposed=*/true);
+    case Route::kOneDnn: break;
+  }
+  // From 16 rows on it packs the weight first, which only pays with more rows; in W x^T it packs the
+  // few rows of x.
   constexpr std::int64_t kFew = 16, kMany = 96;
   const bool swapped = x.size(0) >= kFew && x.size(0) < kMany;
   return swapped ? linear(weight, x.contiguous()).t().contiguous() : linear(x.contiguous(), weight);
 }
 
 at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
-  if (!suits_one_dnn(grad, weight)) return at::mm(grad, weight);
+  check_operands(grad, weight, 0);
+  switch (route(grad, weight)) {
+    case Route::kAten: return at::mm(grad, weight);
+    case Route::kWiden: return widen(grad, weight, /*transposed=*/false);
+    case Route::kOneDnn: break;
+  }
   return linear(grad.contiguous(), weight.t());
 }
 

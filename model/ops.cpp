@@ -24,6 +24,7 @@ void dispatch(const at::Tensor& x, F&& f) {
     case at::kFloat: return f(float{});
     case at::kDouble: return f(double{});
     case at::kBFloat16: return f(cpu::BFloat16Bits{});
+    case at::kHalf: return f(cpu::Float16Bits{});
     default: INCIPIT_CHECK(false, "dtype ", toString(x.scalar_type()));
   }
 }

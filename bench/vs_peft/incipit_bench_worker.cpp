@@ -58,9 +58,11 @@ class Worker {
   Json load(const Json& request) {
     at::set_num_threads(request.at("threads"));
     options_.lr = request.at("learning_rate");
-    const bool bfloat16 = request.at("dtype") == "bfloat16";
+    const std::string dtype = request.at("dtype");
     backbone_.emplace(model::Backbone::load(request.at("model").get<std::string>(),
-                                            {.dtype = bfloat16 ? at::kBFloat16 : at::kFloat}));
+                                            {.dtype = dtype == "bfloat16"  ? at::kBFloat16
+                                                      : dtype == "float16" ? at::kHalf
+                                                                           : at::kFloat}));
     if (!request.at("prompt").is_null()) {
       start_ = prompt::load_npy(request.at("prompt").get<std::string>()).prompt.values;
     }

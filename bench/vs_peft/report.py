@@ -47,6 +47,11 @@ def processor():
     return names[0] if names else platform.machine()
 
 
+def short_name(machine):
+    """The processor as part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", machine["processor"].lower()).strip("-")
+
+
 def machine(repository):
     """Where the figures come from."""
     commit = subprocess.run(["git", "-C", str(repository), "rev-parse", "--short", "HEAD"],
@@ -84,7 +89,7 @@ def table(document):
 
 def write(document, folder):
     """Writes the JSON and Markdown files and returns their paths."""
-    name = re.sub(r"[^a-z0-9]+", "-", document["machine"]["processor"].lower()).strip("-")
+    name = short_name(document["machine"])
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"vs_peft-{document['date']}-{name}"
     paths = [stem.with_suffix(".json"), stem.with_suffix(".md")]

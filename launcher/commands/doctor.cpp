@@ -12,6 +12,7 @@
 #include "data/special_tokens.h"
 #include "data/tokenizer/tokenizer.h"
 #include "launcher/arguments.h"
+#include "launcher/model_choice.h"
 #include "launcher/output.h"
 #include "launcher/system_info.h"
 #include "model/config.h"
@@ -33,6 +34,7 @@ std::string cache_text() {
 void print_machine(const Style& style) {
   const int threads = set_threads(usable_cores(), 1);
   const auto openmp = openmp_runtimes();
+  const ModelChoice choice = choose_model({}, this_machine({}));
   std::cout << style.bold("machine") << '\n';
   print_facts(
       std::cout, style,
@@ -43,6 +45,8 @@ void print_machine(const Style& style) {
                                      : style.bad(std::to_string(openmp.size()) +
                                                  " runtimes are mapped; one is expected: ") +
                                            join(openmp)},
+       {"model.dtype: auto", dtype_text(choice)},
+       {"model.device: auto", device_text(choice)},
        {"cache", cache_text()}});
   std::cout << style.bold("libraries") << '\n';
   const GpuInfo gpu = gpu_info();

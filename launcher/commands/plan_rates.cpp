@@ -93,7 +93,7 @@ model::Workload planned_workload(const configs::RunConfig& config, std::int64_t 
           .target_rows = kAnswerRows,
           .micro_batch_rows = config.train.micro_batch_tokens,
           .micro_batches = config.train.micro_batches,
-          .number_bytes = config.model.dtype == configs::Dtype::kBFloat16 ? 2 : 4,
+          .number_bytes = configs::number_bytes(config.model.dtype),
           .prompt_copies = prompt_copies(config.train.optimizer)};
 }
 

@@ -161,9 +161,10 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
 
 void run_train(const TrainArguments& arguments) {
   const StopSignals signals(comm::read_launch().rank == 0);
-  const configs::RunConfig config = load_config(arguments.config, check_training_options);
+  configs::RunConfig config = load_config(arguments.config, check_training_options);
   RunPlan plan;
   if (comm::read_launch().rank == 0) plan = plan_run(config, arguments.fresh);
+  if (plan.kind == RunPlan::Kind::kResume) config.model.dtype = plan.dtype;
   const trainer::TrainResult result = train(config, plan);
   if (result.stopped) throw Stopped(stopped_text(result, config));  // once MPI is ended in order
 }

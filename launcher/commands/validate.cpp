@@ -14,6 +14,7 @@
 #include "launcher/check_options.h"
 #include "launcher/commands/validate_report.h"
 #include "launcher/output.h"
+#include "launcher/room.h"
 #include "model/config.h"
 #include "model/weight_files.h"
 
@@ -24,6 +25,15 @@ struct ValidateArguments {
   ConfigArguments config;
   bool schema = false;
 };
+
+// What a run without mpirun would choose on this machine.
+ModelChoice choice_on_one_rank(const configs::ModelOptions& options,
+                               const model::WeightFiles& weights) {
+  ModelMachine machine = this_machine(options);
+  machine.float32_bytes = 4.0 * static_cast<double>(weights.parameter_count());
+  machine.memory = memory_of_rank({}, configs::Device::kCpu);
+  return choose_model(options, machine);
+}
 
 void check_run(const ConfigArguments& arguments) {
   const Style style = Style::of_stdout();
@@ -49,7 +59,8 @@ void check_run(const ConfigArguments& arguments) {
   }
 
   std::cout << style.bold(arguments.config) << '\n';
-  print_summary(std::cout, style, config, transformer, weights, tasks);
+  print_summary(std::cout, style, config, transformer, weights,
+                choice_on_one_rank(config.model, weights), tasks);
   std::size_t warnings = 0;
   for (const ReadTask& read : tasks) {
     const std::string of = tasks.size() == 1 ? "" : read.name + ": ";

@@ -91,15 +91,16 @@ std::string label_text(const data::Task& task, const data::Dataset& split) {
 
 void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
                    const model::TransformerConfig& transformer, const model::WeightFiles& weights,
-                   std::span<const ReadTask> tasks) {
+                   const ModelChoice& choice, std::span<const ReadTask> tasks) {
   Facts facts{
       {"run", config.run.name + " -> " + config.run.output_dir},
       {"model", config.model.path + "\n" + transformer.model_type + ", " +
                     std::to_string(transformer.layers) + " layers x " +
                     grouped(transformer.hidden_size) + ", " +
                     short_count(weights.parameter_count()) + " parameters, " +
-                    human_bytes(static_cast<double>(weights.total_bytes())) + " on disk, runs as " +
-                    (config.model.dtype == configs::Dtype::kBFloat16 ? "bfloat16" : "float32")},
+                    human_bytes(static_cast<double>(weights.total_bytes())) + " on disk"},
+      {"dtype", dtype_text(choice)},
+      {"device", device_text(choice)},
       {"method", method_text(config, transformer)}};
   for (const ReadTask& read : tasks) {
     const bool alone = tasks.size() == 1;

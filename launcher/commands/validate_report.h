@@ -9,6 +9,7 @@
 #include "configs/run_config.h"
 #include "data/dataset.h"
 #include "data/task.h"
+#include "launcher/model_choice.h"
 #include "launcher/output.h"
 #include "model/config.h"
 #include "model/weight_files.h"
@@ -22,10 +23,10 @@ struct ReadTask {
   data::Splits splits;
 };
 
-// Run, model, method, tasks, mixture and training, a line each.
+// Run, model, dtype, device, method, tasks, mixture and training, a line each.
 void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
                    const model::TransformerConfig& transformer, const model::WeightFiles& weights,
-                   std::span<const ReadTask> tasks);
+                   const ModelChoice& choice, std::span<const ReadTask> tasks);
 
 // A table of the splits: sizes, lengths, labels.
 void print_splits(std::ostream& out, const Style& style, const data::Task& task,

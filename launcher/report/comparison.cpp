@@ -1,11 +1,13 @@
 #include "launcher/report/comparison.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <set>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "data/task_metrics.h"
 #include "launcher/output.h"
 #include "launcher/report/figures.h"
@@ -163,6 +165,19 @@ void add_interval(Method& method, const eval::MeanInterval& bootstrap) {
   method.high = wilson.high;
 }
 
+// Runs whose configuration is not known are left out.
+std::string mixed_types_of(std::span<const RunData> runs) {
+  std::map<std::string, std::vector<std::string>> by_type;
+  for (const RunData& run : runs) {
+    if (run.config) by_type[configs::dtype_name(run.config->model.dtype)].push_back(run.name);
+  }
+  if (by_type.size() < 2) return "";
+  std::vector<std::string> parts;
+  for (const auto& [type, names] : by_type) parts.push_back(type + ": " + join(names));
+  return "The runs computed in different types (" + join(parts, "; ") +
+         "). Rounding alone can change single answers between them.";
+}
+
 }  // namespace
 
 std::string method_description(const configs::RunConfig& config) {
@@ -190,6 +205,7 @@ Comparison compare(std::span<const RunData> runs, const std::string& majority_la
   comparison.methods.push_back(majority_method(first, comparison.majority_label));
   for (const Grouping& each : group(runs)) comparison.methods.push_back(method_of(runs, each.runs));
   comparison.examples = comparison.methods[0].right.size();
+  comparison.mixed_types = mixed_types_of(runs);
 
   std::vector<std::vector<double>> right;
   for (const Method& method : comparison.methods) right.push_back(method.right);

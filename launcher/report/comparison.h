@@ -32,6 +32,8 @@ struct Comparison {
   std::size_t best = 0;         // of the methods
   // gains[a][b]: accuracy of a minus that of b, by paired bootstrap.
   std::vector<std::vector<eval::MeanInterval>> gains;
+  // Says which runs computed in which type, where they did not all compute in the same; else empty.
+  std::string mixed_types;
 };
 
 // Compares the test predictions of the runs. `majority_label`: the most frequent one of train,

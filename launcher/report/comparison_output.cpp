@@ -55,6 +55,7 @@ Json comparison_json(const Report& report) {
       {"examples", comparison.examples},
       {"majority_label", comparison.majority_label},
       {"best", comparison.best},
+      {"mixed_types", comparison.mixed_types},
       {"bootstrap",
        {{"resamples", eval::PairedBootstrap::kResamples}, {"seed", eval::PairedBootstrap::kSeed}}},
       {"methods", methods},
@@ -82,6 +83,9 @@ void print_comparison(std::ostream& out, const Style& style, const Comparison& c
                best ? "" : (gain.excludes_zero() ? "excludes 0" : "may be chance")});
   }
   table.print(out, style);
+  if (!comparison.mixed_types.empty()) {
+    out << style.warning("warning") << "  " << visible(comparison.mixed_types) << '\n';
+  }
 }
 
 std::string report_json(const Report& report) {

@@ -75,6 +75,9 @@ void write_matrix(Html& page, const Comparison& comparison) {
 void write_comparison(Html& page, const Comparison& comparison) {
   const auto section = page.element("section", {{"id", "comparison"}});
   page.leaf("h2", "Comparison");
+  if (!comparison.mixed_types.empty()) {
+    page.leaf("p", {{"class", "finding"}}, comparison.mixed_types);
+  }
   {
     const auto card = page.element("div", {{"class", "card"}});
     const auto table = page.element("table", {{"class", "wide stack"}});

@@ -1,34 +1,50 @@
+#include "core/check.h"
+#include "model/cpu/instruction_set.h"
 #include "model/cpu/kernels.h"
+#include "model/cpu/matmul_kernels.h"
 
 namespace incipit::model::cpu {
 
 namespace baseline {
 extern const Kernels kTable;
-}
+extern const MatmulTable kMatmul;
+}  // namespace baseline
 #if defined(__x86_64__)
 namespace v3 {
 extern const Kernels kTable;
-}
+extern const MatmulTable kMatmul;
+}  // namespace v3
 namespace v4 {
 extern const Kernels kTable;
-}
+extern const MatmulTable kMatmul;
+}  // namespace v4
 #endif
 
-const Kernels& kernels() {
+namespace {
+
+struct Tables {
+  const Kernels* rows;
+  const MatmulTable* matmul;
+};
+
+Tables choose() {
+  switch (instruction_set()) {
 #if defined(__x86_64__)
-  static const Kernels& chosen = __builtin_cpu_supports("avx512f") &&
-                                         __builtin_cpu_supports("avx512bw") &&
-                                         __builtin_cpu_supports("avx512dq") &&
-                                         __builtin_cpu_supports("avx512vl")
-                                     ? v4::kTable
-                                 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-                                     ? v3::kTable
-                                     : baseline::kTable;
-  return chosen;
-#else
-  return baseline::kTable;
+    case InstructionSet::kAvx512: return {&v4::kTable, &v4::kMatmul};
+    case InstructionSet::kAvx2: return {&v3::kTable, &v3::kMatmul};
 #endif
+    default: return {&baseline::kTable, &baseline::kMatmul};
+  }
 }
+
+const Tables& tables() {
+  static const Tables chosen = choose();
+  return chosen;
+}
+
+}  // namespace
+
+const Kernels& kernels() { return *tables().rows; }
 
 template <>
 const RowKernels<float>& row_kernels<float>() {
@@ -37,6 +53,10 @@ const RowKernels<float>& row_kernels<float>() {
 template <>
 const RowKernels<BFloat16Bits>& row_kernels<BFloat16Bits>() {
   return kernels().bfloat16;
+}
+template <>
+const RowKernels<Float16Bits>& row_kernels<Float16Bits>() {
+  return kernels().float16;
 }
 template <>
 const RowKernels<double>& row_kernels<double>() {
@@ -49,6 +69,18 @@ const AttentionKernels<float>& attention_kernels<float>() {
 template <>
 const AttentionKernels<double>& attention_kernels<double>() {
   return kernels().attention64;
+}
+template <>
+const MatmulKernels<float>& matmul_kernels<float>() {
+  return tables().matmul->float32;
+}
+template <>
+const MatmulKernels<BFloat16Bits>& matmul_kernels<BFloat16Bits>() {
+  return tables().matmul->bfloat16;
+}
+template <>
+const MatmulKernels<Float16Bits>& matmul_kernels<Float16Bits>() {
+  return tables().matmul->float16;
 }
 
 }  // namespace incipit::model::cpu

@@ -4,8 +4,8 @@
 // has inline functions: a copy compiled for AVX-512 must never be the one that the linker
 // keeps for other code.
 //
-// T is the storage type; arithmetic is in float (in double for double). bfloat16 is
-// passed as its 16 bits.
+// T is the storage type; arithmetic is in float (in double for double). bfloat16 and float16
+// are passed as their 16 bits.
 #pragma once
 
 #include <stdint.h>
@@ -13,6 +13,9 @@
 namespace incipit::model::cpu {
 
 struct BFloat16Bits {
+  uint16_t bits;
+};
+struct Float16Bits {
   uint16_t bits;
 };
 
@@ -66,13 +69,14 @@ struct AttentionKernels {
 struct Kernels {
   RowKernels<float> float32;
   RowKernels<BFloat16Bits> bfloat16;
+  RowKernels<Float16Bits> float16;
   RowKernels<double> float64;
   AttentionKernels<float> attention32;
   AttentionKernels<double> attention64;
   const char* name;  // "x86-64-v4", ...
 };
 
-// The best kernels this processor can run.
+// The kernels of instruction_set() (model/cpu/instruction_set.h).
 const Kernels& kernels();
 
 template <typename T>

@@ -1,22 +1,10 @@
 // Compiled several times with different -march flags; see CMakeLists.txt. Plain loops that
 // the compiler turns into vector code.
 #include "model/cpu/kernels.h"
+#include "model/cpu/storage.h"
 
 namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH {
 namespace {
-
-inline float load(float x) { return x; }
-inline double load(double x) { return x; }
-inline float load(BFloat16Bits x) {
-  return __builtin_bit_cast(float, static_cast<uint32_t>(x.bits) << 16);
-}
-inline void store(float& y, float x) { y = x; }
-inline void store(double& y, double x) { y = x; }
-inline void store(BFloat16Bits& y, float x) {
-  const uint32_t bits = __builtin_bit_cast(uint32_t, x);
-  const uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;  // to nearest even
-  y.bits = static_cast<uint16_t>(x != x ? 0x7fc0U : rounded);
-}
 
 inline double exponential(double x) { return __builtin_exp(x); }
 // exp to about one unit in the last place: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]
@@ -191,6 +179,7 @@ constexpr RowKernels<T> rows() {
 extern const Kernels kTable;
 const Kernels kTable{rows<float>(),
                      rows<BFloat16Bits>(),
+                     rows<Float16Bits>(),
                      rows<double>(),
                      {softmax<float>, softmax_backward<float>},
                      {softmax<double>, softmax_backward<double>},

@@ -14,7 +14,7 @@ verbalizer: {blue: " cold", green: " mild"}
 """
 
 MIXED = """run: {{name: mixed, output_dir: "{folder}/mixed", seed: 5}}
-model: {{path: "{folder}/model"}}
+model: {{path: "{folder}/model", dtype: float32}}
 method:
   kind: prompt_tuning
   num_virtual_tokens: 4
@@ -27,7 +27,7 @@ train: {{steps: 6, batch_size: 8, eval_every: 3}}
 """
 
 SINGLE = """run: {{name: {task}, output_dir: "{folder}/{task}_alone", seed: 5}}
-model: {{path: "{folder}/model"}}
+model: {{path: "{folder}/model", dtype: float32}}
 task: {{name: "{folder}/{task}.yaml", data_dir: "{folder}", select: 0.25}}
 """
 

@@ -69,7 +69,7 @@ class Submission(program.ProgramTest):
 
     def task_config(self, name, task="", more=""):
         text = (f'run: {{name: x, output_dir: "{self.folder}/none"}}\n'
-                f'model: {{path: "{self.folder}/model"}}\nmethod: {{kind: none}}\n'
+                f'model: {{path: "{self.folder}/model", dtype: float32}}\nmethod: {{kind: none}}\n'
                 f'task: {{name: {task or TASKS[name]}, data_dir: "{self.folder}", '
                 f'test: {name}.test.jsonl{more}}}\n')
         return self.write(f"{task or name}.yaml", text)

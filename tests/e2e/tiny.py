@@ -103,7 +103,7 @@ verbalizer: {blue: " blue", green: " grn"}
 """
 
 CONFIG = """run: {{name: tiny, output_dir: "{folder}/run", seed: 5}}
-model: {{path: "{folder}/model"}}
+model: {{path: "{folder}/model", dtype: float32}}
 method:
   kind: prompt_tuning
   num_virtual_tokens: 4

@@ -68,7 +68,7 @@ class SuperGlue(unittest.TestCase):
         (self.folder / f"{task}.jsonl").write_text("\n".join(lines), encoding="utf8")
         config = self.folder / f"{task}.yaml"
         config.write_text(
-            f"model: {{path: {self.folder}/model}}\nmethod: {{kind: none}}\n"
+            f"model: {{path: {self.folder}/model, dtype: float32}}\nmethod: {{kind: none}}\n"
             f"task: {{name: {task}, data_dir: {self.folder}, train: '', select: 0, "
             f"test: {task}.jsonl}}\neval: {{score: sum}}\n", encoding="utf8")
         request = {"examples": EXAMPLES, "threads": 2, "repeat": 1}

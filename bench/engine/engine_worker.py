@@ -1,0 +1,90 @@
+"""Incipit's bench worker on invented batches, for the scripts of this folder."""
+import os
+import random
+import statistics
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / "vs_peft"))
+import report  # noqa: E402,F401
+from worker_process import WorkerProcess  # noqa: E402
+
+MODEL = REPOSITORY / "models" / "smollm2-135m-instruct"
+WORKER = REPOSITORY / "build" / "release" / "bench" / "vs_peft" / "incipit_bench_worker"
+BATCH = 8
+
+# What `incipit` itself sets for INCIPIT_CPU, so that libtorch keeps to the same instructions.
+LIMITS = {
+    "baseline": {"INCIPIT_CPU": "baseline", "ONEDNN_MAX_CPU_ISA": "SSE41",
+                 "ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
+    "avx2": {"INCIPIT_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
+             "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "avx512": {"INCIPIT_CPU": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+    "auto": {},
+}
+
+
+def batches(count, seed=7):
+    """Batches of 8 invented examples: as long as RTE's, and two candidates of one token each."""
+    draw = random.Random(seed)
+
+    def example():
+        length = min(256, max(30, round(draw.lognormvariate(4.3, 0.5))))
+        source = [draw.randrange(1000, 20000) for _ in range(length)]
+        candidates = [[2000], [3000]]
+        return {"source": source, "target": draw.choice(candidates), "candidates": candidates}
+
+    return [[example() for _ in range(BATCH)] for _ in range(count)]
+
+
+def initial_prompt(rows, folder):
+    import numpy as np
+    path = Path(folder) / f"prompt_{rows}.npy"
+    np.save(path, np.random.default_rng(rows).normal(0, 0.1, (rows, 576)).astype(np.float32))
+    return str(path)
+
+
+class Engine:
+    """A loaded worker and the block of work that it is timed on. Use it in a `with` block."""
+
+    def __init__(self, dtype, virtual_tokens, folder, worker=WORKER, limit="auto", threads=2):
+        before = dict(os.environ)
+        os.environ.update(LIMITS[limit])
+        try:
+            self._process = WorkerProcess([str(worker)], Path(folder) / "workers.log", threads)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        self._trains = virtual_tokens > 0
+        self._process.ask("load", model=str(MODEL), dtype=dtype, threads=threads,
+                          learning_rate=0.001,
+                          prompt=initial_prompt(virtual_tokens, folder) if self._trains else None)
+        self.loaded_bytes = self._process.resident_bytes()
+        self._process.reset_peak()
+
+    def run(self, work):
+        """Seconds, and losses or scores, of the batches."""
+        keys = ("source", "target" if self._trains else "candidates")
+        answer = self._process.ask("train" if self._trains else "score", batches=[
+            [{key: row[key] for key in keys} for row in batch] for batch in work])
+        values = answer["losses" if self._trains else "scores"]
+        return answer["seconds"], values
+
+    def peak_bytes(self):
+        return self._process.peak_bytes()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *arguments):
+        self._process.__exit__(*arguments)
+
+
+def median_interval(values):
+    """The median and its 95 % interval by order statistics (binomial, no assumption of shape)."""
+    ordered, count = sorted(values), len(values)
+    from scipy.stats import binom
+    low = max(0, int(binom.ppf(0.025, count, 0.5)) - 1)
+    return statistics.median(ordered), ordered[low], ordered[count - 1 - low]

@@ -1,0 +1,264 @@
+// Matrix products of 16-bit (or float32) operands in float32 arithmetic; compiled several times with
+// different -march flags, see CMakeLists.txt. The blocking is that of Goto and van de Geijn (2008):
+// tiles of kTileRows x kTileColumns sums stay in registers, and the operands are copied into the order
+// in which the tile reads them. That copy is where 16-bit numbers become float32, so that widening
+// costs nothing of its own.
+#include "model/cpu/matmul_kernels.h"
+#include "model/cpu/storage.h"
+
+namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH {
+namespace {
+
+// Registers: kTileRows * kTileVectors sums, kTileVectors columns of W and one number of x.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kTileRows = 8;
+constexpr int kTileVectors = 3;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 3;
+#else
+constexpr int kLanes = 4;
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 2;
+#endif
+constexpr int kTileColumns = kTileVectors * kLanes;
+
+typedef float Vector __attribute__((vector_size(kLanes * 4)));
+typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+
+inline Vector load_vector(const float* x) { return *reinterpret_cast<const UnalignedVector*>(x); }
+inline void store_vector(float* y, Vector x) { *reinterpret_cast<UnalignedVector*>(y) = x; }
+template <typename T>
+inline Vector load_vector(const T* x) {
+  Vector y;
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) y[i] = load(x[i]);
+  return y;
+}
+#if defined(__AVX2__)
+template <>
+inline Vector load_vector(const BFloat16Bits* x) {
+  typedef uint16_t Bits __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
+  typedef uint32_t Wide __attribute__((vector_size(kLanes * 4)));
+  const Wide wide = __builtin_convertvector(*reinterpret_cast<const Bits*>(x), Wide);
+  return reinterpret_cast<Vector>(wide << 16);
+}
+#endif
+
+// packed[k * width + r] = x[r * stride + k] for `count` <= width rows; 0 for the others.
+template <typename T>
+void pack_rows(const T* x, int64_t stride, int64_t count, int64_t depth, int64_t width,
+               float* packed) {
+  int64_t r = 0;
+  for (; r + 8 <= count; r += 8) {
+    int64_t k = 0;
+    for (; k + 8 <= depth; k += 8) {
+      typedef float V8 __attribute__((vector_size(32)));
+      typedef float V8U __attribute__((vector_size(32), aligned(4), may_alias));
+      V8 a[8], b[8];
+      for (int i = 0; i < 8; ++i) {
+        float row[8];
+        for (int j = 0; j < 8; ++j) row[j] = load(x[(r + i) * stride + k + j]);
+        a[i] = *reinterpret_cast<const V8U*>(row);
+      }
+      for (int i = 0; i < 4; ++i) {
+        b[2 * i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        b[2 * i + 1] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+      }
+      for (int h = 0; h < 8; h += 4) {
+        a[h] = __builtin_shufflevector(b[h], b[h + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        a[h + 1] = __builtin_shufflevector(b[h], b[h + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        a[h + 2] = __builtin_shufflevector(b[h + 1], b[h + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+        a[h + 3] = __builtin_shufflevector(b[h + 1], b[h + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+      }
+      for (int j = 0; j < 4; ++j) {
+        b[j] = __builtin_shufflevector(a[j], a[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        b[j + 4] = __builtin_shufflevector(a[j], a[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+      }
+      for (int j = 0; j < 8; ++j) {
+        *reinterpret_cast<V8U*>(packed + (k + j) * width + r) = b[j];
+      }
+    }
+    for (; k < depth; ++k) {
+      for (int i = 0; i < 8; ++i) packed[k * width + r + i] = load(x[(r + i) * stride + k]);
+    }
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    for (int64_t i = r; i < count; ++i) packed[k * width + i] = load(x[i * stride + k]);
+    for (int64_t i = count; i < width; ++i) packed[k * width + i] = 0;
+  }
+}
+
+// packed[k * width + c] = w[k * stride + c] for `count` <= width columns; 0 for the others.
+template <typename T>
+void pack_columns(const T* w, int64_t stride, int64_t count, int64_t depth, int64_t width,
+                  float* packed) {
+  for (int64_t k = 0; k < depth; ++k, w += stride, packed += width) {
+#pragma omp simd
+    for (int64_t c = 0; c < count; ++c) packed[c] = load(w[c]);
+    for (int64_t c = count; c < width; ++c) packed[c] = 0;
+  }
+}
+
+// sums[kTileRows, kTileColumns] (+)= x w; x packed by kTileRows, w of kTileColumns a row of `stride`.
+template <typename W>
+void tile(const float* __restrict x, const W* __restrict w, int64_t stride, int64_t depth,
+          float* __restrict sums, int64_t sums_stride, bool add) {
+  Vector sum[kTileRows][kTileVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 3
+    for (int v = 0; v < kTileVectors; ++v) {
+      sum[r][v] = add ? load_vector(sums + r * sums_stride + v * kLanes) : Vector{};
+    }
+  }
+  for (int64_t k = 0; k < depth; ++k, x += kTileRows, w += stride) {
+    Vector columns[kTileVectors];
+#pragma GCC unroll 3
+    for (int v = 0; v < kTileVectors; ++v) columns[v] = load_vector(w + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 3
+      for (int v = 0; v < kTileVectors; ++v) sum[r][v] += x[r] * columns[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 3
+    for (int v = 0; v < kTileVectors; ++v) {
+      store_vector(sums + r * sums_stride + v * kLanes, sum[r][v]);
+    }
+  }
+}
+
+constexpr int64_t up_to(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Tiles of this many columns read a block of W that stays in the second-level cache, and a strip of
+// kDepth x kTileColumns of it from the first-level cache.
+constexpr int64_t kBlockColumns = 96 / kTileColumns * kTileColumns;
+constexpr int64_t kDepth = 256;
+
+template <typename T>
+void pack_x(const T* x, int64_t stride, int64_t rows, int64_t depth, float* packed) {
+  for (int64_t row = 0; row < rows; row += kTileRows, packed += kTileRows * depth) {
+    pack_rows(x + row * stride, stride, smaller(kTileRows, rows - row), depth, kTileRows, packed);
+  }
+}
+
+// The sums of one block, over all of the depth, in float32.
+template <typename T>
+void block_sums(const MatmulBlock<T>& block, float* packed_w, float* sums) {
+  const int64_t width = up_to(block.columns, kTileColumns);
+  for (int64_t k = 0; k < block.depth; k += kDepth) {
+    const int64_t depth = smaller(kDepth, block.depth - k);
+    for (int64_t c = 0; c < width; c += kTileColumns) {
+      const int64_t count = smaller(kTileColumns, block.columns - c);
+      float* strip = packed_w + c * kDepth;
+      if (block.transposed) {
+        pack_rows(block.w + c * block.w_stride + k, block.w_stride, count, depth, kTileColumns,
+                  strip);
+      } else {
+        pack_columns(block.w + k * block.w_stride + c, block.w_stride, count, depth, kTileColumns,
+                     strip);
+      }
+      for (int64_t row = 0; row < block.rows; row += kTileRows) {
+        tile(block.x + row * block.depth + k * kTileRows, strip, kTileColumns, depth,
+             sums + row * width + c, width, k > 0);
+      }
+    }
+  }
+}
+
+template <typename T>
+void multiply_block(const MatmulBlock<T>& block, float* workspace) {
+  float* packed_w = workspace;
+  float* sums = workspace + kBlockColumns * kDepth;
+  block_sums(block, packed_w, sums);
+  const int64_t width = up_to(block.columns, kTileColumns);
+  for (int64_t row = 0; row < block.rows; ++row, sums += width) {
+    T* __restrict y = block.y + row * block.y_stride;
+#pragma omp simd
+    for (int64_t c = 0; c < block.columns; ++c) store(y[c], sums[c]);
+  }
+}
+
+inline float sum_of(Vector x) {
+  float sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += x[i];
+  return sum;
+}
+
+// y[r, c] = x[r] . w[c] for R rows of x and `columns` rows of w.
+template <int R, typename T>
+void dots(const float* x, int64_t depth, const T* w, int64_t w_stride, int64_t columns, T* y,
+          int64_t y_stride) {
+  constexpr int kAtOnce = 2;
+  for (int64_t c = 0; c < columns; c += kAtOnce) {
+    const T* row[kAtOnce] = {w + c * w_stride, w + smaller(c + 1, columns - 1) * w_stride};
+    Vector sum[R][kAtOnce] = {};
+    int64_t k = 0;
+    for (; k + kLanes <= depth; k += kLanes) {
+      const Vector first = load_vector(row[0] + k);
+      const Vector second = load_vector(row[1] + k);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        const Vector own = load_vector(x + r * depth + k);
+        sum[r][0] += own * first;
+        sum[r][1] += own * second;
+      }
+    }
+    for (int r = 0; r < R; ++r) {
+      for (int i = 0; i < smaller(kAtOnce, columns - c); ++i) {
+        float total = sum_of(sum[r][i]);
+        for (int64_t j = k; j < depth; ++j) total += x[r * depth + j] * load(row[i][j]);
+        store(y[r * y_stride + c + i], total);
+      }
+    }
+  }
+}
+
+// Few rows: W is read once, where it lies.
+template <typename T>
+void few_rows_nt(const float* x, int64_t rows, int64_t depth, const T* w, int64_t w_stride,
+                 int64_t columns, T* y, int64_t y_stride) {
+  constexpr int64_t kStrip = 16;  // rows of W that stay in cache for all rows of x
+  for (int64_t c = 0; c < columns; c += kStrip) {
+    const int64_t count = smaller(kStrip, columns - c);
+    const T* strip = w + c * w_stride;
+    int64_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+      dots<4>(x + row * depth, depth, strip, w_stride, count, y + row * y_stride + c, y_stride);
+    }
+    const float* rest = x + row * depth;
+    T* y_rest = y + row * y_stride + c;
+    switch (rows - row) {
+      case 3: dots<3>(rest, depth, strip, w_stride, count, y_rest, y_stride); break;
+      case 2: dots<2>(rest, depth, strip, w_stride, count, y_rest, y_stride); break;
+      case 1: dots<1>(rest, depth, strip, w_stride, count, y_rest, y_stride); break;
+      default: break;
+    }
+  }
+}
+
+template <typename T>
+void widen(const T* x, int64_t count, float* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = load(x[i]);
+}
+
+template <typename T>
+constexpr MatmulKernels<T> matmul() {
+  return {kTileRows, kBlockColumns, kBlockColumns * kDepth,     pack_x<T>,
+          widen<T>,  multiply_block<T>, few_rows_nt<T>};
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(misc-use-internal-linkage): dispatch.cpp declares it
+extern const MatmulTable kMatmul;
+const MatmulTable kMatmul{matmul<float>(), matmul<BFloat16Bits>(), matmul<Float16Bits>()};
+
+}  // namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH
