@@ -139,6 +139,7 @@ StopSignals::~StopSignals() {
 
 // Linux keeps signals that are blocked and ignored for sigwait: they are left out here.
 void StopSignals::wait_for_signals() {
+  ::pthread_setname_np(::pthread_self(), "stop-signals");
   while (true) {
     int signal = 0;
     const int error = ::sigwait(&blocked_, &signal);
