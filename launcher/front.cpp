@@ -5,7 +5,7 @@
 //   * SIGTERM, SIGUSR1 and SIGINT are blocked. The mask and signals that arrive meanwhile pass
 //     through exec to the thread that waits for them (core/stop_request.h).
 //   * INCIPIT_CPU becomes the variables of the libraries (core/cpu_choice.h).
-// It links nothing but the C library: until it blocks them, a signal ends the process.
+// It links only the C library: until it has blocked them, a signal ends the process.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

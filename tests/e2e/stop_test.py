@@ -133,6 +133,7 @@ class Stop(program.ProgramTest):
             job = self.job(ranks, "train.steps=600", "train.eval_every=200",
                            "train.checkpoint_every=50")
             disturbed = stopping.Disturbed(job, draw)
+            self.assertEqual(stopping.stop_once(job, "at_once", signal.SIGTERM, 0), "starting")
             ended = []
             while len(ended) < stops:
                 ended += disturbed.run(f"disturbed_{len(ended)}", stops - len(ended))
