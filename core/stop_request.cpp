@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <string>
 #include <system_error>
@@ -16,6 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kOneRequest{1};  // signals within it are one request
+constexpr std::chrono::seconds kRankZeroFirst{1};
 
 std::atomic<int> first_signal{0};
 std::atomic<bool> ending{false};  // the waiting thread is asked to return
@@ -24,6 +26,10 @@ std::atomic<bool> ending{false};  // the waiting thread is asked to return
 // lives as long as its process.
 std::mutex& mutex() {
   static auto& only = *new std::mutex;
+  return only;
+}
+std::condition_variable& changed() {
+  static auto& only = *new std::condition_variable;
   return only;
 }
 OnSignal on_signal = OnSignal::kEnd;
@@ -58,12 +64,6 @@ void end_by(int signal) noexcept {
   ::raise(signal);
 }
 
-void leave(int signal) noexcept {
-  say(std::string("incipit: ") + name_of(signal) +
-      ": stopped while starting, nothing was written; start the same command again\n");
-  ::_exit(static_cast<int>(ExitCode::kStopped));
-}
-
 // True for the first signal. Ends the process when this one is a second request.
 bool is_first(int signal) noexcept {
   if (first_signal.load() == 0) {
@@ -75,13 +75,26 @@ bool is_first(int signal) noexcept {
   return false;
 }
 
+// Rank 0 ends and says so. The others wait a moment: should rank 0 be under kStop already, they
+// follow it there, and all of them leave together.
+void leave(int signal, std::unique_lock<std::mutex>& lock) noexcept {
+  if (!announces) {
+    (void)is_first(signal);
+    const auto followed = [] { return on_signal != OnSignal::kLeave; };
+    if (changed().wait_for(lock, kRankZeroFirst, followed)) return;
+  }
+  say(std::string("incipit: ") + name_of(signal) +
+      ": stopped while starting, nothing was written; start the same command again\n");
+  ::_exit(static_cast<int>(ExitCode::kStopped));
+}
+
 void deal_with(int signal) noexcept {
-  const std::lock_guard lock(mutex());
+  std::unique_lock lock(mutex());
   switch (on_signal) {
     case OnSignal::kEnd:
       return end_by(signal);
     case OnSignal::kLeave:
-      return leave(signal);
+      return leave(signal, lock);
     case OnSignal::kStop:
       if (!is_first(signal)) return;
       return say(std::string("incipit: ") + name_of(signal) +
@@ -109,8 +122,11 @@ void request_stop(int signal) noexcept {
 }
 
 void on_stop_signal(OnSignal now) noexcept {
-  const std::lock_guard lock(mutex());
-  on_signal = now;
+  {
+    const std::lock_guard lock(mutex());
+    on_signal = now;
+  }
+  changed().notify_all();
 }
 
 StopSignals::StopSignals(OnSignal now, bool announce) {

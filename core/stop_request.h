@@ -60,8 +60,9 @@ void on_stop_signal(OnSignal now) noexcept;
 // a process and to its group, and that is meant once.
 class StopSignals {
  public:
-  // With `announce` kLeave and kStop acknowledge the first signal on standard error. No stop is
-  // requested at first.
+  // With `announce`, for rank 0, kLeave and kStop acknowledge the first signal on standard error.
+  // The other ranks leave a second later than rank 0, whose end ends them; if they come to kStop
+  // before, the signal counts there. No stop is requested at first.
   StopSignals(OnSignal now, bool announce);
   // Restores the mask of the calling thread, which must be the one that made this.
   ~StopSignals();

@@ -65,9 +65,9 @@ class Progress:
 
 def make_job(arguments, folder, config, sets, ranks):
     folder.mkdir()
-    threads = max(1, len(os.sched_getaffinity(0)) // ranks)
+    threads = 1 if sets is TINY else max(1, len(os.sched_getaffinity(0)) // ranks)
     environment = {"INCIPIT_CPU": "avx2", "OMP_NUM_THREADS": str(threads),
-                   "INCIPIT_CACHE": str(folder.parent / "cache")}
+                   "OMP_WAIT_POLICY": "passive", "INCIPIT_CACHE": str(folder.parent / "cache")}
     return stopping.Job(str(arguments.incipit), str(arguments.mpirun), folder, config, sets, ranks,
                         environment)
 

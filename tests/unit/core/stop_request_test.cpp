@@ -142,6 +142,27 @@ TEST(StopRequestDeathTest, WhileNothingIsWrittenASignalEndsTheProcessWith75) {
       testing::ExitedWithCode(75), "incipit: SIGTERM: stopped while starting, nothing was written");
 }
 
+TEST(StopRequestDeathTest, OtherRanksLeaveALittleLaterThanRankZeroAndSayNothing) {
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EXIT(
+      {
+        const StopSignals signals(OnSignal::kLeave, /*announce=*/false);
+        send(SIGTERM);
+        wait_for_the_end();
+      },
+      testing::ExitedWithCode(75), "^$");
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(900));
+}
+
+TEST(StopRequest, OtherRanksThatComeToWriteInTimeLeaveWithRankZero) {
+  const StopSignals signals(OnSignal::kLeave, /*announce=*/false);
+  send(SIGTERM);
+  EXPECT_TRUE(comes_true(stop_requested));
+  on_stop_signal(OnSignal::kStop);
+  std::this_thread::sleep_for(milliseconds(1200));  // it would have left by now
+  EXPECT_STREQ(stop_signal(), "SIGTERM");
+}
+
 TEST(StopRequestDeathTest, OtherCommandsEndByTheSignal) {
   EXPECT_EXIT(
       {
