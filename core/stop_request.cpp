@@ -81,7 +81,10 @@ void leave(int signal, std::unique_lock<std::mutex>& lock) noexcept {
   if (!announces) {
     (void)is_first(signal);
     const auto followed = [] { return on_signal != OnSignal::kLeave; };
-    if (changed().wait_for(lock, kRankZeroFirst, followed)) return;
+    if (changed().wait_for(lock, kRankZeroFirst, followed)) {
+      if (on_signal == OnSignal::kEnd) end_by(signal);
+      return;
+    }
   }
   say(std::string("incipit: ") + name_of(signal) +
       ": stopped while starting, nothing was written; start the same command again\n");
