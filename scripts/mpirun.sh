@@ -32,11 +32,12 @@ has_usr1() {  # PID FIELD
   return 1
 }
 
-# Whether mpirun forwards SIGUSR1 and all ranks on this machine expect it.
-all_are_ready() {
+# Whether all ranks on this machine expect SIGUSR1. Those on other machines cannot be seen, and other
+# programs may not expect it: after ten seconds they are taken to be ready.
+ranks_are_ready() {
   local child
   local -a children
-  has_usr1 "$job" SigCgt || return 1
+  if (( SECONDS >= 10 )); then return 0; fi
   mapfile -t children < <(cat "/proc/$job/task/"*/children 2>/dev/null | tr -s ' ' '\n')
   (( ${#children[@]} >= ranks )) || return 1
   for child in "${children[@]}"; do
@@ -44,16 +45,20 @@ all_are_ready() {
   done
 }
 
-# Until mpirun and the ranks are ready SIGUSR1 would end them. Ranks on other machines, and programs
-# that do not expect SIGUSR1, never look ready: they get ten seconds from the start.
+# Sends SIGUSR1 to mpirun while it catches it: before and after, SIGUSR1 would end it.
 forward() {
   if [ -n "$forwarded" ]; then return; fi
   forwarded=1
   trap '' TERM USR1 INT  # the background process survives signals to the whole process group
   (
-    while kill -0 "$job" && ! all_are_ready && (( SECONDS < 10 )); do sleep 0.02; done
-    kill -USR1 "$job"
-  ) </dev/null 2>/dev/null &
+    while kill -0 "$job"; do
+      if has_usr1 "$job" SigCgt && ranks_are_ready; then
+        kill -USR1 "$job"
+        break
+      fi
+      sleep 0.02
+    done
+  ) </dev/null >/dev/null 2>&1 &
   catch_signals
 }
 
