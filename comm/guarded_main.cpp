@@ -9,6 +9,7 @@
 #include "comm/launch.h"
 #include "comm/mpi_environment.h"
 #include "core/error.h"
+#include "core/stop_request.h"
 
 namespace incipit::comm {
 namespace {
@@ -21,7 +22,10 @@ int end_with(ExitCode code, const char* kind, const char* message) noexcept {
   const Launch launch = read_launch();
   const bool of_all = code == ExitCode::kStopped;  // ranks stop together
   const bool of_each = code == ExitCode::kComm;    // each waited in an operation of its own
-  if (launch.rank != 0 && !of_all && !of_each) std::this_thread::sleep_for(kPrecedenceOfRankZero);
+  if (launch.rank != 0 && !of_all && !of_each) {
+    on_stop_signal(OnSignal::kEnd);  // mpirun's, when rank 0 has spoken
+    std::this_thread::sleep_for(kPrecedenceOfRankZero);
+  }
   std::fflush(stdout);
   if (launch.rank != 0 && of_all) {
     // rank 0 tells it

@@ -18,7 +18,7 @@ enum class ExitCode : int {
   kData = 3,        // bad data or model file
   kComm = 4,        // communication failed
   kNumerics = 5,    // numbers not finite
-  kStopped = 75,    // stopped by a signal after a checkpoint: start it again
+  kStopped = 75,    // stopped by a signal, nothing is lost: start it again
 };
 
 class Error : public std::runtime_error {

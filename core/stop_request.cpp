@@ -1,62 +1,43 @@
 #include "core/stop_request.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
-#include <cstdint>
-#include <cstring>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <system_error>
+
+#include "core/stop_signals.h"
 
 namespace incipit {
 namespace {
 
-constexpr std::int64_t kOneRequest = 1'000'000'000;  // ns in which signals are one request
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kOneRequest{1};  // signals within it are one request
+constexpr std::chrono::seconds kRankZeroFirst{1};
 
 std::atomic<int> first_signal{0};
-std::atomic<std::int64_t> first_at{0};
-std::atomic<bool> announced{false};
-static_assert(std::atomic<int>::is_always_lock_free &&
-              std::atomic<std::int64_t>::is_always_lock_free);
+std::atomic<bool> ending{false};  // the waiting thread is asked to return
 
-// All that follows is safe inside a handler.
-std::int64_t now() noexcept {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+// What follows is guarded by the mutex. It is never destroyed: the waiting thread of a program
+// lives as long as its process.
+std::mutex& mutex() {
+  static auto& only = *new std::mutex;
+  return only;
 }
-
-void announce() noexcept {
-  constexpr char kText[] =
-      "incipit: a signal asks to stop: after this step, with a checkpoint; a second one ends at "
-      "once\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText, sizeof(kText) - 1);
+std::condition_variable& changed() {
+  static auto& only = *new std::condition_variable;
+  return only;
 }
+OnSignal on_signal = OnSignal::kEnd;
+bool announces = false;
+Clock::time_point first_at{};
 
-extern "C" void on_stop_signal(int signal) {
-  const int saved = errno;
-  int none = 0;
-  const std::int64_t at = now();
-  if (first_at.load() == 0) first_at.store(at);
-  if (first_signal.compare_exchange_strong(none, signal)) {
-    if (announced.load()) announce();
-  } else if (at - first_at.load() > kOneRequest) {
-    ::_exit(128 + signal);
-  }
-  errno = saved;
-}
-
-void lower_flag() noexcept {
-  first_signal.store(0);
-  first_at.store(0);
-}
-
-}  // namespace
-
-bool stop_requested() noexcept { return first_signal.load() != 0; }
-
-const char* stop_signal() noexcept {
-  switch (first_signal.load()) {
+const char* name_of(int signal) noexcept {
+  switch (signal) {
     case SIGTERM:
       return "SIGTERM";
     case SIGUSR1:
@@ -68,19 +49,122 @@ const char* stop_signal() noexcept {
   }
 }
 
-StopSignals::StopSignals(bool announce) {
-  lower_flag();
-  announced.store(announce);
+// Past streams and loggers, whose locks other threads may have.
+void say(const std::string& line) noexcept {
+  if (!announces) return;
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+// The process ends by the signal's default action, so that its parent sees which it was.
+void end_by(int signal) noexcept {
+  sigset_t only;
+  ::sigemptyset(&only);
+  ::sigaddset(&only, signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  ::raise(signal);
+}
+
+// True for the first signal. Ends the process when this one is a second request.
+bool is_first(int signal) noexcept {
+  if (first_signal.load() == 0) {
+    first_at = Clock::now();
+    first_signal.store(signal);
+    return true;
+  }
+  if (Clock::now() - first_at > kOneRequest) ::_exit(128 + signal);
+  return false;
+}
+
+// Rank 0 ends and says so. The others wait a moment: should rank 0 be under kStop already, they
+// follow it there, and all of them leave together.
+void leave(int signal, std::unique_lock<std::mutex>& lock) noexcept {
+  if (!announces) {
+    (void)is_first(signal);
+    const auto followed = [] { return on_signal != OnSignal::kLeave; };
+    if (changed().wait_for(lock, kRankZeroFirst, followed)) {
+      if (on_signal == OnSignal::kEnd) end_by(signal);
+      return;
+    }
+  }
+  say(std::string("incipit: ") + name_of(signal) +
+      ": stopped while starting, nothing was written; start the same command again\n");
+  ::_exit(static_cast<int>(ExitCode::kStopped));
+}
+
+void deal_with(int signal) noexcept {
+  std::unique_lock lock(mutex());
+  switch (on_signal) {
+    case OnSignal::kEnd:
+      return end_by(signal);
+    case OnSignal::kLeave:
+      return leave(signal, lock);
+    case OnSignal::kStop:
+      if (!is_first(signal)) return;
+      return say(std::string("incipit: ") + name_of(signal) +
+                 ": stopping after this step, with a checkpoint; a second signal ends at once\n");
+    case OnSignal::kDone:
+      (void)is_first(signal);
+  }
+}
+
+bool is_ignored(int signal) noexcept {
   struct sigaction action {};
-  action.sa_handler = &on_stop_signal;
-  action.sa_flags = SA_RESTART;
-  ::sigemptyset(&action.sa_mask);
-  for (int i = 0; i < 3; ++i) ::sigaction(kSignals[i], &action, &before_[i]);
+  return ::sigaction(signal, nullptr, &action) == 0 && (action.sa_flags & SA_SIGINFO) == 0 &&
+         action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
+bool stop_requested() noexcept { return first_signal.load() != 0; }
+
+const char* stop_signal() noexcept { return name_of(first_signal.load()); }
+
+void request_stop(int signal) noexcept {
+  const std::lock_guard lock(mutex());
+  (void)is_first(signal);
+}
+
+void on_stop_signal(OnSignal now) noexcept {
+  {
+    const std::lock_guard lock(mutex());
+    on_signal = now;
+  }
+  changed().notify_all();
+}
+
+StopSignals::StopSignals(OnSignal now, bool announce) {
+  first_signal.store(0);
+  ending.store(false);
+  on_signal = now;
+  announces = announce;
+  ::sigemptyset(&blocked_);
+  for (const int signal : kStopSignals) ::sigaddset(&blocked_, signal);
+  ::pthread_sigmask(SIG_BLOCK, &blocked_, &mask_before_);
+  const auto run = [](void* self) -> void* {
+    static_cast<StopSignals*>(self)->wait_for_signals();
+    return nullptr;
+  };
+  const int error = ::pthread_create(&thread_, nullptr, run, this);
+  if (error != 0) throw std::system_error(error, std::generic_category(), "thread for signals");
 }
 
 StopSignals::~StopSignals() {
-  for (int i = 0; i < 3; ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
-  lower_flag();
+  ending.store(true);
+  ::pthread_kill(thread_, SIGUSR1);
+  ::pthread_join(thread_, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+  first_signal.store(0);
+}
+
+// Linux keeps signals that are blocked and ignored for sigwait: they are left out here.
+void StopSignals::wait_for_signals() {
+  ::pthread_setname_np(::pthread_self(), "stop-signals");
+  while (true) {
+    int signal = 0;
+    const int error = ::sigwait(&blocked_, &signal);
+    if (ending.load()) return;
+    if (error == 0 && !is_ignored(signal)) deal_with(signal);
+  }
 }
 
 }  // namespace incipit

@@ -104,10 +104,12 @@ struct TrainArguments {
   bool fresh = false;
 };
 
+// Other ranks may have been asked to stop, and this one not.
+std::string signal_name() { return *stop_signal() == '\0' ? "a signal" : stop_signal(); }
+
 std::string stopped_text(const trainer::TrainResult& result, const configs::RunConfig& config) {
   const auto folder = trainer::checkpoints_folder(config.run.output_dir);
-  const std::string signal = *stop_signal() == '\0' ? "a signal" : stop_signal();
-  return signal + ": stopped after step " + std::to_string(result.steps) + " of " +
+  return signal_name() + ": stopped after step " + std::to_string(result.steps) + " of " +
          std::to_string(config.train.steps) + ", checkpoint in " +
          (folder / ("step-" + std::to_string(result.steps))).string() +
          "; start the same command again to go on";
@@ -120,6 +122,16 @@ void restore(const Session& session, const RunPlan& plan, trainer::Trainer& trai
   trainer.restore(plan.checkpoint ? plan.checkpoint->state : trainer::TrainState{});
 }
 
+// From here on a signal ends the run with a checkpoint; until now it ended the process. Collective:
+// no rank writes anything before all have come here. Throws Stopped.
+void begin_to_write(Session& session) {
+  session.world().barrier("start");
+  on_stop_signal(OnSignal::kStop);
+  if (session.world().all_reduce_max(std::int64_t{stop_requested()}, "start") == 0) return;
+  throw Stopped(signal_name() +
+                ": stopped while starting, nothing was written; start the same command again");
+}
+
 trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan) {
   Session session = open_session(config, config.method.num_virtual_tokens, {});
   const std::filesystem::path run_dir(config.run.output_dir);
@@ -130,6 +142,7 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
     check_facts(*plan.checkpoint, facts);
     done = {.step = plan.checkpoint->state.step, .evaluation = plan.checkpoint->state.evaluated_at};
   }
+  begin_to_write(session);
   if (session.is_rank_zero()) prepare_run_dir(session, plan);
   session.world().barrier("run directory");
   start_watchdog(session);
@@ -149,7 +162,10 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
                            start);
   restore(session, plan, trainer);
   const trainer::TrainResult result = trainer.run();
-  if (!result.stopped) observer.finish();
+  if (!result.stopped) {
+    on_stop_signal(OnSignal::kDone);
+    observer.finish();
+  }
   write_memory_report(session, run_dir);
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
@@ -160,7 +176,6 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
 }
 
 void run_train(const TrainArguments& arguments) {
-  const StopSignals signals(comm::read_launch().rank == 0);
   configs::RunConfig config = load_config(arguments.config, check_training_options);
   RunPlan plan;
   if (comm::read_launch().rank == 0) plan = plan_run(config, arguments.fresh);

@@ -8,6 +8,7 @@
 #include <cpuid.h>
 #endif
 
+#include "core/cpu_choice.h"
 #include "core/error.h"
 
 namespace incipit::model::cpu {
@@ -41,14 +42,15 @@ struct Limit {
   bool bfloat16_units;
 };
 
+// `incipit` has refused a word that is none of kCpuChoices; for other programs it is an error here.
 Limit limit_of_environment() {
-  const char* text = std::getenv("INCIPIT_CPU");
-  const std::string_view word = text == nullptr ? "" : text;
-  if (word.empty() || word == "auto") return {InstructionSet::kAvx512, true};
+  const char* text = std::getenv(kCpuVariable);
+  const std::string_view word = text == nullptr || *text == '\0' ? "auto" : text;
+  if (word == "auto") return {InstructionSet::kAvx512, true};
   if (word == "avx512") return {InstructionSet::kAvx512, false};
   if (word == "avx2") return {InstructionSet::kAvx2, false};
   if (word == "baseline") return {InstructionSet::kBaseline, false};
-  throw ConfigError("INCIPIT_CPU=" + std::string(word) +
+  throw ConfigError(std::string(kCpuVariable) + "=" + std::string(word) +
                     ": expected auto, baseline, avx2 or avx512");
 }
 

@@ -1,51 +1,20 @@
 #!/usr/bin/env python3
 """Runs that are killed or stopped and go on.  resume_test.py INCIPIT MPIRUN"""
-import json
 import os
 import random
 import resource
 import signal
 import subprocess
 import time
-from pathlib import Path
 
+import processes
 import program
-
-TIMES = {"seconds", "data_wait_seconds", "comm_seconds"}
-
-
-def checkpoints(run):
-    folder = run / "checkpoints"
-    return [int(p.name[5:]) for p in folder.glob("step-*") if p.name[5:].isdigit()]
-
-
-def metric_lines(run):
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
-
-
-def losses(run):
-    return {line["step"]: line["loss"] for line in metric_lines(run) if "loss" in line}
-
-
-def outcome(run):
-    """Every byte that the run leaves for its user, and metrics.jsonl but for its times."""
-    files = [*(run / "adapter").rglob("*"), *(run / "predictions").rglob("*"), run / "scores.json"]
-    content = {str(f.relative_to(run)): f.read_bytes() for f in files if f.is_file()}
-    return content, metric_lines(run)
+from runs import checkpoints, losses, outcome
 
 
 def ranks_of(process):
     """The processes that train below a launcher."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rsplit(")", 1)
-            if int(fields[1].split()[1]) == process.pid and "(incipit" in fields[0]:
-                found.append(int(status.parent.name))
-        except OSError:  # gone in the meantime
-            pass
-    return found
+    return processes.descendants(process.pid, "incipit")
 
 
 class Resume(program.ProgramTest):

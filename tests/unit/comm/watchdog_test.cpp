@@ -159,12 +159,12 @@ TEST_F(WatchdogTest, TellsWhereARankWaitsWhenASignalAsksToStop) {
   write(1, seconds(40), 1);
   const auto activity = std::make_shared<Activity>();
   activity->set_step(7);
-  const StopSignals signals(/*announce=*/false);
+  const StopSignals signals(OnSignal::kStop, /*announce=*/false);
   testing::internal::CaptureStderr();
   {
     const Activity::CollectiveScope scope(*activity, {"all_reduce_sum", "gradients"});
     const Watchdog watchdog(activity, {.rank = 0, .size = 2, .heartbeat_folder = path_});
-    ::raise(SIGTERM);
+    request_stop(SIGTERM);
     std::this_thread::sleep_for(milliseconds(900));
   }
   EXPECT_THAT(testing::internal::GetCapturedStderr(),

@@ -119,7 +119,7 @@ class Recorder : public TrainObserver {
  public:
   void on_step(const metrics::StepRecord& record) override {
     records.push_back(record);
-    if (record.step == stop_at) ::raise(SIGUSR1);
+    if (record.step == stop_at) request_stop(SIGUSR1);
     if (then) then(record.step);
   }
   void on_scores(std::int64_t step, const ScoredSplit& which,
@@ -331,7 +331,7 @@ TEST_F(MixtureRun, AStoppedRunThatGoesOnWritesTheSameBytes) {
   Recorder whole;
   (void)Trainer(setup(mesh, whole, "whole"), starts()).run();
   {
-    const StopSignals signals(false);
+    const StopSignals signals(OnSignal::kStop, /*announce=*/false);
     Recorder until;
     until.stop_at = 7;
     const TrainResult stopped = Trainer(setup(mesh, until, "parts"), starts()).run();

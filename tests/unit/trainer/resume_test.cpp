@@ -27,11 +27,11 @@ class Watcher : public TrainObserver {
  public:
   void on_step(const metrics::StepRecord& record) override {
     losses.push_back(record.loss);
-    if (record.step == stop_at) ::raise(SIGUSR1);
+    if (record.step == stop_at) request_stop(SIGUSR1);
     if (then) then(record.step);
   }
   void on_evaluation_progress(const ScoredSplit& which, std::int64_t, std::int64_t) override {
-    if (which.split == stop_in) ::raise(SIGUSR1);
+    if (which.split == stop_in) request_stop(SIGUSR1);
   }
   void on_scores(std::int64_t step, const ScoredSplit& which,
                  std::span<const std::pair<std::string, double>>) override {
@@ -90,7 +90,7 @@ class ResumeTest : public ::testing::Test {
   // Losses of rank 0; the newest checkpoint is taken where there is one.
   [[nodiscard]] std::vector<double> run_on(int ranks, std::int64_t stop_at,
                                            const std::string& name) const {
-    const StopSignals signals(false);
+    const StopSignals signals(OnSignal::kStop, /*announce=*/false);
     const auto from = newest_checkpoint(folder_ / name);
     std::vector<double> losses;
     comm::run_on_threads(ranks, [&](comm::Communicator& world) {
@@ -137,7 +137,7 @@ TEST_F(ResumeTest, ARunStoppedAtAnyStepEndsInTheSameBytes) {
       Watcher first;
       Watcher second;
       {
-        const StopSignals signals(false);
+        const StopSignals signals(OnSignal::kStop, /*announce=*/false);
         first.stop_at = stop;
         const TrainResult stopped = run_alone(first, "parts");
         EXPECT_TRUE(stopped.stopped);
@@ -168,7 +168,7 @@ TEST_F(ResumeTest, AnEvaluationIsLeftAndMadeAgain) {
     Watcher first;
     Watcher second;
     {
-      const StopSignals signals(false);
+      const StopSignals signals(OnSignal::kStop, /*announce=*/false);
       first.stop_in = split;
       EXPECT_TRUE(run_alone(first, "parts").stopped);
     }

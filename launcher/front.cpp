@@ -1,0 +1,67 @@
+// `incipit` itself: prepares the process, then becomes incipit-engine, the program proper.
+//
+// libtorch takes a few tenths of a second to load and starts to read its environment there. Two
+// things have to be settled before:
+//   * SIGTERM, SIGUSR1 and SIGINT are blocked. The mask and signals that arrive meanwhile pass
+//     through exec to the thread that waits for them (core/stop_request.h).
+//   * INCIPIT_CPU becomes the variables of the libraries (core/cpu_choice.h).
+// It links only the C library: until it has blocked them, a signal ends the process.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "core/cpu_choice.h"
+#include "core/error.h"
+#include "core/stop_signals.h"
+
+namespace {
+
+void block_signals() {
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  for (const int signal : incipit::kStopSignals) ::sigaddset(&blocked, signal);
+  ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
+}
+
+// What the user has set himself stays.
+void set_unless_set(const char* variable, const char* value) {
+  if (value != nullptr) ::setenv(variable, value, 0);
+}
+
+// The engine refuses a value that is unknown, as it refuses every mistake: once for all ranks.
+void choose_cpu() {
+  const char* name = ::getenv(incipit::kCpuVariable);
+  const incipit::CpuChoice* choice = name == nullptr ? nullptr : incipit::find_cpu_choice(name);
+  if (choice == nullptr) return;
+  set_unless_set("ONEDNN_MAX_CPU_ISA", choice->onednn);
+  set_unless_set("ATEN_CPU_CAPABILITY", choice->aten);
+  set_unless_set("MKL_ENABLE_INSTRUCTIONS", choice->mkl);
+}
+
+int fail(const char* path, const char* why) {
+  ::fprintf(stderr,
+            "incipit: %s: %s; this program starts it: build or install both, and keep them in one "
+            "folder\n",
+            path, why);
+  return static_cast<int>(incipit::ExitCode::kUsage);
+}
+
+}  // namespace
+
+int main(int /*argc*/, char** argv) {
+  block_signals();
+  choose_cpu();
+  constexpr char kEngine[] = "incipit-engine";
+  char path[4096 + sizeof(kEngine)];
+  const ssize_t length = ::readlink("/proc/self/exe", path, 4096);
+  if (length <= 0) return fail("/proc/self/exe", ::strerror(errno));
+  path[length] = '\0';
+  char* const folder_end = ::strrchr(path, '/') + 1;
+  ::memcpy(folder_end, kEngine, sizeof(kEngine));
+  ::execv(path, argv);
+  return fail(path, ::strerror(errno));
+}
