@@ -8,6 +8,7 @@
 #include <chrono>
 #include <ctime>
 #include <functional>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -63,19 +64,24 @@ void require_same_data(comm::Communicator& world, const SessionTask& task) {
                          line("test", task.splits.test));
 }
 
-// The cores that the ranks of this rank's machine may run on, all together: launchers may
-// have bound each rank to cores of its own. Collective.
-int cores_of_machine(comm::Communicator& world) {
+// Returns the cores that the ranks of this rank's machine may use, all together: launchers may have
+// bound each rank to cores of its own, and a quota is taken to be one that these ranks share.
+// Collective.
+int cores_of_machine(comm::Communicator& world, const UsableCores& own) {
   struct Place {
     std::size_t host;
     cpu_set_t cores;
+    double quota;  // infinite: none
   };
-  const Place mine{std::hash<std::string>()(host_name()), own_cores()};
-  cpu_set_t all = mine.cores;
+  const Place mine{std::hash<std::string>()(host_name()), own_cores(),
+                   own.quota ? own.quota->cores : std::numeric_limits<double>::infinity()};
+  Place all = mine;
   for (const Place& other : world.all_gather(mine, "choice of threads")) {
-    if (other.host == mine.host) CPU_OR(&all, &all, &other.cores);
+    if (other.host != mine.host) continue;
+    CPU_OR(&all.cores, &all.cores, &other.cores);
+    all.quota = std::min(all.quota, other.quota);
   }
-  return std::max(1, CPU_COUNT(&all));
+  return std::max(1, static_cast<int>(std::min<double>(all.quota, CPU_COUNT(&all.cores))));
 }
 
 // Collective.
@@ -179,7 +185,9 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   session.local = session.world().local_rank("local rank");
   choose_model(session, transformer, shape);
   require_room(session.world(), session.local, transformer, shape, session.model_choice.options);
-  session.threads = set_threads(cores_of_machine(session.world()), session.local.size);
+  const UsableCores cores = usable_cores();
+  session.threads =
+      set_threads(cores, cores_of_machine(session.world(), cores), session.local.size);
   if (config.run.deterministic) {
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   }

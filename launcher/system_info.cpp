@@ -6,7 +6,6 @@
 #include <ATen/Version.h>
 #include <dlfcn.h>
 #include <mpi.h>
-#include <sched.h>
 #include <torch/headeronly/version.h>
 #include <unistd.h>
 
@@ -88,6 +87,12 @@ constexpr const char* kNcclFolder = "";
 constexpr const char* kCudaFolder = "";
 #endif
 
+// The first number of OMP_NUM_THREADS ("4", "4,2"); 0 where there is none.
+int threads_of_user() {
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  return text == nullptr ? 0 : std::max(0, std::atoi(text));
+}
+
 }  // namespace
 
 std::string incipit_version() { return INCIPIT_VERSION; }
@@ -117,18 +122,6 @@ std::string processor_name() {
 std::string processor_capability() {
   return "libtorch " + at::get_cpu_capability() + ", incipit " +
          model::cpu::instruction_set_text();
-}
-
-cpu_set_t own_cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) CPU_SET(0, &cores);
-  return cores;
-}
-
-int usable_cores() {
-  const cpu_set_t cores = own_cores();
-  return std::max(1, CPU_COUNT(&cores));
 }
 
 std::string memory_text() {
@@ -184,16 +177,23 @@ std::vector<double> gpu_memory() {
   return bytes;
 }
 
-int set_threads(int cores, int local_ranks) {
-  if (std::getenv("OMP_NUM_THREADS") == nullptr) {
-    at::set_num_threads(std::max(1, std::min(cores / std::max(1, local_ranks), usable_cores())));
-  }
+int set_threads(const UsableCores& own, int cores, int local_ranks) {
+  // Set it in any case: left to itself, libtorch takes no more threads than MKL sees cores.
+  const int chosen = threads_of_user();
+  at::set_num_threads(
+      chosen > 0 ? chosen : std::max(1, std::min(cores / std::max(1, local_ranks), own.count())));
   const int threads = at::get_num_threads();
   if (threads * local_ranks > cores) {
     log::warn("{} ranks x {} threads on {} cores get in each other's way: lower OMP_NUM_THREADS",
               local_ranks, threads, cores);
   }
   return threads;
+}
+
+std::string threads_text(const UsableCores& own) {
+  const int threads = set_threads(own, own.count(), 1);
+  return std::to_string(threads) + (threads == 1 ? " thread: " : " threads: ") +
+         (threads_of_user() > 0 ? "set by OMP_NUM_THREADS; " : "") + own.reason();
 }
 
 }  // namespace incipit::launcher

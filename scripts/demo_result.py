@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Whether the soft prompt of the demo is surely better than prompts in words.
+"""Whether the soft prompts of the demo are surely better than prompts in words.
 
-    demo_result.py FIGURES
+    demo_result.py FIGURES SHORT_FIGURES
 
-FIGURES is what `incipit report --json` wrote. It passes when the 95 % intervals of its gain over the
-best zero-shot wording and over few-shot, by paired bootstrap on the test messages, are above 0.
+Both are what `incipit report --json` wrote: of the six methods, and of the short prompt beside the
+best zero-shot wording. The 95 % intervals of the gains, by paired bootstrap on the test messages,
+decide: a prompt is surely better where they are above 0.
 """
 import json
 import sys
@@ -19,16 +20,22 @@ def gain(comparison, method, baseline):
     return found["gain"], *found["gain_95"]
 
 
+def is_better(comparison, method, baseline):
+    """Prints the gain; whether its interval is above 0."""
+    mean, low, high = (100 * value for value in gain(comparison, method, baseline))
+    words = f"{method.replace('-prompt', ' prompt')} over {baseline}"
+    print(f"  {words:<28} {mean:+5.1f} points, 95 %: {low:+.1f} to {high:+.1f}")
+    return low > 0
+
+
 def main():
-    comparison = json.loads(Path(sys.argv[1]).read_text(encoding="utf8"))["comparison"]
-    passed = True
+    methods, short = (json.loads(Path(name).read_text(encoding="utf8"))["comparison"]
+                      for name in sys.argv[1:3])
     print()
-    for baseline in ("zero-shot", "few-shot"):
-        mean, low, high = (100 * value for value in gain(comparison, "soft-prompt", baseline))
-        passed = passed and low > 0
-        print(f"  soft prompt over {baseline:<9}  {mean:+5.1f} points, 95 %: {low:+.1f} to {high:+.1f}")
-    print("  The soft prompt is better than both: neither interval holds 0." if passed else
-          "  Not shown: an interval holds 0 or less, so the soft prompt may be no better.")
+    passed = [is_better(methods, "soft-prompt", baseline) for baseline in ("zero-shot", "few-shot")]
+    passed.append(is_better(short, "short-prompt", "zero-shot"))
+    print("  The soft prompts are better: no interval holds 0." if all(passed) else
+          "  Not shown: an interval holds 0 or less, so a soft prompt may be no better.")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ for word in "$@"; do
   previous=$word
 done
 ranks=${ranks:-1}
-threads=$(( $(nproc) / ranks ))
+. "$(dirname "${BASH_SOURCE[0]}")/cores.sh"
+threads=$(( $(usable_cores) / ranks ))
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( threads > 0 ? threads : 1 ))}
 # A rank that waits for others on the same core must give the core away.
 export OMPI_MCA_mpi_yield_when_idle=1

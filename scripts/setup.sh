@@ -33,6 +33,8 @@ packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev ope
           libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
 test_packages=(chromium prometheus)  # a test that finds one missing says so and is skipped
 if [ "$tests" = 1 ]; then packages+=("${test_packages[@]}"); fi
+. scripts/cores.sh
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(usable_cores)}  # for the Python steps
 logs=build/logs
 mkdir -p "$logs"
 
@@ -133,9 +135,10 @@ configure() {
 
 # A compiler on a file that includes libtorch takes about 0.6 GB.
 default_jobs() {
-  local gigabytes
+  local gigabytes cores
   gigabytes=$(awk '/^MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo)
-  local jobs=$(( gigabytes < $(nproc) ? gigabytes : $(nproc) ))
+  cores=$(usable_cores)
+  local jobs=$(( gigabytes < cores ? gigabytes : cores ))
   echo $(( jobs > 0 ? jobs : 1 ))
 }
 

@@ -32,15 +32,15 @@ std::string cache_text() {
 }
 
 void print_machine(const Style& style) {
-  const int threads = set_threads(usable_cores(), 1);
+  const UsableCores cores = usable_cores();
   const auto openmp = openmp_runtimes();
   const ModelChoice choice = choose_model({}, this_machine({}));
   std::cout << style.bold("machine") << '\n';
   print_facts(
       std::cout, style,
       {{"processor", processor_name() + " (" + processor_capability() + ")"},
-       {"cores", std::to_string(usable_cores()) + " usable, " + std::to_string(threads) +
-                     " threads in one rank"},
+       {"cores", std::to_string(cores.count()) + " usable of " + std::to_string(cores.machine)},
+       {"threads", threads_text(cores)},
        {"OpenMP", openmp.size() == 1 ? openmp[0]
                                      : style.bad(std::to_string(openmp.size()) +
                                                  " runtimes are mapped; one is expected: ") +

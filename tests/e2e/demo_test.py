@@ -15,7 +15,7 @@ CHAT = {"begin": "", "user": {"before": "<s>user\n", "after": "</s>\n"},
         "system": {"before": "<s>system\n", "after": "</s>\n"},
         "assistant": {"before": "<s>assistant\n", "after": "</s>\n"},
         "generation_prompt": "<s>assistant\n", "format": 1}
-RUNS = {"zero-shot", "bag-of-words", *(f"few-shot-{n}" for n in range(1, 6)),
+RUNS = {"short-prompt", "zero-shot", "bag-of-words", *(f"few-shot-{n}" for n in range(1, 6)),
         *(f"soft-prompt-{n}" for n in range(1, 4))}
 
 
@@ -31,11 +31,11 @@ class Demo(program.ProgramTest):
                 encoding="utf8").splitlines(keepends=True)
             (cls.folder / f"{split}.jsonl").write_text("".join(lines[:48]), encoding="utf8")
 
-    def demo(self, *options):
+    def demo(self, *options, runs="runs"):
         sets = ("model.path=" + str(self.folder / "model"), "model.dtype=float32",
                 "train.steps=2", "train.eval_every=1")
         command = ["bash", str(PROJECT / "scripts/demo.sh"), "--no-setup", "--runs",
-                   str(self.folder / "runs"), "--data", str(self.folder), *options,
+                   str(self.folder / runs), "--data", str(self.folder), *options,
                    *(word for each in sets for word in ("--set", each))]
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf8",
                               timeout=280, env=os.environ | {"INCIPIT": program.INCIPIT})
@@ -52,10 +52,27 @@ class Demo(program.ProgramTest):
         methods = {each["name"]: len(each["runs"]) for each in comparison["methods"]}
         self.assertEqual(methods, {"majority": 0, "bag-of-words": 1, "zero-shot": 1,
                                    "few-shot": 5, "soft-prompt": 3})
-        self.assertRegex(text, r"soft prompt over few-shot +[+-]\d+\.\d points, 95 %: ")
+        for gain in ("soft prompt over few-shot", "short prompt over zero-shot"):
+            self.assertRegex(text, gain + r" +[+-]\d+\.\d points, 95 %: ")
+        answer, rest = text.index("It answers"), text.index("The rest, six methods compared,")
+        self.assertLess(text.index("ok  short-prompt"), answer)
+        self.assertLess(answer, rest)
+        self.assertLess(rest, text.index("ok  zero-shot"))
         self.assertIn("report.html", text)
         again = self.demo()  # what is finished stays
         self.assertEqual(again.count("kept"), len(RUNS), again)
+
+    def test_the_quick_one_answers_and_stops(self):
+        text = self.demo("--quick", "--say", "The lamp post hums", runs="quick")
+        self.assertIn("The lamp post hums", text)
+        offices = [float(line.split()[1]) for line in text.splitlines() if line.endswith(" %")
+                   and len(line.split()) == 3]
+        self.assertEqual((len(offices), offices), (6, sorted(offices, reverse=True)), text)
+        self.assertAlmostEqual(sum(offices), 100, delta=0.5)
+        self.assertRegex(text, r"\d+ minutes and \d+ seconds so far")
+        self.assertRegex(text, r"compared take about \d+ minutes here: bash scripts/demo\.sh")
+        runs = {each.parent.name for each in (self.folder / "quick").glob("*/scores.json")}
+        self.assertEqual(runs, {"short-prompt"})
 
 
 if __name__ == "__main__":

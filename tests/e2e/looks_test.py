@@ -80,9 +80,13 @@ class Inspect(program.ProgramTest):
 class Doctor(program.ProgramTest):
     def test_names_versions_and_one_openmp_runtime(self):
         text = self.incipit("doctor").stdout
-        for word in ("libtorch", "Open MPI", "NCCL", "CUDA", "threads in one rank"):
+        for word in ("libtorch", "Open MPI", "NCCL", "CUDA", "thread"):
             self.assertIn(word, text)
         self.assertNotIn("runtimes are mapped", text)
+
+    def test_says_how_many_threads_and_why(self):
+        text = self.incipit("doctor", OMP_NUM_THREADS="3").stdout
+        self.assertRegex(text, r"threads +3 threads: set by OMP_NUM_THREADS; .* cores?\n")
 
     def test_says_whether_a_model_is_supported(self):
         text = self.incipit("doctor", "--model", "model").stdout

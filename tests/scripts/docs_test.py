@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import command_reference  # noqa: E402
+import docs_blocks  # noqa: E402
 
 INCIPIT = ""
 
@@ -50,6 +51,24 @@ class Docs(unittest.TestCase):
                 elif anchor and anchor not in anchors(file.read_text(encoding="utf8")):
                     broken.append(f"{page.relative_to(ROOT)}: no heading for {target}")
         self.assertEqual(broken, [])
+
+    def test_every_block_of_the_first_pages_is_one_that_docs_blocks_runs(self):
+        for page in docs_blocks.PAGES:
+            text = (ROOT / page).read_text(encoding="utf8")
+            self.assertGreater(len(docs_blocks.blocks(text)), 4, page)
+            shell = docs_blocks.script(text, "/scratch")
+            done = subprocess.run(["bash", "-n", "-c", shell], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), page)
+
+    def test_docs_blocks_keeps_the_order_and_refuses_what_it_cannot_run(self):
+        page = ("```\necho 1\nmake all\n```\n\n```python\nx = 2\n```\n"
+                "```yaml\n# a.yaml\nx: 3\n```\n")
+        shell = docs_blocks.script(page, "/scratch", skipped=["make"])
+        places = [shell.index(word) for word in ("echo 1", "x = 2", "x: 3", "validate a.yaml")]
+        self.assertEqual(places, sorted(places))
+        self.assertNotIn("make all", shell)
+        with self.assertRaisesRegex(ValueError, "a block that cannot be run"):
+            docs_blocks.script("```yaml\nx: 3\n```\n", "/scratch")
 
     def test_every_page_can_be_reached_from_the_readme(self):
         reached, waiting = set(), [ROOT / "README.md"]
