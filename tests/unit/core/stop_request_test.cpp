@@ -40,7 +40,7 @@ TEST(StopRequestDeathTest, ASecondSignalEndsTheProcessAtOnce) {
         ::raise(SIGTERM);
         ::_exit(0);
       },
-      testing::ExitedWithCode(128 + SIGTERM), "a signal asks to stop");
+      ::testing::ExitedWithCode(128 + SIGTERM), "a signal asks to stop");
 }
 
 TEST(StopRequestDeathTest, WithoutHandlersASignalEndsTheProcessAsEver) {
@@ -49,7 +49,7 @@ TEST(StopRequestDeathTest, WithoutHandlersASignalEndsTheProcessAsEver) {
         { const StopSignals signals(false); }
         ::raise(SIGUSR1);
       },
-      testing::KilledBySignal(SIGUSR1), "");
+      ::testing::KilledBySignal(SIGUSR1), "");
 }
 
 }  // namespace

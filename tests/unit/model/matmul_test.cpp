@@ -10,7 +10,7 @@ namespace incipit::model {
 namespace {
 
 // No rows and one, and both sides of every number at which another route begins; odd widths, too.
-class MatmulTest : public testing::TestWithParam<std::int64_t> {};
+class MatmulTest : public ::testing::TestWithParam<std::int64_t> {};
 
 void expect_product(const at::Tensor& found, const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor expected = at::mm(a.to(at::kDouble), b.to(at::kDouble));
@@ -46,7 +46,7 @@ TEST_P(MatmulTest, NoWidth) {  // a rank's share of a small model
   expect_both(at::randn({GetParam(), 0}), at::randn({GetParam(), 37}), at::randn({37, 0}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, MatmulTest, testing::Values(0, 1, 15, 16, 17, 95, 96, 300));
+INSTANTIATE_TEST_SUITE_P(Rows, MatmulTest, ::testing::Values(0, 1, 15, 16, 17, 95, 96, 300));
 
 }  // namespace
 }  // namespace incipit::model
