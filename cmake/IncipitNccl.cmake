@@ -16,6 +16,14 @@ if(DEFINED ENV{CUDA_HOME})
 endif()
 set(incipit_cuda_triton "${INCIPIT_SITE_PACKAGES}/triton/backends/nvidia/include")
 
+# incipit_knows_nccl_folders(a.cpp) defines INCIPIT_NCCL_FOLDER and INCIPIT_CUDART_FOLDER in one
+# source, where they are known: in all of a target they would keep clones from sharing what ccache
+# has of it. To be called before the source's target is made.
+function(incipit_knows_nccl_folders source)
+  get_property(folders GLOBAL PROPERTY INCIPIT_NCCL_FOLDERS)
+  set_source_files_properties("${source}" PROPERTIES COMPILE_DEFINITIONS "${folders}")
+endfunction()
+
 function(incipit_find_nccl)
   foreach(candidate "${incipit_cuda_wheel}" "${incipit_cuda_wheel};${incipit_cuda_triton}"
                     "${incipit_cuda_toolkit}")
@@ -37,7 +45,7 @@ function(incipit_find_nccl)
                                  ${candidate})
       get_filename_component(nccl_root "${INCIPIT_NCCL_INCLUDE}" DIRECTORY)
       get_filename_component(cuda_root "${first}" DIRECTORY)
-      target_compile_definitions(nccl_headers INTERFACE
+      set_property(GLOBAL PROPERTY INCIPIT_NCCL_FOLDERS
         INCIPIT_NCCL_FOLDER="${nccl_root}/lib" INCIPIT_CUDART_FOLDER="${cuda_root}/lib")
       target_link_libraries(nccl_headers INTERFACE ${CMAKE_DL_LIBS})
       message(STATUS "NCCL: headers in ${INCIPIT_NCCL_INCLUDE}; the nccl backend is built")

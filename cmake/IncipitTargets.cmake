@@ -5,6 +5,11 @@ add_library(incipit_flags INTERFACE)
 target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter)
 target_include_directories(incipit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 
+include(IncipitFastBuild)
+if(INCIPIT_PCH)
+  incipit_precompile_all()
+endif()
+
 # Test programs that use libtorch get two threads on any machine, so that loops meant to be
 # parallel are; waiting threads sleep, since several tests share the cores. Tests keep tokenised
 # files away from the user's.
@@ -12,12 +17,29 @@ set(INCIPIT_TEST_ENVIRONMENT OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
     "INCIPIT_CACHE=${CMAKE_BINARY_DIR}/test_cache")
 
 # incipit_library(comm SOURCES a.cpp b.cpp PUBLIC incipit::core PRIVATE MPI::MPI_C)
-# makes the static library of a folder, incipit::comm.
+# makes the static library of a folder, incipit::comm. What uses libtorch spends its time there and
+# is compiled with -O1, quickly; HOT keeps all optimisation, for loops of our own.
 function(incipit_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
-  add_library(incipit_${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "HOT" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  incipit_group_sources(sources ${name} ${ARG_SOURCES})
+  add_library(incipit_${name} STATIC ${sources})
   add_library(incipit::${name} ALIAS incipit_${name})
   target_link_libraries(incipit_${name} PUBLIC incipit_flags ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  incipit_find_variant(incipit_${name} plain ${ARG_PUBLIC} ${ARG_PRIVATE})
+  if(NOT ARG_HOT)
+    incipit_use_precompiled(incipit_${name} library)
+  endif()
+endfunction()
+
+# incipit_test_tool(metrics_tool SOURCES a.cpp LINK incipit::data)
+# makes a program that a test runs.
+function(incipit_test_tool name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  incipit_group_sources(sources ${name} ${ARG_SOURCES})
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} incipit_flags GTest::gmock)
+  incipit_find_variant(${name} none ${ARG_LINK})
+  incipit_use_precompiled(${name} test)
 endfunction()
 
 # incipit_unit_test(core SOURCES a_test.cpp LINK incipit::core [LABELS unit] [TIMEOUT 120])
@@ -30,11 +52,7 @@ function(incipit_unit_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  add_executable(${name}_test ${ARG_SOURCES})
-  target_link_libraries(${name}_test PRIVATE ${ARG_LINK} incipit_flags GTest::gmock
-                        GTest::gtest_main)
-  # Assertions expand to much code; little optimisation of it builds a quarter faster.
-  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
+  incipit_test_tool(${name}_test SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} GTest::gtest_main)
   gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_LIST ${name}_discovered
                        DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   # gtest_discover_tests takes lists apart, so properties that are lists are set afterwards.

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "data/tokenizer/json_node.h"
 
@@ -26,7 +27,7 @@ ChatFormat::Around around(const JsonNode& node) {
 
 json parse(const fs::path& path) {
   try {
-    return json::parse(read_text(path));
+    return parse_json<json>(read_text(path));
   } catch (const json::exception& error) {
     throw DataError(path.string() + ": not valid JSON: " + error.what());
   }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "data/lines.h"
@@ -41,7 +42,7 @@ Record::Record(std::string_view line, std::string file, std::int64_t line_number
     : file_(std::move(file)), line_(line_number) {
   check_utf8(line, file_, line_);
   try {
-    value_ = std::make_shared<json>(json::parse(line));
+    value_ = std::make_shared<json>(parse_json<json>(line));
   } catch (const json::parse_error& error) {
     if (error.byte > line.size()) {
       fail("the line ends within its JSON; is the file cut off?");
@@ -166,14 +167,14 @@ bool Record::has(std::string_view field) const {
 std::string Record::text(std::string_view field) const {
   const json& value = need(field);
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_boolean() || value.is_number()) return value.dump();
+  if (value.is_boolean() || value.is_number()) return dump_json(value);
   fail("the field '" + full_path(field) + "' is of type " + value.type_name() +
        "; expected text or a number");
 }
 
 std::string Record::as_json() const { return value_->dump(); }
 
-std::string Record::json_text(std::string_view field) const { return need(field).dump(); }
+std::string Record::json_text(std::string_view field) const { return dump_json(need(field)); }
 
 const std::vector<std::string>& RecordReader::columns() const {
   static const std::vector<std::string> none;

@@ -11,11 +11,11 @@
 namespace incipit::data {
 namespace {
 
-constexpr std::string_view kSpace = " \t\n\r";
+constexpr std::string_view kBlanks = " \t\n\r";
 
-std::string_view trimmed(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
-  return text.substr(0, text.find_last_not_of(kSpace) + 1);
+std::string_view without_blanks(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
 std::string lower_first(std::string_view value) {
@@ -27,9 +27,9 @@ std::string lower_first(std::string_view value) {
 }
 
 std::string strip_period(std::string_view value) {
-  std::string_view text = value.substr(0, value.find_last_not_of(kSpace) + 1);
+  std::string_view text = value.substr(0, value.find_last_not_of(kBlanks) + 1);
   if (text.ends_with('.')) text.remove_suffix(1);
-  return std::string(text.substr(0, text.find_last_not_of(kSpace) + 1));
+  return std::string(text.substr(0, text.find_last_not_of(kBlanks) + 1));
 }
 
 std::string plain_breaks(std::string_view value) {
@@ -56,14 +56,15 @@ std::vector<std::pair<std::string, std::string>> read_map(std::string_view argum
   std::vector<std::pair<std::string, std::string>> map;
   while (!arguments.empty()) {
     const std::size_t comma = std::min(arguments.find(','), arguments.size());
-    const std::string_view entry = trimmed(arguments.substr(0, comma));
+    const std::string_view entry = without_blanks(arguments.substr(0, comma));
     const std::size_t equals = entry.find('=');
     if (equals == std::string_view::npos) {
       throw ConfigError(
           "map needs VALUE=TEXT, as in map(cause=because, effect=therefore), found '" +
           std::string(entry) + "'");
     }
-    map.emplace_back(trimmed(entry.substr(0, equals)), trimmed(entry.substr(equals + 1)));
+    map.emplace_back(without_blanks(entry.substr(0, equals)),
+                     without_blanks(entry.substr(equals + 1)));
     arguments.remove_prefix(std::min(comma + 1, arguments.size()));
   }
   if (map.empty()) {
@@ -75,9 +76,9 @@ std::vector<std::pair<std::string, std::string>> read_map(std::string_view argum
 }  // namespace
 
 TextFilter::TextFilter(std::string_view text) {
-  text = trimmed(text);
+  text = without_blanks(text);
   const std::size_t open = std::min(text.find('('), text.size());
-  const std::string name(trimmed(text.substr(0, open)));
+  const std::string name(without_blanks(text.substr(0, open)));
   const bool called = open < text.size();
   if (called && !text.ends_with(')')) {
     throw ConfigError("the filter '" + std::string(text) + "' lacks its ')'");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/stop_request.h"
 #include "data/answer_text.h"
 #include "data/batch.h"
@@ -13,17 +14,16 @@
 namespace incipit::eval {
 namespace {
 
-using Json = nlohmann::json;
-
 // Puts the answers of all ranks, each a list of [example, text], where they belong.
-std::vector<std::string> gathered(const Json& mine, bool left, const data::Dataset& dataset,
-                                  comm::Communicator& ranks) {
+std::vector<std::string> gathered(const nlohmann::json& mine, bool left,
+                                  const data::Dataset& dataset, comm::Communicator& ranks) {
   std::vector<std::string> all(static_cast<std::size_t>(dataset.size()));
   bool stopped = false;
-  for (const std::string& part : ranks.all_gather(Json{mine, left}.dump(), "answers")) {
-    const Json theirs = Json::parse(part);
+  const std::string told = dump_json(nlohmann::json{mine, left});
+  for (const std::string& part : ranks.all_gather(told, "answers")) {
+    const nlohmann::json theirs = parse_json<nlohmann::json>(part);
     stopped = stopped || theirs[1].get<bool>();
-    for (const Json& entry : theirs[0]) {
+    for (const nlohmann::json& entry : theirs[0]) {
       all[entry[0].get<std::size_t>()] = entry[1].get<std::string>();
     }
   }
@@ -57,7 +57,7 @@ std::vector<std::string> generate_answers(const model::Backbone& backbone, const
     if (on_progress && ranks.rank() == 0) on_progress(plan.begins[batches], dataset.size());
   };
   tell(0);
-  Json mine = Json::array();
+  nlohmann::json mine = nlohmann::json::array();
   bool left = false;
   for (int b = ranks.rank(); b < plan.count(); b += ranks.size()) {
     left = stop_requested() && leaves_alone(backbone.placement());

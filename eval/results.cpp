@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "core/json.h"
 
 namespace incipit::eval {
 namespace {
@@ -19,7 +20,7 @@ Json prediction_line(const data::Example& example, std::size_t i, const SplitRes
   const Scores& scores = result.scores;
   const int prediction = scores.predictions[i];
   Json line;
-  line["idx"] = Json::parse(example.id);
+  line["idx"] = parse_json<Json>(example.id);
   line["prediction"] =
       prediction < 0 ? scores.texts[i] : label_name(example, prediction, result.labels);
   line["label"] =
@@ -41,7 +42,7 @@ Json prediction_line(const data::Example& example, std::size_t i, const SplitRes
 std::string prediction_lines(const data::Dataset& dataset, const SplitResult& result) {
   std::string text;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    text += prediction_line(dataset[i], static_cast<std::size_t>(i), result).dump();
+    text += dump_json(prediction_line(dataset[i], static_cast<std::size_t>(i), result));
     text += '\n';
   }
   return text;
@@ -74,7 +75,7 @@ Json write_predictions(const std::filesystem::path& folder, std::span<const Name
 
 void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results) {
   const Json scores = write_predictions(run_dir / "predictions", results);
-  write_atomically(run_dir / "scores.json", scores.dump(2) + "\n");
+  write_atomically(run_dir / "scores.json", dump_json(scores, 2) + "\n");
 }
 
 void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks) {
@@ -82,7 +83,7 @@ void write_results(const std::filesystem::path& run_dir, std::span<const TaskRes
   for (const auto& [task, splits] : tasks) {
     scores[task] = write_predictions(run_dir / "predictions" / task, splits);
   }
-  write_atomically(run_dir / "scores.json", scores.dump(2) + "\n");
+  write_atomically(run_dir / "scores.json", dump_json(scores, 2) + "\n");
 }
 
 void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& split,
@@ -94,7 +95,7 @@ void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& s
     entry.update(metrics_entry(split.size(), metrics, intervals));
   }
   const Json file{{"split", split_name}, {"best", wordings[best].name}, {"wordings", all}};
-  write_atomically(run_dir / "wordings.json", file.dump(2) + "\n");
+  write_atomically(run_dir / "wordings.json", dump_json(file, 2) + "\n");
 }
 
 }  // namespace incipit::eval

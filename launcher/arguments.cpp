@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "launcher/run_dir.h"
 
 namespace incipit::launcher {
@@ -32,7 +33,7 @@ ConfigArguments resolve_run(ConfigArguments arguments) {
   if (!is_run_dir(dir)) return arguments;
   arguments.config = (dir / "config.yaml").string();
   arguments.overrides.insert(arguments.overrides.begin(),
-                             "run.output_dir=" + nlohmann::json(dir.string()).dump());
+                             "run.output_dir=" + dump_json(nlohmann::json(dir.string())));
   return arguments;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/files.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "data/records.h"
 
@@ -24,7 +25,7 @@ std::vector<double> logged_losses(const std::filesystem::path& metrics_file,
   while (const auto line = lines->next()) {
     if (!task.empty()) {
       if (!line->has("losses")) continue;
-      const Json by_task = Json::parse(line->json_text("losses"));
+      const Json by_task = parse_json<Json>(line->json_text("losses"));
       const auto loss = by_task.find(task);
       if (loss == by_task.end()) continue;  // none of its examples in this batch
       losses.push_back(loss->is_number() ? loss->get<double>()
@@ -167,7 +168,7 @@ void write_diagnoses(const std::filesystem::path& run_dir,
   for (const auto& [task, diagnosis] : by_task) {
     (by_task.size() == 1 ? json : json[task]) = diagnosis_json(diagnosis);
   }
-  write_atomically(run_dir / "diagnosis.json", json.dump(2) + "\n");
+  write_atomically(run_dir / "diagnosis.json", dump_json(json, 2) + "\n");
 }
 
 }  // namespace incipit::launcher

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "model/device_memory.h"
@@ -47,7 +48,7 @@ void write_memory_report(const Session& session, const std::filesystem::path& ru
   for (const RankMemory& memory : all) ranks.push_back(description(memory));
   write_atomically(
       run_dir / "memory.json",
-      Json{{"device", session.backbone->device().str()}, {"ranks", ranks}}.dump(2) + "\n");
+      dump_json(Json{{"device", session.backbone->device().str()}, {"ranks", ranks}}, 2) + "\n");
   log::debug(
       "memory of rank 0: {} of weights, {} of activations at their peak, {} on {} at its peak",
       human_bytes(static_cast<double>(mine.weight_bytes)),

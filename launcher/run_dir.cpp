@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/log.h"
 
 namespace incipit::launcher {
@@ -50,7 +51,7 @@ void describe_run(const fs::path& dir, const std::string& config_yaml,
 
 RunStage run_stage(const fs::path& dir) {
   if (!is_run_dir(dir)) return RunStage::kNone;
-  const Json manifest = Json::parse(read_text(dir / "manifest.json"), nullptr, false);
+  const Json manifest = parse_json_or_discard<Json>(read_text(dir / "manifest.json"));
   if (!manifest.is_object() || manifest.value("command", "") != "train") return RunStage::kNone;
   const auto finished = manifest.find(kFinished);
   return finished != manifest.end() && finished->is_null() ? RunStage::kUnfinished
@@ -58,10 +59,10 @@ RunStage run_stage(const fs::path& dir) {
 }
 
 void mark_finished(const fs::path& dir, const std::string& time) {
-  Json manifest = Json::parse(read_text(dir / "manifest.json"), nullptr, false);
+  Json manifest = parse_json_or_discard<Json>(read_text(dir / "manifest.json"));
   if (!manifest.is_object()) throw DataError((dir / "manifest.json").string() + ": is damaged");
   manifest[kFinished] = time;
-  write_atomically(dir / "manifest.json", manifest.dump(2) + "\n");
+  write_atomically(dir / "manifest.json", dump_json(manifest, 2) + "\n");
 }
 
 void remove_unfinished_files(const fs::path& dir) {

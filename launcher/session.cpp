@@ -15,6 +15,7 @@
 #include "comm/agreement.h"
 #include "comm/world.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "launcher/room.h"
@@ -277,7 +278,7 @@ std::string manifest(const Session& session, const std::string& command,
             {"tokenizer_sha256", session.task->tokenizer().fingerprint()},
             {"splits", splits}};
   if (resumed_at_step > 0) text["resumed_at_step"] = resumed_at_step;
-  return text.dump(2) + "\n";
+  return dump_json(text, 2) + "\n";
 }
 
 }  // namespace incipit::launcher

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 
 namespace incipit::metrics {
 namespace {
@@ -32,7 +33,7 @@ std::size_t kept_bytes(std::string_view text, const LoggedUntil& keep) {
   while (true) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string_view::npos) return begin;
-    const Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
+    const Json line = parse_json_or_discard<Json>(text.substr(begin, end - begin));
     if (!stays(line, keep)) return begin;
     begin = end + 1;
   }
@@ -79,7 +80,7 @@ void RunLog::append(const StepRecord& record) {
             {"data_wait_seconds", record.data_wait_seconds},
             {"comm_seconds", record.comm_seconds}};
   for (const auto& [task, loss] : record.losses) line["losses"][task] = loss;
-  write_line(line.dump());
+  write_line(dump_json(line));
 }
 
 void RunLog::append_scores(std::int64_t step, const std::string& task, const std::string& split,
@@ -88,7 +89,7 @@ void RunLog::append_scores(std::int64_t step, const std::string& task, const std
   if (!task.empty()) line["task"] = task;
   line["split"] = split;
   for (const auto& [name, value] : scores) line[name] = value;
-  write_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  write_line(dump_json(line, -1, BadUtf8::kReplace));
 }
 
 // Half a line would spoil the next one.

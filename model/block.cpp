@@ -18,7 +18,7 @@ at::Tensor select(const at::Tensor& x, const at::Tensor& rows) {
 }
 
 // Heads as rows: [rows, heads * head_dim] -> [rows * heads, head_dim].
-at::Tensor by_head(const at::Tensor& x, std::int64_t head_dim) {
+at::Tensor heads_as_rows(const at::Tensor& x, std::int64_t head_dim) {
   return x.contiguous().view({-1, head_dim});
 }
 
@@ -26,7 +26,8 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t head_dim) {
 void normalise_heads(const TransformerConfig& c, const BlockWeights& weights, at::Tensor qkv) {
   at::Tensor r;
   const auto apply = [&](at::Tensor part, const at::Tensor& weight) {
-    part.copy_(ops::rms_norm(by_head(part, c.head_dim), weight, c.rms_norm_eps, r).view_as(part));
+    part.copy_(
+        ops::rms_norm(heads_as_rows(part, c.head_dim), weight, c.rms_norm_eps, r).view_as(part));
   };
   apply(qkv.narrow(1, 0, c.q_width()), weights.query_norm);
   apply(qkv.narrow(1, c.q_width(), c.kv_width()), weights.key_norm);
@@ -37,11 +38,12 @@ void normalise_heads_backward(const TransformerConfig& c, const BlockWeights& we
                               const at::Tensor& raw_qk, at::Tensor grad_qkv) {
   const auto apply = [&](std::int64_t begin, std::int64_t width, const at::Tensor& weight) {
     at::Tensor grad = grad_qkv.narrow(1, begin, width);
-    const at::Tensor x = by_head(raw_qk.narrow(1, begin, width), c.head_dim).to(grad.scalar_type());
+    const at::Tensor x =
+        heads_as_rows(raw_qk.narrow(1, begin, width), c.head_dim).to(grad.scalar_type());
     at::Tensor r;
     (void)ops::rms_norm(x, weight, c.rms_norm_eps, r);
     at::Tensor grad_x = at::zeros_like(x);
-    ops::rms_norm_backward_add(by_head(grad, c.head_dim), x, weight, r, grad_x);
+    ops::rms_norm_backward_add(heads_as_rows(grad, c.head_dim), x, weight, r, grad_x);
     grad.copy_(grad_x.view_as(grad));
   };
   apply(0, c.q_width(), weights.query_norm);

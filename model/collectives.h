@@ -3,9 +3,17 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
+#include <span>
+
 #include "comm/communicator.h"
 
 namespace incipit::model {
+
+// What a contiguous tensor holds, as messages take it.
+[[nodiscard]] inline std::span<std::byte> bytes_of(const at::Tensor& tensor) {
+  return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};
+}
 
 // Sums `values` (contiguous; float32, float64 or bfloat16; any device) over the ranks, in place.
 // Collective. bfloat16 is summed in float32 and rounded once where the backend can.

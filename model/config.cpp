@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "model/json_file.h"
 #include "model/weight_files.h"
@@ -127,7 +128,7 @@ void read_rope(const JsonObject& json, TransformerConfig& config) {
 void refuse_sliding_window(const JsonObject& json, const TransformerConfig& config) {
   if (json.has("layer_types")) {
     for (const nlohmann::json& type : json.value()["layer_types"]) {
-      if (type != "full_attention") lacks(json, "layer_types", type.dump());
+      if (type != "full_attention") lacks(json, "layer_types", dump_json(type));
     }
   }
   if (config.model_type == "mistral") {
@@ -166,7 +167,8 @@ void read_activation(const JsonObject& json) {
 std::int32_t token_id(const JsonObject& json, const std::string& key, const nlohmann::json& value) {
   const auto id = value.is_number_integer() ? value.get<std::int64_t>() : -1;
   if (id < 0 || id > kMostOfAnything) {
-    json.fail(key, "must be a token id, is " + value.dump(-1, ' ', true));
+    json.fail(key, "must be a token id, is " +
+                       dump_json(value, -1, BadUtf8::kThrow, Letters::kAscii));
   }
   return static_cast<std::int32_t>(id);
 }

@@ -3,18 +3,14 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "model/collectives.h"
 
 namespace incipit::model {
 namespace {
-
-std::span<std::byte> bytes_of(const at::Tensor& tensor) {
-  return {static_cast<std::byte*>(tensor.data_ptr()), static_cast<std::size_t>(tensor.nbytes())};
-}
 
 using Matrices = std::vector<GatheredLinear*>;
 

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 
 namespace incipit::model {
 namespace {
@@ -33,7 +34,7 @@ class StrictEvents {
     if (event == Event::object_start) keys_.emplace_back();
     if (event == Event::object_end) keys_.pop_back();
     if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-      throw DataError(file_.string() + ": invalid JSON: the key " + parsed.dump() +
+      throw DataError(file_.string() + ": invalid JSON: the key " + dump_json(parsed) +
                       " stands twice in one object");
     }
     return true;
@@ -135,7 +136,7 @@ const nlohmann::json& JsonObject::required(const std::string& key) const {
 }
 
 void JsonObject::wrong_type(const std::string& key, const std::string& expected) const {
-  std::string found = value_[key].dump(-1, ' ', true);
+  std::string found = dump_json(value_[key], -1, BadUtf8::kThrow, Letters::kAscii);
   if (found.size() > kShownCharacters) found = found.substr(0, kShownCharacters) + "...";
   fail(key, "must be " + expected + ", is " + found);
 }

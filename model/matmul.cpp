@@ -30,7 +30,7 @@ const std::optional<c10::TypedOperatorHandle<LinearOperator>>& one_dnn() {
   return found;
 }
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight) {
+at::Tensor one_dnn_linear(const at::Tensor& x, const at::Tensor& weight) {
   const c10::List<std::optional<at::Scalar>> no_scalars;
   return one_dnn()->call(x, weight, std::nullopt, "none", no_scalars, "");
 }
@@ -92,7 +92,8 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
   // few rows of x.
   constexpr std::int64_t kFew = 16, kMany = 96;
   const bool swapped = x.size(0) >= kFew && x.size(0) < kMany;
-  return swapped ? linear(weight, x.contiguous()).t().contiguous() : linear(x.contiguous(), weight);
+  return swapped ? one_dnn_linear(weight, x.contiguous()).t().contiguous()
+                 : one_dnn_linear(x.contiguous(), weight);
 }
 
 at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
@@ -102,7 +103,7 @@ at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
     case Route::kWiden: return widen(grad, weight, /*transposed=*/false);
     case Route::kOneDnn: break;
   }
-  return linear(grad.contiguous(), weight.t());
+  return one_dnn_linear(grad.contiguous(), weight.t());
 }
 
 }  // namespace incipit::model

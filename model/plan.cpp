@@ -9,7 +9,7 @@
 namespace incipit::model {
 namespace {
 
-constexpr int kFloatBytes = 4;                // of gradients
+constexpr int kGradientBytes = 4;             // float32
 constexpr int kDoubleBytes = 8;               // what ranks tell each other of scores
 constexpr std::int64_t kMostBatch = 1 << 20;  // looked at for the largest batch
 
@@ -48,7 +48,7 @@ Traffic traffic_of(const TransformerConfig& c, const PlannedPart& place,
   const int t = shape.tensor;
   Traffic traffic;
   traffic.gradient =
-      sum_bytes(static_cast<double>(w.prompts * w.prompt_rows * c.hidden_size * kFloatBytes),
+      sum_bytes(static_cast<double>(w.prompts * w.prompt_rows * c.hidden_size * kGradientBytes),
                 shape.data * shape.gathered * shape.pipeline);
   double summed = 4 * place.full_layers() * rows.all();
   if (place.part.embeds) summed += rows.branches;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/json.h"
 #include "model/json_file.h"
 #include "model/safetensors_types.h"
 
@@ -111,7 +112,7 @@ class HeaderReader {
     for (const nlohmann::json& value : *found) {
       if (!value.is_number_unsigned()) {
         fail(name, std::string(key) + " must hold whole numbers of at least 0, holds " +
-                       value.dump(-1, ' ', true).substr(0, 40));
+                       dump_json(value, -1, BadUtf8::kThrow, Letters::kAscii).substr(0, 40));
       }
       numbers.push_back(value.get<std::uint64_t>());
     }

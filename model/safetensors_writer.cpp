@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "model/json_file.h"
 #include "model/safetensors.h"
 #include "model/safetensors_types.h"
@@ -48,7 +49,7 @@ std::string header_text(const std::vector<NamedTensor>& tensors,
     entry["data_offsets"] = {begin, end};
     begin = end;
   }
-  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = dump_json(header, -1, BadUtf8::kReplace);
   text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
   return text;
 }

@@ -4,16 +4,14 @@
 
 #include <utility>
 
+#include "model/collectives.h"
+
 namespace incipit::model {
 namespace {
 
 constexpr int kTag = 0;
 constexpr comm::Operation kActivations = "activations";
 constexpr comm::Operation kGradients = "gradients of activations";
-
-std::span<std::byte> bytes_of(const at::Tensor& tensor) {
-  return {static_cast<std::byte*>(tensor.data_ptr()), static_cast<std::size_t>(tensor.nbytes())};
-}
 
 // Of the backends only NCCL reaches device memory.
 at::Device transfer_device(const Backbone& backbone) {

@@ -36,10 +36,6 @@ at::Tensor on_device(const Backbone& backbone, const std::vector<double>& values
       .to(backbone.device(), ops::accumulate_type(backbone.dtype()));
 }
 
-std::span<std::byte> bytes_of(const at::Tensor& tensor) {
-  return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};
-}
-
 }  // namespace
 
 at::Tensor embed_tokens(const Backbone& backbone, std::span<const TokenId> ids) {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "model/json_file.h"
 #include "model/safetensors.h"
@@ -52,7 +53,7 @@ std::string config_text(const SoftPrompt& prompt, const BackboneInfo& backbone) 
       {"tokenizer_kwargs", nullptr},
       {"tokenizer_name_or_path", nullptr},
   };
-  return config.dump(2, ' ', true, nlohmann::json::error_handler_t::replace);
+  return dump_json(config, 2, BadUtf8::kReplace, Letters::kAscii);
 }
 
 // Adapters not named "default" sit in a subfolder; PEFT wants that subfolder's path.

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/sha256.h"
 #include "model/safetensors.h"
 
@@ -53,7 +54,7 @@ std::string manifest_text(const fs::path& folder, std::int64_t step, const RunFa
       {"files", {{kTensors, entry_of(folder / kTensors)}, {kScalars, entry_of(folder / kScalars)}}},
       {"identity", facts.identity},
       {"circumstances", facts.circumstances}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dump_json(json, 2, BadUtf8::kReplace) + "\n";
 }
 
 void check_file(const fs::path& file, const Json& entry) {
@@ -72,9 +73,9 @@ void check_file(const fs::path& file, const Json& entry) {
 RunFacts read_manifest(const fs::path& folder) {
   const fs::path file = folder / kManifest;
   try {
-    const Json json = Json::parse(read_text(file));
+    const Json json = parse_json<Json>(read_text(file));
     if (json.at("format").get<int>() != kFormat) {
-      fail(file, "is of format " + json.at("format").dump() + ", and this version reads " +
+      fail(file, "is of format " + dump_json(json.at("format")) + ", and this version reads " +
                      std::to_string(kFormat));
     }
     for (const char* name : {kTensors, kScalars}) {

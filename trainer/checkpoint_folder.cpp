@@ -19,7 +19,7 @@ struct Entry {
   fs::path folder;
 };
 
-std::optional<Entry> entry_of(const fs::path& folder) {
+std::optional<Entry> entry_at(const fs::path& folder) {
   const std::string name = folder.filename().string();
   constexpr std::string_view kPrefix = "step-";
   if (!name.starts_with(kPrefix)) return std::nullopt;
@@ -36,7 +36,7 @@ std::vector<Entry> list(const fs::path& run_dir) {
   std::error_code ignored;  // a folder that is not there holds none
   for (fs::directory_iterator it(checkpoints_folder(run_dir), ignored), end; it != end;
        it.increment(ignored)) {
-    if (auto entry = entry_of(it->path())) entries.push_back(*std::move(entry));
+    if (auto entry = entry_at(it->path())) entries.push_back(*std::move(entry));
   }
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.step > b.step; });

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/json.h"
 
 namespace incipit::trainer {
 namespace {
@@ -42,12 +43,12 @@ std::string scalars_json(const TrainState& state) {
                     {"without_gain", stop.without_gain}}},
                   {"prompts", prompts},
                   {"task_scores", task_scores}};
-  return json.dump(2) + "\n";
+  return dump_json(json, 2) + "\n";
 }
 
 TrainState parse_scalars(std::string_view text, const std::string& source) {
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_json<Json>(text);
     TrainState state;
     json.at("step").get_to(state.step);
     json.at("seed").get_to(state.seed);

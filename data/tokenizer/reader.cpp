@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/sha256.h"
 
 namespace incipit::data {
@@ -13,7 +14,7 @@ namespace {
 
 nlohmann::json parse(const MappedFile& file) {
   try {
-    return nlohmann::json::parse(file.text());
+    return parse_json<nlohmann::json>(file.text());
   } catch (const nlohmann::json::parse_error& error) {
     throw DataError(file.path().string() + ": not valid JSON at byte " +
                     std::to_string(error.byte) + " of " + std::to_string(file.bytes().size()) +
@@ -35,7 +36,7 @@ std::vector<std::pair<std::string, std::string>> read_merges(const JsonNode& nod
     if (text.starts_with("#version")) continue;
     const std::size_t space = text.find(' ');
     if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
-      node.fail("merge " + std::to_string(merges.size()) + " is " + item.dump() +
+      node.fail("merge " + std::to_string(merges.size()) + " is " + dump_json(item) +
                 "; expected two tokens, as [\"a\", \"b\"] or \"a b\"");
     }
     merges.emplace_back(text.substr(0, space), text.substr(space + 1));
@@ -54,11 +55,11 @@ std::vector<std::pair<std::string, TokenId>> read_vocab(const JsonNode& node) {
     const bool usable =
         id.is_number_integer() && id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() < limit;
     if (!usable) {
-      node.fail("the token '" + token + "' has the id " + id.dump() +
+      node.fail("the token '" + token + "' has the id " + dump_json(id) +
                 "; expected an integer from 0 to " + std::to_string(limit - 1));
     }
     if (!seen.insert(id.get<std::int64_t>()).second) {
-      node.fail("two tokens have the id " + id.dump() + ", one of them '" + token + "'");
+      node.fail("two tokens have the id " + dump_json(id) + ", one of them '" + token + "'");
     }
     vocab.emplace_back(token, id.get<TokenId>());
   }

@@ -14,6 +14,7 @@
 #include "configs/builtin.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "data/batch.h"
 #include "eval/generation.h"
 #include "launcher/arguments.h"
@@ -60,7 +61,7 @@ bool has_chat_format(const fs::path& model_dir) {
 configs::RunConfig config_of_model(const GenerateArguments& arguments) {
   const std::string& path = arguments.config.config;
   const bool chat = arguments.adapter.empty() && has_chat_format(model::resolve_model_dir(path));
-  const std::string yaml = "model: {path: " + nlohmann::json(path).dump() +
+  const std::string yaml = "model: {path: " + dump_json(nlohmann::json(path)) +
                            "}\nmethod: {kind: none}\nlog: {level: warn}\n"
                            "task: {template: \"{text}\", target: \"{text}\", eos: none, format: " +
                            (chat ? "chat" : "raw") + "}\n";

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "launcher/arguments.h"
 #include "launcher/output.h"
@@ -95,7 +96,7 @@ std::string last_step(const fs::path& metrics) {
   std::string last;
   std::size_t begin = 0;
   for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
+    const Json line = parse_json_or_discard<Json>(text.substr(begin, end - begin));
     if (!line.is_object() || !line.contains("loss") || !line["loss"].is_number()) continue;
     last = grouped(line.value("step", std::int64_t{0})) + ", loss " +
            fixed(line["loss"].get<double>(), 4);
@@ -104,22 +105,24 @@ std::string last_step(const fs::path& metrics) {
 }
 
 void inspect_run(const Style& style, const fs::path& path) {
-  const Json manifest = Json::parse(read_text(path / "manifest.json"), nullptr, false);
+  const Json manifest = parse_json_or_discard<Json>(read_text(path / "manifest.json"));
   if (!manifest.is_object())
     throw DataError((path / "manifest.json").string() + ": not valid JSON");
   Facts facts;
   for (const char* key : {"command", "started", "host", "ranks", "threads_per_rank", "seed"}) {
     if (!manifest.contains(key)) continue;
     const Json& value = manifest[key];
-    facts.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+    facts.emplace_back(key, value.is_string() ? value.get<std::string>() : dump_json(value));
   }
   if (fs::exists(path / "metrics.jsonl")) {
     facts.emplace_back("last step", last_step(path / "metrics.jsonl"));
   }
   if (fs::exists(path / "scores.json")) {
-    const Json scores = Json::parse(read_text(path / "scores.json"), nullptr, false);
+    const Json scores = parse_json_or_discard<Json>(read_text(path / "scores.json"));
     if (scores.is_object()) {
-      for (const auto& [split, values] : scores.items()) facts.emplace_back(split, values.dump());
+      for (const auto& [split, values] : scores.items()) {
+        facts.emplace_back(split, dump_json(values));
+      }
     }
   }
   std::cout << style.bold("run " + path.string()) << '\n';

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
@@ -227,7 +228,7 @@ void run_plan(PlanArguments arguments) {
                 {"cheapest", best ? description(*best) : Json(nullptr)},
                 {"reason", reason},
                 {"meshes", list}};
-    std::cout << answer.dump(2) << '\n';
+    std::cout << dump_json(answer, 2) << '\n';
     return;
   }
   const Style style = Style::of_stdout();

@@ -7,13 +7,13 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 
 namespace incipit::launcher {
 namespace {
 
-using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kRowsOfUnboundedExample = 256;  // where task.max_source_tokens is 0
@@ -48,7 +48,7 @@ Steps read_steps(const fs::path& path) {
   std::istringstream lines(read_text(path));
   int seen = 0;
   for (std::string line; std::getline(lines, line);) {
-    const Json step = Json::parse(line, nullptr, false);
+    const nlohmann::json step = parse_json_or_discard<nlohmann::json>(line);
     if (!step.is_object() || !step.contains("seconds") || ++seen <= kUncountedSteps) continue;
     ++steps.count;
     steps.seconds += step.value("seconds", 0.0);
@@ -63,11 +63,11 @@ Steps read_steps(const fs::path& path) {
 }
 
 comm::MeshShape read_mesh(const fs::path& path) {
-  const Json manifest = Json::parse(read_text(path), nullptr, false);
+  const nlohmann::json manifest = parse_json_or_discard<nlohmann::json>(read_text(path));
   if (!manifest.is_object() || !manifest.contains("mesh")) {
     throw DataError(path.string() + ": says nothing of the mesh; is it a run of incipit train?");
   }
-  const Json& mesh = manifest["mesh"];
+  const nlohmann::json& mesh = manifest["mesh"];
   return {.data = mesh.value("data", 1),
           .gathered = mesh.value("gathered", 1),
           .pipeline = mesh.value("pipeline", 1),
@@ -105,7 +105,8 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
   const Steps steps = read_steps(run_dir / "metrics.jsonl");
   const comm::MeshShape mesh = read_mesh(run_dir / "manifest.json");
   const configs::RunConfig config =
-      load_config({.config = (run_dir / "config.yaml").string(), .overrides = {}}, check_options);
+      load_config({.config = (run_dir / "config.yaml").string(), .overrides = {}, .task = {}},
+                  check_options);
   const double copies = static_cast<double>(steps.count) * mesh.data * mesh.gathered;
   const double prompts =
       std::min(copies * static_cast<double>(prompt_count(config)), steps.examples);

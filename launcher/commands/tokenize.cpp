@@ -8,13 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace incipit::launcher {
 namespace {
 
 std::string text_of_json(const std::string& line) {
-  const auto value = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto value = parse_json_or_discard<nlohmann::json>(line);
   if (!value.is_string()) throw DataError("expected one JSON string, found '" + line + "'");
   return value.get<std::string>();
 }
@@ -61,7 +62,7 @@ void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream
         out << line_of_ids(tokenizer.encode(options.json ? text_of_json(line) : line)) << '\n';
       } else {
         const std::string text = tokenizer.decode(read_ids(line), !options.keep_special);
-        out << (options.json ? nlohmann::json(text).dump() : text) << '\n';
+        out << (options.json ? dump_json(nlohmann::json(text)) : text) << '\n';
       }
     } catch (const DataError& error) {
       const std::string name = options.input == "-" ? "standard input" : options.input.string();

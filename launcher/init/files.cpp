@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "configs/schema_text.h"
+#include "core/json.h"
 
 namespace incipit::launcher {
 namespace {
@@ -116,7 +117,7 @@ std::string split_lines(const LabelledTable& table, const TaskPlan& plan,
       line[plan.fields[column]] = row.texts[column];
     }
     line["label"] = table.labels[static_cast<std::size_t>(row.label)];
-    text += line.dump() + "\n";
+    text += dump_json(line) + "\n";
   }
   return text;
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "data/csv.h"
 #include "launcher/output.h"
 #include "metrics/terminal.h"
@@ -25,7 +26,7 @@ double highest(const Prediction& prediction) {
 
 // A text as it is, any other JSON as it is written.
 std::string plain(const std::string& json) {
-  const Json value = Json::parse(json);
+  const Json value = parse_json<Json>(json);
   return value.is_string() ? value.get<std::string>() : json;
 }
 
@@ -35,7 +36,7 @@ class JsonlWriter : public PredictionWriter {
 
   void write(const Prediction& prediction) override {
     Json line;
-    line["idx"] = Json::parse(prediction.id);
+    line["idx"] = parse_json<Json>(prediction.id);
     line["prediction"] = prediction.answer ? Json(*prediction.answer) : Json(nullptr);
     if (!prediction.answer) line["error"] = prediction.error;
     if (prediction.generated) line["generated"] = *prediction.generated;
@@ -43,7 +44,7 @@ class JsonlWriter : public PredictionWriter {
       line["probabilities"][(*prediction.candidates)[i].label] =
           rounded(prediction.probabilities[i]);
     }
-    out_ << line.dump() << '\n';
+    out_ << dump_json(line) << '\n';
   }
 
  private:

@@ -5,26 +5,26 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "metrics/terminal.h"
 
 namespace incipit::launcher {
 namespace {
 
-using Json = nlohmann::json;
 using Rows = std::vector<PredictionInput::Row>;
 
 // Records in memory at a time, on each rank.
 constexpr std::size_t kChunk = 1024;
 
 std::string to_text(const Rows& rows) {
-  Json all = Json::array();
+  nlohmann::json all = nlohmann::json::array();
   for (const auto& row : rows) all.push_back({row.line, row.json, row.error});
-  return all.dump();
+  return dump_json(all);
 }
 
 Rows rows_of(const std::string& text) {
   Rows rows;
-  for (const auto& row : Json::parse(text)) {
+  for (const auto& row : parse_json<nlohmann::json>(text)) {
     rows.push_back(
         {row[0].get<std::int64_t>(), row[1].get<std::string>(), row[2].get<std::string>()});
   }

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "data/answer_text.h"
 
@@ -29,7 +30,7 @@ bool is_integer(const std::string& text) {
 Json& child(Json& list, std::map<std::vector<std::string>, std::size_t>& places,
             const std::vector<std::string>& path) {
   const auto [place, is_new] = places.emplace(path, list.size());
-  if (is_new) list.push_back(Json{{"idx", Json::parse(path.back())}});
+  if (is_new) list.push_back(Json{{"idx", parse_json<Json>(path.back())}});
   return list[place->second];
 }
 
@@ -62,11 +63,11 @@ std::string Submission::label_of(const Prediction& prediction) {
 std::string Submission::json_label(const std::string& label) const {
   switch (options_.form) {
     case Form::kText:
-      return Json(label).dump();
+      return dump_json(Json(label));
     case Form::kCapitalised: {
       std::string text = label;
       if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] -= 'a' - 'A';
-      return Json(text).dump();
+      return dump_json(Json(text));
     }
     case Form::kInteger:
     case Form::kNested:
@@ -80,12 +81,12 @@ void Submission::add(const Prediction& prediction) {
   if (!prediction.has_id) {
     fail(prediction, "the example has no id (task.id_field), and answers are handed in by it");
   }
-  const Json id = Json::parse(prediction.id);
+  const Json id = parse_json<Json>(prediction.id);
   Answer answer{.ids = {}, .label = json_label(label_of(prediction))};
   if (options_.form == Form::kNested) {
-    for (const Json& part : id) answer.ids.push_back(part.dump());
+    for (const Json& part : id) answer.ids.push_back(dump_json(part));
   } else {
-    answer.ids.push_back(id.is_array() ? id.back().dump() : id.dump());
+    answer.ids.push_back(id.is_array() ? dump_json(id.back()) : dump_json(id));
   }
   if (!seen_.insert(answer.ids).second) {
     fail(prediction, "the id " + join(answer.ids) + " stands at an earlier example, too");
@@ -110,10 +111,10 @@ std::string Submission::nested_text() const {
     Json& passage = child(passages, places, {ids[0]});
     Json& question = child(passage["passage"]["questions"], places, {ids[0], ids[1]});
     Json& answer = child(question["answers"], places, ids);
-    answer["label"] = Json::parse(label);
+    answer["label"] = parse_json<Json>(label);
   }
   std::string text;
-  for (const Json& passage : passages) text += passage.dump() + "\n";
+  for (const Json& passage : passages) text += dump_json(passage) + "\n";
   return text;
 }
 

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "core/json.h"
+
 namespace incipit::launcher::report {
 namespace {
 
@@ -100,7 +102,7 @@ std::string report_json(const Report& report) {
         {{"name", report.runs[r].name}, {"dir", report.runs[r].dir.string()}, {"scores", scores}});
   }
   if (report.comparison) json["comparison"] = comparison_json(report);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dump_json(json, 2, BadUtf8::kReplace) + "\n";
 }
 
 }  // namespace incipit::launcher::report

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "data/jsonl.h"
 
 namespace incipit::launcher::report {
@@ -17,13 +18,13 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 Json read_object(const fs::path& path) {
-  Json value = Json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
+  Json value = parse_json_or_discard<Json>(read_text(path));
   if (!value.is_object()) throw DataError(path.string() + ": not a JSON object");
   return value;
 }
 
 std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : dump_json(value);
 }
 
 std::string text_at(const Json& object, const char* key) {
@@ -72,7 +73,7 @@ Prediction parse_prediction(const data::Record& record) {
     parsed.label = record.text("label");
   }
   if (!record.has("scores")) return parsed;
-  const Json scores = Json::parse(record.json_text("scores"));
+  const Json scores = parse_json<Json>(record.json_text("scores"));
   if (!scores.is_object()) record.fail("'scores' must be an object of a number per label");
   parsed.scores = numbers_of(scores);
   if (parsed.scores.size() != scores.size()) record.fail("'scores' must be numbers");
@@ -109,7 +110,7 @@ std::optional<Json> line_of(Json line, const std::string& task) {
 void read_metrics(const fs::path& path, RunData& run) {
   const std::string text = read_text(path);
   for_each_line(text, [&](std::string_view line, std::int64_t number, bool open) {
-    const Json parsed = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const Json parsed = parse_json_or_discard<Json>(line);
     if (!parsed.is_object()) {
       if (open) return;
       throw DataError(path.string() + ":" + std::to_string(number) + ": not a JSON object");

@@ -14,8 +14,8 @@
 namespace incipit::comm {
 namespace {
 
-using testing::Each;
-using testing::ElementsAre;
+using ::testing::Each;
+using ::testing::ElementsAre;
 
 constexpr std::size_t kLengths[] = {0, 1, 3, 7, 1000, 100'003};
 

@@ -12,9 +12,9 @@
 namespace incipit::comm {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Ending {
   int exit_code = -1;
@@ -24,7 +24,7 @@ struct Ending {
 
 // Three ranks of fault_program.
 Ending run_job(const std::string& kind) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / ("heartbeats_" + kind);
+  const auto folder = std::filesystem::path(::testing::TempDir()) / ("heartbeats_" + kind);
   std::filesystem::remove_all(folder);
   const std::string command = std::string("timeout -k 5 60 ") + INCIPIT_MPIRUN + " -n 3 " +
                               INCIPIT_FAULT_PROGRAM + " " + kind + " " + folder.string() + " 2>&1";
@@ -43,7 +43,8 @@ Ending run_job(const std::string& kind) {
   return ending;
 }
 
-void expect_ending(const Ending& ending, int exit_code, const testing::Matcher<std::string>& says) {
+void expect_ending(const Ending& ending, int exit_code,
+                   const ::testing::Matcher<std::string>& says) {
   EXPECT_EQ(ending.exit_code, exit_code) << ending.output;
   EXPECT_THAT(ending.output, says);
   EXPECT_LT(ending.seconds, 30);

@@ -12,9 +12,9 @@
 namespace incipit::comm {
 namespace {
 
-using testing::AllOf;
-using testing::Each;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::HasSubstr;
 
 // Every mesh of the world's size.
 std::vector<MeshShape> shapes_of(int size) {

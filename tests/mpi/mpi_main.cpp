@@ -14,10 +14,10 @@ namespace {
 
 Communicator* the_world = nullptr;
 
-class FailurePrinter final : public testing::EmptyTestEventListener {
-  void OnTestPartResult(const testing::TestPartResult& result) override {
+class FailurePrinter final : public ::testing::EmptyTestEventListener {
+  void OnTestPartResult(const ::testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     std::fprintf(stderr, "[rank %d] %s.%s: %s:%d: %s\n", the_world->rank(), test->test_suite_name(),
                  test->name(), result.file_name() == nullptr ? "?" : result.file_name(),
                  result.line_number(), result.message());
@@ -31,7 +31,7 @@ int run(int argc, char** argv) {
   context->timeout = std::chrono::seconds(60);
   const auto world = make_mpi_world(std::make_shared<MpiEnvironment>(), context, options);
   the_world = world.get();
-  auto& listeners = testing::UnitTest::GetInstance()->listeners();
+  auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   if (world->rank() != 0) delete listeners.Release(listeners.default_result_printer());
   if (world->size() > 1) listeners.Append(new FailurePrinter);
   const int failed = RUN_ALL_TESTS();
@@ -47,6 +47,6 @@ int world_size() { return the_world->size(); }
 }  // namespace incipit::comm
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
   return incipit::comm::guarded_main([&] { return incipit::comm::run(argc, argv); });
 }

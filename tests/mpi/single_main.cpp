@@ -16,6 +16,6 @@ int world_size() { return 1; }
 }  // namespace incipit::comm
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

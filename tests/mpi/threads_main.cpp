@@ -18,7 +18,7 @@ int world_size() { return ranks; }
 }  // namespace incipit::comm
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
   if (argc != 2) return 2;
   incipit::comm::ranks = std::atoi(argv[1]);
   return RUN_ALL_TESTS();

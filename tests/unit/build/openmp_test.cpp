@@ -32,8 +32,8 @@ std::set<std::string> MappedOpenMpRuntimes() {
 TEST(OpenMp, ExactlyOneRuntimeIsMappedAndItIsTheOneOfTorch) {
   at::parallel_for(0, 2, 1, [](int64_t, int64_t) {});
   const auto runtimes = MappedOpenMpRuntimes();
-  ASSERT_EQ(runtimes.size(), 1u) << testing::PrintToString(runtimes);
-  EXPECT_THAT(*runtimes.begin(), testing::HasSubstr("/torch"));
+  ASSERT_EQ(runtimes.size(), 1u) << ::testing::PrintToString(runtimes);
+  EXPECT_THAT(*runtimes.begin(), ::testing::HasSubstr("/torch"));
 }
 
 TEST(OpenMp, ParallelForRunsOnTwoThreadsAtOnce) {

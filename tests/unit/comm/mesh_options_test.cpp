@@ -9,9 +9,9 @@
 namespace incipit::comm {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string refusal(const MeshOptions& options, int world_size) {
   try {

@@ -14,8 +14,8 @@
 namespace incipit::comm {
 namespace {
 
-using testing::Each;
-using testing::HasSubstr;
+using ::testing::Each;
+using ::testing::HasSubstr;
 
 // The number of GPUs; 0 also without a driver.
 int gpus(const NcclApi& api) {

@@ -13,10 +13,10 @@ namespace incipit::comm {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
-class NcclLifeTest : public testing::Test {
+class NcclLifeTest : public ::testing::Test {
  protected:
   NcclLifeTest() { fake = &nccl_; }
   ~NcclLifeTest() override { fake = nullptr; }

@@ -14,7 +14,7 @@ TEST(NcclUnavailable, IsRefusedByName) {
     static_cast<void>(make_world({.backend = "nccl"}));
     ADD_FAILURE() << "a build without NCCL started it";
   } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("parallel.backend: nccl is not in this build"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("parallel.backend: nccl is not in this build"));
   }
 }
 

@@ -12,8 +12,8 @@ namespace incipit::comm {
 namespace {
 
 using std::chrono::seconds;
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // What a world of three throws when it runs `body`; fails when that took long.
 std::string failure_of(const std::function<void(Communicator&)>& body,

@@ -16,18 +16,18 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::system_clock;
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 constexpr const char* kWaiting = "step 4, in gradients (all_reduce_sum)";
 
-class HeartbeatFolder : public testing::Test {
+class HeartbeatFolder : public ::testing::Test {
  protected:
   HeartbeatFolder() { std::filesystem::remove_all(path_); }
   ~HeartbeatFolder() override { std::filesystem::remove_all(path_); }
   const std::filesystem::path path_ =
-      std::filesystem::path(testing::TempDir()) /
-      (std::string("beats_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+      std::filesystem::path(::testing::TempDir()) /
+      (std::string("beats_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
 
   void write(int rank, seconds age, double idle, const char* doing = "step 4, in forward") {
     std::filesystem::create_directories(path_);
@@ -66,7 +66,7 @@ TEST_F(Heartbeats, NameEverySilentRank) {
       describe_others(path_, 0, 4, kWaiting, seconds(5)),
       AllOf(HasSubstr("rank 1 (node, process 71) has been silent for 40"),
             HasSubstr("rank 3 (node, process 73) has been silent for 50"),
-            HasSubstr("last seen at step 4, in forward"), testing::Not(HasSubstr("rank 2"))));
+            HasSubstr("last seen at step 4, in forward"), ::testing::Not(HasSubstr("rank 2"))));
 }
 
 TEST_F(Heartbeats, NameTheRanksThatAreElsewhere) {
@@ -86,8 +86,8 @@ TEST_F(Heartbeats, NameTheRankThatStandsStillLongestWhenAllDoTheSame) {
 TEST_F(Heartbeats, NameOnlyTheFirstOfVeryMany) {
   for (int rank = 1; rank <= 10; ++rank) write(rank, seconds(0), 1);
   EXPECT_THAT(describe_others(path_, 0, 11, kWaiting, seconds(5)),
-              AllOf(HasSubstr("rank 8 "), testing::Not(HasSubstr("rank 9 ")),
-                    testing::EndsWith("; and 2 more")));
+              AllOf(HasSubstr("rank 8 "), ::testing::Not(HasSubstr("rank 9 ")),
+                    ::testing::EndsWith("; and 2 more")));
 }
 
 TEST_F(Heartbeats, SayNothingWhenNothingIsKnown) {
@@ -141,7 +141,7 @@ TEST_F(WatchdogDeathTest, EndsAProcessThatStandsStill) {
                                        .heartbeat_folder = path_});
     std::this_thread::sleep_for(seconds(20));
   };
-  EXPECT_EXIT(stand_still(), testing::ExitedWithCode(4),
+  EXPECT_EXIT(stand_still(), ::testing::ExitedWithCode(4),
               "rank 1 of 2.*nothing has moved.*step 17, in backward.*rank 0 .*silent");
 }
 

@@ -16,10 +16,10 @@
 namespace incipit::comm {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // Sets the launcher's variables for one test, and takes them away again.
-class World : public testing::Test {
+class World : public ::testing::Test {
  protected:
   ~World() override {
     for (const char* name : {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK",

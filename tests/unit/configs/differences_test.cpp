@@ -27,7 +27,7 @@ TEST(Differences, NameTheKeyAndBothValues) {
   for (const Difference& each : differences(before, other)) {
     found.push_back(each.key + ": " + each.before + " -> " + each.now);
   }
-  EXPECT_THAT(found, testing::ElementsAre("task.test: test.jsonl -> \"\"",
+  EXPECT_THAT(found, ::testing::ElementsAre("task.test: test.jsonl -> \"\"",
                                           "task.verbalizer.bad: \" no\" -> \" not\"",
                                           "train.optimizer.lr: 0.01 -> 0.5"));
 }

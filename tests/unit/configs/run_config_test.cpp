@@ -13,7 +13,7 @@
 namespace incipit::configs {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr const char* kRun = R"(
 run: {name: demo, output_dir: runs/demo, seed: 17}
@@ -188,10 +188,10 @@ TEST(RunConfig, DeepNestingIsRefused) {
                ConfigError);
 }
 
-class TaskFileTest : public testing::Test {
+class TaskFileTest : public ::testing::Test {
  protected:
   TaskFileTest()
-      : path_(std::filesystem::path(testing::TempDir()) /
+      : path_(std::filesystem::path(::testing::TempDir()) /
               ("task_" + std::to_string(::getpid()) + ".yaml")) {}
   ~TaskFileTest() override { std::filesystem::remove(path_); }
 

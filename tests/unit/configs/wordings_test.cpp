@@ -9,7 +9,7 @@
 namespace incipit::configs {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 data::TaskOptions base() {
   data::TaskOptions task;

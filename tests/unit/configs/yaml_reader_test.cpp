@@ -7,7 +7,7 @@
 namespace incipit::configs {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 enum class Colour { kRed, kGreen };
 
@@ -89,9 +89,9 @@ TEST(YamlReader, FillsEveryType) {
   EXPECT_EQ(reading.value.maybe, "5");
   EXPECT_EQ(reading.value.copies, 4);
   EXPECT_EQ(reading.value.colour, Colour::kGreen);
-  EXPECT_THAT(reading.value.list, testing::ElementsAre("a", "1"));
+  EXPECT_THAT(reading.value.list, ::testing::ElementsAre("a", "1"));
   EXPECT_THAT(reading.value.mapping,
-              testing::ElementsAre(testing::Pair("z", " Yes"), testing::Pair("a", "No way")));
+              ::testing::ElementsAre(::testing::Pair("z", " Yes"), ::testing::Pair("a", "No way")));
 }
 
 TEST(YamlReader, LeavesWhatIsNotGivenAlone) {
@@ -195,8 +195,8 @@ TEST(Overrides, CanReplaceOneEntryOfAMapping) {
                          {"sample.mapping.b=second", "sample.mapping.c=third"}),
             "");
   EXPECT_THAT(reading.value.mapping,
-              testing::ElementsAre(testing::Pair("a", "one"), testing::Pair("b", "second"),
-                                   testing::Pair("c", "third")));
+              ::testing::ElementsAre(::testing::Pair("a", "one"), ::testing::Pair("b", "second"),
+                                   ::testing::Pair("c", "third")));
   EXPECT_THAT(reading.read("sample: {mapping: {d: four}}\n"), "");
   EXPECT_EQ(reading.value.mapping.size(), 1u);
 }

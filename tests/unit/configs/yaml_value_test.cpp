@@ -7,7 +7,7 @@
 namespace incipit::configs {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::string mistakes(const std::string& text) {
   Problems problems;

@@ -129,7 +129,7 @@ TEST(StopRequestDeathTest, ASecondSignalEndsTheProcessAtOnce) {
         send(SIGTERM);
         wait_for_the_end();
       },
-      testing::ExitedWithCode(128 + SIGTERM), "incipit: SIGUSR1: stopping after this step");
+      ::testing::ExitedWithCode(128 + SIGTERM), "incipit: SIGUSR1: stopping after this step");
 }
 
 TEST(StopRequestDeathTest, WhileNothingIsWrittenASignalEndsTheProcessWith75) {
@@ -139,7 +139,7 @@ TEST(StopRequestDeathTest, WhileNothingIsWrittenASignalEndsTheProcessWith75) {
         send(SIGTERM);
         wait_for_the_end();
       },
-      testing::ExitedWithCode(75), "incipit: SIGTERM: stopped while starting, nothing was written");
+      ::testing::ExitedWithCode(75), "incipit: SIGTERM: stopped while starting, nothing was written");
 }
 
 TEST(StopRequestDeathTest, OtherRanksLeaveALittleLaterThanRankZeroAndSayNothing) {
@@ -150,7 +150,7 @@ TEST(StopRequestDeathTest, OtherRanksLeaveALittleLaterThanRankZeroAndSayNothing)
         send(SIGTERM);
         wait_for_the_end();
       },
-      testing::ExitedWithCode(75), "^$");
+      ::testing::ExitedWithCode(75), "^$");
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(900));
 }
 
@@ -170,7 +170,7 @@ TEST(StopRequestDeathTest, OtherCommandsEndByTheSignal) {
         send(SIGINT);
         wait_for_the_end();
       },
-      testing::KilledBySignal(SIGINT), "");
+      ::testing::KilledBySignal(SIGINT), "");
 }
 
 TEST(StopRequestDeathTest, WhenAllIsWrittenASignalChangesNothing) {
@@ -183,7 +183,7 @@ TEST(StopRequestDeathTest, WhenAllIsWrittenASignalChangesNothing) {
         std::this_thread::sleep_for(milliseconds(20));
         ::_exit(7);
       },
-      testing::ExitedWithCode(7), "^$");
+      ::testing::ExitedWithCode(7), "^$");
 }
 
 TEST(StopRequestDeathTest, AfterTheScopeASignalEndsTheProcessAsEver) {
@@ -193,7 +193,7 @@ TEST(StopRequestDeathTest, AfterTheScopeASignalEndsTheProcessAsEver) {
         send(SIGUSR1);
         wait_for_the_end();
       },
-      testing::KilledBySignal(SIGUSR1), "");
+      ::testing::KilledBySignal(SIGUSR1), "");
 }
 
 }  // namespace

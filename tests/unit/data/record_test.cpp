@@ -13,14 +13,14 @@ using incipit::testing::message_of;
 using incipit::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 
-Record record(const std::string& json) { return {json, "pets.jsonl", 7}; }
+Record pet(const std::string& json) { return {json, "pets.jsonl", 7}; }
 
-std::string error_of(const std::string& line) {
-  return message_of<DataError>([&] { (void)record(line); });
+std::string field_error(const std::string& line) {
+  return message_of<DataError>([&] { (void)pet(line); });
 }
 
 TEST(Record, FieldsAreTextAsJsonWritesThem) {
-  const Record r = record(R"({"name": "Ümit \"x\"", "legs": 4, "tame": true, "kg": 1.5})");
+  const Record r = pet(R"({"name": "Ümit \"x\"", "legs": 4, "tame": true, "kg": 1.5})");
   EXPECT_EQ(r.text("name"), "Ümit \"x\"");
   EXPECT_EQ(r.text("legs"), "4");
   EXPECT_EQ(r.text("tame"), "true");
@@ -31,7 +31,7 @@ TEST(Record, FieldsAreTextAsJsonWritesThem) {
 
 TEST(Record, NestedFieldsAreReachedThroughDots) {
   const Record r =
-      record(R"({"a": {"b": {"c": "deep"}, "list": ["x", {"y": "z"}]}, "a.b": "flat"})");
+      pet(R"({"a": {"b": {"c": "deep"}, "list": ["x", {"y": "z"}]}, "a.b": "flat"})");
   EXPECT_EQ(r.text("a.b.c"), "deep");
   EXPECT_EQ(r.text("a.list.0"), "x");
   EXPECT_EQ(r.text("a.list.1.y"), "z");
@@ -42,7 +42,7 @@ TEST(Record, NestedFieldsAreReachedThroughDots) {
 }
 
 TEST(Record, AScopeNamesAPartOfTheRecord) {
-  const Record r = record(R"({"title": "t", "list": [{"x": "a"}, {"x": "b", "deep": ["c"]}]})");
+  const Record r = pet(R"({"title": "t", "list": [{"x": "a"}, {"x": "b", "deep": ["c"]}]})");
   EXPECT_EQ(r.list_size("list"), 2);
   const Record second = r.bind("item", "list.1");
   EXPECT_EQ(second.text("item.x"), "b");
@@ -55,14 +55,14 @@ TEST(Record, AScopeNamesAPartOfTheRecord) {
 }
 
 TEST(Record, AScopesNameHidesAField) {
-  const Record r = record(R"({"item": "field", "item.x": "flat", "list": [{"x": "a"}]})");
+  const Record r = pet(R"({"item": "field", "item.x": "flat", "list": [{"x": "a"}]})");
   const Record scope = r.bind("item", "list.0");
   EXPECT_EQ(scope.text("item.x"), "a");
   EXPECT_EQ(r.text("item.x"), "flat");
 }
 
 TEST(Record, MistakesInAScopeNameThePathFromTheRoot) {
-  const Record scope = record(R"({"list": [{"x": "a"}]})").bind("item", "list.0");
+  const Record scope = pet(R"({"list": [{"x": "a"}]})").bind("item", "list.0");
   EXPECT_EQ(message_of<DataError>([&] { (void)scope.text("item.xx"); }),
             "pets.jsonl:7: the record has no field 'list.0.xx', there only x; did you mean 'x'?");
   EXPECT_EQ(message_of<DataError>([&] { (void)scope.list_size("item.x"); }),
@@ -72,7 +72,7 @@ TEST(Record, MistakesInAScopeNameThePathFromTheRoot) {
 }
 
 TEST(Record, MissingFieldNamesFileLineAndTheNearestField) {
-  const Record r = record(R"({"premise": "p", "idx": 1, "gone": null})");
+  const Record r = pet(R"({"premise": "p", "idx": 1, "gone": null})");
   EXPECT_EQ(
       message_of<DataError>([&] { (void)r.text("premiss"); }),
       "pets.jsonl:7: the record has no field 'premiss', only gone, idx, premise; did you mean "
@@ -82,7 +82,7 @@ TEST(Record, MissingFieldNamesFileLineAndTheNearestField) {
 }
 
 TEST(Record, FieldsThatAreNoTextAreRefused) {
-  const Record r = record(R"({"a": [1], "b": {}, "c": null})");
+  const Record r = pet(R"({"a": [1], "b": {}, "c": null})");
   EXPECT_EQ(message_of<DataError>([&] { (void)r.text("a"); }),
             "pets.jsonl:7: the field 'a' is of type array; expected text or a number");
   EXPECT_THAT(message_of<DataError>([&] { (void)r.text("b"); }), HasSubstr("of type object"));
@@ -90,31 +90,31 @@ TEST(Record, FieldsThatAreNoTextAreRefused) {
 }
 
 TEST(Record, CutOffLineIsCalledCutOff) {
-  EXPECT_EQ(error_of(R"({"a": "b", "c)"),
+  EXPECT_EQ(field_error(R"({"a": "b", "c)"),
             "pets.jsonl:7: the line ends within its JSON; is the file cut off?");
-  EXPECT_EQ(error_of(R"({"a": 1)"),
+  EXPECT_EQ(field_error(R"({"a": 1)"),
             "pets.jsonl:7: the line ends within its JSON; is the file cut off?");
 }
 
 TEST(Record, InvalidJsonNamesTheByte) {
-  EXPECT_EQ(error_of(R"({"a": nope})"),
+  EXPECT_EQ(field_error(R"({"a": nope})"),
             "pets.jsonl:7: invalid JSON at byte 8 of the line, at 'ope}'; expected one JSON object "
             "a line");
-  EXPECT_THAT(error_of(R"({"a": 1} {"b": 2})"), HasSubstr("invalid JSON at byte 10"));
-  EXPECT_THAT(error_of(R"({"a": "\ud800"})"), HasSubstr("invalid JSON"));
-  EXPECT_THAT(error_of(R"({"a": 1e999})"), HasSubstr("JSON that cannot be read"));
+  EXPECT_THAT(field_error(R"({"a": 1} {"b": 2})"), HasSubstr("invalid JSON at byte 10"));
+  EXPECT_THAT(field_error(R"({"a": "\ud800"})"), HasSubstr("invalid JSON"));
+  EXPECT_THAT(field_error(R"({"a": 1e999})"), HasSubstr("JSON that cannot be read"));
 }
 
 TEST(Record, OtherJsonThanAnObjectIsRefused) {
-  EXPECT_EQ(error_of("[1, 2]"),
+  EXPECT_EQ(field_error("[1, 2]"),
             "pets.jsonl:7: expected a JSON object with the record's fields, found array");
 }
 
 TEST(Record, InvalidUtf8NamesTheByte) {
-  EXPECT_EQ(error_of("{\"a\": \"caf\xE9\"}"),
+  EXPECT_EQ(field_error("{\"a\": \"caf\xE9\"}"),
             "pets.jsonl:7: byte 11 of the line is not UTF-8; convert the file to UTF-8");
-  EXPECT_THAT(error_of("{\"a\": \"\xC3\xA9\xED\xA0\x80\"}"), HasSubstr("byte 10 of the line"));
-  EXPECT_THAT(error_of("{\"a\": \"\xF0\x9F\x98"), HasSubstr("byte 8 of the line"));
+  EXPECT_THAT(field_error("{\"a\": \"\xC3\xA9\xED\xA0\x80\"}"), HasSubstr("byte 10 of the line"));
+  EXPECT_THAT(field_error("{\"a\": \"\xF0\x9F\x98"), HasSubstr("byte 8 of the line"));
 }
 
 TEST(Record, CanBeMadeOfNamedTexts) {

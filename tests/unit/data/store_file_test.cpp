@@ -18,7 +18,7 @@ using incipit::testing::message_of;
 using incipit::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 
-const std::string kKey(64, 'k');
+const std::string kStoreKey(64, 'k');
 
 std::shared_ptr<const Candidates> yes_and_no() {
   return std::make_shared<const Candidates>(
@@ -81,11 +81,11 @@ void expect_equal(const Example& a, const Example& b) {
 class StoreFileTest : public ::testing::Test {
  protected:
   void write(const std::vector<Example>& examples) const {
-    StoreWriter writer(path_, kKey, *shared_);
+    StoreWriter writer(path_, kStoreKey, *shared_);
     for (const Example& example : examples) writer.add(example);
     writer.finish(2);
   }
-  StoredExamples open(const std::string& key = kKey) const {
+  StoredExamples open(const std::string& key = kStoreKey) const {
     return open_store(path_, key, shared_);
   }
   // Why `content` in place of the file is not used; "" when all of it is.
@@ -192,13 +192,13 @@ TEST_F(StoreFileTest, OnlyItsOwnKeyOpensAFile) {
   write(all_kinds(shared_));
   EXPECT_THAT(message_of<StoreError>([&] { (void)open(std::string(64, 'x')); }),
               HasSubstr("a.examples: was made from other data"));
-  EXPECT_THAT(message_of<StoreError>([&] { (void)open_store(folder_ / "b", kKey, shared_); }),
+  EXPECT_THAT(message_of<StoreError>([&] { (void)open_store(folder_ / "b", kStoreKey, shared_); }),
               HasSubstr("b: cannot open"));
 }
 
 TEST_F(StoreFileTest, NothingIsLeftOfAFileThatIsNotFinished) {
   {
-    StoreWriter writer(path_, kKey, *shared_);
+    StoreWriter writer(path_, kStoreKey, *shared_);
     writer.add(all_kinds(shared_).front());
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));

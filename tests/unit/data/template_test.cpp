@@ -13,7 +13,7 @@ using ::testing::ElementsAre;
 
 Record record() { return {R"({"who": "Ada", "what": {"verb": "waved"}, "n": 3})", "f.jsonl", 1}; }
 
-std::string error_of(const std::string& text) {
+std::string template_error(const std::string& text) {
   return message_of<ConfigError>([&] { const Template parsed(text); });
 }
 
@@ -43,10 +43,11 @@ TEST(Template, AValueIsNotATemplate) {
 }
 
 TEST(Template, BrokenBracesNameTheirPosition) {
-  EXPECT_EQ(error_of("ab {who"), "'{' at position 3 is never closed; write '{{' for a brace");
-  EXPECT_EQ(error_of("{who {n}}"), "'{' at position 0 is never closed; write '{{' for a brace");
-  EXPECT_EQ(error_of("a } b"), "'}' at position 2 closes nothing; write '}}' for a brace");
-  EXPECT_EQ(error_of("a {} b"), "'{}' at position 2 names no field");
+  EXPECT_EQ(template_error("ab {who"), "'{' at position 3 is never closed; write '{{' for a brace");
+  EXPECT_EQ(template_error("{who {n}}"),
+            "'{' at position 0 is never closed; write '{{' for a brace");
+  EXPECT_EQ(template_error("a } b"), "'}' at position 2 closes nothing; write '}}' for a brace");
+  EXPECT_EQ(template_error("a {} b"), "'{}' at position 2 names no field");
 }
 
 TEST(Template, FiltersApplyToTheirUseOfAField) {
@@ -64,7 +65,7 @@ TEST(Template, AReplacedValueIsNotFilteredAgain) {
 }
 
 TEST(Template, UnknownFiltersAreNamedWithTheNearest) {
-  EXPECT_EQ(error_of("a {who|lower_frist}"),
+  EXPECT_EQ(template_error("a {who|lower_frist}"),
             "'{' at position 2: 'lower_frist' is no filter; there are lower_first, strip_period, "
             "plain_breaks, map; did you mean 'lower_first'?");
 }

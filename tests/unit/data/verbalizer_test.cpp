@@ -9,7 +9,7 @@ namespace {
 
 using incipit::testing::message_of;
 
-Record record(const std::string& label) { return {R"({"label": )" + label + "}", "f.jsonl", 4}; }
+Record labelled(const std::string& label) { return {R"({"label": )" + label + "}", "f.jsonl", 4}; }
 
 TEST(Verbalizer, LabelsKeepTheirOrder) {
   const Verbalizer v({{"neutral", " Neither"}, {"entailment", " True"}});
@@ -22,22 +22,22 @@ TEST(Verbalizer, LabelsKeepTheirOrder) {
 
 TEST(Verbalizer, BooleansAndNumbersAreLabels) {
   const Verbalizer v({{"false", " No"}, {"true", " Yes"}, {"0", " first"}, {"1", " second"}});
-  EXPECT_EQ(v.label_of(record("true"), "label"), 1);
-  EXPECT_EQ(v.label_of(record("false"), "label"), 0);
-  EXPECT_EQ(v.label_of(record("1"), "label"), 3);
-  EXPECT_EQ(v.label_of(record("\"0\""), "label"), 2);
+  EXPECT_EQ(v.label_of(labelled("true"), "label"), 1);
+  EXPECT_EQ(v.label_of(labelled("false"), "label"), 0);
+  EXPECT_EQ(v.label_of(labelled("1"), "label"), 3);
+  EXPECT_EQ(v.label_of(labelled("\"0\""), "label"), 2);
 }
 
 TEST(Verbalizer, LabelWithoutVerbalizerNamesFileAndLine) {
   const Verbalizer v({{"entailment", " Yes"}, {"not_entailment", " No"}});
-  EXPECT_EQ(message_of<DataError>([&] { (void)v.label_of(record("\"entailmant\""), "label"); }),
+  EXPECT_EQ(message_of<DataError>([&] { (void)v.label_of(labelled("\"entailmant\""), "label"); }),
             "f.jsonl:4: the label 'entailmant' has no verbalizer; task.verbalizer has entailment, "
             "not_entailment; did you mean 'entailment'?");
 }
 
 TEST(Verbalizer, LabelOfAnotherTypeIsRefused) {
   const Verbalizer v({{"a", " A"}, {"b", " B"}});
-  EXPECT_EQ(message_of<DataError>([&] { (void)v.label_of(record("[\"a\"]"), "label"); }),
+  EXPECT_EQ(message_of<DataError>([&] { (void)v.label_of(labelled("[\"a\"]"), "label"); }),
             "f.jsonl:4: the field 'label' is of type array; expected text or a number");
 }
 

@@ -19,7 +19,7 @@
 namespace incipit::eval {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 using testing_support::tiny_backbone;
 using testing_support::tiny_dataset;
 using testing_support::tiny_generation_task;
@@ -52,7 +52,7 @@ data::Dataset choices(const data::Task& task, int count) {
 }
 
 // In float64, so that shared and flat computation agree almost exactly.
-class AnswersTest : public testing::Test {
+class AnswersTest : public ::testing::Test {
  protected:
   AnswersTest() { at::set_num_threads(1); }
 

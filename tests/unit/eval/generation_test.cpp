@@ -27,7 +27,7 @@ using Ids = std::vector<TokenId>;
 constexpr std::int64_t kTokens = 12;
 
 // In float64, so that ties by rounding do not occur.
-class GenerationTest : public testing::Test {
+class GenerationTest : public ::testing::Test {
  protected:
   GenerationTest() { at::set_num_threads(1); }
 
@@ -179,7 +179,7 @@ TEST_F(GenerationTest, AnswersDoNotDependOnRanksAndBatches) {
   const auto alone = comm::make_single();
   const auto whole = generate_answers(backbone_, task_, dataset, prompt, {}, 6, *alone);
   ASSERT_EQ(whole.size(), 7U);
-  EXPECT_THAT(whole, testing::Contains(testing::Not(testing::IsEmpty())));
+  EXPECT_THAT(whole, ::testing::Contains(::testing::Not(::testing::IsEmpty())));
   EXPECT_EQ(generate_answers(backbone_, task_, dataset, prompt, {.batch_tokens = 1}, 6, *alone),
             whole);
   comm::run_on_threads(3, [&](comm::Communicator& world) {

@@ -12,7 +12,7 @@
 namespace incipit::eval {
 namespace {
 
-class ResultsTest : public testing::Test {
+class ResultsTest : public ::testing::Test {
  protected:
   ~ResultsTest() override { std::filesystem::remove_all(dir_); }
 

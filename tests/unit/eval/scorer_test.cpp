@@ -24,10 +24,10 @@ using testing_support::tiny_dataset;
 using testing_support::tiny_prompt;
 using testing_support::tiny_task;
 
-constexpr double kTolerance = 1e-9;
+constexpr double kScoreTolerance = 1e-9;
 
 // In float64, so that shared and flat computation agree almost exactly.
-class ScorerTest : public testing::Test {
+class ScorerTest : public ::testing::Test {
  protected:
   ScorerTest() { at::set_num_threads(1); }
 
@@ -55,7 +55,7 @@ class ScorerTest : public testing::Test {
     for (std::size_t i = 0; i < expected.scores.size(); ++i) {
       ASSERT_EQ(actual.scores[i].size(), expected.scores[i].size());
       for (std::size_t c = 0; c < expected.scores[i].size(); ++c) {
-        EXPECT_NEAR(actual.scores[i][c], expected.scores[i][c], kTolerance) << i;
+        EXPECT_NEAR(actual.scores[i][c], expected.scores[i][c], kScoreTolerance) << i;
       }
     }
     EXPECT_EQ(actual.predictions, expected.predictions);
@@ -76,7 +76,7 @@ TEST_F(ScorerTest, EqualsScoringEveryCandidateByItself) {
       ASSERT_EQ(scores.scores[i].size(), 2u);
       for (std::size_t c = 0; c < 2; ++c) {
         EXPECT_NEAR(scores.scores[i][c], flat_score(dataset_[i], candidates[c], prompt),
-                    kTolerance);
+                    kScoreTolerance);
       }
       EXPECT_EQ(scores.predictions[i], scores.scores[i][1] > scores.scores[i][0] ? 1 : 0);
     }
@@ -128,8 +128,8 @@ TEST_F(ScorerTest, MeansDivideByTokensOrBytes) {
   const Scores by_byte = score(one, {}, {.score = Score::kByteMean});
   const double bytes[] = {4, 7};  // " yes", " no way"; every byte is a token
   for (std::size_t c = 0; c < 2; ++c) {
-    EXPECT_NEAR(by_token.scores[0][c], sum.scores[0][c] / bytes[c], kTolerance);
-    EXPECT_NEAR(by_byte.scores[0][c], sum.scores[0][c] / bytes[c], kTolerance);
+    EXPECT_NEAR(by_token.scores[0][c], sum.scores[0][c] / bytes[c], kScoreTolerance);
+    EXPECT_NEAR(by_byte.scores[0][c], sum.scores[0][c] / bytes[c], kScoreTolerance);
   }
 }
 
@@ -141,7 +141,7 @@ TEST_F(ScorerTest, AnEmptySourceIsPredictedFromTheSoftPromptAlone) {
   const Scores scores = score(with_empty, prompt);
   for (const std::int64_t i : {2, 3}) {
     EXPECT_NEAR(scores.scores[i][1],
-                flat_score(with_empty[i], (*with_empty[i].candidates)[1], prompt), kTolerance);
+                flat_score(with_empty[i], (*with_empty[i].candidates)[1], prompt), kScoreTolerance);
   }
 }
 
@@ -188,7 +188,7 @@ TEST_F(ScorerTest, ATaskThatGeneratesIsMeasuredByItsTargetsLoss) {
   }
   ASSERT_EQ(result.metrics.size(), 1u);
   EXPECT_EQ(result.metrics[0].first, "loss");
-  EXPECT_NEAR(result.metrics[0].second, -likelihood / tokens, kTolerance);
+  EXPECT_NEAR(result.metrics[0].second, -likelihood / tokens, kScoreTolerance);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace {
 
 using configs::Device;
 using configs::Dtype;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr ModelMachine kPlain{
     .gpus = 0, .bfloat16_units = false, .float32_bytes = 100, .memory = 1000};

@@ -57,7 +57,7 @@ TEST(CssNumber, HasNoExponentAndNoLooseZeros) {
 }
 
 TEST(RoundTicks, EncloseTheRange) {
-  EXPECT_THAT(round_ticks(0, 1, 5), ElementsAre(0, 0.2, 0.4, testing::DoubleEq(0.6), 0.8, 1));
+  EXPECT_THAT(round_ticks(0, 1, 5), ElementsAre(0, 0.2, 0.4, ::testing::DoubleEq(0.6), 0.8, 1));
   EXPECT_THAT(round_ticks(13, 88, 4), ElementsAre(0, 20, 40, 60, 80, 100));
   EXPECT_THAT(round_ticks(2, 2, 2), ElementsAre(1, 2, 3));
   EXPECT_THAT(round_ticks(0, 0, 2), ElementsAre(-1, 0, 1));

@@ -17,8 +17,8 @@
 namespace incipit::metrics {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string scrape(int port) {
   const int connection = ::socket(AF_INET, SOCK_STREAM, 0);

@@ -11,8 +11,8 @@
 namespace incipit::metrics {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::chrono::steady_clock::time_point fake_time;
 std::chrono::steady_clock::time_point fake_now() { return fake_time; }
@@ -96,7 +96,7 @@ TEST(ProgressBar, LogLinesGoAboveItAndItStaysLast) {
     progress.finish();
   }
   log::info("afterwards");
-  EXPECT_THAT(out.str(), testing::EndsWith("\nafterwards\n"));
+  EXPECT_THAT(out.str(), ::testing::EndsWith("\nafterwards\n"));
 }
 
 TEST(ProgressBar, AnotherMayStandInItsPlaceForAWhile) {

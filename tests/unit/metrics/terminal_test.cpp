@@ -8,7 +8,7 @@
 namespace incipit::metrics {
 namespace {
 
-class Forwarded : public testing::Test {
+class Forwarded : public ::testing::Test {
  protected:
   ~Forwarded() override {
     ::unsetenv("INCIPIT_STDERR_COLUMNS");

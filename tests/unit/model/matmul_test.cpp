@@ -10,7 +10,7 @@ namespace incipit::model {
 namespace {
 
 // No rows and one, and both sides of every number at which another route begins; odd widths, too.
-class MatmulTest : public testing::TestWithParam<std::int64_t> {};
+class MatmulTest : public ::testing::TestWithParam<std::int64_t> {};
 
 void expect_product(const at::Tensor& found, const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor expected = at::mm(a.to(at::kDouble), b.to(at::kDouble));
@@ -58,7 +58,7 @@ TEST_P(MatmulTest, StridesOf16Bits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, MatmulTest,
-                         testing::Values(0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 95, 96, 300, 1025));
+                         ::testing::Values(0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 95, 96, 300, 1025));
 
 }  // namespace
 }  // namespace incipit::model

@@ -38,7 +38,7 @@ struct Storage<Float16Bits> {
 };
 
 template <typename T>
-class WideMatmul : public testing::Test {
+class WideMatmul : public ::testing::Test {
  protected:
   static at::Tensor random(std::int64_t rows, std::int64_t columns) {
     return at::randn({rows, columns}).to(Storage<T>::kType);
@@ -69,7 +69,7 @@ class WideMatmul : public testing::Test {
   }
 };
 
-using StorageTypes = testing::Types<float, BFloat16Bits, Float16Bits>;
+using StorageTypes = ::testing::Types<float, BFloat16Bits, Float16Bits>;
 TYPED_TEST_SUITE(WideMatmul, StorageTypes);
 
 TYPED_TEST(WideMatmul, RoundsTheExactProductOnce) {

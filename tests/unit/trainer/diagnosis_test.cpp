@@ -9,12 +9,12 @@
 namespace incipit::trainer {
 namespace {
 
-using testing::AllOf;
-using testing::Contains;
-using testing::Each;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 const double kLn2 = std::log(2.0);
 
@@ -101,7 +101,7 @@ TEST(Diagnosis, DoesNotAdviseWhatIsDoneAlready) {
   flat.train.loss = Loss::kCandidates;
   flat.shots = 4;
   EXPECT_THAT(diagnose(flat).advice,
-              Each(Not(testing::AnyOf(HasSubstr("method.init"), HasSubstr("train.loss"),
+              Each(Not(::testing::AnyOf(HasSubstr("method.init"), HasSubstr("train.loss"),
                                       HasSubstr("task.shots")))));
 }
 

@@ -62,7 +62,7 @@ struct Case {
 
 std::ostream& operator<<(std::ostream& out, const Case& of) { return out << of.name; }
 
-class Meshes : public testing::TestWithParam<Case> {
+class Meshes : public ::testing::TestWithParam<Case> {
  protected:
   ~Meshes() override { std::filesystem::remove_all(run_dir_); }
 
@@ -140,7 +140,7 @@ TEST_P(Meshes, TrainAsOneRankDoes) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Meshes,
-    testing::Values(Case{"data_2", {.data = 2}}, Case{"data_4", {.data = 4}},
+    ::testing::Values(Case{"data_2", {.data = 2}}, Case{"data_4", {.data = 4}},
                     Case{"tensor_2", {.tensor = 2}}, Case{"tensor_3", {.tensor = 3}},
                     Case{"pipeline_2", {.pipeline = 2}}, Case{"pipeline_3", {.pipeline = 3}},
                     Case{"data_2_tensor_2", {.data = 2, .tensor = 2}},

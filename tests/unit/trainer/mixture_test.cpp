@@ -35,7 +35,7 @@ constexpr int kFirstRows = 5;
 constexpr int kSecondRows = 3;
 constexpr std::int64_t kEach = 4;  // examples of each task
 
-struct Outcome {
+struct Passes {
   double loss = 0;  // summed
   double count = 0;
   std::vector<at::Tensor> gradients;
@@ -55,9 +55,9 @@ class MixedBatch : public ::testing::TestWithParam<Loss> {
                        {.batch_size = size, .steps = 1, .loss = GetParam(), .shuffle = false})
         .next();
   }
-  [[nodiscard]] Outcome run(const TrainBatch& batch, const std::vector<at::Tensor>& prompts,
+  [[nodiscard]] Passes run(const TrainBatch& batch, const std::vector<at::Tensor>& prompts,
                             std::int64_t max_rows) const {
-    Outcome outcome;
+    Passes outcome;
     for (const at::Tensor& prompt : prompts) outcome.gradients.push_back(at::zeros_like(prompt));
     const auto objective = make_objective(GetParam(), batch);
     StepSums sums = forward_backward(backbone_, batch.packed.forest, *objective, prompts,
@@ -84,10 +84,10 @@ TEST_P(MixedBatch, OfTwoPromptsGivesTheLossAndGradientsOfTwoBatches) {
   second_alone.prompt.prompt = 0;
   const TrainBatch both = batch_of({first, second});
   EXPECT_EQ(both.tasks, (std::vector<int>{0, 1, 0, 1, 0, 1, 0, 1}));
-  const Outcome a = run(batch_of({first}), {first_prompt_}, 1 << 20);
-  const Outcome b = run(batch_of({second_alone}), {second_prompt_}, 1 << 20);
+  const Passes a = run(batch_of({first}), {first_prompt_}, 1 << 20);
+  const Passes b = run(batch_of({second_alone}), {second_prompt_}, 1 << 20);
   for (const std::int64_t max_rows : {1 << 20, 60}) {  // whole, in micro-batches
-    const Outcome mixed = run(both, {first_prompt_, second_prompt_}, max_rows);
+    const Passes mixed = run(both, {first_prompt_, second_prompt_}, max_rows);
     EXPECT_NEAR(mixed.loss, a.loss + b.loss, 1e-9);
     EXPECT_EQ(mixed.count, a.count + b.count);
     EXPECT_TRUE(mixed.gradients[0].allclose(a.gradients[0], 1e-9, 1e-9));
@@ -103,11 +103,11 @@ TEST_P(MixedBatch, OfTwoPromptsGivesTheLossAndGradientsOfTwoBatches) {
 TEST_P(MixedBatch, OfOnePromptAddsUpTheGradientsOfTwoBatches) {
   const TrainSource first{&first_task_, &first_, {.prompt = 0, .rows = kFirstRows}};
   const TrainSource second{&second_task_, &second_, {.prompt = 0, .rows = kFirstRows}};
-  const Outcome a = run(batch_of({first}), {first_prompt_}, 1 << 20);
-  const Outcome b = run(batch_of({second}), {first_prompt_}, 1 << 20);
+  const Passes a = run(batch_of({first}), {first_prompt_}, 1 << 20);
+  const Passes b = run(batch_of({second}), {first_prompt_}, 1 << 20);
   const TrainBatch both = batch_of({first, second});
   EXPECT_EQ(both.packed.forest.prompt_spans.size(), 1u);  // one root, computed once
-  const Outcome mixed = run(both, {first_prompt_}, 1 << 20);
+  const Passes mixed = run(both, {first_prompt_}, 1 << 20);
   EXPECT_NEAR(mixed.loss, a.loss + b.loss, 1e-9);
   EXPECT_TRUE(mixed.gradients[0].allclose(a.gradients[0].add(b.gradients[0]), 1e-9, 1e-9));
 }

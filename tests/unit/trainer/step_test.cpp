@@ -19,25 +19,25 @@ using testing_support::tiny_dataset;
 using testing_support::tiny_prompt;
 using testing_support::tiny_task;
 
-constexpr int kPromptRows = 6;
+constexpr int kRows = 6;
 constexpr int kExamples = 5;
 
-struct Outcome {
+struct Descent {
   double loss = 0;  // mean
   StepSums sums;
   at::Tensor gradient;  // of the sum
 };
 
 // A batch of the tiny task under a loss, in float64.
-class Step : public testing::TestWithParam<Loss> {
+class Step : public ::testing::TestWithParam<Loss> {
  protected:
   Step() : task_(tiny_task()), dataset_(tiny_dataset(task_, kExamples, 3)) {
-    BatchStream stream({{&task_, &dataset_, {.prompt = 0, .rows = kPromptRows}}},
+    BatchStream stream({{&task_, &dataset_, {.prompt = 0, .rows = kRows}}},
                        {.batch_size = kExamples, .steps = 1, .loss = GetParam(), .shuffle = false});
     batch_ = stream.next();
   }
 
-  [[nodiscard]] Outcome run(const at::Tensor& prompt, std::int64_t micro_batch_rows) const {
+  [[nodiscard]] Descent run(const at::Tensor& prompt, std::int64_t micro_batch_rows) const {
     const auto objective = make_objective(GetParam(), batch_);
     const std::array<at::Tensor, 1> prompts{prompt};
     std::array<at::Tensor, 1> gradients{at::zeros_like(prompt)};
@@ -53,12 +53,12 @@ class Step : public testing::TestWithParam<Loss> {
 };
 
 TEST_P(Step, MicroBatchesOfAnySizeGiveTheSameLossAndGradient) {
-  const at::Tensor prompt = tiny_prompt(kPromptRows, at::kDouble);
-  const Outcome whole = run(prompt, 1 << 20);
+  const at::Tensor prompt = tiny_prompt(kRows, at::kDouble);
+  const Descent whole = run(prompt, 1 << 20);
   ASSERT_GT(whole.gradient.abs().max().item<double>(), 1e-3);
   for (const std::int64_t rows : {100, 60, 30, 1}) {
     ASSERT_GT(cut_below_shared(batch_.packed.forest, rows).branches.size(), 1u) << rows;
-    const Outcome cut = run(prompt, rows);
+    const Descent cut = run(prompt, rows);
     EXPECT_NEAR(cut.loss, whole.loss, 1e-10) << rows;
     EXPECT_LT((cut.gradient.sub(whole.gradient)).abs().max().item<double>(), 1e-10) << rows;
     EXPECT_EQ(cut.sums.rows, whole.sums.rows);
@@ -67,8 +67,8 @@ TEST_P(Step, MicroBatchesOfAnySizeGiveTheSameLossAndGradient) {
 }
 
 TEST_P(Step, GradientMatchesFiniteDifferences) {
-  const at::Tensor prompt = tiny_prompt(kPromptRows, at::kDouble);
-  const Outcome exact = run(prompt, 60);
+  const at::Tensor prompt = tiny_prompt(kRows, at::kDouble);
+  const Descent exact = run(prompt, 60);
   constexpr double kDelta = 1e-5;
   for (const auto& [row, column] : {std::pair{0, 0}, {2, 17}, {5, 31}}) {
     double difference = 0;
@@ -84,7 +84,7 @@ TEST_P(Step, GradientMatchesFiniteDifferences) {
 TEST_P(Step, ARankWithoutExamplesAddsNothing) {
   const TrainBatch none;
   const auto objective = make_objective(GetParam(), none);
-  const std::array<at::Tensor, 1> prompts{tiny_prompt(kPromptRows, at::kDouble)};
+  const std::array<at::Tensor, 1> prompts{tiny_prompt(kRows, at::kDouble)};
   std::array<at::Tensor, 1> gradients{at::zeros_like(prompts[0])};
   const StepSums sums = forward_backward(backbone_, none.packed.forest, *objective, prompts,
                                          gradients, {.max_rows = 100});
@@ -94,7 +94,7 @@ TEST_P(Step, ARankWithoutExamplesAddsNothing) {
   EXPECT_EQ(gradients[0].abs().max().item<double>(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Losses, Step, testing::Values(Loss::kTargetTokens, Loss::kCandidates),
+INSTANTIATE_TEST_SUITE_P(Losses, Step, ::testing::Values(Loss::kTargetTokens, Loss::kCandidates),
                          [](const auto& info) {
                            return info.param == Loss::kCandidates ? "candidates" : "target_tokens";
                          });

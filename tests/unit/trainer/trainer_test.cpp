@@ -26,7 +26,7 @@ using testing_support::tiny_dataset;
 using testing_support::tiny_prompt;
 using testing_support::tiny_task;
 
-class Recorder : public TrainObserver {
+class RunRecorder : public TrainObserver {
  public:
   void on_step(const metrics::StepRecord& record) override {
     losses.push_back(record.loss);
@@ -46,7 +46,7 @@ class Recorder : public TrainObserver {
   metrics::StepRecord last;
 };
 
-class TrainerTest : public testing::Test {
+class TrainerTest : public ::testing::Test {
  protected:
   TrainerTest() {
     at::set_num_threads(1);
@@ -91,7 +91,7 @@ class TrainerTest : public testing::Test {
     comm::run_on_threads(ranks, [&](comm::Communicator& world) {
       at::set_num_threads(1);
       const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.data = ranks});
-      Recorder recorder;
+      RunRecorder recorder;
       Trainer trainer(setup(mesh, recorder), start());
       const TrainResult result = trainer.run();
       const std::scoped_lock lock(mutex);
@@ -115,7 +115,7 @@ class TrainerTest : public testing::Test {
 TEST_F(TrainerTest, LearnsAndLeavesTheBackboneAsItWas) {
   const std::string before = backbone_.weight_hash();
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   options_.steps = 60;
   const TrainResult result = Trainer(setup(mesh, recorder), start()).run();
   EXPECT_EQ(result.steps, 60);
@@ -167,7 +167,7 @@ TEST_F(TrainerTest, KeepsTheBestAndTheLastAdapterAndScoresTheTestSplitOnce) {
   options_.eval_every = 5;
   options_.steps = 12;
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   Trainer trainer(setup(mesh, recorder), start());
   std::map<std::int64_t, at::Tensor> prompts;
   recorder.then = [&](std::int64_t step) { prompts[step] = trainer.prompt().clone(); };
@@ -194,7 +194,7 @@ TEST_F(TrainerTest, StopsEarlyWhenTheScoreNoLongerRises) {
   options_.optimizer.lr = 0;  // the score never changes
   options_.early_stop.patience = 3;
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   const TrainResult result = Trainer(setup(mesh, recorder), start()).run();
   EXPECT_TRUE(result.stopped_early);
   EXPECT_EQ(result.steps, 4);
@@ -208,7 +208,7 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
                             .test = tiny_dataset(task, 5, 5)};
   options_.eval_every = 10;
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   const TrainSetup base = setup(mesh, recorder);
   const TrainSetup own{.backbone = base.backbone,
                        .tasks = {{"tiny", task, splits}},
@@ -231,7 +231,7 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
 
 TEST_F(TrainerTest, ANonFiniteStepIsSkippedAndTheRunGoesOn) {
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   Trainer trainer(setup(mesh, recorder), start());
   at::Tensor good;
   recorder.then = [&](std::int64_t step) {
@@ -256,7 +256,7 @@ TEST_F(TrainerTest, TooManyNonFiniteStepsEndTheRunOnEveryRankAndNothingIsSaved) 
   comm::run_on_threads(2, [&](comm::Communicator& world) {
     at::set_num_threads(1);
     const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.data = 2});
-    Recorder recorder;
+    RunRecorder recorder;
     std::vector<prompt::SoftPrompt> broken = start();
     broken[0].values[0][0].fill_(std::numeric_limits<float>::infinity());
     Trainer trainer(setup(mesh, recorder), broken);
@@ -279,7 +279,7 @@ TEST_F(TrainerTest, ClippingBoundsTheStepOfPlainSgd) {
   options_.max_grad_norm = 1e-3;
   options_.steps = 1;
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   Trainer trainer(setup(mesh, recorder), start());
   (void)trainer.run();
   const double moved = trainer.prompt().sub(start()[0].values).square().sum().sqrt().item<double>();
@@ -291,7 +291,7 @@ TEST_F(TrainerTest, EvaluationsNeedASelectSplit) {
   splits_.select = {};
   options_.eval_every = 5;
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   EXPECT_THROW(Trainer(setup(mesh, recorder), start()), ConfigError);
 }
 
@@ -299,7 +299,7 @@ TEST_F(TrainerTest, AnUnknownMetricToStopByIsRefusedByName) {
   options_.eval_every = 5;
   options_.early_stop.metric = "rouge";
   const comm::Mesh mesh = alone();
-  Recorder recorder;
+  RunRecorder recorder;
   try {
     Trainer trainer(setup(mesh, recorder), start());
     FAIL() << "nothing thrown";

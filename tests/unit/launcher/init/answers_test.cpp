@@ -9,7 +9,7 @@
 namespace incipit::launcher {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 // A vocabulary of whole pieces and, for the rest, of bytes; the longest piece goes first.
 class Vocabulary {
