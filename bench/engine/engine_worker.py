@@ -1,6 +1,7 @@
 """Incipit's bench worker on invented batches, for the scripts of this folder."""
 import os
 import random
+import re
 import statistics
 import sys
 from pathlib import Path
@@ -15,15 +16,18 @@ MODEL = REPOSITORY / "models" / "smollm2-135m-instruct"
 WORKER = REPOSITORY / "build" / "release" / "bench" / "vs_peft" / "incipit_bench_worker"
 BATCH = 8
 
-# What `incipit` itself sets for INCIPIT_CPU, so that libtorch keeps to the same instructions.
-LIMITS = {
-    "baseline": {"INCIPIT_CPU": "baseline", "ONEDNN_MAX_CPU_ISA": "SSE41",
-                 "ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
-    "avx2": {"INCIPIT_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
-             "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
-    "avx512": {"INCIPIT_CPU": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
-    "auto": {},
-}
+
+
+def limits():
+    """By value of INCIPIT_CPU the environment that `incipit` gives its libraries (core/cpu_choice.h)."""
+    variables = ("INCIPIT_CPU", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
+                 "MKL_ENABLE_INSTRUCTIONS")
+    table = re.findall(r"CpuChoice\{([^}]*)\}", (REPOSITORY / "core" / "cpu_choice.h").read_text())
+    rows = [re.findall(r'"([^"]*)"|nullptr', row) for row in table]
+    return {row[0]: {name: value for name, value in zip(variables, row) if value} for row in rows}
+
+
+LIMITS = limits()
 
 
 def batches(count, seed=7):

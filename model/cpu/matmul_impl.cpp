@@ -6,6 +6,10 @@
 #include "model/cpu/matmul_kernels.h"
 #include "model/cpu/storage.h"
 
+#if defined(__F16C__)
+#include <immintrin.h>  // float16 to float32: the compiler has no vector conversion for it
+#endif
+
 namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH {
 namespace {
 
@@ -25,27 +29,77 @@ constexpr int kTileVectors = 2;
 #endif
 constexpr int kTileColumns = kTileVectors * kLanes;
 
-typedef float Vector __attribute__((vector_size(kLanes * 4)));
-typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+template <int kCount>
+struct Vectors {
+  typedef float Float __attribute__((vector_size(kCount * 4)));
+  typedef float UnalignedFloat __attribute__((vector_size(kCount * 4), aligned(4), may_alias));
+  typedef uint32_t Wide __attribute__((vector_size(kCount * 4)));
+  typedef uint16_t Bits __attribute__((vector_size(kCount * 2), aligned(2), may_alias));
+};
 
-inline Vector load_vector(const float* x) { return *reinterpret_cast<const UnalignedVector*>(x); }
-inline void store_vector(float* y, Vector x) { *reinterpret_cast<UnalignedVector*>(y) = x; }
-template <typename T>
-inline Vector load_vector(const T* x) {
-  Vector y;
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) y[i] = load(x[i]);
+// The same as load() of storage.h, for kCount numbers: the compiler does not find these instructions.
+template <int kCount>
+inline typename Vectors<kCount>::Float load_many(const float* x) {
+  return *reinterpret_cast<const typename Vectors<kCount>::UnalignedFloat*>(x);
+}
+template <int kCount>
+inline typename Vectors<kCount>::Float load_many(const BFloat16Bits* x) {
+  using V = Vectors<kCount>;
+  const auto wide = __builtin_convertvector(*reinterpret_cast<const typename V::Bits*>(x),
+                                            typename V::Wide);
+  return reinterpret_cast<typename V::Float>(wide << 16);
+}
+template <int kCount>
+inline typename Vectors<kCount>::Float load_many(const Float16Bits* x) {
+  using V = Vectors<kCount>;
+  const auto bits = *reinterpret_cast<const typename V::Bits*>(x);
+#if defined(__AVX512F__)
+  if constexpr (kCount == 16) {
+    return reinterpret_cast<typename V::Float>(_mm512_cvtph_ps(reinterpret_cast<__m256i>(bits)));
+  }
+#endif
+#if defined(__F16C__)
+  if constexpr (kCount == 8) {
+    return reinterpret_cast<typename V::Float>(_mm256_cvtph_ps(reinterpret_cast<__m128i>(bits)));
+  }
+#endif
+  typename V::Float y;
+  for (int i = 0; i < kCount; ++i) y[i] = load(Float16Bits{bits[i]});
   return y;
 }
-#if defined(__AVX2__)
-template <>
-inline Vector load_vector(const BFloat16Bits* x) {
-  typedef uint16_t Bits __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
-  typedef uint32_t Wide __attribute__((vector_size(kLanes * 4)));
-  const Wide wide = __builtin_convertvector(*reinterpret_cast<const Bits*>(x), Wide);
-  return reinterpret_cast<Vector>(wide << 16);
+
+using Vector = Vectors<kLanes>::Float;
+
+template <typename T>
+inline Vector load_vector(const T* x) {
+  return load_many<kLanes>(x);
 }
-#endif
+template <typename Float>
+inline void store_many(float* y, Float x) {
+  *reinterpret_cast<typename Vectors<sizeof(Float) / 4>::UnalignedFloat*>(y) = x;
+}
+
+using Eight = Vectors<8>::Float;
+
+// Rows become columns.
+inline void transpose(Eight (&a)[8]) {
+  Eight b[8];
+  for (int i = 0; i < 4; ++i) {
+    b[2 * i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    b[2 * i + 1] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  for (int h = 0; h < 8; h += 4) {
+    a[h] = __builtin_shufflevector(b[h], b[h + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+    a[h + 1] = __builtin_shufflevector(b[h], b[h + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    a[h + 2] = __builtin_shufflevector(b[h + 1], b[h + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+    a[h + 3] = __builtin_shufflevector(b[h + 1], b[h + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+  for (int j = 0; j < 4; ++j) {
+    b[j] = __builtin_shufflevector(a[j], a[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    b[j + 4] = __builtin_shufflevector(a[j], a[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+  for (int j = 0; j < 8; ++j) a[j] = b[j];
+}
 
 // packed[k * width + r] = x[r * stride + k] for `count` <= width rows; 0 for the others.
 template <typename T>
@@ -55,31 +109,10 @@ void pack_rows(const T* x, int64_t stride, int64_t count, int64_t depth, int64_t
   for (; r + 8 <= count; r += 8) {
     int64_t k = 0;
     for (; k + 8 <= depth; k += 8) {
-      typedef float V8 __attribute__((vector_size(32)));
-      typedef float V8U __attribute__((vector_size(32), aligned(4), may_alias));
-      V8 a[8], b[8];
-      for (int i = 0; i < 8; ++i) {
-        float row[8];
-        for (int j = 0; j < 8; ++j) row[j] = load(x[(r + i) * stride + k + j]);
-        a[i] = *reinterpret_cast<const V8U*>(row);
-      }
-      for (int i = 0; i < 4; ++i) {
-        b[2 * i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        b[2 * i + 1] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-      }
-      for (int h = 0; h < 8; h += 4) {
-        a[h] = __builtin_shufflevector(b[h], b[h + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-        a[h + 1] = __builtin_shufflevector(b[h], b[h + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        a[h + 2] = __builtin_shufflevector(b[h + 1], b[h + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-        a[h + 3] = __builtin_shufflevector(b[h + 1], b[h + 3], 2, 3, 10, 11, 6, 7, 14, 15);
-      }
-      for (int j = 0; j < 4; ++j) {
-        b[j] = __builtin_shufflevector(a[j], a[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        b[j + 4] = __builtin_shufflevector(a[j], a[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-      }
-      for (int j = 0; j < 8; ++j) {
-        *reinterpret_cast<V8U*>(packed + (k + j) * width + r) = b[j];
-      }
+      Eight block[8];
+      for (int i = 0; i < 8; ++i) block[i] = load_many<8>(x + (r + i) * stride + k);
+      transpose(block);
+      for (int j = 0; j < 8; ++j) store_many(packed + (k + j) * width + r, block[j]);
     }
     for (; k < depth; ++k) {
       for (int i = 0; i < 8; ++i) packed[k * width + r + i] = load(x[(r + i) * stride + k]);
@@ -128,7 +161,7 @@ void tile(const float* __restrict x, const W* __restrict w, int64_t stride, int6
   for (int r = 0; r < kTileRows; ++r) {
 #pragma GCC unroll 3
     for (int v = 0; v < kTileVectors; ++v) {
-      store_vector(sums + r * sums_stride + v * kLanes, sum[r][v]);
+      store_many(sums + r * sums_stride + v * kLanes, sum[r][v]);
     }
   }
 }
