@@ -101,7 +101,7 @@ set(incipit_test_headers <gmock/gmock.h> <gtest/gtest.h>)
 # The options of each. Assertions expand to much code, and what calls libtorch waits for it: little
 # optimisation of both builds a quarter faster.
 set(incipit_little_optimised $<$<CONFIG:Release>:-O1>)
-set(incipit_options_library_plain "")
+set(incipit_options_library_plain $<$<CONFIG:Release>:-O2>)
 set(incipit_options_library_torch ${incipit_little_optimised})
 set(incipit_options_test_plain ${incipit_little_optimised})
 set(incipit_options_test_torch ${incipit_little_optimised})
