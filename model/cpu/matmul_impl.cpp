@@ -81,6 +81,23 @@ inline void store_many(float* y, Float x) {
 
 using Eight = Vectors<8>::Float;
 
+// Rounds to the storage type.
+template <typename T>
+void narrow(const float* __restrict x, int64_t count, T* __restrict y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) store(y[i], x[i]);
+}
+#if defined(__F16C__)
+void narrow(const float* x, int64_t count, Float16Bits* y) {
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const __m128i bits = _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT);
+    __builtin_memcpy(y + i, &bits, sizeof(bits));
+  }
+  for (; i < count; ++i) store(y[i], x[i]);
+}
+#endif
+
 // Rows become columns.
 inline void transpose(Eight (&a)[8]) {
   Eight b[8];
@@ -212,9 +229,7 @@ void multiply_block(const MatmulBlock<T>& block, float* workspace) {
   block_sums(block, packed_w, sums);
   const int64_t width = up_to(block.columns, kTileColumns);
   for (int64_t row = 0; row < block.rows; ++row, sums += width) {
-    T* __restrict y = block.y + row * block.y_stride;
-#pragma omp simd
-    for (int64_t c = 0; c < block.columns; ++c) store(y[c], sums[c]);
+    narrow(sums, block.columns, block.y + row * block.y_stride);
   }
 }
 

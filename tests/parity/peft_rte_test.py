@@ -61,7 +61,7 @@ failures = []
 
 
 def expect(what, worst, limit):
-    print(f"{what}: largest difference {worst:.2e}, allowed {limit:.0e}")
+    print(f"{what}: largest difference {worst:.2e}, allowed {limit:.0e}", flush=True)
     if not worst <= limit:
         failures.append(what)
 
