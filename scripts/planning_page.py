@@ -19,9 +19,9 @@ GIB, MIB = 2**30, 2**20
 
 PAGE = """# Planning a mesh
 
-Written by `scripts/planning_page.py` with `incipit plan`, which predicts from the `config.json` of a
-model what a training step needs on a mesh: bytes of the fullest rank by kind, bytes sent by
-collective, time, the largest batch that fits. It reads no weights and no data.
+`incipit plan` predicts what a training step needs on a mesh: memory of the fullest rank by kind, bytes sent
+by kind of collective, time, and the largest batch that fits. It reads the model's `config.json`, no weights and no
+data. `scripts/planning_page.py` generates this page.
 
 ```
 incipit plan configs/recipes/rte.yaml                       # the mesh of the configuration
@@ -30,46 +30,45 @@ incipit plan configs/recipes/rte.yaml --ranks 8 --gpu-memory 24 --tflops 60 --ba
 incipit plan configs/recipes/rte.yaml --model docs/shapes/llama3-70b --set model.dtype=bfloat16 --ranks 64
 ```
 
-The meshes of N ranks are compared by ranks x time; the cheapest that fits is named, with the next.
+Meshes of N ranks are compared by ranks x time. `incipit plan` names the cheapest that fits, and the next one.
 
-`--rates-of RUN` takes the rates that a run of `incipit train` reached instead of those given: operations per second
-while it was not waiting, the mean length of an example, and where the run's mesh split the model bytes per second
-of its communication, waiting for each other included:
+`--rates-of RUN` uses rates measured by a run of `incipit train` instead of the given ones: operations per second
+while computing, the mean length of an example and, if the run's mesh split the model, bytes per second of
+communication, including the time in which ranks wait for each other but not the pipeline bubble:
 
 ```
 mpirun -n 2 incipit train configs/recipes/rte.yaml --set parallel.tensor=2 --set train.steps=10 --set run.output_dir=runs/rates
 incipit plan configs/recipes/rte.yaml --rates-of runs/rates --ranks 4,8
 ```
 
-`train` and the other commands refuse a mesh on whose ranks the weights alone have no room, and name the nearest
-one that has it, before they read any.
+`train` and the other commands check memory before they read any weights. They refuse a mesh whose ranks cannot
+hold even the weights, and name the nearest mesh that can.
 
-## What is assumed
+## Assumptions
 
-* Examples have `task.max_source_tokens` + 2 rows (`--tokens` replaces that; 258 where neither is
-  given), two of them scored, and share the soft prompt alone. Where every task of a mixture learns a prompt of its
-  own, a batch holds examples of all of them. The batch and
-  `train.micro_batch_tokens` come from the configuration.
-* A rank reaches `--tflops` whatever the shape of its products, and messages take the time of their
-  bytes: nothing is said of latency, so small models and large tensor meshes look better than they are.
-* Sums travel as in a ring: a rank sends twice its bytes, less what it keeps. Gathered layers travel
-  while others compute; what does not fit behind computing counts.
-* Weights are counted matrix by matrix, as ranks load them. Activations are what a backward pass keeps and
-  the most that passes through besides, tensor by tensor as the engine allocates them on the CPU. Examples that
-  begin alike share rows, and then need less. `ctest --preset release -R e2e.memory` compares both with the
-  ledgers of runs on every kind of mesh: weights within 2 %, the peak of all tensors within 15 %. Of the texts of
-  the town_hall recipe with their different lengths the peak was 0 to 7 % above what their mean length predicts. On GPUs
-  element-wise operations make temporaries that are not counted, and no peak was measured there. What libraries
-  and the driver take for themselves comes on top.
-* The largest batch is that which fits without `train.micro_batch_tokens`.
+* Examples have `task.max_source_tokens` + 2 rows (`--tokens` replaces this; 258 if neither is given). Two of the
+  rows are scored. Examples share only the soft prompt. If every task of a mixture learns its own prompt, a batch
+  has examples of all tasks. The batch size and `train.micro_batch_tokens` come from the configuration.
+* A rank reaches `--tflops` for every shape of matmul. A message takes only the time of its bytes. Latency is
+  ignored, so small models and large tensor parallel meshes look better than they are.
+* An all-reduce is a ring: each of N ranks sends 2 (N - 1) / N times the bytes. FSDP (`parallel.gathered`) fetches
+  layers while others compute; only the part of that time that computation does not hide counts.
+* Weights are counted matrix by matrix, as ranks load them. Activations are the tensors kept for the backward pass
+  plus the largest temporaries, tensor by tensor as the engine allocates them on the CPU. Examples that begin alike
+  share rows and need less. `ctest --preset release -R e2e.memory` compares both with the memory ledgers of runs on
+  every kind of mesh: weights within 2 %, the peak of all tensors within 15 %. The town_hall recipe has examples of
+  different lengths; its peak was 0 to 7 % above the prediction for their mean length. On GPUs element-wise
+  operations make temporaries that are not counted, and no peak was measured there. Memory of libraries and the
+  driver is not included.
+* The largest batch is the largest that fits without `train.micro_batch_tokens`.
 
 Times and peaks below are predictions for GPUs; none was measured.
 
 ## Llama-3 shapes
 
-A batch of 512 examples of the recipe of RTE in bfloat16, at most 2,048 rows at once on a rank
-(`train.micro_batch_tokens`), on GPUs of 80 GiB, 8 to a machine, that reach 400 TFLOP/s and send 400 GB/s within a machine and 50 GB/s between machines: for each number of
-GPUs the cheapest mesh.
+The tables list the cheapest mesh for each number of GPUs, for a batch of 512 examples of the RTE recipe in bfloat16
+with at most 2,048 rows at once on a rank (`train.micro_batch_tokens`). The GPUs have 80 GiB, reach 400 TFLOP/s and
+send 400 GB/s within a machine of 8 GPUs and 50 GB/s between machines.
 """
 
 
