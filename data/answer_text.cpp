@@ -17,17 +17,17 @@
 namespace incipit::data {
 namespace {
 
-// The official scripts are Python's: its white space is Unicode's and four control characters.
+// The official scripts are in Python, whose white space is Unicode's plus four control characters.
 bool is_space(char32_t code) { return is_white_space(code) || (code >= 0x1C && code <= 0x1F); }
 
 bool is_ascii_punctuation(char32_t code) { return code < 0x80 && is_punctuation(code); }
 
-// Letters and numbers, but no combining marks: \w of Python's `re`.
+// Letters and numbers without combining marks: \w of Python's `re`.
 bool is_alphanumeric(char32_t code) {
   return (U_GET_GC_MASK(static_cast<UChar32>(code)) & (U_GC_L_MASK | U_GC_N_MASK)) != 0;
 }
 
-// Of the whole text, since a final sigma has a lower case of its own.
+// Lower-cases the whole text at once, because a final sigma has its own lower case.
 std::string lower_case(std::string_view text) {
   std::string lower;
   icu::UnicodeString::fromUTF8({text.data(), static_cast<std::int32_t>(text.size())})
@@ -43,10 +43,10 @@ std::string without_punctuation(std::string_view text) {
   return kept;
 }
 
-// Every whole run of letters and numbers that is an article becomes a space.
+// Replaces every whole run of letters and numbers that is an article with a space.
 std::string without_articles(std::string_view text) {
   std::string kept;
-  std::size_t run = std::string::npos;  // where the current one began in `kept`
+  std::size_t run = std::string::npos;  // start of the current run in `kept`
   const auto end_run = [&] {
     if (run == std::string::npos) return;
     const std::string_view word = std::string_view(kept).substr(run);
@@ -100,7 +100,7 @@ double word_f1(const std::vector<std::string>& answer, const std::vector<std::st
   return 2 * common / static_cast<double>(answer.size() + reference.size());
 }
 
-// Divided at single spaces, so that two in a row have an empty word between them, as in T5.
+// Splits at single spaces, so that two in a row give an empty word between them, as in T5.
 std::vector<std::string> without_determiners(std::string_view text) {
   static constexpr std::array kDeterminers = std::to_array<std::string_view>(
       {"a",    "an",   "each",  "every", "few",   "her",  "his",   "many",  "much",  "my",  "our",

@@ -53,7 +53,7 @@ ChatFormat read_file(const fs::path& path) {
   return chat;
 }
 
-// The text of the model's own template; empty when it has none.
+// Returns the text of the model's own template, or "" if it has none.
 std::string template_text(const fs::path& model_dir) {
   if (fs::exists(model_dir / "chat_template.jinja")) {
     return read_text(model_dir / "chat_template.jinja");
@@ -90,7 +90,7 @@ ChatFormat llama3() {
           .generation_prompt = role("assistant").before};
 }
 
-// Later vocabularies have [INST] and [/INST] as tokens, and then no space before [/INST].
+// Later vocabularies have [INST] and [/INST] as tokens and then no space before [/INST].
 ChatFormat mistral(bool tokens) {
   const ChatFormat::Around user{"[INST] ", tokens ? "[/INST]" : " [/INST]"};
   return {.begin = "<s>",

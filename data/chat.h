@@ -14,7 +14,7 @@ struct ChatFormat {
   struct Around {
     std::string before;
     std::string after;
-    bool trim = false;  // white space at both ends of the content is removed
+    bool trim = false;  // remove white space at both ends of the content
     [[nodiscard]] std::string wrap(std::string_view content) const;
   };
   std::string begin;
@@ -26,24 +26,25 @@ struct ChatFormat {
   std::string generation_prompt;
   bool multi_turn = true;
 
-  // Everything before the first user's turn; `system_text` empty: the default, if any.
-  // Throws ConfigError when a system text is given and the format has no place for it.
+  // Returns everything before the first user turn. If `system_text` is empty, uses the default
+  // system text, if any. Throws ConfigError when a system text is given and the format has no place
+  // for it.
   [[nodiscard]] std::string opening(std::string_view system_text) const;
-  // Whether opening(system_text) holds a system text.
+  // Whether opening(system_text) contains a system text.
   [[nodiscard]] bool opens_with_system(std::string_view system_text) const;
 
-  // A user's turn and what asks for an answer to it. `after_system`: it stands directly
-  // after a system text.
+  // Returns a user turn followed by the generation prompt. `after_system`: the turn directly
+  // follows a system text.
   [[nodiscard]] std::string question(std::string_view content, bool after_system) const;
-  // A user's turn and the assistant's: a demonstration.
+  // Returns a user turn and the assistant's answer: a few-shot example.
   [[nodiscard]] std::string exchange(std::string_view content, std::string_view answer,
                                      bool after_system) const;
 };
 
-// Reads incipit_chat.json beside the model. Where there is none, recognises ChatML, Llama 3
-// and Mistral by the special tokens that the tokenizer knows and the chat template uses,
-// and warns that the file is better. Throws DataError when the file is damaged or the format is
-// not recognised, with the command that makes the file.
+// Reads incipit_chat.json from the model folder. Without that file, recognizes ChatML, Llama 3 and
+// Mistral by the special tokens that the tokenizer knows and the chat template uses, and warns that
+// the file is better. Throws DataError when the file is damaged or the format is not recognized,
+// and names the command that creates the file.
 [[nodiscard]] ChatFormat load_chat_format(const std::filesystem::path& model_dir,
                                           const Tokenizer& tokenizer);
 

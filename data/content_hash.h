@@ -1,4 +1,4 @@
-// FNV-1a, 64 bits: a hash that is the same on every platform and in every run.
+// FNV-1a, 64 bits: the same hash on every platform and in every run.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,7 @@ std::string name_of(char delimiter) {
   return delimiter == '\t' ? "a tab" : std::string("'") + delimiter + "'";
 }
 
-// The end of a line that is not within quotes.
+// Drops the carriage return at the end of a line that is not within quotes.
 std::string_view without_carriage_return(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;

@@ -1,9 +1,9 @@
-// Tables as text: CSV (RFC 4180) and TSV.
+// Reads and writes CSV (RFC 4180) and TSV.
 //
-// The first row names the columns. Every further row is a record whose fields are text, as they
-// stand: spaces are kept, an empty field is empty text. A field in double quotes may hold
-// delimiters, line ends and, doubled, quotes. Lines end with \n or \r\n; empty lines are passed
-// over.
+// The first row names the columns. Every other row is a record whose fields are text, taken
+// unchanged: spaces are kept, and an empty field is an empty string. A field in double quotes may
+// contain delimiters, line ends and doubled quotes. Lines end with \n or \r\n; empty lines are
+// skipped.
 #pragma once
 
 #include <optional>
@@ -19,15 +19,15 @@ namespace incipit::data {
 
 class CsvReader : public RecordReader {
  public:
-  // Reads the header. `delimiter`: ',', ';' or a tab; nothing: the one of them that occurs most
-  // often in the header outside quotes. Throws FileError "FILE:LINE: ..." when the file is empty,
-  // on column names that are empty or occur twice, when two delimiters occur equally often,
-  // and on whatever next() refuses.
+  // Reads the header. `delimiter` is ',', ';' or a tab; nothing: whichever occurs most often in the
+  // header outside quotes. Throws FileError "FILE:LINE: ..." when the file is empty, when a column
+  // name is empty or occurs twice, when two delimiters occur equally often, and on anything that
+  // next() rejects.
   explicit CsvReader(LineReader lines, std::optional<char> delimiter = {});
 
   // Throws DataError on a row with more or fewer fields than the header, on bytes that are not
-  // UTF-8, on text behind a closing quote and on a carriage return within a line; FileError on a
-  // quote that is never closed.
+  // UTF-8, on text after a closing quote and on a carriage return within a line. Throws FileError
+  // on a quote that is never closed.
   [[nodiscard]] std::optional<Record> next() override;
   [[nodiscard]] Record at_line(std::int64_t number) override;
 
@@ -35,11 +35,13 @@ class CsvReader : public RecordReader {
   [[nodiscard]] char delimiter() const { return delimiter_; }
 
  private:
-  // The next line that is not empty.
+  // Returns the next line that is not empty.
   [[nodiscard]] std::optional<std::string_view> next_line();
-  // The next row into fields_, and where it begins into row_line_; false at the end.
+  // Reads the next row into fields_ and its first line number into row_line_. Returns false at the
+  // end.
   [[nodiscard]] bool read_row();
-  // A field in quotes, from behind the opening one; returns what follows the closing one.
+  // Reads a quoted field; `rest` starts after the opening quote. Returns what follows the closing
+  // quote.
   [[nodiscard]] std::string_view read_quoted(std::string_view rest, std::string& field);
   [[nodiscard]] std::string_view read_plain(std::string_view rest, std::string& field) const;
   [[nodiscard]] char find_delimiter();
@@ -53,7 +55,7 @@ class CsvReader : public RecordReader {
   std::int64_t row_line_ = 0;
 };
 
-// Appends a row with its '\n'; fields that need them get quotes.
+// Appends a row and its '\n', quoting the fields that need it.
 void append_csv_row(std::string& text, std::span<const std::string> fields, char delimiter = ',');
 
 }  // namespace incipit::data

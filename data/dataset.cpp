@@ -36,7 +36,7 @@ std::int64_t Dataset::truncated() const {
 bool Dataset::labelled() const { return !empty() && facts(0).target_tokens > 0; }
 
 std::vector<std::int64_t> Dataset::groups() const {
-  // First the first example of each one's group, then that group's number.
+  // First stores the first example of each example's group, then the group's index.
   std::vector<std::int64_t> groups(static_cast<std::size_t>(size_));
   std::vector<std::pair<std::uint64_t, std::int64_t>> named;  // group, example
   std::int64_t line = 0;
@@ -99,7 +99,7 @@ fs::path data_path(const TaskOptions& options, const std::string& file) {
 
 namespace {
 
-// A line now and then while a large file is read.
+// Logs progress and checks for a stop request while a large file is read.
 class Patience {
  public:
   explicit Patience(std::string file) : file_(std::move(file)) {}
@@ -119,7 +119,8 @@ class Patience {
       std::chrono::steady_clock::now() + std::chrono::seconds(5);
 };
 
-// The examples of a record; `number` of the record, from 0, stands in for an id.
+// Returns the examples of a record. `number`, the record's index from 0, is the id if there is
+// none.
 std::vector<Example> examples_of(const Task& task, Record record, std::int64_t number,
                                  const ReadAs& as) {
   std::vector<Example> examples;
@@ -137,14 +138,14 @@ std::vector<Example> examples_of(const Task& task, Record record, std::int64_t n
   return examples;
 }
 
-// Gives every example of a file to `take`; returns the number of bad records.
+// Passes every example of a file to `take` and returns the number of bad records.
 std::int64_t read_examples(const Task& task, const fs::path& path, const ReadAs& as,
                            const std::function<void(Example&&)>& take) {
   const auto reader = open_records(path);
   BadRecords bad(task.options());
   Patience patience(path.string());
   std::int64_t taken = 0;
-  bool with_targets = false;  // as the first example was
+  bool with_targets = false;  // whether the first example had a target
   for (std::int64_t number = 0;; ++number) {
     patience.look(number, taken);
     try {
@@ -174,10 +175,10 @@ std::int64_t read_examples(const Task& task, const fs::path& path, const ReadAs&
   return bad.count();
 }
 
-// Nothing where the file is small or the cache cannot be used.
+// Returns nothing if the file is small or the cache cannot be used.
 std::optional<StoredExamples> read_cached(const Task& task, const fs::path& path,
                                           const ReadAs& as) {
-  std::error_code unknown;  // a file that cannot be read is reported by its reader
+  std::error_code unknown;  // the reader reports a file that cannot be read
   const auto bytes = fs::file_size(path, unknown);
   const auto folder = cache_folder();
   if (unknown || bytes < kCachedFileBytes || !folder) return std::nullopt;

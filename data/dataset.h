@@ -1,4 +1,4 @@
-// The examples of a file: a view into a store in memory or in the cache.
+// The examples of a file: a view of a store in memory or in the cache.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace incipit::data {
 
-// The examples of one file, or of a part of it. Examples come by value, made when they are asked
-// for: never take the address of one. Copies share the examples.
+// The examples of one file, or of a part of it. Examples are created on access and returned by
+// value, so never take the address of one. Copies share the examples.
 class Dataset {
  public:
   class Iterator;
@@ -27,12 +27,12 @@ class Dataset {
 
   [[nodiscard]] std::int64_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
-  // Throws DataError when the example's part of a cache file was damaged.
+  // Throws DataError when the example's part of a cache file is damaged.
   [[nodiscard]] Example operator[](std::int64_t index) const { return store_->example(at(index)); }
   [[nodiscard]] Iterator begin() const;
   [[nodiscard]] Iterator end() const;
 
-  // Without making the example. The source is valid while a view of this store lives.
+  // Does not create the example. The source stays valid while any view of this store lives.
   [[nodiscard]] ExampleFacts facts(std::int64_t index) const { return store_->facts(at(index)); }
   [[nodiscard]] std::span<const TokenId> source(std::int64_t index) const {
     return store_->source(at(index));
@@ -41,18 +41,20 @@ class Dataset {
   [[nodiscard]] const std::string& file() const { return file_; }
   [[nodiscard]] std::int64_t skipped() const { return skipped_; }  // bad records of the file
   [[nodiscard]] std::int64_t truncated() const;                    // examples that were cut
-  // Every example has a label or target; false also when there are no examples.
+  // Whether every example has a label or target; false if there are no examples.
   [[nodiscard]] bool labelled() const;
 
-  // Number of each example's group, from 0 in order of first occurrence. Without a group's text,
-  // the examples of one record are one.
+  // Returns each example's group index, from 0 in order of first occurrence. Examples of one record
+  // without a group text form a group.
   [[nodiscard]] std::vector<std::int64_t> groups() const;
-  // Tokens of source and target of each example: what split_over_ranks() balances.
+  // Returns the number of source and target tokens of each example, which split_over_ranks()
+  // balances.
   [[nodiscard]] std::vector<std::int64_t> lengths() const;
-  // Hash of all that the model sees of it: equal on ranks that read the same data alike.
+  // Returns a hash of everything the model sees of the dataset. Ranks that read the same data the
+  // same way get the same hash.
   [[nodiscard]] std::uint64_t fingerprint() const;
 
-  // The examples at `indices`, in that order.
+  // Returns the examples at `indices`, in that order.
   [[nodiscard]] Dataset subset(const std::vector<std::int64_t>& indices) const;
 
  private:
@@ -63,7 +65,7 @@ class Dataset {
   std::string file_;
   std::shared_ptr<const ExampleStore> store_;
   bool whole_ = true;
-  std::vector<std::int64_t> indices_;  // into the store, unless it is shown whole
+  std::vector<std::int64_t> indices_;  // into the store; unused if whole_
   std::int64_t size_ = 0;
   std::int64_t skipped_ = 0;
 };
@@ -93,19 +95,19 @@ class Dataset::Iterator {
 inline Dataset::Iterator Dataset::begin() const { return {*this, 0}; }
 inline Dataset::Iterator Dataset::end() const { return {*this, size_}; }
 
-// data_dir / file, where `file` is relative. A path that begins with ../shared, where that
+// Returns data_dir / file if `file` is relative. A path that begins with ../shared, where that
 // folder does not exist, is looked up in the folder that the environment variable INCIPIT_SHARED
-// names: recipes then work from a clone that has its data elsewhere.
+// names. Recipes then work in a clone whose data is elsewhere.
 [[nodiscard]] std::filesystem::path data_path(const TaskOptions& options, const std::string& file);
 
-// Files from this size on are tokenised once and kept (data/example_cache.h); smaller ones are
-// tokenised in a fraction of a second, at every start.
+// Files of at least this size are tokenized once and cached (data/example_cache.h). Smaller files
+// take a fraction of a second and are tokenized at every start.
 constexpr std::uint64_t kCachedFileBytes = std::uint64_t{1} << 20;
 
-// Reads a file: CSV, TSV or JSON Lines by its ending (data/records.h). `labelled`: every example
-// must have a label or target; otherwise all must have one or none. Bad records are dealt with as
-// on_bad_record says; of a record that holds several examples, one that is bad spoils all of them.
-// `training`: as in Task::expand(). Throws DataError.
+// Reads a file as CSV, TSV or JSON Lines, by its extension (data/records.h). `labelled`: every
+// example must have a label or target; otherwise all must have one or none may. Bad records are
+// handled by on_bad_record; if one example of a record is bad, the whole record is. `training` is
+// as in Task::expand(). Throws DataError.
 [[nodiscard]] Dataset read_dataset(const Task& task, const std::filesystem::path& path,
                                    bool labelled, bool training = false);
 
@@ -113,42 +115,45 @@ struct Splits {
   Dataset train;
   Dataset select;
   Dataset test;
-  // Examples of the later split that also occur in the earlier one (data/overlap.h); above 0 only
-  // with on_overlap: warn.
+  // Number of examples of the later split that also occur in the earlier one (data/overlap.h);
+  // above 0 only with on_overlap: warn.
   std::int64_t select_in_train = 0;
   std::int64_t test_in_train = 0;
   std::int64_t test_in_select = 0;
 };
 
-// Which splits to read. Train is read in any case when select is a share of it and asked for,
-// and for demonstrations.
+// Which splits to read. Train is also read when the requested validation split (`select`) is a
+// share of it, and when few-shot examples are needed.
 struct WhichSplits {
   bool train = true;
   bool select = true;
   bool test = true;
 };
 
-// Reads the splits that the options of `task` name and `which` asks for; the others are empty.
-// Where `select` is a share of train, whole groups are moved, and all examples of one text
-// together, drawn by `seed`; they are then read as examples of select are, not as those to train
-// on. Demonstrations are drawn from what is left of train (draw_demonstrations), taken out of it
-// and given to `task`. Every sequence is checked against the model's positions behind a soft prompt
-// of `prompt_rows` rows. A pure function of the files, the options and `seed`: every rank calls it,
-// and all get the same. Throws DataError, also when an example occurs in two of the splits that
-// were read and on_overlap is fail; ConfigError when train is asked for and the options name none,
-// and when selection would be on the test split's file.
+// Reads the splits that `which` requests and the options of `task` name; the others are empty.
+//
+// If the validation split (`select`) is a share of train, whole groups drawn by `seed` are moved to
+// it, and examples with the same text move together. They are then read as validation examples, not
+// as training examples. Few-shot examples are drawn from the rest of train (draw_demonstrations),
+// removed from it and given to `task`. Every sequence, with a soft prompt of `prompt_rows` rows, is
+// checked against the model's positions.
+//
+// Throws DataError, also when an example occurs in two of the splits read and on_overlap is fail.
+// Throws ConfigError when train is requested and the options name none, and when the validation
+// split comes from the test split's file. A pure function of the files, the options and `seed`:
+// every rank calls it and gets the same result.
 [[nodiscard]] Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
                                  const WhichSplits& which = {});
 
-// Indices of about `share` of the examples, ascending: whole groups, drawn by `seed`, until they
-// hold at least share * size examples (rounded; at least 1). Groups are numbered from 0 without a
-// gap.
+// Draws whole groups by `seed` until they have at least share * size examples (rounded; at least
+// 1), and returns the indices of their examples in ascending order. Groups are numbered from 0
+// without gaps.
 [[nodiscard]] std::vector<std::int64_t> draw_share(const std::vector<std::int64_t>& groups,
                                                    double share, std::uint64_t seed);
 
-// Indices of `count` examples drawn by `seed`, in the order in which they are shown: labels take
-// turns, so that they occur equally often where they can, and are then shuffled. Throws
-// DataError when there are fewer than `count`.
+// Draws `count` examples by `seed` and returns their indices in the order in which they are shown.
+// Labels are drawn in turn, so they occur equally often where possible; the result is then
+// shuffled. Throws DataError when there are fewer than `count` examples.
 [[nodiscard]] std::vector<std::int64_t> draw_demonstrations(const Dataset& train,
                                                             std::int64_t count, std::uint64_t seed);
 

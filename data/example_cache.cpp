@@ -25,10 +25,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kEnding = ".examples";
 constexpr auto kPause = std::chrono::milliseconds(50);
-constexpr auto kAbandoned = std::chrono::hours(24);  // an unfinished file that nobody writes
+constexpr auto kAbandoned = std::chrono::hours(24);  // age of an abandoned unfinished file
 
-// A lock that ends with the process, whatever ends it. Where the file system has none (some
-// network file systems), nothing is locked, and work may be done twice.
+// A lock that is released when the process ends, for whatever reason. On file systems without locks
+// (some network file systems), nothing is locked and work may be done twice.
 class Lock {
  public:
   Lock(const fs::path& path, const std::string& name) {
@@ -64,9 +64,9 @@ std::string text_of(const char* variable) {
   return value == nullptr ? "" : value;
 }
 
-// The time of a file is that of its last use.
+// A file's modification time is the time of its last use.
 void mark_used(const fs::path& path) {
-  std::error_code ignored;  // a folder that is read-only is used all the same
+  std::error_code ignored;  // a read-only folder can still be used
   fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
 }
 
@@ -107,7 +107,7 @@ StoredExamples ExampleCache::get(const std::string& key, const std::string& name
                                  std::shared_ptr<const Candidates> shared, const Read& read) const {
   const fs::path path = file_of(key);
   const auto open = [&](bool tell) -> std::optional<StoredExamples> {
-    std::error_code unreadable;  // said when the folder is to be used
+    std::error_code unreadable;  // reported when the folder is used
     if (!fs::exists(path, unreadable)) return std::nullopt;
     try {
       StoredExamples kept = open_store(path, key, shared);
@@ -125,9 +125,9 @@ StoredExamples ExampleCache::get(const std::string& key, const std::string& name
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) throw StoreError(folder_.string() + ": cannot create: " + error.message());
-  // Few names, so that there is nothing to clean up.
+  // Few lock file names, so that nothing has to be cleaned up.
   const Lock lock(folder_ / ("lock-" + key.substr(0, 1)), name);
-  if (auto kept = open(true)) return *kept;  // made while we waited
+  if (auto kept = open(true)) return *kept;  // written while we waited
   const auto start = Clock::now();
   StoreWriter writer(path, key, *shared);
   const std::int64_t skipped = read([&](const Example& example) { writer.add(example); });
@@ -149,7 +149,7 @@ void ExampleCache::prune(const std::string& kept) const {
   };
   std::vector<Entry> entries;
   std::uint64_t total = 0;
-  std::error_code error;  // whatever vanishes meanwhile needs no pruning
+  std::error_code error;  // files that vanish meanwhile need no pruning
   const auto now = fs::file_time_type::clock::now();
   for (const auto& file : fs::directory_iterator(folder_, error)) {
     const std::string name = file.path().filename().string();

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Values, each with its length, so that no two lists of them are the same bytes.
+// Values, each with its length, so that different lists never give the same bytes.
 class KeyText {
  public:
   void add(std::string_view text) {
@@ -48,7 +48,8 @@ class KeyText {
     add(values.size());
     for (const T& value : values) add(value);
   }
-  // Structs are taken apart whole, so that a new member does not compile until it is here.
+  // Structs are decomposed completely, so that a new member does not compile until it is added
+  // here.
   void add(const VerbalizerEntry& entry) {
     const auto& [label, text] = entry;
     add_all(label, text);
@@ -92,9 +93,10 @@ class KeyText {
   std::string text_;
 };
 
-// All but what names files, measures, answers or warns. Whoever adds an option decides here.
+// All options except those for file names, measuring, answering and warnings. Anyone who adds an
+// option decides here.
 void KeyText::add(const TaskOptions& options) {
-  const auto& [name, data_dir, train, select, test,  // which file is read is in the key
+  const auto& [name, data_dir, train, select, test,  // the file is in the key
                preprocess, each, train_each, train_where, format, source_prefix, source_template,
                verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
                group_field, metric_group, references, max_source_tokens, truncate, bos, eos, shots,
@@ -103,11 +105,11 @@ void KeyText::add(const TaskOptions& options) {
   add_all(preprocess, each, train_each, train_where, format, source_prefix, source_template,
           verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
           group_field, metric_group, references, max_source_tokens, truncate, bos, eos,
-          shots > 0,  // a chat's opening then stands before them
+          shots > 0,  // a chat's opening then precedes them
           answer, answer_rule, on_bad_record, max_bad_records);
 }
 
-// The program may read the same file otherwise after a change, so another build is another key.
+// Another build may read the same file differently, so it has another key.
 void add_program(KeyText& text) {
   struct stat status {};
   if (::stat("/proc/self/exe", &status) != 0) return;
@@ -122,7 +124,8 @@ void add_file(KeyText& text, const fs::path& path) {
     throw DataError(path.string() +
                     ": cannot open: " + (error ? error.message() : std::strerror(errno)));
   }
-  // The time of change cannot be set back, that of writing can; the device differs by machine.
+  // The time of status change cannot be set back, unlike that of modification. The device is left
+  // out because it differs between machines.
   text.add_all(real.string(), status.st_ino, status.st_size, status.st_mtim.tv_sec,
                status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
 }

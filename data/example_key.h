@@ -1,4 +1,4 @@
-// What the examples of a file depend on, as one key.
+// A key of everything that the examples of a file depend on.
 #pragma once
 
 #include <filesystem>
@@ -8,15 +8,16 @@
 
 namespace incipit::data {
 
-// How a file is read: as read_dataset() is told.
+// How a file is read: the arguments of read_dataset().
 struct ReadAs {
   bool labelled = true;
   bool training = true;
 };
 
-// SHA-256 (hex) of all that decides what the examples of `path` become: the file (its real path,
-// number, size and times of change), the options that matter, tokenizer, special tokens, chat format
-// and this program. Throws DataError when the file cannot be looked at.
+// Returns the SHA-256 (hex) of everything that determines the examples of `path`: the file (its
+// real path, inode number, size and times of change), the relevant options, tokenizer, special
+// tokens, chat format, model positions and this program. Throws DataError when the file cannot be
+// inspected.
 [[nodiscard]] std::string example_key(const Task& task, const std::filesystem::path& path,
                                       const ReadAs& as);
 

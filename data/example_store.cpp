@@ -69,7 +69,7 @@ ExampleFacts FactsMaker::facts(const Example& example) {
   seen.add(example.target);
   seen.add(candidates_hash_);
   const auto target_tokens = static_cast<std::uint32_t>(example.target.size());
-  // 0 stands for none; no text's hash is worth more than that chance.
+  // 0 means no group. The chance that a group's text hashes to 0 is accepted.
   const std::uint64_t group = example.group.empty() ? 0 : content_hash(example.group);
   return {.line = example.line,
           .identity = identity.hash(),

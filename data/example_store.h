@@ -1,4 +1,4 @@
-// Where the examples of a file live: in memory, or in a mapped file of the cache.
+// Storage for the examples of a file: in memory, or in a mapped cache file.
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,21 @@
 
 namespace incipit::data {
 
-// What is asked of every example of a split at every start, without a look at its texts.
+// Facts that every start needs of every example of a split, available without reading its text.
 struct ExampleFacts {
   std::int64_t line = 0;
-  std::uint64_t identity = 0;  // hash of the source's whole text, and of candidates of its own
-  std::uint64_t group = 0;     // hash of the group's text; 0: a group of its own
-  std::uint64_t seen = 0;      // hash of all that the model sees of it
+  std::uint64_t identity = 0;  // hash of the whole source text and of its own candidates
+  std::uint64_t group = 0;     // hash of the group's text; 0: its own group
+  std::uint64_t seen = 0;      // hash of everything the model sees of it
   std::uint32_t part = 0;
   std::uint32_t source_tokens = 0;
   std::uint32_t target_tokens = 0;
-  std::uint32_t answer_tokens = 0;  // of the longest that it may be answered with
+  std::uint32_t answer_tokens = 0;  // of the longest possible answer
   std::int32_t label = -1;
   std::uint32_t truncated = 0;  // 0 or 1
 };
 
-// Immutable; any thread.
+// Immutable; thread-safe.
 class ExampleStore {
  public:
   virtual ~ExampleStore() = default;
@@ -35,13 +35,14 @@ class ExampleStore {
   [[nodiscard]] virtual Example example(std::int64_t index) const = 0;
 };
 
-// Makes the facts of examples; remembers the last candidates, which are usually shared.
+// Computes the facts of examples. Caches the facts of the last candidates, which are usually
+// shared.
 class FactsMaker {
  public:
   [[nodiscard]] ExampleFacts facts(const Example& example);
 
  private:
-  std::shared_ptr<const Candidates> candidates_;  // held: its address must not come again
+  std::shared_ptr<const Candidates> candidates_;  // kept alive so that its address is not reused
   std::uint64_t candidates_hash_ = 0;
   std::uint32_t longest_ = 0;
 };

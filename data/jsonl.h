@@ -1,4 +1,4 @@
-// JSON Lines: one JSON object a line (jsonlines.org). Blank lines are passed over; carriage returns
+// JSON Lines: one JSON object per line (jsonlines.org). Blank lines are skipped; carriage returns
 // are allowed.
 #pragma once
 

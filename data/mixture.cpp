@@ -10,7 +10,7 @@
 namespace incipit::data {
 namespace {
 
-constexpr double kParts = 1e6;  // of the largest weight, where weights are not whole numbers
+constexpr double kParts = 1e6;  // of the largest weight, for weights that are not integers
 
 std::int64_t counted(std::int64_t size, std::int64_t max_size) {
   return max_size > 0 ? std::min(size, max_size) : size;
@@ -53,8 +53,8 @@ std::vector<Turn> Interleaving::turns(std::int64_t position, std::int64_t count)
   return turns;
 }
 
-// After every `total_` samples each task has had its turn exactly weight times, and all begins
-// anew.
+// After every `total_` samples each task has had exactly its weight in turns, and the order
+// repeats.
 void Interleaving::go_to(std::int64_t position) {
   const std::int64_t rounds = position / total_;
   for (std::size_t i = 0; i < weights_.size(); ++i) taken_[i] = rounds * weights_[i];
@@ -63,8 +63,8 @@ void Interleaving::go_to(std::int64_t position) {
   while (position_ < position) (void)next();
 }
 
-// Of the tasks that may have a turn without getting too far ahead, the one that would first fall
-// too far behind. Too far is 1 - 1 / `limit` turns.
+// Of the tasks that may take a turn without getting too far ahead, chooses the one that would be
+// the first to fall too far behind. Too far is 1 - 1 / `limit` turns.
 Turn Interleaving::next() {
   const auto limit = std::max<std::int64_t>(1, 2 * static_cast<std::int64_t>(weights_.size()) - 2);
   std::size_t best = weights_.size();

@@ -1,9 +1,9 @@
-// Several tasks in one run: whose turn each sample is, and which of its examples.
+// Mixes several tasks in one run: chooses the task and the example of each sample.
 //
 // Samples are numbered from 0 over the whole run, as in data/sampler.h. Tasks take turns in
-// proportion to their weights: after any number of samples n, a task of weight w of W has had its
-// turn within less than 1 of n * w / W times. Its own samples follow each other as in a run of its
-// own. With one task the order is that of its Sampler.
+// proportion to their weights: after any n samples, a task of weight w of W has had fewer than 1
+// turn more or less than n * w / W. Within a task, samples follow the same order as in a run of
+// that task only. With one task, the order is that of its Sampler.
 #pragma once
 
 #include <cstdint>
@@ -15,27 +15,27 @@
 
 namespace incipit::data {
 
-// Whole numbers in proportion to how often tasks of these sizes (examples to train on, each > 0)
-// are drawn from: exact for size and even, rounded to six digits for temperature.
+// Returns integer weights in proportion to how often each task is sampled. `sizes`: training
+// examples per task, each > 0. Exact for size and even; rounded to six digits for temperature.
 [[nodiscard]] std::vector<std::int64_t> mixture_weights(const MixtureOptions& options,
                                                         std::span<const std::int64_t> sizes);
 
-// A task's turn, and which of the task's own samples it is, from 0.
+// A turn of a task, and the index of the sample among that task's samples, from 0.
 struct Turn {
   int task = 0;
   std::int64_t sample = 0;
   friend bool operator==(const Turn&, const Turn&) = default;
 };
 
-// Tijdeman's solution of the chairman assignment problem (1980), in whole numbers: the same on
-// every machine.
+// Tijdeman's solution of the chairman assignment problem (1980), in integers, so the result is the
+// same on every machine.
 class Interleaving {
  public:
-  // Weights above 0 whose sum is below 2^53.
+  // Weights are above 0 and sum to less than 2^53.
   explicit Interleaving(std::vector<std::int64_t> weights);
 
-  // The turns of samples [position, position + count): a pure function of the weights and these
-  // two. Not thread-safe: remembers where it stands.
+  // Returns the turns of samples [position, position + count): a pure function of the weights and
+  // these two. Not thread-safe: caches its position.
   [[nodiscard]] std::vector<Turn> turns(std::int64_t position, std::int64_t count);
 
  private:
@@ -45,7 +45,7 @@ class Interleaving {
   std::vector<std::int64_t> weights_;
   std::int64_t total_ = 0;
   std::int64_t position_ = 0;
-  std::vector<std::int64_t> taken_;  // by task: turns had
+  std::vector<std::int64_t> taken_;  // by task: turns so far
   std::vector<std::int64_t> owed_;   // by task: position * weight - taken * total
 };
 
@@ -53,13 +53,13 @@ class MixtureSampler {
  public:
   struct Draw {
     int task = 0;
-    std::int64_t example = 0;  // of the task
+    std::int64_t example = 0;  // index within the task
     friend bool operator==(const Draw&, const Draw&) = default;
   };
 
   MixtureSampler(std::vector<Sampler> tasks, std::vector<std::int64_t> weights);
 
-  // Samples [position, position + count). Not thread-safe.
+  // Returns samples [position, position + count). Not thread-safe.
   [[nodiscard]] std::vector<Draw> batch(std::int64_t position, std::int64_t count);
 
  private:

@@ -18,7 +18,7 @@ std::int64_t root_of(std::vector<std::int64_t>& parents, std::int64_t node) {
 Overlap find_overlap(const Dataset& earlier, const Dataset& later) {
   Overlap overlap;
   if (earlier.empty() || later.empty()) return overlap;
-  // The later split is usually the smaller one: it is sorted, the other is looked through.
+  // The later split is usually smaller, so it is sorted and the earlier one is scanned.
   std::vector<std::uint64_t> identities(static_cast<std::size_t>(later.size()));
   for (std::int64_t i = 0; i < later.size(); ++i) identities[i] = later.facts(i).identity;
   std::sort(identities.begin(), identities.end());
@@ -27,7 +27,7 @@ Overlap find_overlap(const Dataset& earlier, const Dataset& later) {
     const auto found = std::lower_bound(identities.begin(), identities.end(), identity);
     return found != identities.end() && *found == identity ? found - identities.begin() : -1;
   };
-  std::vector<std::int64_t> first_line(identities.size(), -1);  // in the earlier split
+  std::vector<std::int64_t> first_line(identities.size(), -1);  // line in the earlier split
   for (std::int64_t i = 0; i < earlier.size(); ++i) {
     const ExampleFacts facts = earlier.facts(i);
     const auto place = place_of(facts.identity);
@@ -45,7 +45,7 @@ Overlap find_overlap(const Dataset& earlier, const Dataset& later) {
 
 std::vector<std::int64_t> groups_with_duplicates(const Dataset& dataset) {
   std::vector<std::int64_t> groups = dataset.groups();
-  std::vector<std::pair<std::uint64_t, std::int64_t>> identities;  // with the example's group
+  std::vector<std::pair<std::uint64_t, std::int64_t>> identities;  // with the group of the example
   identities.reserve(groups.size());
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
     identities.emplace_back(dataset.facts(i).identity, groups[i]);

@@ -1,4 +1,4 @@
-// Examples that occur in two splits.
+// Finds examples that occur in two splits.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +9,17 @@
 
 namespace incipit::data {
 
-// Two examples are the same when the whole texts of their sources are, and their candidates, where
-// records bring some along; whatever their labels.
+// Two examples are the same if their whole source texts are equal, and so are the candidates of
+// their records, if any. Labels do not matter.
 struct Overlap {
   std::int64_t count = 0;  // examples of the later split that occur in the earlier one
-  std::vector<std::pair<std::int64_t, std::int64_t>> first;  // lines in the later, the earlier one
+  std::vector<std::pair<std::int64_t, std::int64_t>> first;  // lines in later, earlier
 };
 
 [[nodiscard]] Overlap find_overlap(const Dataset& earlier, const Dataset& later);
 
-// Groups of `dataset` (Dataset::groups), of which those that hold the same example are one: what
-// may be divided without an overlap. Numbered from 0 in order of first occurrence.
+// Returns the groups of `dataset` (Dataset::groups), merging groups that contain the same example,
+// so that splitting between them causes no overlap. Numbered from 0 in order of first occurrence.
 [[nodiscard]] std::vector<std::int64_t> groups_with_duplicates(const Dataset& dataset);
 
 }  // namespace incipit::data

@@ -1,9 +1,9 @@
-// Makes values ahead of their use, on a thread of its own.
+// Produces values in advance on a separate thread.
 //
 //   Prefetcher<TrainingBatch> batches([&] { return make_next(); }, 4);
 //   while (auto batch = batches.next()) ...
 //
-// The producer makes no libtorch calls: its thread would start a second pool of workers.
+// The producer must not call libtorch: its thread would start a second thread pool.
 #pragma once
 
 #include <chrono>
@@ -24,20 +24,21 @@ namespace incipit::data {
 template <typename T>
 class Prefetcher {
  public:
-  // `produce` is called on the thread until it returns nothing or throws; at most `capacity` values
-  // wait. Whatever it refers to must outlive the prefetcher.
+  // Calls `produce` on the thread until it returns nothing or throws; at most `capacity` values are
+  // queued. Whatever `produce` refers to must outlive the prefetcher.
   Prefetcher(std::function<std::optional<T>()> produce, std::size_t capacity)
       : produce_(std::move(produce)), capacity_(capacity) {
     INCIPIT_CHECK(capacity > 0);
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
-  // Stops after the value being made, whether or not the rest was taken.
+  // Stops after the value in progress, whether or not the queued values were consumed.
   ~Prefetcher() = default;
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
 
-  // The next value, or nothing behind the last. When the producer threw, the values it made before
-  // come first; then its exception is thrown here, at every further call. One consumer.
+  // Returns the next value, or nothing after the last. If the producer threw, first returns the
+  // values it produced before that; then this call and every later one throws its exception. One
+  // consumer only.
   [[nodiscard]] std::optional<T> next() {
     const auto start = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
@@ -55,7 +56,7 @@ class Prefetcher {
     return value;
   }
 
-  // How long next() has waited so far, in all. Called by the consumer.
+  // Total seconds that next() has waited. Called by the consumer.
   [[nodiscard]] double wait_seconds() const { return wait_seconds_; }
 
  private:
@@ -92,7 +93,7 @@ class Prefetcher {
   bool done_ = false;
   std::exception_ptr error_;
   double wait_seconds_ = 0;
-  std::jthread thread_;  // last: it uses all of the above, and stops before they go
+  std::jthread thread_;  // last: it uses all of the above, so it is destroyed first
 };
 
 }  // namespace incipit::data

@@ -17,7 +17,8 @@ using nlohmann::json;
 constexpr std::string_view kHighlight = "\n@highlight\n";
 constexpr std::string_view kPlaceholder = "@placeholder";
 
-// A highlight goes on behind the punctuation mark that ends what stands before it, or a full stop.
+// Appends a highlight after the punctuation mark that ends the text before it, or after an added
+// full stop.
 std::string clean_passage(std::string_view text) {
   std::string clean;
   while (true) {
@@ -31,7 +32,7 @@ std::string clean_passage(std::string_view text) {
   }
 }
 
-// Where each code point of a text begins, and behind the last one its end.
+// Returns the start of each code point of a text, followed by the end of the text.
 std::vector<std::size_t> code_points(std::string_view text) {
   std::vector<std::size_t> begins;
   for (std::size_t at = 0; at < text.size(); at += utf8_length(text[at])) begins.push_back(at);
@@ -67,7 +68,7 @@ std::set<std::string> entities(const Record& record) {
   return names;
 }
 
-// Adds its fields to a query.
+// Adds the fields of a query.
 void split_query(const Record& record, const std::string& path, json& query) {
   std::string before = record.text(path + ".query");
   const std::size_t at = before.find(kPlaceholder);
@@ -99,7 +100,7 @@ void preprocess_record(Record& record) {
   const std::int64_t queries = record.list_size("qas");
   for (std::int64_t i = 0; i < queries; ++i) {
     const std::string path = "qas." + std::to_string(i);
-    (void)record.text(path + ".query");  // so that it is an object
+    (void)record.text(path + ".query");  // checks that it is an object
     json& query = record.own_json()["qas"][static_cast<std::size_t>(i)];
     split_query(record, path, query);
     collect_answers(record, path, query);

@@ -29,12 +29,13 @@ bool is_word_byte(char c) {
          static_cast<unsigned char>(c) >= 0x80;
 }
 
-// Whether a letter stands on both sides of a position: it is within a word.
+// Whether there is a letter on both sides of a position, that is, whether it is within a word.
 bool within_word(std::string_view text, std::size_t at) {
   return at > 0 && at < text.size() && is_word_byte(text[at - 1]) && is_word_byte(text[at]);
 }
 
-// Number of the word, divided by white space, in which each byte stands.
+// Returns, for each byte, the number of the word that contains it. Words are separated by white
+// space.
 std::vector<std::int64_t> word_numbers(std::string_view text) {
   std::vector<std::int64_t> numbers;
   std::int64_t words = 0;
@@ -45,7 +46,7 @@ std::vector<std::int64_t> word_numbers(std::string_view text) {
   return numbers;
 }
 
-// The occurrence of `span` as whole words that begins nearest to word `index`.
+// Returns the occurrence of `span` as whole words that begins nearest to word `index`.
 std::optional<Span> align(std::string_view text, std::string_view span, std::int64_t index) {
   const auto numbers = word_numbers(text);
   std::optional<Span> best;
@@ -68,7 +69,7 @@ std::int64_t index_of(const Record& record, const std::string& path) {
   return std::stoll(text);
 }
 
-// `text` with its first letter as that of `like`.
+// Returns `text` with its first letter in the case of the first letter of `like`.
 std::string with_case_of(std::string_view text, std::string_view like) {
   std::size_t behind = 0;
   const char32_t first = next_char(text, behind);
@@ -88,7 +89,7 @@ std::string with_case_of(std::string_view text, std::string_view like) {
   return changed.append(text.substr(behind));
 }
 
-// The referent as the text has it; as it is given where the text has it in no form.
+// Returns the referent as it appears in the text, or as given if it does not appear in any form.
 std::string referent(const Record& record, std::string_view text) {
   const std::string given = record.text("target.span1_text");
   if (given.empty()) record.fail("target.span1_text is empty");

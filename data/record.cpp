@@ -109,7 +109,7 @@ const json& Record::need(std::string_view field) const {
 }
 
 void Record::fail_missing(std::string_view field) const {
-  // What is there of a path's beginning says more than the names at its root.
+  // The existing beginning of a path says more than the names at its root.
   const std::size_t dot = field.rfind('.');
   const json* parent = dot == std::string_view::npos ? nullptr : find(field.substr(0, dot));
   if (parent != nullptr && parent->is_object()) {

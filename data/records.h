@@ -1,4 +1,4 @@
-// Which reader a file of records needs.
+// Chooses the reader for a file of records.
 #pragma once
 
 #include <filesystem>
@@ -12,18 +12,19 @@ namespace incipit::data {
 
 enum class RecordFormat {
   kJsonl,
-  kCsv,  // the delimiter is found in the header
-  kTsv,  // divided by tabs
+  kCsv,  // delimiter detected in the header
+  kTsv,  // tab-separated
 };
 
-// By the file's ending: .csv, .tsv, and anything else is JSON Lines.
+// Returns the format by file extension: .csv, .tsv, and JSON Lines for anything else.
 [[nodiscard]] RecordFormat record_format(const std::filesystem::path& path);
 
-// Throws FileError as the format's reader does.
+// Creates a reader. Throws FileError as the format's reader does.
 [[nodiscard]] std::unique_ptr<RecordReader> make_record_reader(LineReader lines,
                                                                RecordFormat format);
 
-// A file in the format of its ending. Throws DataError naming the file when it cannot be read.
+// Opens a file in the format of its extension. Throws DataError naming the file when it cannot be
+// read.
 [[nodiscard]] std::unique_ptr<RecordReader> open_records(const std::filesystem::path& path);
 
 }  // namespace incipit::data

@@ -9,7 +9,7 @@
 namespace incipit::data {
 namespace {
 
-constexpr std::uint64_t kOrderStream = 0x6f72646572;  // "order": apart from other uses of the seed
+constexpr std::uint64_t kOrderStream = 0x6f72646572;  // "order": random stream of the order
 
 }  // namespace
 

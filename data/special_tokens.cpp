@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-// A JSON file without its top-level key `skip` (a tokenizer's vocabulary); null when missing.
+// Reads a JSON file without its top-level key `skip` (a tokenizer's vocabulary); null if missing.
 json read_json(const fs::path& path, const std::string& skip = "") {
   if (!fs::exists(path)) return nullptr;
   const MappedFile file(path);
@@ -46,7 +46,7 @@ std::vector<TokenId> token_ids(const JsonNode& config, std::string_view key) {
   return ids;
 }
 
-// The token that a TemplateProcessing puts in front of a single text.
+// Returns the token that a TemplateProcessing puts before a single text.
 std::optional<TokenId> leading_token(const JsonNode& processor, const Tokenizer& tokenizer) {
   const std::string type = processor.at("type").string();
   if (type == "Sequence") {
@@ -61,7 +61,7 @@ std::optional<TokenId> leading_token(const JsonNode& processor, const Tokenizer&
   return token ? tokenizer.token_to_id(token->at("id").string()) : std::nullopt;
 }
 
-// A file of the model folder as a JSON object; empty when missing.
+// A file of the model folder as a JSON object; empty if missing.
 class ModelFile {
  public:
   ModelFile(const fs::path& path, const std::string& skip = "")

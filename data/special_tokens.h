@@ -1,4 +1,4 @@
-// The tokens that begin and end a text, as the model's files name them.
+// The tokens that begin and end a text, as the model's files define them.
 #pragma once
 
 #include <filesystem>
@@ -13,16 +13,17 @@ namespace incipit::data {
 struct SpecialTokens {
   std::optional<TokenId> bos;
   std::optional<TokenId> eos;
-  // The model's tokenizer puts its BOS in front of a text by itself.
+  // Whether the model's tokenizer adds BOS before a text automatically.
   bool adds_bos = false;
-  // Whatever ends a generated text: eos and generation_config.json's eos_token_id.
+  // All tokens that end generated text: eos and eos_token_id of generation_config.json.
   std::vector<TokenId> stops;
 };
 
-// Reads the model folder's tokenizer.json (post_processor), tokenizer_config.json (bos_token,
-// eos_token, and add_bos_token, which has the last word), generation_config.json and config.json
-// (bos_token_id, eos_token_id); only tokenizer.json must be there. A token that the tokenizer does
-// not know counts as none. Throws DataError naming the file and key when one is damaged.
+// Reads special tokens from the model folder: tokenizer.json (post_processor),
+// tokenizer_config.json (bos_token, eos_token, and add_bos_token, which takes precedence),
+// generation_config.json and config.json (bos_token_id, eos_token_id). Only tokenizer.json is
+// required. A token that the tokenizer does not know is ignored. Throws DataError naming the file
+// and key when one is damaged.
 [[nodiscard]] SpecialTokens read_special_tokens(const std::filesystem::path& model_dir,
                                                 const Tokenizer& tokenizer);
 

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Apart from other uses of the seed.
+// Separate random streams of the seed.
 constexpr std::uint64_t kSelectStream = 0x73656c656374;  // "select"
 constexpr std::uint64_t kShotsStream = 0x73686f7473;     // "shots"
 
@@ -73,7 +73,7 @@ std::vector<std::int64_t> draw_demonstrations(const Dataset& train, std::int64_t
   std::iota(order.begin(), order.end(), 0);
   Random random(seed, kShotsStream);
   random.shuffle(std::span(order));
-  // An example's turn: how many of its label come before it.
+  // An example's turn: the number of examples of its label before it.
   std::map<int, std::int64_t> seen;
   std::vector<std::int64_t> turn(order.size());
   for (const std::int64_t index : order) turn[index] = seen[train.facts(index).label]++;
@@ -87,11 +87,11 @@ std::vector<std::int64_t> draw_demonstrations(const Dataset& train, std::int64_t
 namespace {
 
 bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code unreadable;  // reported when it is read
+  std::error_code unreadable;  // reported when the file is read
   return a.lexically_normal() == b.lexically_normal() || fs::equivalent(a, b, unreadable);
 }
 
-// Whatever chooses must not see what it is judged on.
+// The validation split must not come from the test split's file.
 void check_files(const TaskOptions& options) {
   if (options.test.empty()) return;
   const bool shares = options.select.file.empty() && options.select.share > 0;
@@ -123,7 +123,7 @@ std::int64_t check_overlap(const Dataset& earlier, const Dataset& later, const c
                   "them pass with task.on_overlap: warn");
 }
 
-// Divides train, where select is a share of it.
+// Divides train if the validation split (`select`) is a share of it.
 void draw_select(const Task& task, std::uint64_t seed, Splits& splits) {
   const TaskOptions& options = task.options();
   const double share = options.select.share;
@@ -133,7 +133,7 @@ void draw_select(const Task& task, std::uint64_t seed, Splits& splits) {
     splits.train = splits.train.subset(all_but(splits.train.size(), drawn));
     return;
   }
-  // What is trained on is only a part of what the same records ask when they are scored.
+  // Training examples are only a part of the examples that the same records give for scoring.
   const Dataset asked = read_dataset(task, splits.train.file(), true);
   const auto drawn = draw_share(groups_with_duplicates(asked), share, seed);
   std::vector<std::int64_t> lines;
@@ -161,8 +161,8 @@ void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
   train = train.subset(all_but(train.size(), indices));
 }
 
-// Task::check_rows() for those that it can refuse: the longest, those behind it that need as many
-// positions as it may have, and the empty ones.
+// Calls Task::check_rows() for the examples that it can reject: empty ones, the longest one, and
+// those before the longest that need too many positions.
 void check_rows(const Task& task, const Dataset& split, std::int64_t prompt_rows) {
   const auto text_rows = [&](std::int64_t index) {
     const ExampleFacts facts = split.facts(index);

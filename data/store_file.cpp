@@ -179,8 +179,8 @@ MappedFile map_store(const fs::path& path) {
   }
 }
 
-// Whether the facts are those that were written, and point into the file. Their memory is given
-// back piece by piece.
+// Whether the facts are those that were written and point into the file. Releases their memory
+// piece by piece.
 bool facts_are_whole(const MappedFile& file, const StoreHeader& header) {
   constexpr std::uint64_t kPiece = 1 << 16;
   const auto* first =
@@ -204,7 +204,7 @@ bool facts_are_whole(const MappedFile& file, const StoreHeader& header) {
   return hash == header.facts_hash;
 }
 
-// What is wrong with a file, or "".
+// Returns what is wrong with a file, or "".
 std::string problem_of(const MappedFile& file, std::string_view key, StoreHeader& header) {
   const auto bytes = file.bytes();
   if (bytes.size() < sizeof(header)) return "is too short for a header";

@@ -28,7 +28,7 @@ class Payload {
     return value;
   }
   std::vector<TokenId> tokens(std::uint64_t count) {
-    // Every token has its bytes here, so a wrong count cannot ask for much memory.
+    // Every token takes bytes here, so a wrong count cannot allocate much memory.
     if (count > bytes_.size() / sizeof(TokenId)) fail();
     const auto bytes = take(count * sizeof(TokenId));
     std::vector<TokenId> out(count);
@@ -39,7 +39,7 @@ class Payload {
     const auto bytes = take(number());
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
-  // Of things that are at least a number long each.
+  // Reads the count of items that each take at least the size of a number.
   std::uint64_t count() {
     const std::uint64_t value = number();
     if (value > bytes_.size() / sizeof(value)) fail();

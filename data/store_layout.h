@@ -13,7 +13,7 @@
 namespace incipit::data {
 
 constexpr std::string_view kStoreMagic = "INCIPIT\n";
-constexpr std::size_t kStoreAlignment = 8;  // of payloads and facts
+constexpr std::size_t kStoreAlignment = 8;  // alignment of payloads and facts
 
 struct StoreHeader {
   char magic[8];
@@ -22,9 +22,9 @@ struct StoreHeader {
   char key[64];
   std::uint64_t examples;
   std::uint64_t skipped;
-  std::uint64_t facts_begin;  // behind the last payload
+  std::uint64_t facts_begin;  // after the last payload
   std::uint64_t facts_hash;
-  std::uint64_t header_hash;  // of all before it
+  std::uint64_t header_hash;  // of all fields before it
 };
 
 struct StoredFacts {
@@ -37,7 +37,7 @@ static_assert(std::is_trivially_copyable_v<StoreHeader> &&
               std::is_trivially_copyable_v<StoredFacts>);
 static_assert(sizeof(StoreHeader) % kStoreAlignment == 0 && sizeof(StoredFacts) == 80);
 
-// Of bytes whose number is a multiple of 8: against damage, and quick.
+// Hashes bytes, whose number must be a multiple of 8. Fast; protects against damage only.
 [[nodiscard]] inline std::uint64_t store_hash(std::span<const std::byte> bytes,
                                               std::uint64_t hash = 0x243f6a8885a308d3ULL) {
   for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
@@ -53,10 +53,11 @@ static_assert(sizeof(StoreHeader) % kStoreAlignment == 0 && sizeof(StoredFacts) 
   return store_hash(std::as_bytes(std::span(&header, 1)).first(offsetof(StoreHeader, header_hash)));
 }
 
-// Tokens first, so that they are aligned; `with_candidates`: it has some of its own. Padded.
+// Appends an example to `out`, padded, with tokens first so that they are aligned.
+// `with_candidates`: the example stores its own candidates.
 void encode_example(const Example& example, bool with_candidates, std::string& out);
 
-// The example whose payload and facts these are. Throws StoreError when they do not fit together.
+// Decodes the example with this payload and these facts. Throws StoreError when they do not match.
 [[nodiscard]] Example decode_example(std::span<const std::byte> payload, const ExampleFacts& facts,
                                      const std::shared_ptr<const Candidates>& shared);
 

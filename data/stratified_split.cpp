@@ -10,7 +10,7 @@
 namespace incipit::data {
 namespace {
 
-// How many of a label's examples each part is to get; parts 1 and up, as in `shares`.
+// Returns how many examples of a label each part should get; parts 1 and up, as in `shares`.
 std::vector<std::int64_t> wanted_examples(std::int64_t examples, std::int64_t groups,
                                           std::span<const double> shares) {
   const auto parts = static_cast<std::int64_t>(shares.size()) + 1;
@@ -19,7 +19,7 @@ std::vector<std::int64_t> wanted_examples(std::int64_t examples, std::int64_t gr
     const auto even = std::llround(share * static_cast<double>(examples));
     wanted.push_back(groups >= parts ? std::max<std::int64_t>(1, even) : 0);
   }
-  // The last parts first, as long as one group is left for part 0.
+  // The last parts come first, as long as one group is left for part 0.
   for (std::int64_t spare = groups - 1, p = parts - 2; groups < parts && spare > 0; --spare, --p) {
     wanted[static_cast<std::size_t>(p)] = 1;
   }
@@ -47,7 +47,7 @@ std::vector<int> stratified_split(std::span<const int> labels, std::span<const s
     const auto wanted = wanted_examples(examples, static_cast<std::int64_t>(own.size()), shares);
     std::size_t next = 0;
     for (std::size_t p = 0; p < wanted.size(); ++p) {
-      // A group for each part behind this one, and for part 0, is kept back.
+      // Keep one group for each later part, and one for part 0.
       const std::size_t kept = own.size() >= wanted.size() + 1 ? wanted.size() - p : 1;
       for (std::int64_t taken = 0; taken < wanted[p] && next + kept < own.size(); ++next) {
         for (const std::size_t i : members[own[next]]) part[i] = static_cast<int>(p) + 1;

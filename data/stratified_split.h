@@ -1,4 +1,4 @@
-// Dividing labelled examples into splits that have the labels in the same shares.
+// Divides labelled examples into splits with the same label proportions.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,12 @@
 
 namespace incipit::data {
 
-// The part of every example: 0 is what remains, part p > 0 gets about shares[p - 1] of the
-// examples of every label, drawn by `seed`. Examples of one group (by example, from 0; duplicates
-// of a text) stay in one part, and count with the label of the first of them.
+// Returns the part of every example: part p > 0 gets about shares[p - 1] of the examples of every
+// label, drawn by `seed`; part 0 gets the rest. `groups` has the group of each example, from 0
+// (duplicates of a text); the examples of a group stay in one part and count under the label of the
+// first one.
 //
-// A label has an example in every part when it has as many groups as there are parts; with fewer,
+// A label with at least as many groups as parts has an example in every part. With fewer groups,
 // part 0 comes first, then the last part. `shares` are above 0 and sum to less than 1. A pure
 // function of its arguments.
 [[nodiscard]] std::vector<int> stratified_split(std::span<const int> labels,

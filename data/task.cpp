@@ -19,7 +19,7 @@ TaskOptions checked(TaskOptions options) {
   return options;
 }
 
-// Puts in place of each record one for every element of the lists.
+// Replaces each record with one record per element of the lists.
 void unroll(const std::vector<EachOptions>& lists, std::vector<Record>& records) {
   for (const auto& [name, path] : lists) {
     std::vector<Record> unrolled;
@@ -86,7 +86,7 @@ Task::Task(TaskOptions options, TaskModel model)
   set_demonstrations({});
 }
 
-// A chat format may begin with the BOS itself; it is then placed as any other BOS.
+// A chat format may begin with the BOS itself. That BOS is then placed like any other.
 void Task::resolve_bos() {
   const auto bos = model_.special.bos;
   const bool chat = options_.format == Format::kChat;
@@ -120,7 +120,7 @@ void Task::resolve_bos() {
 std::string Task::wrap(std::string text) const {
   if (options_.format == Format::kRaw) return text;
   const ChatFormat& chat = *model_.chat;
-  // Behind demonstrations the chat's opening belongs to the prefix.
+  // With few-shot examples, the chat's opening is part of the prefix.
   if (options_.shots > 0) return chat.question(text, false);
   return chat.opening(options_.system) +
          chat.question(text, chat.opens_with_system(options_.system));
@@ -207,7 +207,7 @@ void Task::cut_source(const Record& record, const std::string& text,
     source.resize(static_cast<std::size_t>(limit));
     return;
   }
-  // In chat format the head of the user's content is kept, so that the turn stays whole.
+  // In chat format the beginning of the user's content is kept, so that the turn stays complete.
   const std::string& field = options_.truncate.field;
   const bool by_field = kind == TruncateOptions::Kind::kField;
   const std::string value = by_field ? template_.value(record, field) : text;
@@ -229,7 +229,7 @@ void Task::cut_source(const Record& record, const std::string& text,
   source = encode_with(*size);
 }
 
-// --- what stands in front ---------------------------------------------------------------
+// --- few-shot examples and rows -----------------------------------------------------------
 
 void Task::set_demonstrations(const std::vector<Record>& records) {
   prefix_.clear();

@@ -1,14 +1,15 @@
-// A task: turns records into what a model reads (source) and is scored or trained on (target).
+// A task: turns records into the text that a model reads (source) and the text that it is scored or
+// trained on (target).
 //
-// A sequence is, from its root on,
+// A sequence, from its root, is
 //
 //   [BOS] soft prompt [BOS]   prefix()            source           target or candidate
-//   (before or after it)      demonstrations,     source_prefix,   separator, text of the
+//   (before or after it)      few-shot examples,  source_prefix,   separator, text of the
 //                             chat's opening      template         verbalizer or candidate
 //
-// Prefix, source and target are tokenised apart and joined, so a boundary between them is a
-// token boundary. In chat format the source ends with the text that asks for an answer, and
-// verbalizers and targets lose white space at their beginning, since an answer starts there.
+// Prefix, source and target are tokenized separately and joined, so each boundary between them is a
+// token boundary. In chat format the source ends with the generation prompt, and leading white
+// space is removed from verbalizers and targets, because the answer starts there.
 #pragma once
 
 #include <cstdint>
@@ -30,47 +31,47 @@
 
 namespace incipit::data {
 
-// What a model may answer.
+// A possible answer.
 struct Candidate {
   std::string label;
-  std::string text;  // as tokenised: with the separator, without EOS
+  std::string text;  // as tokenized: with the separator, without EOS
   std::vector<TokenId> tokens;
 };
 using Candidates = std::vector<Candidate>;
 
 struct Example {
-  std::int64_t line = 0;  // of its file, from 1
-  std::int64_t part = 0;  // its number among the examples of that line, from 0
-  // JSON text of the id field, or of the list of several; without one, the record's number from 0.
+  std::int64_t line = 0;  // in its file, from 1
+  std::int64_t part = 0;  // index among the examples of that line, from 0
+  // JSON text of the id field, or of the list of several id fields. Without one, the record's
+  // number from 0; with `each`, [number, part].
   std::string id;
-  std::string group;         // text of the group field; empty: a group of its own
-  std::string metric_group;  // text of that field; empty: a group of its own
-  // Right answers, where the task names a list of them. Answer rule `referent`: the text that the
-  // generated one is compared with, of unlabelled examples, too.
+  std::string group;         // text of the group field; empty: its own group
+  std::string metric_group;  // text of that field; empty: its own group
+  // Right answers, if the task names a list of them. Under answer rule `referent`: the text that
+  // the generated answer is compared with, also for unlabelled examples.
   std::vector<std::string> references;
-  // Hash of the source's whole text, before any cut, and of candidates of the record's own.
+  // Hash of the source's whole text before truncation, and of the record's own candidates.
   std::uint64_t content = 0;
   std::vector<TokenId> source;
   bool truncated = false;
-  // Index into the candidates, or without any the labels. -1: none is known, or the right answer
-  // is none of the record's candidates.
+  // Index into the candidates, or into the labels if there are no candidates. -1: unknown, or the
+  // right answer is none of the record's candidates.
   int label = -1;
-  std::vector<TokenId> target;  // the right candidate's, or the target's tokens; empty: unlabelled
-  // In label order. Shared by all examples, unless the record has a part in them; empty:
-  // generation.
+  std::vector<TokenId> target;  // tokens of the right candidate or target; empty: unlabelled
+  // In label order. Shared by all examples unless they depend on the record; empty: generation.
   std::shared_ptr<const Candidates> candidates;
 };
 
-// What a task needs to know of a model.
+// What a task needs from a model.
 struct TaskModel {
   std::shared_ptr<const Tokenizer> tokenizer;
   SpecialTokens special;
   std::optional<ChatFormat> chat;  // needed by format chat
-  std::int64_t max_positions = 0;  // of the backbone; 0: not checked
+  std::int64_t max_positions = 0;  // of the backbone; 0: unchecked
 };
 
-// Reads tokenizer, special tokens and, for format chat, the chat format of a model folder.
-// `max_positions` is left 0. Throws DataError as the readers do.
+// Reads tokenizer, special tokens and, for format chat, the chat format from a model folder. Leaves
+// `max_positions` 0. Throws DataError as the readers do.
 [[nodiscard]] TaskModel load_task_model(const std::filesystem::path& model_dir,
                                         const TaskOptions& options);
 
@@ -78,55 +79,55 @@ enum class BosPlace { kNone, kBeforePrompt, kAfterPrompt };
 
 class Task {
  public:
-  // Throws ConfigError with the first of validate(options), where a BOS or EOS is asked for
-  // that the model does not have, and where texts of a verbalizer without fields have no or the
-  // same tokens.
+  // Throws ConfigError with the first problem of validate(options), when a BOS or EOS is requested
+  // that the model does not have, and when two texts of a verbalizer without fields have the same
+  // tokens or one has none.
   Task(TaskOptions options, TaskModel model);
 
-  // The examples that a record holds, each a record of its own: what preprocess makes of it, an
-  // element for each name of `each` and, `training`, of `train_each`; then only those with the
-  // values of `train_where`. May be none. Throws DataError.
+  // Expands a record into one record per example: after preprocessing, one for each element of
+  // every list in `each` and, if `training`, `train_each`; if `training`, only those with the
+  // values of `train_where` are kept. The result may be empty. Throws DataError.
   [[nodiscard]] std::vector<Record> expand(Record record, bool training) const;
 
-  // Tokenises a record. `labelled`: a missing label or target is an error, not -1. Throws DataError
-  // with file and line on what is missing or wrong, and on a source too long for
-  // max_source_tokens that may not be cut.
+  // Tokenizes a record. `labelled`: a missing label or target is an error instead of -1. Throws
+  // DataError with file and line on missing or wrong fields, and when a source exceeds
+  // max_source_tokens and may not be truncated.
   [[nodiscard]] Example example(const Record& record, bool labelled) const;
 
-  // The same without a look at label, target or group: what is asked, to predict on.
+  // Like example(), but ignores label, target and group: for prediction.
   [[nodiscard]] Example question(const Record& record) const;
 
-  // The texts that example() tokenises, uncut: to show, and to compare with joint tokenisation.
-  // target_text() throws DataError when has_target() is false.
+  // The texts that example() tokenizes, not truncated: for display, and for comparison with joint
+  // tokenization. target_text() throws DataError when has_target() is false.
   [[nodiscard]] std::string source_text(const Record& record) const;
   [[nodiscard]] std::string target_text(const Record& record) const;
   [[nodiscard]] bool has_target(const Record& record) const;
 
-  // The source of a record whose every field is empty: what score `pmi` compares with.
+  // Returns the source of a record whose fields are all empty: the baseline of score `pmi`.
   [[nodiscard]] std::vector<TokenId> empty_source() const;
 
-  // Puts solved examples in front of every source, in this order; replaces earlier ones.
+  // Sets the few-shot examples that precede every source, in this order. Replaces earlier ones.
   void set_demonstrations(const std::vector<Record>& records);
-  // Tokens between soft prompt and source, the same for every example.
+  // Tokens between soft prompt and source; the same for every example.
   [[nodiscard]] const std::vector<TokenId>& prefix() const { return prefix_; }
 
   [[nodiscard]] BosPlace bos_place() const { return bos_place_; }
-  // Only where bos_place() is not kNone.
+  // Requires bos_place() other than kNone.
   [[nodiscard]] TokenId bos() const { return *model_.special.bos; }
 
-  // Rows of the longest sequence of an example behind a soft prompt of `prompt_rows` rows. The
-  // last token of an answer is predicted, but no row.
+  // Returns the rows of the example's longest sequence with a soft prompt of `prompt_rows` rows.
+  // The last token of an answer is predicted but takes no row.
   [[nodiscard]] std::int64_t rows(const Example& example, std::int64_t prompt_rows) const;
-  // Throws DataError "FILE:LINE: ..." when rows() is above the model's positions, or when
-  // nothing stands in front of the target that could predict its first token.
+  // Throws DataError "FILE:LINE: ..." when rows() exceeds the model's positions, or when nothing
+  // precedes the target from which its first token could be predicted.
   void check_rows(const Example& example, const std::string& file, std::int64_t prompt_rows) const;
 
-  // The names of the classes that an answer is one of, in the order of Example::label; empty where
-  // answers are free texts, or candidates of each record's own.
+  // Class names in the order of Example::label; empty if answers are free text, or each record has
+  // its own candidates.
   [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
-  // The candidates of every example, where no record has a part in them; else empty.
+  // The candidates of every example, if they do not depend on the record; else empty.
   [[nodiscard]] const Candidates& candidates() const { return *candidates_; }
-  // Nothing to choose from: answers are generated, and the task has a target.
+  // Whether the task has a target and no candidates, so that answers are generated.
   [[nodiscard]] bool generates() const { return !options_.target.empty(); }
   [[nodiscard]] const TaskOptions& options() const { return options_; }
   [[nodiscard]] const TaskModel& model() const { return model_; }
@@ -135,7 +136,7 @@ class Task {
  private:
   struct Gold {
     int label = -1;
-    std::string text;  // as tokenised
+    std::string text;  // as tokenized
   };
   [[nodiscard]] std::string content(const Record& record) const;
   [[nodiscard]] std::string wrap(std::string text) const;
@@ -145,7 +146,7 @@ class Task {
                   std::vector<TokenId>& source) const;
   void resolve_bos();
   void build_candidates();
-  // The candidates of a record: those of all, or its own.
+  // Returns the candidates of a record: the shared ones, or its own.
   [[nodiscard]] std::shared_ptr<const Candidates> candidates_of(const Record& record) const;
   [[nodiscard]] Candidate own_candidate(const Record& record, std::string label,
                                         const Template& text) const;
@@ -161,7 +162,7 @@ class Task {
   std::optional<Template> candidate_label_;
   Verbalizer verbalizer_;
   BosPlace bos_place_ = BosPlace::kNone;
-  std::optional<TokenId> eos_;  // behind every target and candidate
+  std::optional<TokenId> eos_;  // appended to every target and candidate
   std::vector<std::string> labels_;
   std::shared_ptr<const Candidates> candidates_;
   std::vector<TokenId> prefix_;

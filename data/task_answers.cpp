@@ -1,4 +1,4 @@
-// The answers of a task: candidates of all records or of each, and which of them is right.
+// The answers of a task: candidates shared by all records or listed by each, and the right one.
 #include <algorithm>
 
 #include "core/check.h"
@@ -9,7 +9,7 @@
 namespace incipit::data {
 namespace {
 
-// A right answer is a text, or an object with a "text".
+// A right answer is a string, or an object with a "text".
 std::string reference_path(const Record& record, const std::string& list, std::int64_t index) {
   std::string path = list + "." + std::to_string(index);
   if (record.has(path + ".text")) path += ".text";
@@ -135,8 +135,8 @@ Task::Gold Task::gold(const Record& record, const Candidates& candidates) const 
   return {.label = label, .text = candidates[static_cast<std::size_t>(label)].text};
 }
 
-// The label names it; without a label, the first candidate among the references is it. An answer
-// that no candidate is may still be trained on.
+// The label names the right candidate. Without a label, it is the first candidate among the
+// references. If no candidate is among them, the first reference may still be trained on.
 Task::Gold Task::gold_of_own(const Record& record, const Candidates& candidates) const {
   const auto candidate_text = [&](int label) {
     return candidates[static_cast<std::size_t>(label)].text;

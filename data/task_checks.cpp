@@ -62,7 +62,7 @@ void check_joints(const Task& task, const std::string& file, bool training, std:
         ++seen;
       }
     } catch (const DataError&) {
-      continue;  // counted, or fatal, when the split was read
+      continue;  // counted, or fatal, when the split is read
     }
   }
   if (differ > 0) {

@@ -1,4 +1,4 @@
-// What is not wrong with a task but surprises people: the warnings of `incipit validate`.
+// Warnings of `incipit validate`: settings that are valid but may surprise.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@
 
 namespace incipit::data {
 
-// A sentence for each split with sources that were cut or records that were skipped, and for each
-// two splits that share texts.
+// Returns a sentence for each split with truncated sources or skipped records, and for each pair of
+// splits that share texts.
 [[nodiscard]] std::vector<std::string> split_warnings(const Splits& splits);
 
-// The same, preceded by a sentence
-//  - when `sum_of_tokens` scores verbalizers that differ in their number of tokens: length then
-//    speaks before meaning; and when the tokens of one begin those of another;
-//  - when the first `records` labelled records of train (without one: of test) hold a source that
-//    tokenises differently joined with its answer than apart.
+// Returns those warnings, preceded by a sentence for each of the following:
+//   - `sum_of_tokens` is set and verbalizers differ in their number of tokens, so length affects
+//     the score; or the tokens of one verbalizer begin those of another
+//   - among the first `records` labelled records of train (without one: of test), a source has
+//     other tokens together with its answer than separately
 // Throws DataError as reading does.
 [[nodiscard]] std::vector<std::string> task_warnings(const Task& task, const Splits& splits,
                                                      bool sum_of_tokens,

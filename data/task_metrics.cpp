@@ -17,7 +17,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 bool is_right(int prediction, int label) { return prediction == label && label >= 0; }
 
-// How often a class was predicted, was the label, and was both.
+// Counts how often a class was predicted, was the label, and was both.
 struct Count {
   double right = 0;
   double predicted = 0;

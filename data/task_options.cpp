@@ -16,7 +16,8 @@ using Problems = std::vector<OptionProblem>;
 
 std::string quoted(const std::string& word) { return "'" + word + "'"; }
 
-// Fields that a template names; nothing, and a problem, when it cannot be read.
+// Returns the fields that a template names; returns none and adds a problem when it cannot be
+// parsed.
 std::optional<Template> parse(const std::string& text, const std::string& key, Problems& problems) {
   try {
     return Template(text);
@@ -70,7 +71,7 @@ void check_candidates(const TaskOptions& t, Problems& problems) {
   }
 }
 
-// One of verbalizer, candidates and target says what the answers are.
+// One of verbalizer, candidates and target defines the answers.
 void check_answers(const TaskOptions& t, Problems& problems) {
   const bool candidates = !t.candidates.each.empty() || !t.candidates.text.empty();
   if (t.verbalizer.empty() && t.target.empty() && !candidates) {

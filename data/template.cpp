@@ -133,8 +133,8 @@ std::optional<std::size_t> longest_fitting_prefix(
   std::int64_t kept = count(0);
   if (kept > limit) return std::nullopt;
 
-  // Invariant: `low` fits, `high` does not. Both are first brought near the limit by the average
-  // bytes per token, reaching further with every miss; then the rest is halved.
+  // Invariant: `low` fits, `high` does not. First, both are moved near the limit by the average
+  // bytes per token, with a larger step after every miss; then bisection.
   std::size_t low = 0;
   std::size_t high = text.size();
   std::int64_t excess = all - limit;  // of `high`

@@ -1,9 +1,9 @@
 // Filters of a template's field: "{choice|lower_first}", "{text|plain_breaks|strip_period}".
 //
-//   lower_first          the first letter in lower case, the rest as it is
-//   strip_period         without white space and a full stop at its end
-//   plain_breaks         "<br>" becomes a space, "<b>" and "</b>" nothing
-//   map(a=b, c=d)        "b" for the value "a", "d" for "c"; another value is an error
+//   lower_first          makes the first letter lower case
+//   strip_period         removes white space and a full stop at the end
+//   plain_breaks         replaces "<br>" with a space and removes "<b>" and "</b>"
+//   map(a=b, c=d)        replaces "a" with "b" and "c" with "d"; another value is an error
 #pragma once
 
 #include <string>
@@ -17,12 +17,12 @@ namespace incipit::data {
 
 class TextFilter {
  public:
-  // "lower_first" or "map(cause=because, effect=therefore)". Throws ConfigError that says what is
-  // wrong: a name that is no filter, arguments where there should be none, a map without any.
+  // Parses "lower_first" or "map(cause=because, effect=therefore)". Throws ConfigError with the
+  // problem: an unknown name, arguments to a filter that takes none, or a map without entries.
   explicit TextFilter(std::string_view text);
 
-  // Throws DataError with file and line on a value that a map does not name; `field`, whose value
-  // this is, is for the message.
+  // Returns the filtered value. Throws DataError with file and line when a map has no entry for the
+  // value. `field`, whose value this is, is used in the message.
   [[nodiscard]] std::string apply(std::string value, const Record& record,
                                   std::string_view field) const;
 

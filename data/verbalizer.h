@@ -1,5 +1,5 @@
-// Label <-> text: what the model is to say for each label of a task. The texts are templates;
-// mostly they have no fields.
+// Maps each label of a task to the text that the model should say. The texts are templates, usually
+// without fields.
 #pragma once
 
 #include <string>
@@ -22,15 +22,15 @@ class Verbalizer {
   [[nodiscard]] int size() const { return static_cast<int>(entries_.size()); }
   [[nodiscard]] const std::string& label(int index) const { return entries_.at(index).label; }
   [[nodiscard]] const Template& text(int index) const { return texts_.at(index); }
-  // No text has a field: they are the same for every record.
+  // Whether no text has a field, so that all are the same for every record.
   [[nodiscard]] bool is_fixed() const;
 
-  // The index of a label, or -1.
+  // Returns the index of a label, or -1.
   [[nodiscard]] int index_of(std::string_view label) const;
 
-  // The index of the label in `field` of the record; JSON strings, booleans and integers
-  // are labels. Throws DataError with file and line when the field is missing, of another
-  // type, or a label without a verbalizer.
+  // Returns the index of the label in `field` of the record. JSON strings, booleans and integers
+  // are labels. Throws DataError with file and line when the field is missing, has another type, or
+  // is a label without a verbalizer.
   [[nodiscard]] int label_of(const Record& record, std::string_view field) const;
 
  private:

@@ -14,7 +14,7 @@
 namespace incipit::eval {
 namespace {
 
-// Puts the answers of all ranks, each a list of [example, text], where they belong.
+// Merges the answers of all ranks, each a list of [example, text], into dataset order.
 std::vector<std::string> gathered(const nlohmann::json& mine, bool left,
                                   const data::Dataset& dataset, comm::Communicator& ranks) {
   std::vector<std::string> all(static_cast<std::size_t>(dataset.size()));
@@ -31,7 +31,7 @@ std::vector<std::string> gathered(const nlohmann::json& mine, bool left,
   return all;
 }
 
-// The second of two labels says that the referent is meant.
+// Label 1, the second of two, means that the answer names the referent.
 int referent_label(const data::Example& example, std::string_view text) {
   const auto means = data::names_referent(text, example.references.at(0));
   return means ? static_cast<int>(*means) : -1;

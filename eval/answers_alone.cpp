@@ -7,7 +7,7 @@
 namespace incipit::eval {
 namespace {
 
-// Candidates of an example: few enough for several ranks to have some of them.
+// Candidates per example. Small enough that several ranks get some of them.
 constexpr std::size_t kTogether = 64;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Answers behind an input without content: what pointwise mutual information compares with.
+// Candidates after an empty input: the baseline of pointwise mutual information (PMI).
 #pragma once
 
 #include <cstddef>
@@ -12,18 +12,19 @@
 
 namespace incipit::eval {
 
-// The distinct candidates of a data set, each once, behind Task::empty_source().
+// The distinct candidates of a dataset, each once, after Task::empty_source().
 class AnswersAlone {
  public:
-  // Throws ConfigError when nothing stands in front of them: no soft prompt (`has_prompt`), BOS,
-  // demonstrations, or text of the template but its fields.
+  // Throws ConfigError when nothing precedes the candidates: no soft prompt (`has_prompt`), no BOS,
+  // no few-shot examples, and no template text apart from its fields.
   AnswersAlone(const data::Task& task, const data::Dataset& dataset, bool has_prompt);
 
-  // Examples with these candidates, to be scored.
+  // Examples with these candidates, ready to be scored.
   [[nodiscard]] const data::Dataset& dataset() const { return alone_; }
 
-  // Takes from the log-likelihood of every candidate of `dataset`, the one given above, what it has
-  // here. Both tables are [examples][candidates].
+  // Subtracts from the log-likelihood of every candidate of `dataset` (the dataset passed to the
+  // constructor) its log-likelihood after the empty input, `alone`. Both tables are
+  // [examples][candidates].
   void subtract_from(std::vector<std::vector<double>>& likelihoods, const data::Dataset& dataset,
                      const std::vector<std::vector<double>>& alone) const;
 

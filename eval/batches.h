@@ -1,4 +1,4 @@
-// How the examples of a split are cut into batches for ranks that take turns.
+// Divides the examples of a split into batches that ranks take in turn.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,14 @@ namespace incipit::eval {
 
 // Batch b is order[begins[b]], ..., order[begins[b + 1] - 1].
 struct Batches {
-  std::vector<std::int64_t> order;   // of examples: common beginnings are neighbours
-  std::vector<std::int64_t> begins;  // of batches in `order`, and its size
+  std::vector<std::int64_t> order;   // example indices; common prefixes are adjacent
+  std::vector<std::int64_t> begins;  // start of each batch in `order`, then its size
   [[nodiscard]] int count() const { return static_cast<int>(begins.size()) - 1; }
 };
 
-// Batches of about equal size and at most `batch_rows` rows, where examples allow; example i
-// has rows[i] of them. As many as make `ranks` ranks end at about the same time.
+// Plans batches of about equal size, each at most `batch_rows` rows where the examples allow it.
+// Example i has rows[i] rows. The number of batches is chosen so that `ranks` ranks finish at about
+// the same time.
 [[nodiscard]] Batches plan_batches(const data::Dataset& dataset, std::span<const std::int64_t> rows,
                                    std::int64_t batch_rows, int ranks);
 

@@ -23,7 +23,7 @@ PairedBootstrap::PairedBootstrap(const std::vector<std::vector<double>>& scores,
   INCIPIT_CHECK(!scores.empty() && !scores[0].empty() && resamples > 0, "nothing to resample");
   const std::size_t methods = scores.size();
   const std::size_t examples = scores[0].size();
-  std::vector<double> by_example(examples * methods);  // a draw reads one place in memory
+  std::vector<double> by_example(examples * methods);  // a draw reads contiguous memory
   for (std::size_t m = 0; m < methods; ++m) {
     INCIPIT_CHECK(scores[m].size() == examples, "methods scored on different examples");
     double sum = 0;

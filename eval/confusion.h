@@ -1,4 +1,4 @@
-// Which labels are taken for which.
+// Confusion matrix.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace incipit::eval {
 
 class Confusion {
  public:
-  // Classes are 0 .. classes-1; the spans are of one size.
+  // Classes are 0 .. classes-1. The spans have the same size.
   Confusion(int classes, std::span<const int> predictions, std::span<const int> labels);
 
   [[nodiscard]] int classes() const { return classes_; }
@@ -22,17 +22,17 @@ class Confusion {
   [[nodiscard]] std::int64_t predicted(int prediction) const { return predicted_[prediction]; }
   [[nodiscard]] std::int64_t right() const;
   [[nodiscard]] std::int64_t total() const;
-  // The label of most examples; of several, the first.
+  // The most frequent label; of several, the first.
   [[nodiscard]] int majority() const;
 
-  // Nothing where they are a share of no examples. F1 is 2 right / (labelled + predicted).
+  // Nothing where the denominator is 0. F1 is 2 right / (labelled + predicted).
   [[nodiscard]] std::optional<double> precision(int label) const;
   [[nodiscard]] std::optional<double> recall(int label) const;
   [[nodiscard]] std::optional<double> f1(int label) const;
 
  private:
   int classes_;
-  // Of (label, prediction), where there are any: answers in words may be of many kinds.
+  // Counts above 0 by (label, prediction). Sparse, since free-text answers may have many classes.
   std::map<std::pair<int, int>, std::int64_t> counts_;
   std::vector<std::int64_t> labelled_;
   std::vector<std::int64_t> predicted_;

@@ -14,11 +14,11 @@ namespace incipit::eval {
 using data::Score;
 
 struct EvalOptions {
-  std::int64_t batch_tokens = 8192;  // rows computed at once on a rank; >= 1
-  std::optional<Score> score{};      // nothing: as the task says
+  std::int64_t batch_tokens = 8192;  // rows per batch on a rank; >= 1
+  std::optional<Score> score{};      // nothing: the task's score
 };
 
-// All that is out of range, with keys relative to the block.
+// Returns every option that is out of range, with keys relative to the block.
 [[nodiscard]] inline std::vector<OptionProblem> validate(const EvalOptions& options) {
   std::vector<OptionProblem> problems;
   if (options.batch_tokens < 1) {

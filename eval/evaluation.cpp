@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kLoss = "loss";
 
-// Every example's target as the only candidate.
+// Makes each example's target its only candidate.
 data::Dataset with_targets_as_candidates(const data::Dataset& split) {
   std::vector<data::Example> examples(split.begin(), split.end());
   for (data::Example& example : examples) {
@@ -45,7 +45,7 @@ double target_loss(const model::Backbone& backbone, const data::Task& task,
   return -likelihood / tokens;
 }
 
-// Pairs are neighbours, so one missing record would move all that follow.
+// Pairs are adjacent records, so one missing record would shift all later pairs.
 void check_pairs(const data::Task& task, const data::Dataset& split) {
   const auto& metrics = task.options().metrics;
   if (std::count(metrics.begin(), metrics.end(), "gender_parity") == 0) return;
@@ -56,7 +56,7 @@ void check_pairs(const data::Task& task, const data::Dataset& split) {
                   "gender_parity out of task.metrics");
 }
 
-// Of the examples for which something is known to be right.
+// Collects the answers to the examples whose right answer is known.
 data::Answers labelled_answers(const data::Task& task, const data::Dataset& split,
                                const Scores& scores) {
   data::Answers answers;

@@ -1,4 +1,4 @@
-// A split, answered, and its metrics: the one evaluator behind all methods.
+// Evaluates a split and computes its metrics. All methods use this one evaluator.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,35 +20,36 @@
 
 namespace incipit::eval {
 
-// Values by name, in the order of metric_names().
+// Metric values by name, in the order of metric_names().
 using Metrics = std::vector<std::pair<std::string, double>>;
-// 95 % intervals (Wilson) of those metrics that are shares, in the same order.
+// 95 % Wilson intervals of the metrics that are proportions, in the same order.
 using Intervals = std::vector<std::pair<std::string, data::Interval>>;
 
-// Whether a split of the task is measured by "loss", the mean negative log-likelihood of the target
-// tokens: answers are texts, and nothing but the target says what would be right.
+// Whether the task reports "loss", the mean negative log-likelihood of the target tokens. It does
+// when answers are free text and only the target says what is right.
 [[nodiscard]] bool reports_loss(const data::Task& task);
 
-// What a split of the task is measured by: the task's `metrics`. Where it reports its loss, "loss"
-// goes first, and only metrics of texts follow; where answers are texts and there are references,
-// text_f1 and text_exact_match unless the task names one of them.
+// Returns the metrics reported for a split: the task's `metrics`. If the task reports its loss,
+// "loss" comes first and only text metrics follow. If answers are free text and there are
+// references, text_f1 and text_exact_match are reported unless the task names one of them.
 [[nodiscard]] std::vector<std::string> metric_names(const data::Task& task);
 [[nodiscard]] bool higher_is_better(const std::string& metric);
 
-// The indices of `results` by `metric`, from the best on; equal ones keep their order.
+// Returns the indices of `results` sorted by `metric`, best first. Ties keep their order.
 [[nodiscard]] std::vector<std::size_t> ranking(std::span<const Metrics> results,
                                                const std::string& metric);
 
 struct SplitResult {
-  Scores scores;                      // empty where only the loss is asked for
-  Metrics metrics;                    // of the labelled examples; empty when there are none
-  Intervals intervals{};              // of the metrics that are shares
-  std::vector<std::string> labels{};  // the task's, which predictions without candidates index
+  Scores scores;                      // empty when only the loss is requested
+  Metrics metrics;                    // over the labelled examples; empty if there are none
+  Intervals intervals{};              // of the metrics that are proportions
+  std::vector<std::string> labels{};  // the task's; predictions without candidates index these
 };
 
-// Answers as the task says (eval/answers.h) and compares with labels and references. Collective
-// over `ranks`; throws as answer_examples() does, and DataError where a metric cannot be computed
-// on this split: gender_parity without whole pairs, the loss without targets.
+// Answers the examples as the task says (eval/answers.h) and compares the answers with labels and
+// references. Throws what answer_examples() throws, and DataError when a metric cannot be computed
+// on this split: gender_parity without complete pairs, or the loss without targets. Collective over
+// `ranks`.
 [[nodiscard]] SplitResult evaluate(const model::Backbone& backbone, const data::Task& task,
                                    const data::Dataset& split,
                                    const std::optional<at::Tensor>& prompt,

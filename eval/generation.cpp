@@ -20,7 +20,7 @@ namespace {
 using model::ForestPass;
 using model::KeyValueStore;
 
-// A store with room for `rows` rows, of the type that attention reads without a conversion.
+// Allocates a store for `rows` rows, in the type that attention reads without conversion.
 KeyValueStore make_store(const model::Backbone& backbone, std::int64_t rows) {
   const auto type =
       backbone.device().is_cpu() ? model::ops::accumulate_type(backbone.dtype()) : backbone.dtype();
@@ -46,7 +46,7 @@ void copy_rows(const KeyValueStore& from, RowRange rows, KeyValueStore& to, std:
   }
 }
 
-// Row i of `from` becomes row rows[i] of `to`.
+// Copies row i of `from` to row rows[i] of `to`.
 void scatter_rows(const KeyValueStore& from, const std::vector<std::int64_t>& rows,
                   KeyValueStore& to) {
   const at::Tensor index = at::tensor(rows, at::kLong).to(to.layers.front().keys.device());
@@ -59,7 +59,7 @@ void scatter_rows(const KeyValueStore& from, const std::vector<std::int64_t>& ro
   }
 }
 
-// The rows that a query at `row` sees, from the root down.
+// Returns the rows that a query at `row` attends to, from the root down.
 std::vector<RowRange> rows_seen_at(const Forest& forest, std::int64_t row) {
   const auto after =
       std::upper_bound(forest.segment_begin.begin(), forest.segment_begin.end(), row);
@@ -72,9 +72,9 @@ std::vector<RowRange> rows_seen_at(const Forest& forest, std::int64_t row) {
 
 // A sequence that has not ended.
 struct Live {
-  std::size_t number = 0;        // among the sequences of the call
-  std::vector<RowRange> source;  // rows of the store, from the root down
-  RowRange own;                  // of the store: its tokens so far but the last
+  std::size_t number = 0;        // index among the sequences of the call
+  std::vector<RowRange> source;  // store rows of its input, from the root down
+  RowRange own;                  // store rows of its generated tokens except the last
   std::int32_t position = 0;     // of the last token
   TokenId last = 0;
   Random random;
@@ -87,7 +87,7 @@ class Batch {
         const TokenSink& on_token, std::size_t sequences)
       : backbone_(backbone), options_(options), on_token_(on_token), results_(sequences) {}
 
-  // Computes the sequences and chooses the first token of each.
+  // Computes the input sequences and chooses the first token of each.
   void begin(SharedBeginning& beginning, std::vector<Sequence> sequences);
   // Computes the last token of every live sequence and chooses the next.
   void step();
@@ -98,12 +98,12 @@ class Batch {
  private:
   [[nodiscard]] bool samples() const { return options_.temperature > 0; }
   [[nodiscard]] Forest last_tokens() const;
-  // Chooses the next token of live sequence i at target target_of[i] of the pass.
+  // Chooses the next token of live sequence i from target target_of[i] of the pass.
   void choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of);
-  // The tokens, on the stage that has the scores.
+  // Chooses the tokens on the pipeline stage that has the logits.
   [[nodiscard]] std::vector<TokenId> choose_here(const ForestPass& pass,
                                                  const std::vector<std::int32_t>& target_of);
-  // Whether the sequence goes on behind `token`.
+  // Appends `token` and returns whether the sequence continues after it.
   [[nodiscard]] bool accept(Live& sequence, TokenId token);
 
   const model::Backbone& backbone_;
@@ -111,13 +111,13 @@ class Batch {
   const TokenSink& on_token_;
   std::vector<Generation> results_;
   std::vector<Live> live_;
-  KeyValueStore store_;  // the rows of the packed sequences, then the own rows of each
+  KeyValueStore store_;  // rows of the packed inputs, then the generated rows of each sequence
 };
 
 void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
   for (Sequence& sequence : sequences) {
     INCIPIT_CHECK(!sequence.inputs.empty() && sequence.predictions.empty());
-    // The id does not matter: what counts is that logits are computed there.
+    // The id does not matter; the prediction makes the pass compute logits here.
     sequence.predictions.push_back({static_cast<std::int64_t>(sequence.inputs.size()) - 1, 0, 1});
   }
   const PackedForest packed = pack(sequences);
@@ -158,7 +158,7 @@ void Batch::step() {
   choose(pass, target_of);
 }
 
-// A chain of segments for each sequence; rows that sequences share stand in the chains of all.
+// Builds one chain of segments per sequence. Shared rows appear in the chain of each sequence.
 Forest Batch::last_tokens() const {
   Forest forest;
   const auto add = [&](bool is_root, RowRange resident) {
@@ -198,7 +198,7 @@ void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& targ
 std::vector<TokenId> Batch::choose_here(const ForestPass& pass,
                                         const std::vector<std::int32_t>& target_of) {
   const std::vector<TokenId> likeliest = pass.argmax();
-  // Every target has a row of its own: their ids are all the same.
+  // Every target has its own row, since all targets have the same id.
   const at::Tensor logits =
       samples() ? pass.logits().to(at::kCPU, at::kFloat).contiguous() : at::Tensor();
   const auto next = [&](Live& sequence, std::int32_t target) {
@@ -236,7 +236,7 @@ bool Batch::accept(Live& sequence, TokenId token) {
 Generator::Generator(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
                      const std::function<Sequence(data::PromptRows)>& beginning)
     : backbone_(backbone), beginning_(backbone, prompt, beginning) {
-  // Ranks that gather layers together would have to take every step together.
+  // FSDP ranks would have to take every step together.
   if (backbone.placement().gathered->size() > 1) {
     throw ConfigError(
         "parallel.gathered: text is not generated from gathered layers; set it to "

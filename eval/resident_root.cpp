@@ -7,7 +7,8 @@
 namespace incipit::eval {
 namespace {
 
-// The part of the span behind row `rows`, in rows counted from there; count 0: none.
+// Returns the part of the span from row `rows` on, with rows counted from there; count 0 if there
+// is none.
 PromptSpan behind(PromptSpan span, std::int64_t rows) {
   const auto cut = static_cast<int>(std::max<std::int64_t>(rows - span.row, 0));
   span.row += cut - rows;
@@ -27,7 +28,7 @@ Forest with_resident_root(const Forest& forest, std::int64_t rows) {
   out.resident.push_back({0, rows});
   out.segment_begin.push_back(0);
 
-  // What is left of the root becomes a segment of its own; without any, its children move up.
+  // The remaining rows of the root become a new segment. If there are none, its children move up.
   const bool rest = root.size() > rows;
   for (int s = rest ? 0 : 1; s < forest.segment_count(); ++s) {
     const int parent = forest.parent[s];

@@ -1,4 +1,4 @@
-// Taking the beginning that all batches share out of each of them.
+// Removes the beginning that all batches share from a batch's forest.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 
 namespace incipit::eval {
 
-// The forest whose first `rows` rows, which every path begins with, are resident rows
-// [0, rows) instead of computed ones. Targets keep their indices. `forest` has one root of
-// at least `rows` rows, no resident segments, and no targets in these rows.
+// Returns the forest with its first `rows` rows, which every path begins with, replaced by resident
+// rows [0, rows). Targets keep their indices. `forest` has one root of at least `rows` rows, no
+// resident segments, and no targets in these rows.
 [[nodiscard]] Forest with_resident_root(const Forest& forest, std::int64_t rows);
 
 }  // namespace incipit::eval

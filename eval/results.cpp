@@ -60,7 +60,7 @@ Json metrics_entry(std::int64_t examples, const Metrics& metrics, const Interval
   return entry;
 }
 
-// Writes predictions to `folder` and returns the scores.
+// Writes predictions to `folder` and returns the scores as JSON.
 Json write_predictions(const std::filesystem::path& folder, std::span<const NamedResult> results) {
   Json scores = Json::object();
   for (const auto& [split, dataset, result] : results) {

@@ -1,4 +1,4 @@
-// What an evaluation leaves in a run directory.
+// Writes the results of an evaluation to a run directory.
 #pragma once
 
 #include <filesystem>
@@ -17,15 +17,15 @@ struct NamedResult {
   const SplitResult* result = nullptr;
 };
 
-// Writes, each file replaced atomically; rank 0 calls it:
+// Writes these files, each replaced atomically. Rank 0 calls it.
 //
-//   RUN_DIR/predictions/SPLIT.jsonl, a line per example in file order, where there are answers:
+//   RUN_DIR/predictions/SPLIT.jsonl, one line per example in file order, if there are answers:
 //     {"idx":3,"prediction":"yes","label":"no","scores":{"yes":-1.25,"no":-1.5}}
 //     {"idx":3,"prediction":"yes","label":"no","generated":" yes"}
-//     A generated answer that is no label is the prediction itself. The label is null where none is
-//     known; where answers are texts, a list "references" of the right ones stands behind it.
-//   RUN_DIR/scores.json, all splits passed, with Wilson's 95 % intervals of metrics that are
-//   shares:
+//     A generated answer that is no label is itself the prediction. The label is null if unknown.
+//     If answers are free text, a list "references" of right answers follows the label.
+//   RUN_DIR/scores.json, all splits passed, with 95 % Wilson intervals of metrics that are
+//   proportions:
 //     {"test":{"examples":277,"accuracy":0.57,"accuracy_95":[0.51,0.63]}}
 //
 // Throws DataError naming the file that cannot be written.
@@ -37,22 +37,23 @@ struct TaskResults {
   std::vector<NamedResult> splits;
 };
 
-// The same for several tasks: RUN_DIR/predictions/TASK/SPLIT.jsonl and, in RUN_DIR/scores.json,
-// {"TASK":{"test":{...}},...}.
+// Writes the results of several tasks: RUN_DIR/predictions/TASK/SPLIT.jsonl and, in
+// RUN_DIR/scores.json, {"TASK":{"test":{...}},...}.
 void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks);
 
-// What a wording of a task scores.
+// The metrics of one prompt template (`wording`) of a task.
 struct WordingScore {
   std::string name;
   Metrics metrics;
   Intervals intervals{};
 };
 
-// Writes RUN_DIR/wordings.json, from which the wording number `best` was chosen:
+// Writes RUN_DIR/wordings.json with the scores of the prompt templates; `best` is the index of the
+// chosen one:
 //
 //   {"split":"select","best":"chat","wordings":[{"name":"chat","examples":150,"accuracy":0.57,...}]}
 //
-// Throws DataError naming the file.
+// Throws DataError naming the file that cannot be written.
 void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& split,
                     const std::string& split_name, std::span<const WordingScore> wordings,
                     std::size_t best);

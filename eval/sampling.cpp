@@ -10,8 +10,8 @@
 namespace incipit::eval {
 namespace {
 
-// Indices of the likeliest weights that together reach `share` of the sum, likeliest first; among
-// equals the lower index.
+// Returns the indices of the largest weights that together reach `share` of the sum, in descending
+// order of weight. Ties go to the lower index.
 std::vector<std::size_t> nucleus(const std::vector<double>& weights, double share) {
   std::vector<std::size_t> order(weights.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -46,7 +46,7 @@ TokenId sample_token(std::span<const float> logits, double temperature, double t
   std::size_t last = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (weights[i] == 0) continue;
-    last = i;  // rounding may leave a little behind the last
+    last = i;  // rounding may leave a small remainder after the last
     left -= weights[i];
     if (left < 0) break;
   }

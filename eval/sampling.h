@@ -1,4 +1,4 @@
-// The next token, drawn.
+// Samples the next token.
 #pragma once
 
 #include <span>
@@ -8,9 +8,10 @@
 
 namespace incipit::eval {
 
-// Draws an index of `logits` with probability proportional to exp(logit / temperature). With
-// `top_p` below 1, only from the likeliest tokens whose probabilities just reach `top_p` in sum (at
-// least one). temperature > 0; finite logits; consumes one number of `random`.
+// Samples an index of `logits` with probability proportional to exp(logit / temperature). If
+// `top_p` is below 1, samples only from the fewest most likely tokens whose probabilities sum to at
+// least `top_p` (at least one token). temperature > 0; logits are finite. Consumes one number of
+// `random`.
 [[nodiscard]] TokenId sample_token(std::span<const float> logits, double temperature, double top_p,
                                    Random& random);
 

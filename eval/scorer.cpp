@@ -38,7 +38,7 @@ class Scorer {
           return data::source_sequence(task, Example{}, rows);
         }) {}
 
-  // scores[i] receives the log-likelihoods of the candidates of examples[i].
+  // Writes the log-likelihoods of the candidates of examples[i] to scores[i].
   void run(std::span<const Example* const> examples, std::span<const std::span<double>> scores) {
     const data::ScoringBatch batch = data::scoring_batch(task_, examples, beginning_.prompt_rows());
     const at::Tensor likelihoods =
@@ -72,18 +72,18 @@ void check_finite(const data::Dataset& dataset, const Likelihoods& likelihoods) 
   }
 }
 
-// What score_candidates() says of ranks, progress and errors holds here.
+// Same contract as score_candidates() for ranks, progress and errors.
 Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::Task& task,
                                   const data::Dataset& dataset,
                                   const std::optional<at::Tensor>& prompt,
                                   const EvalOptions& options, comm::Communicator& ranks,
                                   const ScoringProgress& on_progress) {
-  std::vector<std::size_t> first{0};  // by example, in `all`
+  std::vector<std::size_t> first{0};  // start of each example's scores in `all`
   for (const Example& example : dataset) {
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
     first.push_back(first.back() + example.candidates->size());
   }
-  std::vector<double> all(first.back() + 1);  // behind the scores: how many ranks left early
+  std::vector<double> all(first.back() + 1);  // last: number of ranks that left early
 
   Scorer scorer(backbone, task, prompt);
   const Batches plan =
@@ -114,7 +114,7 @@ Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::T
     scorer.run(examples, scores);
     tell(std::min(turn + ranks.size(), plan.count()));
   }
-  // Each is zero but on the last stage of one copy of the model.
+  // Scores are nonzero only on the last pipeline stage of one model replica.
   backbone.placement().pipeline->all_reduce_sum(std::span(all), "scores");
   ranks.all_reduce_sum(std::span(all), "scores");
   if (all.back() > 0) throw Stopped(dataset.file() + ": a signal ended its evaluation");

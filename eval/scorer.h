@@ -1,4 +1,4 @@
-// The score of every candidate of every example.
+// Scores every candidate of every example.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,43 +17,45 @@
 
 namespace incipit::eval {
 
-// What was answered, by example, in the order of the data set.
+// The answers to the examples, in dataset order.
 struct Scores {
-  // [examples][candidates], as EvalOptions::score says; empty where answers were generated.
+  // [examples][candidates], as EvalOptions::score says; empty if answers were generated.
   std::vector<std::vector<double>> scores;
-  // The candidate of the highest score, of equal ones the first. Of a generated answer the label
-  // that it is, an index into the example's candidates, or without any into the task's labels; -1:
-  // none of them.
+  // The highest-scoring candidate; of several, the first. For a generated answer, its label: an
+  // index into the example's candidates, or into the task's labels if there are no candidates; -1
+  // if the answer is none of them.
   std::vector<int> predictions;
-  // The label of that candidate, or the text as it was generated.
+  // The candidate's label, or the generated text.
   std::vector<std::string> texts{};
 };
 
-// Told now and then how many of `total` examples are scored. Rank 0 speaks for all, as if the
-// others kept pace with it.
+// Reports how many of `total` examples are scored. Rank 0 reports for all ranks and assumes that
+// the others keep pace with it.
 using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
-// Scores `dataset` with the soft prompt `prompt` ([P, hidden] float32; nothing: none).
+// Scores the candidates of `dataset` with the soft prompt `prompt` ([P, hidden] float32; nothing:
+// no soft prompt). Every example must have candidates.
 //
-// Collective over `ranks`, which share the examples; every rank returns all scores. The
-// beginning that all examples share (BOS, soft prompt, demonstrations) is computed once
-// and stays resident; then batches of about options.batch_tokens rows are computed, each
-// with the candidates of an example as a trie below its source. Under `pmi` every distinct
-// candidate is first computed once behind Task::empty_source().
+// The beginning that all examples share (BOS, soft prompt, few-shot examples) is computed once and
+// stays resident. Batches of about options.batch_tokens rows are computed after it; the candidates
+// of an example form a trie below its source. Under `pmi`, every distinct candidate is also
+// computed once after Task::empty_source().
 //
-// Every example has candidates. `on_progress`, where given, is called on rank 0 of `ranks` before
-// the first of its batches and after each. Throws NumericsError, on every rank, when a score is not
-// finite; ConfigError where an empty input leaves nothing to compute pmi from; Stopped, on every
-// rank, when one left since a stop was requested (core/stop_request.h), which ranks do between
-// batches, but not those that hold a model together.
+// Rank 0 of `ranks` calls `on_progress`, if given, before its first batch and after each batch.
+// Throws ConfigError when an empty input leaves nothing to compute PMI from. On every rank, throws
+// NumericsError when a score is not finite, and Stopped when a rank left early after a stop request
+// (core/stop_request.h). Ranks check for one between batches, except where several ranks hold one
+// model together.
+//
+// Collective over `ranks`, which share the examples; every rank returns all scores.
 [[nodiscard]] Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
                                       const data::Dataset& dataset,
                                       const std::optional<at::Tensor>& prompt,
                                       const EvalOptions& options, comm::Communicator& ranks,
                                       const ScoringProgress& on_progress = nullptr);
 
-// Whether a rank may leave between batches by itself: ranks that hold a model together take every
-// batch together.
+// Whether a rank may leave between batches without the others. Ranks that hold one model together
+// must run every batch together.
 [[nodiscard]] bool leaves_alone(const model::Placement& placement);
 
 }  // namespace incipit::eval

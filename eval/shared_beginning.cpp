@@ -24,7 +24,8 @@ SharedBeginning::SharedBeginning(const model::Backbone& backbone,
 
 SharedBeginning::Below SharedBeginning::run(const Forest& forest,
                                             model::ForestPassOptions options) {
-  // A target on the beginning's last row (an empty source) has that row computed again.
+  // If there is a target on the last row of the beginning (an empty source), that row is
+  // recomputed.
   const std::int64_t resident = std::min(rows_, forest.targets.front().row);
   if (resident == 0) {
     return {model::run_through_stages(backbone_, forest, prompts_, options), 0};

@@ -1,5 +1,5 @@
-// What all sequences of an evaluation begin with (BOS, soft prompt, demonstrations), computed once
-// and resident below every batch.
+// The prefix that all sequences of an evaluation share (BOS, soft prompt, few-shot examples),
+// computed once and kept resident for every batch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,23 +18,25 @@ namespace incipit::eval {
 
 class SharedBeginning {
  public:
-  // Computes what `sequence_behind` makes of the soft prompt `prompt` ([P, hidden]; nothing: none);
-  // it may be empty. `backbone` must outlive it. Throws DataError as ForestPass does. This and
-  // run() are collective over the ranks that hold the model together.
+  // Computes the sequence that `sequence_behind` returns for the rows of the soft prompt `prompt`
+  // ([P, hidden]; nothing: no soft prompt). The sequence may be empty. `backbone` must outlive this
+  // object. Throws DataError as ForestPass does. Like run(), collective over the ranks that hold
+  // the model together.
   SharedBeginning(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
                   const std::function<Sequence(data::PromptRows)>& sequence_behind);
 
-  // A pass over a forest, and how many of the forest's first rows it left out as resident ones.
+  // A pass over a forest, and the number of its first rows that were read as resident rows.
   struct Below {
     model::ForestPass pass;
     std::int64_t resident = 0;
   };
-  // Runs `forest`, whose sequences all begin with the beginning, and which has a target.
+  // Runs `forest`. All its sequences start with the shared beginning, and it has at least one
+  // target.
   [[nodiscard]] Below run(const Forest& forest, model::ForestPassOptions options);
 
   [[nodiscard]] data::PromptRows prompt_rows() const { return prompt_rows_; }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
-  // Only where rows() > 0.
+  // Requires rows() > 0.
   [[nodiscard]] model::KeyValueStore& keys_values() { return pass_->keys_values(); }
 
  private:

@@ -1,9 +1,9 @@
-// Soft prompts as files: PEFT adapter folders and T5X's .npy.
+// Reads and writes soft prompts as PEFT adapter folders and as T5X's .npy files.
 //
-// A PEFT folder holds adapter_config.json and adapter_model.safetensors with one tensor,
-// prompt_embeddings [P, d] float32. `PeftModel.from_pretrained` loads ours unchanged. What
-// PEFT has no key for (the fingerprint of the backbone's weights, our name of the prompt) stands in the
-// safetensors metadata, which PEFT does not look at.
+// A PEFT folder has adapter_config.json and adapter_model.safetensors with one tensor,
+// prompt_embeddings [P, d] float32. `PeftModel.from_pretrained` loads our folders unchanged. What
+// PEFT has no key for (the fingerprint of the backbone's weights, our name of the prompt) is in the
+// safetensors metadata, which PEFT ignores.
 #pragma once
 
 #include <cstdint>
@@ -25,29 +25,29 @@ struct BackboneInfo {
 
 struct LoadedPrompt {
   SoftPrompt prompt;
-  BackboneInfo backbone;  // as the file tells; a .npy tells the hidden size only
+  BackboneInfo backbone;  // as far as the file says; a .npy gives only the hidden size
 };
 
-// Writes adapter_config.json and adapter_model.safetensors into `folder` (made if missing);
-// each file is replaced atomically and equal input gives equal bytes.
+// Writes adapter_config.json and adapter_model.safetensors to `folder`, which is created if
+// missing. Each file is replaced atomically; equal input gives equal bytes.
 void save_peft_adapter(const std::filesystem::path& folder, const SoftPrompt& prompt,
                        const BackboneInfo& backbone);
 
-// Reads a folder that PEFT or we wrote; `folder` itself holds adapter_config.json. Throws
-// DataError (file, key or tensor, what was found, what is expected) when it is missing or
-// damaged, or when its peft_type is not PROMPT_TUNING.
+// Reads a folder written by PEFT or by us; adapter_config.json must be in `folder` itself. Throws
+// DataError (file, key or tensor, what was found, what was expected) when it is missing or damaged,
+// or when its peft_type is not PROMPT_TUNING.
 [[nodiscard]] LoadedPrompt load_peft_adapter(const std::filesystem::path& folder);
 
-// NumPy 1.0 format, '<f4', C order, shape (P, d), as T5X's prompt tuning writes it. Reading
-// also takes format 2.0 and 3.0, and float16 and float64, which become float32.
+// Writes and reads NumPy 1.0 format, '<f4', C order, shape (P, d), as T5X's prompt tuning writes
+// it. Reading also accepts formats 2.0 and 3.0, and converts float16 and float64 to float32.
 void save_npy(const std::filesystem::path& path, const SoftPrompt& prompt);
 [[nodiscard]] LoadedPrompt load_npy(const std::filesystem::path& path);
 
-// Either of the two: a folder is a PEFT adapter, a file is a .npy.
+// Loads either format: a folder is a PEFT adapter, a file is a .npy.
 [[nodiscard]] LoadedPrompt load_prompt(const std::filesystem::path& path);
 
-// Throws DataError when the prompt's width is not the backbone's hidden size; warns when it
-// was made for other weights. `path` is for the message.
+// Throws DataError when the prompt's width is not the backbone's hidden size; warns when the prompt
+// was made for other weights. `path` is used in the message.
 void check_backbone(const LoadedPrompt& loaded, const BackboneInfo& backbone,
                     const std::filesystem::path& path);
 

@@ -16,9 +16,9 @@
 namespace incipit::prompt {
 namespace {
 
-constexpr std::uint64_t kValueStream = 0x50726f01;  // of the seed: numbers drawn
-constexpr std::uint64_t kTokenStream = 0x50726f02;  // of the seed: tokens drawn
-constexpr std::int64_t kRowsAtOnce = 4096;          // of the embedding table
+constexpr std::uint64_t kValueStream = 0x50726f01;  // random stream for values
+constexpr std::uint64_t kTokenStream = 0x50726f02;  // random stream for tokens
+constexpr std::int64_t kRowsAtOnce = 4096;          // rows of the embedding table
 
 at::Tensor new_values(std::int64_t rows, std::int64_t width) {
   return at::empty({rows, width}, at::TensorOptions().dtype(at::kFloat));
@@ -41,7 +41,7 @@ at::Tensor draw_values(std::int64_t rows, std::int64_t width, std::uint64_t seed
   return values;
 }
 
-// The ids that sampling draws from, ascending.
+// Returns the ids to sample from, in ascending order.
 std::vector<TokenId> sample_population(const InitInputs& inputs, std::int64_t sample_from) {
   const std::unordered_set<TokenId> special(inputs.special_ids.begin(), inputs.special_ids.end());
   const std::int64_t most = sample_from == 0 ? inputs.vocab_size : sample_from;
@@ -54,7 +54,7 @@ std::vector<TokenId> sample_population(const InitInputs& inputs, std::int64_t sa
   return population;
 }
 
-// Without replacement while the population lasts, else with.
+// Samples without replacement if the population is large enough, else with replacement.
 std::vector<TokenId> sample_tokens(const InitInputs& inputs, std::int64_t sample_from,
                                    std::int64_t count, std::uint64_t seed) {
   std::vector<TokenId> population = sample_population(inputs, sample_from);
@@ -83,7 +83,7 @@ at::Tensor from_text(const PromptOptions& options, const InitInputs& inputs) {
   return embed(inputs, ids);
 }
 
-// One row per label, the mean of its tokens' embeddings; sampled rows behind them.
+// One row per label, the mean of its tokens' embeddings, followed by sampled rows.
 at::Tensor from_labels(const PromptOptions& options, const InitInputs& inputs, std::uint64_t seed) {
   if (inputs.label_ids.empty()) {
     throw ConfigError(
@@ -170,7 +170,7 @@ double embedding_rms(const InitInputs& inputs) {
     for (std::int64_t id = begin; id < end; ++id) ids.push_back(static_cast<TokenId>(id));
     const at::Tensor rows = embed(inputs, ids);
     const float* values = rows.const_data_ptr<float>();
-    // One after the other, so that the sum does not depend on the number of threads.
+    // Sequential, so that the sum does not depend on the number of threads.
     for (std::int64_t i = 0; i < rows.numel(); ++i) {
       squares += static_cast<double>(values[i]) * values[i];
     }

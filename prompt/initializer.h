@@ -1,4 +1,4 @@
-// The first values of a soft prompt.
+// Initializes the values of a soft prompt.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,25 +15,26 @@
 
 namespace incipit::prompt {
 
-// What initialisers know of the model and the task. Token ids are made by the caller, so
-// that nothing here depends on a tokenizer.
+// What initializers need from the model and the task. The caller tokenizes, so nothing here depends
+// on a tokenizer.
 struct InitInputs {
-  // Rows of the embedding table: ids -> [ids, hidden] float32 on the CPU (Backbone::embed).
+  // Looks up rows of the embedding table: ids -> [ids, hidden] float32 on the CPU
+  // (Backbone::embed).
   std::function<at::Tensor(std::span<const TokenId>)> embed;
   std::int64_t vocab_size = 0;                  // > 0
   std::int64_t hidden_size = 0;                 // > 0
   std::vector<TokenId> special_ids;             // never sampled
-  std::vector<TokenId> text_ids;                // init.text, tokenised; for text
+  std::vector<TokenId> text_ids;                // init.text, tokenized; for text
   std::vector<std::vector<TokenId>> label_ids;  // one list per label text; for class_labels
 };
 
-// [num_virtual_tokens, hidden] float32. A pure function of its arguments: the same on every
-// rank, platform and run. Throws ConfigError when the text or the labels have no tokens,
-// DataError when the file of `file` does not fit.
+// Returns a prompt of [num_virtual_tokens, hidden] float32. A pure function of its arguments: the
+// same on every rank, platform and run. Throws ConfigError when the text or the labels have no
+// tokens, DataError when the file of `file` does not fit.
 [[nodiscard]] SoftPrompt initialize_prompt(const PromptOptions& options, const InitInputs& inputs,
                                            std::uint64_t seed, const std::string& name);
 
-// Root mean square of all entries of the embedding table.
+// Returns the root mean square of all entries of the embedding table.
 [[nodiscard]] double embedding_rms(const InitInputs& inputs);
 
 }  // namespace incipit::prompt

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kPrefixBytes = 10;         // magic, version, 16-bit header length
-constexpr std::size_t kAlignment = 64;           // of the data
-constexpr std::size_t kGrowthDigits = 21;        // NumPy leaves room for a longer first axis
+constexpr std::size_t kAlignment = 64;           // alignment of the data
+constexpr std::size_t kGrowthDigits = 21;        // NumPy reserves space for a longer first axis
 constexpr std::size_t kMostHeaderBytes = 10000;  // NumPy's own limit
 
 struct NpyHeader {
@@ -50,7 +50,7 @@ class NpyReader {
   }
 
  private:
-  // The Python dict in front of the data.
+  // The Python dict that precedes the data.
   [[nodiscard]] std::string_view header_text(std::size_t& data_begin) const {
     const std::string_view content = file_.text();
     if (!content.starts_with(kMagic) || content.size() < kPrefixBytes) {
@@ -72,7 +72,7 @@ class NpyReader {
     return content.substr(begin, length);
   }
 
-  // What stands behind "'key':", up to the end of the header.
+  // Returns the text after "'key':", up to the end of the header.
   [[nodiscard]] std::string_view value_of(std::string_view text, const std::string& key) const {
     std::size_t at = text.find("'" + key + "'");
     if (at != std::string_view::npos) at = text.find_first_not_of(" :", at + key.size() + 2);
@@ -156,7 +156,7 @@ LoadedPrompt load_npy(const std::filesystem::path& path) {
     reader.fail("has " + std::to_string(data_bytes) + " bytes of data, but its shape takes " +
                 std::to_string(expected) + ": is it truncated?");
   }
-  // Bytes first: the data need not be aligned for its type.
+  // Copy as bytes first: the data may not be aligned for its type.
   std::vector<std::byte> bytes(file.bytes().begin() + header.data_begin, file.bytes().end());
   LoadedPrompt loaded;
   loaded.prompt.name = path.stem().string();

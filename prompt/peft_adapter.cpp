@@ -1,4 +1,4 @@
-// The folders of Hugging Face PEFT (prompt tuning), as version 0.21.2 writes and reads them.
+// Hugging Face PEFT adapter folders (prompt tuning), as version 0.21.2 writes and reads them.
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ using model::SafetensorsFile;
 constexpr const char* kConfigFile = "adapter_config.json";
 constexpr const char* kTensorFile = "adapter_model.safetensors";
 constexpr const char* kTensor = "prompt_embeddings";
-constexpr const char* kPeftVersion = "0.21.2";  // whose format this is
+constexpr const char* kPeftVersion = "0.21.2";  // the version whose format this is
 constexpr const char* kFingerprintKey = "incipit_backbone_fingerprint";
 constexpr const char* kNameKey = "incipit_prompt_name";
 
@@ -31,8 +31,8 @@ nlohmann::json null_if_zero(std::int64_t number) {
   return number == 0 ? nlohmann::json() : nlohmann::json(number);
 }
 
-// Keys sorted, as PEFT writes them. PEFT's name of the initialiser says how to fill a new
-// prompt; with values at hand RANDOM is the one that asks for nothing more.
+// Keys are sorted, as PEFT writes them. PEFT's prompt_tuning_init says how to fill a new prompt;
+// since the values are given, use RANDOM, which needs no further settings.
 std::string config_text(const SoftPrompt& prompt, const BackboneInfo& backbone) {
   const nlohmann::json config = {
       {"auto_mapping", nullptr},
@@ -56,7 +56,7 @@ std::string config_text(const SoftPrompt& prompt, const BackboneInfo& backbone) 
   return dump_json(config, 2, BadUtf8::kReplace, Letters::kAscii);
 }
 
-// Adapters not named "default" sit in a subfolder; PEFT wants that subfolder's path.
+// Adapters not named "default" are in a subfolder, and PEFT expects the path of that subfolder.
 std::string subfolder_hint(const fs::path& folder) {
   std::vector<std::string> found;
   if (fs::is_directory(folder)) {
@@ -96,7 +96,7 @@ SafetensorsFile open_tensors(const fs::path& folder) {
   return SafetensorsFile(folder / kTensorFile);
 }
 
-// The prompt's rows as float32 in memory of their own (a mapped file cannot be trained).
+// Returns the prompt's rows as float32 in their own memory (a mapped file cannot be trained).
 at::Tensor read_values(const SafetensorsFile& file, std::int64_t rows, std::int64_t stored_rows,
                        std::int64_t width) {
   const std::string where = file.path().string() + ": tensor '" + kTensor + "'";
@@ -135,7 +135,7 @@ LoadedPrompt load_peft_adapter(const fs::path& folder) {
   const JsonObject config = read_config(folder);
   const std::int64_t rows = config.integer("num_virtual_tokens", 1);
   const std::int64_t width = config.integer("token_dim", 1);
-  // Of an encoder-decoder's rows PEFT uses the first num_virtual_tokens only.
+  // For an encoder-decoder, PEFT uses only the first num_virtual_tokens rows.
   const std::int64_t copies = config.has("num_transformer_submodules")
                                   ? config.integer("num_transformer_submodules", 1, 2)
                                   : 1;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kMostVirtualTokens = 1 << 20;
 
-// The number of `scale` when it is one above 0.
+// Returns `scale` as a number if it is a number above 0.
 std::optional<double> positive_number(const std::string& scale) {
   double number = 0;
   const char* end = scale.data() + scale.size();
@@ -22,7 +22,7 @@ std::optional<double> positive_number(const std::string& scale) {
   return number;
 }
 
-// A setting is needed by one kind of initialiser and means nothing to the others.
+// Checks a setting that one kind of initializer needs and the others do not use.
 void check_used(std::vector<OptionProblem>& problems, const std::string& key,
                 const std::string& value, const std::string& kind, bool used) {
   if (used && value.empty()) {

@@ -10,7 +10,7 @@
 namespace incipit::prompt {
 
 enum class MethodKind {
-  kNone,          // none: the frozen model as it is, for evaluation
+  kNone,          // none: the frozen model without a soft prompt, for evaluation
   kPromptTuning,  // prompt_tuning: learned input vectors (Lester et al. 2021)
 };
 
@@ -19,18 +19,18 @@ enum class InitKind {
   kNormal,         // normal: N(0, 1), PEFT's default
   kSampledVocab,   // sampled_vocab: embeddings of tokens drawn from the vocabulary
   kText,           // text: embeddings of a text's tokens, repeated or cut as PEFT does
-  kClassLabels,    // class_labels: embeddings of the task's labels, the rest sampled_vocab
+  kClassLabels,    // class_labels: embeddings of the task's labels, then sampled_vocab
   kFile,           // file: an adapter folder or a .npy
 };
 
 struct InitOptions {
   InitKind kind = InitKind::kClassLabels;
-  // random_uniform. auto: [-r, r] with r the root mean square of the model's embeddings;
-  // a number s above 0: [-s, s]; lester: [-0.5, 0.5], the paper's; t5x: [0, 0.5), its code's.
+  // For random_uniform. auto: [-r, r], where r is the root mean square of the model's embeddings. A
+  // number s above 0: [-s, s]. lester: [-0.5, 0.5], as in the paper. t5x: [0, 0.5), as in its code.
   std::string scale = "auto";
-  // sampled_vocab and class_labels draw from this many most common tokens; 0: from all.
-  // BPE and Unigram vocabularies number tokens roughly by frequency, so these are the
-  // lowest ids; special tokens are left out. Lester et al. took 5,000.
+  // sampled_vocab and class_labels sample from this many most frequent tokens; 0: from all. BPE and
+  // Unigram vocabularies number tokens roughly by frequency, so these are the lowest ids, without
+  // special tokens. Lester et al. used 5,000.
   std::int64_t sample_from = 5000;
   std::string text;  // text
   std::string path;  // file
@@ -48,10 +48,11 @@ struct UniformRange {
   double high = 0;
 };
 
-// The range that `scale` names. Throws ConfigError on what `validate` reports.
+// Returns the range that `scale` names. Throws ConfigError for a scale that `validate` rejects.
 [[nodiscard]] UniformRange uniform_range(const std::string& scale, double embedding_rms);
 
-// All that is out of range or missing, with keys relative to the block ("init.scale").
+// Returns every option that is out of range or missing, with keys relative to the block
+// ("init.scale").
 [[nodiscard]] std::vector<OptionProblem> validate(const PromptOptions& options);
 
 }  // namespace incipit::prompt

@@ -1,4 +1,4 @@
-// What the readers and writers of prompt files check alike.
+// Checks that readers and writers of prompt files share.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,11 +7,11 @@
 
 namespace incipit::prompt {
 
-// Before saving. Throws LogicError when the values are no [P, d] float32, NumericsError
-// when one is not finite.
+// Checks a prompt before it is saved. Throws LogicError when the values are not [P, d] float32,
+// NumericsError when one is not finite.
 void check_prompt(const SoftPrompt& prompt);
 
-// Whether every number of a float32 tensor is finite.
+// Whether every value of a float32 tensor is finite.
 [[nodiscard]] bool all_finite(const at::Tensor& values);
 
 }  // namespace incipit::prompt

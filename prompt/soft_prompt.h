@@ -1,4 +1,4 @@
-// A soft prompt: learned vectors that stand where embeddings of tokens would.
+// A soft prompt: learned vectors used in place of token embeddings.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,4 @@
-// Added tokens: texts that become one id before the model sees anything.
+// Added tokens: strings that map to one id before the model tokenizes the rest.
 #pragma once
 
 #include <array>
@@ -19,14 +19,14 @@ namespace incipit::data {
 struct AddedToken {
   TokenId id = kNoToken;
   std::string content;
-  bool single_word = false;  // only between characters that are no word characters
-  bool lstrip = false;       // takes the white space before it
-  bool rstrip = false;       // takes the white space behind it
-  bool normalized = true;    // is looked for, normalized, in the normalized text
-  bool special = false;      // left out of decoded text on request
+  bool single_word = false;  // matches only between non-word characters
+  bool lstrip = false;       // includes white space before it
+  bool rstrip = false;       // includes white space after it
+  bool normalized = true;    // matched, normalized, in the normalized text
+  bool special = false;      // can be left out of decoded text
 };
 
-// Finds the leftmost of several texts, the longest first.
+// Finds the leftmost occurrence of any of several strings; the longest first.
 class TextTrie {
  public:
   void insert(std::string_view text, std::size_t value);
@@ -50,17 +50,17 @@ class AddedTokens {
  public:
   AddedTokens() = default;
 
-  // Reads "added_tokens". A token of the model keeps the model's id; others get the next
-  // free ids in file order, whatever ids the file states (a difference is warned of), as
-  // the `tokenizers` library does.
+  // Reads "added_tokens". A token in the model's vocabulary keeps its id. Others get the next free
+  // ids in file order, whatever ids the file gives (a difference is logged as a warning), as in the
+  // `tokenizers` library.
   AddedTokens(const JsonNode& node, const Bpe& model, const Normalizers& normalizers);
 
-  // Cuts `text` into added tokens and normalized pieces.
+  // Splits `text` into added tokens and normalized pieces.
   void extract(std::string_view text, const Normalizers& normalizers, Pieces& pieces) const;
 
   [[nodiscard]] std::optional<TokenId> token_to_id(std::string_view content) const;
   [[nodiscard]] const AddedToken* by_id(TokenId id) const;  // nullptr: none
-  // What the decoder is given: the content, normalized where the token is.
+  // Returns the content passed to the decoder, normalized if the token is.
   [[nodiscard]] const std::string& decoded(const AddedToken& token) const;
   // Whether a special token has this content.
   [[nodiscard]] bool is_special(std::string_view text) const;
@@ -71,13 +71,13 @@ class AddedTokens {
   void cut(const Piece& piece, const TextTrie& trie, Pieces& pieces) const;
 
   std::vector<AddedToken> tokens_;
-  std::vector<std::string> decoded_;  // beside tokens_
+  std::vector<std::string> decoded_;  // parallel to tokens_
   std::unordered_map<std::string, std::size_t> by_content_;
   std::unordered_map<TokenId, std::size_t> by_id_;
   TextTrie plain_;  // not normalized
   TextTrie normalized_;
   TokenId max_id_ = -1;
-  TokenId new_tokens_ = 0;  // that are not of the model
+  TokenId new_tokens_ = 0;  // added tokens not in the model's vocabulary
 };
 
 }  // namespace incipit::data

@@ -12,7 +12,7 @@ namespace incipit::data {
 namespace {
 
 constexpr std::int32_t kNoRank = INT32_MAX;
-constexpr std::size_t kShortWord = 32;  // symbols; quadratic work is faster up to here
+constexpr std::size_t kShortWord = 32;  // symbols; the quadratic algorithm is faster up to here
 
 }  // namespace
 
@@ -38,7 +38,7 @@ void Bpe::append_symbols(std::string_view word, std::vector<Symbol>& symbols) co
       symbols.push_back({id, static_cast<std::uint32_t>(i)});
     }
     if (symbols.size() == word.size()) return;
-    symbols.clear();  // the vocabulary lacks a byte: it is unknown as a character
+    symbols.clear();  // the vocabulary lacks a byte: treat as unknown character
   }
   const std::string alphabet = input_ == Input::kBytes ? to_byte_level(word) : std::string();
   const std::string_view text = input_ == Input::kBytes ? std::string_view(alphabet) : word;
@@ -60,7 +60,8 @@ void Bpe::append_symbols(std::string_view word, std::vector<Symbol>& symbols) co
   if (pending) symbols.push_back({*pending, Scratch::kInner});
 }
 
-// An unknown token waits in `pending` for its neighbours; bytes do not wait for it.
+// An unknown token is kept in `pending`, so that its neighbours can fuse with it. Byte tokens are
+// appended without flushing it.
 void Bpe::append_unknown(std::string_view character, std::optional<TokenId>& pending,
                          std::vector<Symbol>& symbols) const {
   if (byte_fallback_) {
@@ -84,7 +85,7 @@ void Bpe::append_unknown(std::string_view character, std::optional<TokenId>& pen
   pending = *unknown;
 }
 
-// Cuts a long word where no merge can reach across, then merges the parts.
+// Splits a long word where no merge can reach across, then merges the parts.
 void Bpe::merge_symbols(std::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const {
   const auto& symbols = scratch.symbols;
   const std::size_t count = symbols.size();
@@ -101,7 +102,7 @@ void Bpe::merge_symbols(std::string_view word, Scratch& scratch, std::vector<Tok
     if (plain && end - begin > 1) {
       const std::size_t stop = end == count ? word.size() : symbols[end].begin;
       whole = whole_words_.find(word.substr(symbols[begin].begin, stop - symbols[begin].begin));
-      if (ignore_merges_) whole = nullptr;  // holds for whole words only
+      if (ignore_merges_) whole = nullptr;  // applies to whole words only
     }
     if (whole != nullptr && whole->alone) {
       ids.push_back(whole->id);
@@ -118,7 +119,7 @@ void Bpe::merge_chunk(std::size_t begin, std::size_t end, Scratch& scratch,
   merge_short(scratch.symbols.data() + begin, end - begin, ids);
 }
 
-// The best merge is looked for again after each one.
+// Searches for the best merge again after each merge.
 void Bpe::merge_short(Symbol* symbols, std::size_t count, std::vector<TokenId>& ids) const {
   std::array<std::int32_t, kShortWord> rank;
   std::array<TokenId, kShortWord> product;
@@ -143,8 +144,8 @@ void Bpe::merge_short(Symbol* symbols, std::size_t count, std::vector<TokenId>& 
   for (std::size_t i = 0; i < count; ++i) ids.push_back(symbols[i].id);
 }
 
-// A heap of (rank, position) over a linked list of symbols; an entry whose pair has
-// changed since is passed over.
+// A heap of (rank, position) over a linked list of symbols. Skips an entry whose pair has changed
+// since.
 void Bpe::merge_long(std::size_t begin, std::size_t end, Scratch& scratch,
                      std::vector<TokenId>& ids) const {
   const auto count = static_cast<std::int32_t>(end - begin);

@@ -1,7 +1,7 @@
 // Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) of one word.
 //
-// The merge of lowest rank is applied first, leftmost first among equals, until none
-// applies. Ranks belong to pairs of ids, so that several merges may make one token.
+// Repeatedly applies the merge of lowest rank, leftmost first among equals, until none applies.
+// Ranks belong to pairs of ids, so several merges may produce the same token.
 #pragma once
 
 #include <array>
@@ -18,25 +18,25 @@
 namespace incipit::data {
 
 struct BpeConfig {
-  // Ids are in [0, 2^31), no two tokens share one. Tokens are valid UTF-8.
+  // Ids are in [0, 2^31) and unique. Tokens are valid UTF-8.
   std::vector<std::pair<std::string, TokenId>> vocab;
   std::vector<std::pair<std::string, std::string>> merges;  // by rank; all parts in vocab
   std::optional<std::string> unk_token;
   bool byte_fallback = false;  // an unknown character becomes its bytes' tokens, "<0xE2>"
-  bool fuse_unk = false;       // unknown characters in a row become one unk_token
-  bool ignore_merges = false;  // a word that is a token is that token
+  bool fuse_unk = false;       // consecutive unknown characters become one unk_token
+  bool ignore_merges = false;  // a word that is a token is not split
 };
 
 class Bpe {
  public:
-  // What `encode` is given: the text the vocabulary is written in, or the raw bytes that
-  // its byte-level alphabet stands for.
+  // The input of `encode`: text as in the vocabulary, or the raw bytes that the vocabulary's
+  // byte-level alphabet represents.
   enum class Input { kText, kBytes };
 
-  // Throws std::invalid_argument naming the merge whose part or result is no token.
+  // Throws std::invalid_argument naming a merge whose part or result is not a token.
   Bpe(BpeConfig config, Input input);
 
-  // Memory that `encode` reuses. One per thread.
+  // Scratch memory that `encode` reuses. One per thread.
   struct Scratch {
     struct Symbol {
       TokenId id;
@@ -48,8 +48,8 @@ class Bpe {
     std::vector<std::int32_t> rank, product, next, previous;
   };
 
-  // Appends the ids of `word`. Thread-safe. Throws DataError when an unknown character
-  // needs an unk_token that is not in the vocabulary.
+  // Appends the ids of `word`. Throws DataError when an unknown character needs an unk_token that
+  // is not in the vocabulary. Thread-safe.
   void encode(std::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;
 
   [[nodiscard]] std::optional<TokenId> token_to_id(std::string_view token) const;
@@ -65,7 +65,7 @@ class Bpe {
   };
   struct Whole {
     TokenId id;
-    bool alone;  // its merges, too, end in this one token
+    bool alone;  // its merges also produce exactly this token
   };
 
   void read_vocab(const BpeConfig& config);
@@ -94,12 +94,12 @@ class Bpe {
   std::vector<std::string> tokens_;   // by id; "" where there is none
   std::vector<bool> has_token_;       // by id
   FlatStringMap<TokenId> ids_;        // token -> id
-  FlatStringMap<Whole> whole_words_;  // in the form of `input_`
+  FlatStringMap<Whole> whole_words_;  // in the encoding of `input_`
   std::size_t longest_word_ = 0;      // bytes of the longest of whole_words_
 
   FlatMap<Merge> merges_;
-  FlatMap<char> joints_;      // pairs of initial symbols that some merge brings together
-  bool cuts_allowed_ = true;  // whether joints_ tells where a word falls apart
+  FlatMap<char> joints_;      // pairs of initial symbols that some merge joins
+  bool cuts_allowed_ = true;  // whether joints_ shows where to split a word
   FlatMap<TokenId> chars_;    // character -> initial symbol
   std::array<TokenId, 256> byte_symbols_{};  // byte, or ASCII character -> symbol, -1: none
 };

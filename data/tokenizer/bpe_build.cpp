@@ -1,4 +1,4 @@
-// The tables of a Bpe, made once.
+// Builds the tables of a Bpe once.
 #include <algorithm>
 #include <stdexcept>
 
@@ -90,8 +90,8 @@ void Bpe::read_merges(const BpeConfig& config) {
     const TokenId product = id_of(merge.first + merge.second, merge);
     merges_.insert(pair_key(left, right), {static_cast<std::int32_t>(rank), product});
 
-    // A token made of characters shows which symbols stand at its ends; one made of bytes
-    // or of unknown characters does not.
+    // A token made of characters shows which symbols are at its ends; a token made of bytes or
+    // unknown characters does not.
     const auto opaque = [&](const std::string& token) {
       return token.empty() || byte_of_token(token).has_value() || token == unk_token_;
     };

@@ -8,7 +8,7 @@ namespace incipit::data {
 namespace {
 
 struct Alphabet {
-  // Printable Latin-1 stands for itself; the other bytes, in order, are U+0100, U+0101, ...
+  // Printable Latin-1 maps to itself; the other bytes, in order, map to U+0100, U+0101, ...
   Alphabet() {
     to_byte.fill(-1);
     char32_t next = 0x100;

@@ -1,4 +1,4 @@
-// The tokens that stand for single bytes in a vocabulary with byte fallback: "<0x0A>".
+// The tokens for single bytes in a vocabulary with byte fallback: "<0x0A>".
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace incipit::data {
   return {'<', '0', 'x', kDigits[byte >> 4], kDigits[byte & 15], '>'};
 }
 
-// The byte of such a token (either case of digits); nothing for other tokens.
+// Returns the byte of such a token (digits in either case), or nothing for other tokens.
 [[nodiscard]] inline std::optional<unsigned char> byte_of_token(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return std::nullopt;
   int byte = 0;

@@ -10,7 +10,7 @@
 namespace incipit::data {
 namespace {
 
-// For stages that need a token in one part.
+// Base of stages that need a token in one part.
 class WholeTokenStage : public DecodeStage {
  public:
   void put(std::string_view text, bool ends_token) final {
@@ -47,8 +47,8 @@ class JoinWithSpaces : public DecodeStage {
   bool first_ = true;
 };
 
-// The bytes that the byte-level alphabet stands for; a token beyond the alphabet stands
-// for itself. All tokens become one.
+// Converts the byte-level alphabet to bytes. A token with characters outside the alphabet is
+// unchanged. All tokens become one.
 class ByteLevelStage : public WholeTokenStage {
  public:
   void finish() override {
@@ -73,8 +73,8 @@ class ByteLevelStage : public WholeTokenStage {
   std::string bytes_;
 };
 
-// Runs of byte tokens become their text, or one U+FFFD a byte if they are no UTF-8. So a
-// run is passed on when it ends.
+// Converts runs of byte tokens to text, or to one U+FFFD per byte if they are not UTF-8. A run is
+// therefore passed on only when it ends.
 class ByteFallbackStage : public WholeTokenStage {
  public:
   void finish() override {
@@ -105,7 +105,7 @@ class ByteFallbackStage : public WholeTokenStage {
   std::string run_;
 };
 
-// All tokens become one.
+// Joins all tokens into one.
 class FuseStage : public DecodeStage {
  public:
   void put(std::string_view text, bool) override { pass(text, false); }
@@ -163,7 +163,8 @@ class StripStage : public DecodeStage {
   std::size_t cut_ = 0;
 };
 
-// The visible space becomes a space; in the first token it vanishes, having been put there.
+// Replaces the visible space with a space. In the first token it is removed, because encoding added
+// it.
 class MetaspaceStage : public DecodeStage {
  public:
   MetaspaceStage(std::string replacement, bool drop_first)

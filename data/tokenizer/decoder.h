@@ -1,8 +1,8 @@
-// The "decoder" of tokenizer.json: tokens back to text, one token at a time.
+// The "decoder" of tokenizer.json: converts tokens to text, one token at a time.
 //
-// A decoder is a chain of stages. Each is given the parts of every token in order and
-// passes on what can no longer change, so that a whole text and a stream of tokens are
-// decoded by the same code, and a stream's parts joined are the whole text.
+// A decoder is a chain of stages. Each stage receives the parts of every token in order and passes
+// on what can no longer change. The same code therefore decodes a whole text and a stream of
+// tokens, and the joined parts of a stream equal the whole text.
 #pragma once
 
 #include <functional>
@@ -18,9 +18,9 @@ namespace incipit::data {
 class DecodeStage {
  public:
   virtual ~DecodeStage() = default;
-  // A part of a token, whole UTF-8; `ends_token` with its last part.
+  // Takes a part of a token, complete UTF-8. `ends_token` is true for its last part.
   virtual void put(std::string_view text, bool ends_token) = 0;
-  // After the last token.
+  // Called after the last token.
   virtual void finish() { next_->finish(); }
   void connect(DecodeStage* next) { next_ = next; }
 
@@ -31,14 +31,14 @@ class DecodeStage {
   DecodeStage* next_ = nullptr;
 };
 
-// The stages of one text.
+// The chain of stages for one text.
 class DecodeChain {
  public:
   explicit DecodeChain(std::vector<std::unique_ptr<DecodeStage>> stages);
 
   void put(std::string_view token) { stages_.front()->put(token, true); }
   void finish() { stages_.front()->finish(); }
-  // What has come out since the last call: whole UTF-8.
+  // Returns the output since the last call: complete UTF-8.
   [[nodiscard]] std::string take();
 
  private:
@@ -46,13 +46,13 @@ class DecodeChain {
   std::string* out_;  // of the last stage
 };
 
-// How to make a chain.
+// Creates decode chains.
 class Decoder {
  public:
-  // Without a decoder, tokens are joined by spaces.
+  // Default without a decoder: joins tokens with spaces.
   Decoder();
-  // ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, Sequence. Throws DataError
-  // on any other type, by its name.
+  // Reads ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, Sequence. Throws DataError
+  // naming any other type.
   explicit Decoder(const JsonNode& node);
 
   [[nodiscard]] DecodeChain start() const;

@@ -1,5 +1,5 @@
-// Hash tables for the two look-ups of the inner loop: pairs of ids, and strings.
-// Open addressing, linear probing, at most half full; built once, then only read.
+// Hash tables for the two lookups of the inner loop: pairs of ids, and strings. Open addressing,
+// linear probing, at most half full; built once, then only read.
 #pragma once
 
 #include <bit>

@@ -1,5 +1,4 @@
-// A value of a JSON file that knows where it stands, so that every complaint about it
-// names the file and the key.
+// A JSON value that knows its file and path, so that every error names the file and the key.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +12,21 @@ namespace incipit::data {
 
 class JsonNode {
  public:
-  // Refers to `root`, which must outlive every node made from this one.
+  // Keeps a reference to `root`, which must outlive every node derived from this one.
   JsonNode(const nlohmann::json& root, std::string file);
 
   [[nodiscard]] const nlohmann::json& value() const { return *value_; }
   [[nodiscard]] const std::string& file() const { return file_; }
 
-  // The value of a key; `find` has nothing when the key is missing or null, `at` throws.
+  // The value of a key. If the key is missing or null, `find` returns nothing and `at` throws.
   [[nodiscard]] std::optional<JsonNode> find(std::string_view key) const;
   [[nodiscard]] JsonNode at(std::string_view key) const;
-  // The elements of an array.
+  // Returns the elements of an array.
   [[nodiscard]] std::vector<JsonNode> items() const;
 
   [[nodiscard]] std::string string() const;
   [[nodiscard]] std::int64_t integer() const;
-  [[nodiscard]] bool boolean(std::string_view key, bool fallback) const;  // of a key
+  [[nodiscard]] bool boolean(std::string_view key, bool fallback) const;  // the value of a key
 
   // Throws DataError "FILE: KEY: message".
   [[noreturn]] void fail(std::string_view message) const;

@@ -71,7 +71,7 @@ class Replace : public Normalizer {
         }
         out.append(text.text, span.begin, span.end - span.begin);
       } else {
-        out += content_;  // stands for the last character that it replaces
+        out += content_;  // counts as the last character that it replaces
         if (span.end <= text.front) front = out.size();
       }
     }

@@ -1,4 +1,4 @@
-// The "normalizer" of tokenizer.json: rewrites a text before it is cut into pieces.
+// The "normalizer" of tokenizer.json: rewrites a text before it is split into pieces.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@
 
 namespace incipit::data {
 
-// A text on its way through the normalizers.
+// A text while normalizers are applied.
 struct NormalizedText {
   std::string text;
-  std::size_t front = 0;  // leading bytes that stem from the first character (see Piece)
+  std::size_t front = 0;  // leading bytes that come from the first character (see Piece)
 };
 
 class Normalizer {
@@ -24,8 +24,8 @@ class Normalizer {
 
 using Normalizers = std::vector<std::unique_ptr<Normalizer>>;  // applied in order
 
-// NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, Sequence. Throws DataError on
-// any other type, by its name.
+// Reads NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, Sequence. Throws DataError naming
+// any other type.
 [[nodiscard]] Normalizers read_normalizers(const JsonNode& node);
 
 }  // namespace incipit::data

@@ -13,21 +13,21 @@ namespace incipit::data {
 
 class Pattern {
  public:
-  // From {"String": "..."} or {"Regex": "..."}. Throws DataError when it is neither, empty,
-  // or cannot be used.
+  // Reads {"String": "..."} or {"Regex": "..."}. Throws DataError when it is neither, is empty, or
+  // cannot be used.
   explicit Pattern(const JsonNode& node);
 
   // See Regex::find_spans.
   void find_spans(std::string_view text, std::vector<Span>& spans) const;
 
-  // `text` with every match replaced by `content`.
+  // Returns `text` with every match replaced by `content`.
   [[nodiscard]] std::string replace(std::string_view text, std::string_view content) const;
 
  private:
   std::variant<std::string, Regex> pattern_;
 };
 
-// Compiles, with a DataError that names the key and the reason.
+// Compiles `pattern`. Throws DataError naming the key and the reason.
 [[nodiscard]] Regex compile_regex(const JsonNode& node, std::string_view pattern);
 
 }  // namespace incipit::data

@@ -1,4 +1,4 @@
-// The pieces a text falls into on its way to the model, and the memory they live in.
+// The pieces into which a text is split for the model, and their memory.
 #pragma once
 
 #include <algorithm>
@@ -17,16 +17,16 @@ constexpr TokenId kNoToken = -1;
 
 struct Piece {
   std::string_view text;
-  // How many bytes at the front stem from the first character of the whole input: not 0
-  // only for what stands at its very beginning (Metaspace "first" asks).
+  // Number of leading bytes that come from the first character of the whole input; 0 except for
+  // pieces at its very beginning (used by Metaspace "first").
   std::uint32_t front = 0;
-  TokenId token = kNoToken;  // an added token, to be left alone
+  TokenId token = kNoToken;  // an added token, not to be split further
 };
 
-// Memory for altered texts, freed all at once.
+// Memory for modified texts, freed all at once.
 class TextArena {
  public:
-  // Uninitialised room for `size` bytes.
+  // Returns uninitialized memory for `size` bytes.
   char* allocate(std::size_t size) {
     if (size > room_) {
       room_ = std::max(size, kBlock);
@@ -43,7 +43,7 @@ class TextArena {
     if (!text.empty()) std::memcpy(memory, text.data(), text.size());
     return {memory, text.size()};
   }
-  // Forgets every text; keeps the memory when it is one small block, as it mostly is.
+  // Discards all texts. Keeps the memory if it is one small block, the usual case.
   void reset() {
     if (blocks_.empty()) return;
     const auto used = static_cast<std::size_t>(free_ - blocks_.back().get());
@@ -61,16 +61,16 @@ class TextArena {
   static constexpr std::size_t kBlock = std::size_t{16} << 10;
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* free_ = nullptr;  // in the last block
-  std::size_t room_ = 0;  // behind free_
+  std::size_t room_ = 0;  // bytes available from free_ on
 };
 
 struct Pieces {
   std::vector<Piece> list;
-  std::vector<Piece> next;  // where a step collects its result
+  std::vector<Piece> next;  // output of the current step
   std::vector<Span> spans;  // scratch
   TextArena arena;
 
-  // Adds a part of a piece to `next`; empty parts vanish.
+  // Adds a part of a piece to `next`; ignores empty parts.
   void add_part(const Piece& piece, std::size_t begin, std::size_t end) {
     if (begin >= end) return;
     const std::uint32_t front =
@@ -78,7 +78,7 @@ struct Pieces {
     next.push_back({piece.text.substr(begin, end - begin), front, kNoToken});
   }
 
-  // Replaces `list` by what `step(piece)` puts into `next`; added tokens pass.
+  // Replaces `list` with what `step(piece)` adds to `next`; added tokens pass unchanged.
   template <typename Step>
   void transform(Step step) {
     next.clear();

@@ -11,7 +11,7 @@
 namespace incipit::data {
 namespace {
 
-// The words of GPT-2 (Radford et al. 2019, encoder.py).
+// GPT-2's word pattern (Radford et al. 2019, encoder.py).
 constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
@@ -35,7 +35,7 @@ class Split : public PreTokenizer {
   bool invert_;
 };
 
-// Cuts where single characters match.
+// Splits where single characters match.
 class CharSplit : public PreTokenizer {
  public:
   CharSplit(bool (*matches)(char32_t), SplitBehavior behavior)
@@ -67,7 +67,7 @@ class CharSplit : public PreTokenizer {
   SplitBehavior behavior_;
 };
 
-// Runs of word characters and runs of other visible ones; white space goes.
+// Splits into runs of word characters and runs of other visible characters; drops white space.
 class Whitespace : public PreTokenizer {
  public:
   void apply(Pieces& pieces) const override {
@@ -122,7 +122,7 @@ class ByteLevelWords : public PreTokenizer {
   std::optional<Regex> words_;
 };
 
-// Writes pieces in the byte-level alphabet, for pre-tokenizers that come behind ByteLevel.
+// Writes pieces in the byte-level alphabet, for pre-tokenizers that follow ByteLevel.
 class ByteLevelAlphabet : public PreTokenizer {
  public:
   void apply(Pieces& pieces) const override {
@@ -136,8 +136,8 @@ class ByteLevelAlphabet : public PreTokenizer {
 
 enum class PrependScheme { kAlways, kFirst, kNever };
 
-// Spaces become a visible character, one more may go in front, and words begin at it
-// (SentencePiece's way).
+// Replaces spaces with a visible character, may prepend one more, and starts words at it (as
+// SentencePiece does).
 class Metaspace : public PreTokenizer {
  public:
   Metaspace(std::string replacement, PrependScheme scheme, bool split)

@@ -1,4 +1,4 @@
-// The "pre_tokenizer" of tokenizer.json: cuts a text into the words that the model sees.
+// The "pre_tokenizer" of tokenizer.json: splits a text into the words that the model sees.
 #pragma once
 
 #include <memory>
@@ -17,13 +17,12 @@ class PreTokenizer {
 
 struct PreTokenizers {
   std::vector<std::unique_ptr<PreTokenizer>> list;  // applied in order
-  // The last step writes bytes in the byte-level alphabet. It is left to the model, which
-  // takes the bytes themselves.
+  // The last step is the byte-level alphabet. It is left to the model, which takes the raw bytes.
   bool byte_level = false;
 };
 
-// ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation, Sequence.
-// Throws DataError on any other type, by its name.
+// Reads ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation, Sequence.
+// Throws DataError naming any other type.
 [[nodiscard]] PreTokenizers read_pre_tokenizers(const JsonNode& node);
 
 }  // namespace incipit::data

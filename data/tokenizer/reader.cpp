@@ -22,7 +22,7 @@ nlohmann::json parse(const MappedFile& file) {
   }
 }
 
-// The merges are pairs of strings, or (older files) strings with one space.
+// Merges are pairs of strings or, in older files, strings with one space.
 std::vector<std::pair<std::string, std::string>> read_merges(const JsonNode& node) {
   std::vector<std::pair<std::string, std::string>> merges;
   merges.reserve(node.value().size());
@@ -49,7 +49,7 @@ std::vector<std::pair<std::string, TokenId>> read_vocab(const JsonNode& node) {
   std::vector<std::pair<std::string, TokenId>> vocab;
   vocab.reserve(node.value().size());
   std::unordered_set<std::int64_t> seen;
-  // Ids may have holes, but not so large that they can only be a mistake.
+  // Ids may have gaps, but not so large that they can only be a mistake.
   const auto limit = static_cast<std::int64_t>(8 * node.value().size() + 1'000'000);
   for (const auto& [token, id] : node.value().items()) {
     const bool usable =

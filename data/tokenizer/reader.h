@@ -1,4 +1,4 @@
-// The parts of a tokenizer.json.
+// Reads the parts of a tokenizer.json.
 #pragma once
 
 #include <filesystem>
@@ -20,11 +20,12 @@ struct TokenizerParts {
   std::string fingerprint;  // SHA-256 of the file, hex
 };
 
-// The tokenizer.json that `path` is or holds. Throws DataError when there is none.
+// Returns `path` if it is a tokenizer.json, or the tokenizer.json in the folder `path`. Throws
+// DataError when there is none.
 [[nodiscard]] std::filesystem::path find_tokenizer_json(const std::filesystem::path& path);
 
-// Throws DataError naming file and key when the file is damaged or uses what is not
-// supported.
+// Reads a tokenizer.json. Throws DataError naming file and key when the file is damaged or uses an
+// unsupported feature.
 [[nodiscard]] TokenizerParts read_tokenizer_json(const std::filesystem::path& file);
 
 }  // namespace incipit::data

@@ -22,7 +22,7 @@ std::string error_text(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
-// What a thread needs to run any pattern.
+// The objects a thread needs to run any pattern.
 struct MatchMemory {
   MatchMemory()
       : data(pcre2_match_data_create(1, nullptr)),
@@ -68,7 +68,7 @@ struct Regex::Code {
   Code(const Code&) = delete;
   Code& operator=(const Code&) = delete;
 
-  // Whether there is a match at or behind `from`; its bounds.
+  // Finds a match at or after `from`; returns whether there is one, and its bounds.
   bool search(std::string_view text, std::size_t from, std::size_t& begin, std::size_t& end) const {
     MatchMemory& memory = match_memory();
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());

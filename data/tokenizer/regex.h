@@ -1,4 +1,4 @@
-// Patterns of tokenizer.json: Oniguruma's syntax and meaning, run by PCRE2's JIT.
+// Patterns of tokenizer.json: Oniguruma syntax and semantics, executed by PCRE2's JIT.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +9,17 @@
 
 namespace incipit::data {
 
-// A part of a text: a match, or what stands between matches.
+// A part of a text: a match, or the text between matches.
 struct Span {
   std::uint32_t begin;
   std::uint32_t end;
   bool match;
 };
 
-// Rewrites a pattern so that PCRE2 (UTF, UCP, MULTILINE, newline = LF) finds what
-// Oniguruma finds: \s \w \h \b \v, [[:alpha:]], names of properties, `{n,m}+`, (?m:).
-// Throws std::invalid_argument naming the construct when there is no exact translation
-// (back-references, class intersections, ...).
+// Rewrites a pattern so that PCRE2 (UTF, UCP, MULTILINE, newline = LF) matches what Oniguruma
+// matches: \s \w \h \b \v, [[:alpha:]], property names, `{n,m}+`, (?m:). Throws
+// std::invalid_argument naming the construct when there is no exact translation (back-references,
+// class intersections, ...).
 [[nodiscard]] std::string translate_pattern(std::string_view pattern);
 
 // A compiled pattern. Thread-safe.
@@ -31,9 +31,9 @@ class Regex {
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
 
-  // Replaces `spans` by spans that cover `text` (valid UTF-8) without a gap, in order.
-  // Nothing for an empty text. An empty match makes an empty span unless it directly
-  // follows another match.
+  // Replaces `spans` with spans that cover `text` (valid UTF-8) without gaps, in order. An empty
+  // text gives no spans. An empty match gives an empty span unless it directly follows another
+  // match.
   void find_spans(std::string_view text, std::vector<Span>& spans) const;
 
  private:

@@ -1,6 +1,6 @@
-// Oniguruma -> PCRE2. Constructs not named here are refused, so that a pattern is either
-// run with its meaning or not at all.
-// Oniguruma: github.com/kkos/oniguruma, doc/RE and doc/SYNTAX.md; PCRE2: pcre2pattern(3).
+// Translates Oniguruma to PCRE2. Constructs not listed here are rejected, so a pattern is either
+// run with its exact meaning or not at all. Oniguruma: github.com/kkos/oniguruma, doc/RE and
+// doc/SYNTAX.md; PCRE2: pcre2pattern(3).
 #include <cctype>
 #include <map>
 #include <stdexcept>
@@ -12,7 +12,7 @@
 namespace incipit::data {
 namespace {
 
-// The inside of a character class. PCRE2's own \s has U+180E besides, its \w lacks marks.
+// The contents of a character class. PCRE2's own \s also has U+180E, and its \w lacks marks.
 constexpr std::string_view kSpace =
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}"
     "\\x{202f}\\x{205f}\\x{3000}";
@@ -77,7 +77,7 @@ const std::map<std::string, std::string_view, std::less<>>& posix_classes() {
   return classes;
 }
 
-// What the name of a property stands for in PCRE2; scripts are the rest.
+// Maps the name of a property to PCRE2's; the rest are scripts.
 std::string property(std::string_view name) {
   std::string key;
   for (const char c : name) {
@@ -100,7 +100,7 @@ class Translator {
   explicit Translator(std::string_view pattern) : in_(pattern) {}
 
   std::string run() {
-    if (in_.substr(0, 4) == "(?i)") {  // elsewhere its reach differs between the two
+    if (in_.substr(0, 4) == "(?i)") {  // elsewhere its scope differs between the two
       out_ += "(?i)";
       i_ = 4;
       caseless_ = true;
@@ -158,7 +158,7 @@ class Translator {
       out_ += opened;
       i_ += opened.size();
     } else if (peek(1) != '?') {
-      out_ += "(?:";  // nothing refers to what a group captured
+      out_ += "(?:";  // nothing refers to captured groups
       ++i_;
     } else {
       options();
@@ -196,8 +196,8 @@ class Translator {
     literal_run_.clear();
   }
 
-  // {n} {n,} {,m} {n,m}; anything else is a literal brace. A plus behind it repeats the
-  // repetition in Oniguruma, where PCRE2 would make it possessive.
+  // {n} {n,} {,m} {n,m}; anything else is a literal brace. A plus after it repeats the repetition
+  // in Oniguruma, but makes it possessive in PCRE2.
   void interval() {
     std::size_t j = i_ + 1;
     const auto digits = [&] {
@@ -237,8 +237,8 @@ class Translator {
     out_ += text;
   }
 
-  // Without regard to case, Oniguruma also takes one character for several ("ss" for the
-  // German sharp s, "fi" for a ligature), which PCRE2 does not.
+  // Ignoring case, Oniguruma also matches one character with several ("ss" with the German sharp s,
+  // "fi" with a ligature), which PCRE2 does not.
   void check_caseless(char32_t code) {
     if (!caseless_) return;
     if (code >= 0x80) refuse("a character beyond ASCII within (?i: is not supported");
@@ -422,9 +422,9 @@ class Translator {
   std::string_view in_;
   std::size_t i_ = 0;
   std::string out_;
-  std::size_t atom_ = 0;  // where the last element that can be repeated begins in out_
+  std::size_t atom_ = 0;  // start in out_ of the last element that can be repeated
   bool caseless_ = false;
-  std::string literal_run_;  // letters in a row under (?i:
+  std::string literal_run_;  // consecutive letters under (?i:
   std::vector<Group> groups_;
 };
 

@@ -16,7 +16,7 @@ SplitBehavior read_split_behavior(const JsonNode& node) {
 
 namespace {
 
-// Joins a span to the one before it where `joins(span, match flag of the one before)`.
+// Joins a span to the previous one if `joins(span, match flag of the previous span)`.
 template <typename Joins>
 void join_to_previous(std::vector<Span>& spans, Joins joins) {
   std::size_t kept = 0;

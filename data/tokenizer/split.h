@@ -1,4 +1,4 @@
-// What becomes of the matches when a piece is cut.
+// What to do with the matches when a piece is split.
 #pragma once
 
 #include "data/tokenizer/json_node.h"
@@ -6,7 +6,7 @@
 
 namespace incipit::data {
 
-// "the-final--countdown", cut at "-":
+// "the-final--countdown", split at "-":
 enum class SplitBehavior {
   kRemoved,             // the|final|countdown
   kIsolated,            // the|-|final|-|-|countdown
@@ -15,11 +15,11 @@ enum class SplitBehavior {
   kContiguous,          // the|-|final|--|countdown
 };
 
-// From "Removed", "Isolated", ... Throws DataError on any other word.
+// Reads "Removed", "Isolated", ... Throws DataError on any other word.
 [[nodiscard]] SplitBehavior read_split_behavior(const JsonNode& node);
 
-// Cuts `piece` along pieces.spans, which cover it, and puts the parts into pieces.next.
-// May change pieces.spans.
+// Splits `piece` along pieces.spans, which cover it, and adds the parts to pieces.next. May change
+// pieces.spans.
 void split_piece(const Piece& piece, SplitBehavior behavior, Pieces& pieces);
 
 }  // namespace incipit::data

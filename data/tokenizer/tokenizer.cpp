@@ -11,7 +11,7 @@ namespace incipit::data {
 struct Tokenizer::Impl {
   TokenizerParts parts;
 
-  // The token as the decoder takes it; nullptr when there is none or it is to be skipped.
+  // Returns the token as passed to the decoder; nullptr if there is none or it is skipped.
   [[nodiscard]] const std::string* token(TokenId id, bool skip_special) const {
     const AddedToken* added = parts.added_tokens.by_id(id);
     const std::string* text =
@@ -23,7 +23,7 @@ struct Tokenizer::Impl {
 
 namespace {
 
-// What `encode` reuses from call to call.
+// Memory that `encode` reuses between calls.
 struct EncodeScratch {
   Pieces pieces;
   Bpe::Scratch bpe;

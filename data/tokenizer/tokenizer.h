@@ -1,11 +1,11 @@
-// Text <-> token ids, as the model's tokenizer.json says.
+// Converts between text and token ids as the model's tokenizer.json says.
 //
-// Our own reading of Hugging Face's tokenizer.json (the `tokenizers` library's format):
-// byte-level BPE (GPT-2, SmolLM, Llama 3, Qwen) and Metaspace / byte-fallback BPE
-// (Llama 2, Mistral, Gemma). A component that is not supported is refused by its name.
+// Our own implementation of Hugging Face's tokenizer.json (the `tokenizers` library's format):
+// byte-level BPE (GPT-2, SmolLM, Llama 3, Qwen) and Metaspace / byte-fallback BPE (Llama 2,
+// Mistral, Gemma). An unsupported component is rejected by name.
 //
-// "post_processor", "truncation" and "padding" are not applied: what stands around a text
-// (BOS, EOS) and how long it may be is the task's to say.
+// "post_processor", "truncation" and "padding" are not applied: the task decides which tokens
+// surround a text (BOS, EOS) and how long it may be.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +23,22 @@ namespace incipit::data {
 
 class Tokenizer {
  public:
-  // `path`: a tokenizer.json, or a folder that holds one. Throws DataError naming the
-  // file and the key when it is missing, damaged or uses what is not supported; for a
-  // SentencePiece or tiktoken model alone, with the command that converts it.
+  // `path`: a tokenizer.json, or a folder that contains one. Throws DataError naming the file and
+  // the key when it is missing, damaged or uses an unsupported feature. If there is only a
+  // SentencePiece or tiktoken model, the message gives the command that converts it.
   [[nodiscard]] static Tokenizer load(const std::filesystem::path& path);
 
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  // Ids of `text` (UTF-8), added tokens recognised, nothing added by a post-processor.
-  // Equal to those of the `tokenizers` library (0.23) with add_special_tokens=False.
-  // Thread-safe. Throws DataError on invalid UTF-8 and on 2 GiB or more.
+  // Returns the ids of `text` (UTF-8). Recognizes added tokens; adds none from a post-processor.
+  // Equal to the `tokenizers` library (0.23) with add_special_tokens=False. Throws DataError on
+  // invalid UTF-8 and on 2 GiB or more. Thread-safe.
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text) const;
 
-  // Text of `ids`, valid UTF-8; special added tokens are left out when `skip_special`,
-  // ids that no token has always. Thread-safe.
+  // Returns the text of `ids`, valid UTF-8. Special added tokens are left out if `skip_special`;
+  // ids without a token are always left out. Thread-safe.
   [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
 
   // Number of ids including added tokens (highest id + 1). A model may have more rows.
@@ -47,7 +47,7 @@ class Tokenizer {
   [[nodiscard]] std::string id_to_token(TokenId id) const;  // "" when there is none
   [[nodiscard]] bool is_special(TokenId id) const;          // left out by skip_special
 
-  // Hash of the tokenizer.json bytes (SHA-256, hex): to compare ranks and to key caches.
+  // Hash of the tokenizer.json bytes (SHA-256, hex): compares ranks and keys caches.
   [[nodiscard]] const std::string& fingerprint() const;
 
  private:
@@ -57,21 +57,21 @@ class Tokenizer {
   std::unique_ptr<Impl> impl_;
 };
 
-// Decodes ids as they are generated. The parts, joined, are the text that
-// Tokenizer::decode gives for all of the ids.
+// Decodes ids as they are generated. The joined parts equal the text that Tokenizer::decode returns
+// for all ids.
 class StreamDecoder {
  public:
-  // `tokenizer` must outlive it.
+  // `tokenizer` must outlive the decoder.
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
   ~StreamDecoder();
   StreamDecoder(StreamDecoder&&) noexcept;
   StreamDecoder& operator=(StreamDecoder&&) noexcept;
 
-  // The text that has become certain: whole UTF-8, often "" while a character's bytes are
-  // on the way (with byte fallback: until a run of byte tokens ends).
+  // Returns the text that has become final: complete UTF-8, often "" while a character's bytes are
+  // incomplete (with byte fallback: until a run of byte tokens ends).
   [[nodiscard]] std::string add(TokenId id);
 
-  // The rest, after the last id; nothing may be added behind it.
+  // Returns the rest after the last id; nothing may be added afterwards.
   [[nodiscard]] std::string finish();
 
  private:

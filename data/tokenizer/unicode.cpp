@@ -21,8 +21,8 @@ bool is_no_newer_than(char32_t code, unsigned major, unsigned minor) {
   return age[0] < major || (age[0] == major && age[1] <= minor);
 }
 
-// The normaliser restricted to the characters whose normal forms the library knows
-// (Unicode 9): newer ones pass unchanged and block composition, as unassigned ones do.
+// The normalizer restricted to characters whose normal forms the library knows (Unicode 9). Newer
+// characters pass unchanged and block composition, as unassigned ones do.
 const icu::Normalizer2& normalizer(NormalForm form) {
   static const auto make = [](const icu::Normalizer2* full) {
     UErrorCode status = U_ZERO_ERROR;
@@ -60,7 +60,7 @@ bool is_white_space(char32_t code) {
 
 bool is_numeric(char32_t code) {
   if (code < 0x80) return code >= '0' && code <= '9';
-  // The library's numbers are those of Unicode 17.
+  // The library's numeric characters are those of Unicode 17.
   if ((code >= 0x11DE0 && code <= 0x11DE9) || (code >= 0x16FF4 && code <= 0x16FF6)) return true;
   return (category_mask(code) & U_GC_N_MASK) != 0;
 }
@@ -86,11 +86,11 @@ bool is_punctuation(char32_t code) {
 }
 
 void append_lowercase(std::string& text, char32_t code) {
-  if (code == 0x130) {  // the one character with a longer lower case
+  if (code == 0x130) {  // the only character with a longer lower case
     text += "i\u0307";
     return;
   }
-  // Pairs that ICU may be too old for (Unicode 16 and 17).
+  // Case pairs for which ICU may be too old (Unicode 16 and 17).
   switch (code) {
     case 0x1C89:
     case 0xA7CC:

@@ -15,7 +15,7 @@ struct Newer {
   std::uint32_t relative;
 };
 
-// Characters of Unicode 15.0 to 16.0 by general category (U+1171E changed from Mn to Mc).
+// Characters added in Unicode 15.0 to 16.0, by general category (U+1171E changed from Mn to Mc).
 // Ideographs have a relative of the same script.
 constexpr Newer kNewer[] = {
     {0x0897, 0x0897, 0x0901},    {0x0CF3, 0x0CF3, 0x0903},    {0x0ECE, 0x0ECE, 0x0901},
@@ -65,7 +65,7 @@ constexpr Newer kNewer[] = {
 
 constexpr unsigned kPageBits = 7;
 
-// One bit per 128 code points: whether the page holds a newer character.
+// One bit per 128 code points: whether the page contains a newer character.
 const auto& newer_pages() {
   static const auto pages = [] {
     std::bitset<(0x110000 >> kPageBits)> set;
@@ -93,7 +93,7 @@ char32_t older_relative(char32_t code) {
 bool has_newer_characters(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     if (static_cast<unsigned char>(text[i]) < 0xE0) {
-      ++i;  // none below U+0800; a trailing byte is passed by, too
+      ++i;  // none below U+0800; also skips trailing bytes
       continue;
     }
     const char32_t code = next_char(text, i);

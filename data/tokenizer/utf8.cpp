@@ -9,7 +9,7 @@ namespace {
 struct Scan {
   std::size_t length;  // bytes of the character, or of the ill-formed part
   bool valid;
-  bool truncated;  // the text ended within a character that was well-formed so far
+  bool truncated;  // the text ends within a character that is valid so far
 };
 
 // Table 3-7 of the Unicode standard. position < text.size().
@@ -34,7 +34,7 @@ Scan scan_char(std::string_view text, std::size_t position) {
   return {length, true, false};
 }
 
-// Number of ASCII bytes from `position` on, eight at a time.
+// Number of ASCII bytes starting at `position`, read eight at a time.
 std::size_t ascii_run(std::string_view text, std::size_t position) {
   const std::size_t begin = position;
   while (position + 8 <= text.size()) {

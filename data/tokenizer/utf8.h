@@ -1,5 +1,4 @@
-// Walking over UTF-8. Everything but `is_valid_utf8` and `from_utf8_lossy` expects
-// valid UTF-8.
+// UTF-8 iteration. All functions except `is_valid_utf8` and `from_utf8_lossy` expect valid UTF-8.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +12,13 @@ namespace incipit::data {
 
 [[nodiscard]] bool is_ascii(std::string_view text);
 
-// Bytes of the character that starts with byte `lead`.
+// Returns the length in bytes of the character that starts with byte `lead`.
 [[nodiscard]] inline std::size_t utf8_length(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
-// The character at `position`, which moves behind it. position < text.size().
+// Returns the character at `position` and moves `position` past it. position < text.size().
 [[nodiscard]] inline char32_t next_char(std::string_view text, std::size_t& position) {
   const auto byte = [&](std::size_t i) {
     return static_cast<char32_t>(static_cast<unsigned char>(text[position + i]));
@@ -42,7 +41,7 @@ namespace incipit::data {
   return code;
 }
 
-// The character that ends at `position`, which moves before it. position > 0.
+// Returns the character that ends at `position` and moves `position` to its start. position > 0.
 [[nodiscard]] inline char32_t previous_char(std::string_view text, std::size_t& position) {
   do {
     --position;
@@ -53,9 +52,9 @@ namespace incipit::data {
 
 void append_utf8(std::string& text, char32_t code);
 
-// Bytes -> UTF-8; each maximal ill-formed part becomes one U+FFFD (Unicode, section
-// 3.9, "substitution of maximal subparts"). With `incomplete`, a truncated character at
-// the end is left out, and its number of bytes is stored there instead.
+// Converts bytes to UTF-8. Each maximal ill-formed part becomes one U+FFFD (Unicode, section 3.9,
+// "substitution of maximal subparts"). With `incomplete`, a truncated character at the end is left
+// out and its number of bytes is stored there.
 [[nodiscard]] std::string from_utf8_lossy(std::string_view bytes,
                                           std::size_t* incomplete = nullptr);
 
