@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The routes of a float32 product with a frozen weight: ATen's mm (MKL) and libtorch's oneDNN.
+"""Compares routes of a float32 matmul with a frozen weight: ATen's mm (MKL) and libtorch's oneDNN.
 
     .venv/bin/python bench/matmul.py
 
-Two threads and the four weights of a block of SmolLM2-135M. Prints by rows how many times as long mm
-takes as `plain`, x W^T as it stands; as `swapped`, (W x^T)^T; and as the gradient, g W. model/matmul.cpp
-chooses by these figures.
+Uses two threads and the four weights of a block of SmolLM2-135M. For each number of rows, prints the time
+of mm divided by that of oneDNN, for three matmuls: `plain`, x W^T (oneDNN computes x W^T); `swapped`, the
+same (oneDNN computes (W x^T)^T); and `gradient`, g W. model/matmul.cpp chooses by these figures.
 """
 import statistics
 import time

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Projections on the same input as one product, or apart: processor time, one thread.
+"""Compares projections of the same input as one matmul and as separate ones: CPU time, one thread.
 
     .venv/bin/python bench/projections.py
 
-740 rows and the shapes of SmolLM2-135M: queries, keys, values; gate, up; and their gradients. Prints how
-many times as long the separate products take (docs/decisions/0004).
+Uses 740 rows and the shapes of SmolLM2-135M: queries, keys, values; gate, up; and their gradients. Prints
+how many times as long the separate matmuls take (docs/decisions/0004).
 """
 import statistics
 import time
@@ -15,7 +15,7 @@ ROWS, HIDDEN, WIDTHS = 740, 576, ([576, 192, 192], [1536, 1536])
 
 
 def product(x, weight):
-    """x W^T as model/matmul.cpp computes it."""
+    """Returns x W^T as model/matmul.cpp computes it."""
     if x.dtype != torch.float32:
         return x @ weight.t()
     return torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")

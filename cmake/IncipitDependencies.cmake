@@ -1,10 +1,10 @@
 # Third-party libraries as imported targets.
 #
 #   torch::cpu    libtorch on the CPU, with OpenMP and exactly one OpenMP runtime
-#   nccl::headers headers of NCCL and the CUDA runtime, where they are found
+#   nccl::headers headers of NCCL and the CUDA runtime, if found
 #
-# libtorch is the one inside the PyPI wheel torch==2.11.0. Its own find_package(Torch)
-# insists on a CUDA toolkit, so the few libraries we need are imported here by hand.
+# libtorch comes from the PyPI wheel torch==2.11.0. Its find_package(Torch) requires a CUDA
+# toolkit, so this file imports the few libraries that are needed.
 
 find_package(Threads REQUIRED)
 find_package(MPI REQUIRED COMPONENTS C)
@@ -32,7 +32,7 @@ endif()
 set(INCIPIT_VENV "${PROJECT_SOURCE_DIR}/.venv" CACHE PATH
     "Python virtual environment that holds the torch wheel (scripts/setup.sh makes it)")
 set(INCIPIT_PYTHON "${INCIPIT_VENV}/bin/python")
-# An environment remade with another Python may keep the old one's folder: take what has torch.
+# An environment remade with another Python may keep the old folder: use the one that has torch.
 file(GLOB torch_library "${INCIPIT_VENV}/lib/python3*/site-packages/torch/lib/libtorch_cpu.so")
 if(NOT torch_library)
   message(FATAL_ERROR "no torch wheel under ${INCIPIT_VENV}: run scripts/setup.sh first")
@@ -43,7 +43,8 @@ cmake_path(GET torch_lib PARENT_PATH torch_root)
 cmake_path(GET torch_root PARENT_PATH INCIPIT_SITE_PACKAGES)
 set(cuda_wheel "${INCIPIT_SITE_PACKAGES}/nvidia/cu13")
 
-# An executable that links one of these gets the wheel's folder as its run path from CMake.
+# Imports a shared library. CMake adds the wheel's folder to the run path of executables that link
+# it.
 function(incipit_import target file)
   cmake_parse_arguments(ARG "" "" "INCLUDE;LINK" ${ARGN})
   add_library(${target} SHARED IMPORTED GLOBAL)
@@ -52,16 +53,16 @@ function(incipit_import target file)
   target_link_libraries(${target} INTERFACE ${ARG_LINK})
 endfunction()
 
-# The wheel brings headers of a newer fmt, which Debian's spdlog cannot use: the system's first.
+# The wheel has a newer fmt that Debian's spdlog cannot use: search the system's headers first.
 find_path(INCIPIT_FMT_INCLUDE fmt/core.h REQUIRED)
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/system_fmt")
 file(CREATE_LINK "${INCIPIT_FMT_INCLUDE}/fmt" "${PROJECT_BINARY_DIR}/system_fmt/fmt" SYMBOLIC)
 set(torch_include "${PROJECT_BINARY_DIR}/system_fmt" "${torch_root}/include"
                   "${torch_root}/include/torch/csrc/api/include")
 incipit_import(torch::c10 "${torch_lib}/libc10.so" INCLUDE ${torch_include})
-# One OpenMP runtime per process: libtorch was built against the wheel's own libgomp, so our
-# parallel loops must use that file too. The compiler's copy is never linked; hence no
-# find_package(OpenMP), and -fopenmp only when compiling.
+# A process must have one OpenMP runtime. libtorch was built against the wheel's libgomp, so
+# Incipit's parallel loops use that file too. To keep the compiler's copy out of the link, there is
+# no find_package(OpenMP), and -fopenmp is passed only when compiling.
 file(GLOB torch_gomp "${torch_lib}/libgomp*.so*" "${INCIPIT_SITE_PACKAGES}/torch.libs/libgomp*.so*")
 if(NOT torch_gomp)
   message(FATAL_ERROR "no libgomp beside ${torch_library}: expected the Linux x86-64 torch wheel")
@@ -69,16 +70,16 @@ endif()
 list(GET torch_gomp 0 torch_gomp)
 incipit_import(torch::gomp "${torch_gomp}")
 incipit_import(torch::cpu "${torch_library}" INCLUDE ${torch_include} LINK torch::c10 torch::gomp)
-# What libtorch_cpu itself needs at link time lies in the nvidia wheels.
+# libtorch_cpu depends on libraries of the nvidia wheels at link time.
 target_link_options(torch::cpu INTERFACE "-Wl,-rpath-link,${torch_lib}"
                     "-Wl,-rpath-link,${cuda_wheel}/lib")
-# at::parallel_for is inline: without these our kernels silently run on one thread.
+# at::parallel_for is inline: without these flags, kernels silently run on one thread.
 target_compile_options(torch::cpu INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_compile_definitions(torch::cpu INTERFACE AT_PARALLEL_OPENMP=1)
 
 # --- NCCL and CUDA ----------------------------------------------------------------------
-# Both are loaded at run time, where there are GPUs: a machine without one starts faster and
-# with 230 MB less. So no CUDA compiler is needed, only headers: nccl::headers.
+# Both libraries are loaded at run time and only on machines with GPUs; other machines start faster
+# and use 230 MB less memory. The build needs only headers (nccl::headers) and no CUDA compiler.
 
 set(INCIPIT_NCCL AUTO CACHE STRING
     "NCCL backend: AUTO (where headers are found), ON (fail without them), OFF")

@@ -1,24 +1,24 @@
-# What makes the build quick: sources compiled in groups, and precompiled headers.
+# Speeds up the build with unity builds (sources compiled in groups) and precompiled headers.
 #
-# Most of the time of a compiler goes into headers (libtorch, nlohmann_json, GoogleTest) and into
-# templates of theirs, again for every file. A group of files pays for them once; what several
-# groups share comes from a precompiled header. Neither may change what is built: the preset
-# `plain` compiles every file alone and so finds an include that is missing.
+# The compiler spends most of its time on headers (libtorch, nlohmann_json, GoogleTest) and their
+# templates, again for every file. A group of files compiles them once; headers that several groups
+# share are precompiled. Neither may change what is built: the preset `plain` compiles every file
+# separately and so finds missing includes.
 
 option(INCIPIT_UNITY "Compile the sources of a target in groups" ON)
-if(INCIPIT_UNITY)  # the warning takes a source that is included for a header
+if(INCIPIT_UNITY)  # GCC takes an included source for a header and warns
   target_compile_options(incipit_flags INTERFACE -Wno-subobject-linkage)
 endif()
 option(INCIPIT_PCH "Use precompiled headers" ON)
 
-# Above this size the sources of a target are parted into more groups: enough for several
-# processors, and a compiler stays below 1.5 GB.
+# Target size of a group. It gives enough groups for several processors and keeps a compiler process
+# below 1.5 GB.
 set(INCIPIT_GROUP_BYTES 90000 CACHE STRING "Source text compiled at once, in bytes")
 
-# incipit_group_sources(result comm a.cpp b.cpp) replaces the sources of this folder by files that
-# include them. Left alone: generated sources, generator expressions, objects, and a source that
-# has properties of its own, for which they must be set before. The includes are relative to the
-# project, so that its clones share what ccache holds.
+# incipit_group_sources(result comm a.cpp b.cpp) replaces the sources of this folder with files that
+# include them. Generated sources, generator expressions, objects and sources with their own compile
+# properties stay separate; set such properties before the call. The includes are relative to the
+# project, so that clones share ccache entries.
 function(incipit_group_sources result name)
   set(alone "")
   set(grouped "")
@@ -63,7 +63,7 @@ function(incipit_may_be_grouped result source)
   set(${result} TRUE PARENT_SCOPE)
 endfunction()
 
-# Parts the sources into groups of about equal size, in their order.
+# Splits the sources into groups of about equal size, in order, and writes a file for each group.
 function(incipit_write_groups result name groups bytes)
   set(files "")
   set(text "")
@@ -87,8 +87,9 @@ function(incipit_write_groups result name groups bytes)
 endfunction()
 
 # --- Precompiled headers ------------------------------------------------------------------
-# One for each set of flags, since the compiler takes only what was made with its own: libraries
-# and test programs, each without and with libtorch. Only headers of others: ours change.
+# One per set of flags, since the compiler rejects a precompiled header made with other flags:
+# libraries and test programs, each without and with libtorch. They contain only third-party
+# headers, since Incipit's own change.
 
 set(incipit_common_headers
     <algorithm> <array> <atomic> <charconv> <chrono> <cmath> <cstdint> <cstdlib> <cstring>
@@ -98,8 +99,8 @@ set(incipit_common_headers
 set(incipit_torch_headers <ATen/core/Tensor.h>)
 set(incipit_test_headers <gmock/gmock.h> <gtest/gtest.h>)
 
-# The options of each. Assertions expand to much code, and what calls libtorch waits for it: little
-# optimisation of both builds a quarter faster.
+# Compile options of each. Test assertions expand to much code, and code that calls libtorch waits
+# for it: compiling both with little optimisation makes the build a quarter faster.
 set(incipit_little_optimised $<$<CONFIG:Release>:-O1>)
 set(incipit_options_library_plain $<$<CONFIG:Release>:-O2>)
 set(incipit_options_library_torch ${incipit_little_optimised})
@@ -132,8 +133,9 @@ function(incipit_precompile_all)
   endif()
 endfunction()
 
-# Notes at a target whether what it links has the flags of ours alone (`plain`), or of libtorch as
-# well (`torch`). Without any it is `variant`: `plain` for our libraries, `none` for a program.
+# Sets the property INCIPIT_VARIANT of a target from the libraries it links: `plain` if they have
+# only Incipit's flags, `torch` if they have libtorch's as well. If they have neither, it is
+# `variant`: `plain` for a library, `none` for a program.
 function(incipit_find_variant target variant)
   foreach(linked IN LISTS ARGN)
     set(theirs none)
@@ -149,7 +151,7 @@ function(incipit_find_variant target variant)
   set_property(TARGET ${target} PROPERTY INCIPIT_VARIANT "${variant}")
 endfunction()
 
-# Gives a target the options and the precompiled headers of its kind, `library` or `test`.
+# Applies the compile options and precompiled headers of `kind` (`library` or `test`) to a target.
 function(incipit_use_precompiled target kind)
   get_target_property(variant ${target} INCIPIT_VARIANT)
   if(NOT variant STREQUAL "none")

@@ -1,8 +1,8 @@
-# Headers of NCCL and the CUDA runtime, for the nccl backend of comm/. Only headers: the
-# libraries are loaded at run time, where there are GPUs.
+# Finds the headers of NCCL and the CUDA runtime for the nccl backend of comm/. The libraries are
+# loaded at run time, on machines with GPUs.
 #
-# Defines the target nccl::headers when both compile, and says so either way. The CUDA
-# headers of the wheels lack the crt/ folder; it is taken from a toolkit or from triton.
+# Defines the target nccl::headers if both headers compile, and reports the result. The CUDA headers
+# of the wheels lack the crt/ folder; it comes from a toolkit or from triton.
 include(CheckCXXSourceCompiles)
 
 find_path(INCIPIT_NCCL_INCLUDE nccl.h
@@ -16,9 +16,9 @@ if(DEFINED ENV{CUDA_HOME})
 endif()
 set(incipit_cuda_triton "${INCIPIT_SITE_PACKAGES}/triton/backends/nvidia/include")
 
-# incipit_knows_nccl_folders(a.cpp) defines INCIPIT_NCCL_FOLDER and INCIPIT_CUDART_FOLDER in one
-# source, where they are known: in all of a target they would keep clones from sharing what ccache
-# has of it. To be called before the source's target is made.
+# incipit_knows_nccl_folders(a.cpp) defines INCIPIT_NCCL_FOLDER and INCIPIT_CUDART_FOLDER, if known,
+# for one source. Defined for a whole target, they would keep clones from sharing its ccache
+# entries. Call it before the source's target is created.
 function(incipit_knows_nccl_folders source)
   get_property(folders GLOBAL PROPERTY INCIPIT_NCCL_FOLDERS)
   set_source_files_properties("${source}" PROPERTIES COMPILE_DEFINITIONS "${folders}")

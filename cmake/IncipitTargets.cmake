@@ -1,6 +1,6 @@
-# The verbs that every CMakeLists.txt of the project uses.
+# Functions that all CMakeLists.txt files of the project use.
 
-# The flags of all our code.
+# Compile flags of all Incipit code.
 add_library(incipit_flags INTERFACE)
 target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter)
 target_include_directories(incipit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
@@ -10,15 +10,16 @@ if(INCIPIT_PCH)
   incipit_precompile_all()
 endif()
 
-# Test programs that use libtorch get two threads on any machine, so that loops meant to be
-# parallel are; waiting threads sleep, since several tests share the cores. Tests keep tokenised
-# files away from the user's.
+# Environment of tests. Programs that use libtorch get two threads on any machine, so that parallel
+# loops really run in parallel. Waiting threads sleep, since several tests share the cores. Tests
+# have their own cache of tokenised files, separate from the user's.
 set(INCIPIT_TEST_ENVIRONMENT OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
     "INCIPIT_CACHE=${CMAKE_BINARY_DIR}/test_cache")
 
 # incipit_library(comm SOURCES a.cpp b.cpp PUBLIC incipit::core PRIVATE MPI::MPI_C)
-# makes the static library of a folder, incipit::comm. What uses libtorch spends its time there and
-# is compiled with -O1, quickly; HOT keeps all optimisation, for loops of our own.
+# creates the static library of a folder, incipit::comm. A library that uses libtorch spends its
+# time there, so it is compiled with -O1 to save build time; HOT keeps full optimisation, for
+# libraries with their own hot loops.
 function(incipit_library name)
   cmake_parse_arguments(ARG "HOT" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   incipit_group_sources(sources ${name} ${ARG_SOURCES})
@@ -32,7 +33,7 @@ function(incipit_library name)
 endfunction()
 
 # incipit_test_tool(metrics_tool SOURCES a.cpp LINK incipit::data)
-# makes a program that a test runs.
+# creates a program that a test runs.
 function(incipit_test_tool name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   incipit_group_sources(sources ${name} ${ARG_SOURCES})
@@ -43,7 +44,7 @@ function(incipit_test_tool name)
 endfunction()
 
 # incipit_unit_test(core SOURCES a_test.cpp LINK incipit::core [LABELS unit] [TIMEOUT 120])
-# makes the GoogleTest program <name>_test; every TEST becomes one ctest entry.
+# creates the GoogleTest program <name>_test; every TEST becomes one ctest entry.
 function(incipit_unit_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
@@ -55,7 +56,7 @@ function(incipit_unit_test name)
   incipit_test_tool(${name}_test SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} GTest::gtest_main)
   gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_LIST ${name}_discovered
                        DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT ${ARG_TIMEOUT})
-  # gtest_discover_tests takes lists apart, so properties that are lists are set afterwards.
+  # gtest_discover_tests splits lists, so list properties are set afterwards.
   set(file "${CMAKE_CURRENT_BINARY_DIR}/${name}_properties.cmake")
   file(WRITE "${file}" "if(${name}_discovered)\n"
        "  set_tests_properties(\${${name}_discovered} PROPERTIES LABELS \"${ARG_LABELS}\"\n"
@@ -64,7 +65,7 @@ function(incipit_unit_test name)
 endfunction()
 
 # incipit_python_test(include_rules SCRIPT path [ARGS ...] [LABELS unit] [TIMEOUT 120])
-# runs a script with the environment's Python; exit code 0 is success, 77 is skipped.
+# adds a test that runs a script with .venv's Python; exit code 0 means passed, 77 skipped.
 function(incipit_python_test name)
   cmake_parse_arguments(ARG "" "SCRIPT;TIMEOUT" "ARGS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
@@ -79,7 +80,7 @@ function(incipit_python_test name)
 endfunction()
 
 # add_mpi_test(comm_mpi PROGRAM target RANKS 1 2 4 [ARGS ...] [LABELS mpi] [TIMEOUT 120])
-# runs the program under mpirun once per number of ranks, through scripts/mpirun.sh.
+# adds one test per number of ranks that runs the program through scripts/mpirun.sh.
 function(add_mpi_test name)
   cmake_parse_arguments(ARG "" "PROGRAM;TIMEOUT" "RANKS;ARGS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)

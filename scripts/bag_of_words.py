@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What needs no language model: a bag of words with logistic regression, as a run directory.
+"""Baseline without a language model: bag of words with logistic regression, as a run directory.
 
     bag_of_words.py DATA_DIR RUN_DIR --text text --label office
 
-DATA_DIR holds train.jsonl, select.jsonl and test.jsonl. Words and pairs of words, weighted by
-tf-idf; the strength of the regularisation is chosen on select, and test is scored once. RUN_DIR
-receives predictions/test.jsonl and scores.json, as `incipit report` reads them.
+DATA_DIR contains train.jsonl, select.jsonl and test.jsonl. The features are words and pairs of
+words, weighted by tf-idf. The regularisation strength is chosen on the validation split
+(select.jsonl); the test split is scored once. The script writes predictions/test.jsonl and
+scores.json to RUN_DIR in the format that `incipit report` reads.
 """
 import argparse
 import json
@@ -34,7 +35,10 @@ def write_atomically(path, content):
 
 
 def choose(train, select):
-    """The vectorizer, and the model that is best on select; of equals the most regular one."""
+    """Returns the vectorizer, the model best on the validation split, and that model's score.
+
+    On ties the most regularised model wins.
+    """
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     _, texts, labels = train
     features = vectorizer.fit_transform(texts)

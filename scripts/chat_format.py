@@ -1,9 +1,9 @@
 """Turns a model's Jinja chat template into the fixed text before and after each role.
 
-docs/chat_format.md describes the result, incipit_chat.json. The template is rendered
-with marker words for contents; what stands between the markers are the fixed texts.
-The result is then checked against the template on conversations of several shapes, and
-a template whose text depends on more than roles and contents is refused (ChatError).
+docs/chat_format.md describes the result, incipit_chat.json. The template is rendered with marker
+words as contents; the text between the markers is the fixed text. The result is then compared
+with the template on conversations of several shapes. A template whose text depends on more than
+roles and contents raises ChatError.
 """
 import datetime
 import hashlib
@@ -24,7 +24,7 @@ class ChatError(Exception):
 
 
 class GenerationTag(Extension):
-    """`{% generation %}` only marks what an assistant said; its body is kept as it is."""
+    """`{% generation %}` only marks the assistant's text; its body is rendered unchanged."""
 
     tags = {"generation"}
 
@@ -57,7 +57,7 @@ class Template:
         raise jinja2.TemplateError(message)
 
     def render(self, messages, generation=False):
-        """The text of [(role, content), ...]; None where the template refuses the shape."""
+        """Returns the text of [(role, content), ...], or None if the template refuses the shape."""
         try:
             return self._template.render(
                 messages=[{"role": role, "content": content} for role, content in messages],
@@ -68,7 +68,7 @@ class Template:
 
 
 def read_template(model_dir):
-    """The default chat template of a model folder with the special tokens it may name."""
+    """Returns the default chat template of a model folder, with the special tokens it may use."""
     model_dir = Path(model_dir)
     config_path = model_dir / "tokenizer_config.json"
     config = json.loads(config_path.read_text(encoding="utf8")) if config_path.exists() else {}
@@ -96,7 +96,7 @@ def read_template(model_dir):
 
 
 def _cut(text, *marks):
-    """The pieces of text around the marks, each of which must occur exactly once, in order."""
+    """Splits text at the marks; None unless each occurs exactly once, in order."""
     pieces = []
     for mark in marks:
         if text is None or text.count(mark) != 1:
@@ -120,14 +120,14 @@ def _common_suffix(a, b):
 
 
 def _trims(template, role, before):
-    """Whether the template strips the white space around a content of this role."""
+    """Returns whether the template strips white space around a content of this role."""
     mark = USER if role == "user" else ANSWER
     text = template.render([*before, (role, f" {mark} ")])
     return text is not None and mark in text and f" {mark} " not in text
 
 
 def extract(template):
-    """The fixed texts of the template; not yet checked."""
+    """Returns the fixed texts of the template, not yet checked."""
     alone = _cut(template.render([("user", USER)]), USER)
     asked = _cut(template.render([("user", USER)], generation=True), USER)
     pair = _cut(template.render([("user", USER), ("assistant", ANSWER)]), USER, ANSWER)
@@ -175,7 +175,7 @@ def extract(template):
 
 
 def concatenate(chat, messages, generation=False):
-    """The text of a conversation by the rules of docs/chat_format.md."""
+    """Returns the text of a conversation by the rules of docs/chat_format.md."""
     def part(texts, content):
         return texts["before"] + (content.strip() if texts["trim"] else content) + texts["after"]
 
@@ -214,7 +214,7 @@ def _agrees(template, chat, pairs):
 
 
 def describe(template):
-    """The checked incipit_chat.json of a template, as a dictionary; ChatError if it has none."""
+    """Returns a template's checked incipit_chat.json as a dictionary; ChatError if there is none."""
     chat = extract(template)
     difference = _agrees(template, chat, pairs=1)
     if difference:

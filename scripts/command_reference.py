@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the reference of all commands, from the program's own help, to standard output.
+"""Writes the command reference to standard output, from the program's help texts.
 
   scripts/command_reference.py build/release/launcher/incipit > docs/commands.md
 
-A test compares docs/commands.md with it.
+A test checks that docs/commands.md equals this output.
 """
 import os
 import re
@@ -18,7 +18,7 @@ Any value of a configuration can be replaced on the command line: `--set train.s
 `mpirun -n N` in front of a command starts N ranks ([scripts/mpirun.sh](../scripts/mpirun.sh) adds the flags
 that a workstation or a container needs).
 """
-# Where to read on.
+# Page with more about each command.
 PAGES = {
     "init": "your_own_task.md", "train": "getting_started.md", "predict": "predicting.md",
     "generate": "predicting.md", "report": "report.md", "doctor": "your_own_model.md",

@@ -1,11 +1,11 @@
-# How many cores this process may keep busy; core/cores.h is the same in C++.
+# Number of cores that this process may use; core/cores.h is the C++ counterpart.
 #   . scripts/cores.sh
 
 # usable_cores [MEMBERSHIP [ROOT]]: prints the number of cores that CPU affinity and the CPU quotas
 # of this process's control groups allow (v2 cpu.max, v1 cpu.cfs_quota_us), at least 1.
 usable_cores() {
   local membership=${1:-/proc/self/cgroup} root=${2:-/sys/fs/cgroup}
-  # nproc knows affinity, and would take OMP_NUM_THREADS for the number of cores.
+  # nproc respects affinity, but would return OMP_NUM_THREADS if it is set.
   local cores controllers group mount
   cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
   while IFS=: read -r _ controllers group; do
@@ -19,8 +19,8 @@ usable_cores() {
   echo "$cores"
 }
 
-# _cores_within CORES MOUNT GROUP: prints CORES, or fewer where a group from MOUNT down to GROUP has
-# a smaller quota.
+# _cores_within CORES MOUNT GROUP: prints CORES, or fewer if a group on the path from MOUNT to GROUP
+# has a smaller quota.
 _cores_within() {
   local cores=$1 folder=$2 rest=${3#/} quota period allowed
   while :; do

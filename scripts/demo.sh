@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# From a bare machine to a trained prompt that answers a sentence of yours; then six ways to sort a
-# town hall's mail, compared on the same 300 messages.
+# Sets up the machine, trains a prompt and answers a sentence of yours; then compares six ways to
+# sort a town hall's mail on the same 300 messages.
 #
-#   scripts/demo.sh                  set-up, then whatever of the demo is not done yet
-#   scripts/demo.sh --quick          stops after the answer
+#   scripts/demo.sh                  set-up, then all steps of the demo that are not done yet
+#   scripts/demo.sh --quick          stop after the answer
 #   scripts/demo.sh --say "TEXT"     the sentence that the prompt answers
-#   scripts/demo.sh --again          every run anew
+#   scripts/demo.sh --again          repeat every run
 #
-#   --runs DIR       where the runs go (default: runs/demo)
-#   --no-setup       the program is there: build/release/launcher/incipit, or $INCIPIT
-#   --data DIR       other messages in the same layout
-#   --set KEY=VALUE  goes to every command, like --set model.path=DIR
-#   RANKS=2          ranks under mpirun
+#   --runs DIR       folder of the runs (default: runs/demo)
+#   --no-setup       use the existing program: build/release/launcher/incipit, or $INCIPIT
+#   --data DIR       use other messages in the same layout
+#   --set KEY=VALUE  pass to every command, for example --set model.path=DIR
+#   RANKS=2          number of ranks under mpirun
 #
-# What each step said is in DIR/logs, the figures are in DIR/figures.json, the page in DIR/report.html.
+# Step output is in DIR/logs, the figures are in DIR/figures.json, the page is DIR/report.html.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -46,15 +46,15 @@ short_recipe=configs/recipes/town_hall_short.yaml
 shots=6
 draws=5
 seeds=3
-steps=150  # of the 250 of the recipe: the demo is a demo
+steps=150  # of the 250 of the recipe, to save time
 logs=$runs/logs
 
 bold= dim= plain=
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; fi
 heading() { printf '\n%s%s%s  %s%s%s\n' "$bold" "$1" "$plain" "$dim" "$2" "$plain"; }
 
-# step RUN COMMAND...: runs the command unless RUN is finished; what it prints goes to a log, its
-# progress to the terminal. A line with the time and the test score is left.
+# step RUN COMMAND...: runs the command unless RUN is finished. Its output goes to a log, its
+# progress to the terminal. Then prints a line with the time and the test score.
 step() {
   local name=$1 log=$logs/$1.log start=$SECONDS status=0
   shift
@@ -78,7 +78,7 @@ step() {
 
 minutes() { printf '%d minutes and %d seconds' $(($1 / 60)) $(($1 % 60)); }
 
-# Prints the office that the short prompt finds for the sentence, and the others, by probability.
+# Prints the probability of each office for the sentence by the short prompt, highest first.
 answer() {
   "$incipit" predict "$runs/short-prompt" --input-format text <<<"$say" \
       >"$logs/answer.jsonl" 2>"$logs/answer.err" || { cat "$logs/answer.err" >&2; return 1; }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""How long the rest of the demo takes on this machine (demo_estimate.py --help).
+"""Estimates how long the rest of the demo takes on this machine (demo_estimate.py --help).
 
-Prints minutes, rounded up. RUN was trained here: its metrics.jsonl says how long a step takes and
-how many rows of the model (tokens and virtual tokens) it computes. Evaluating a row costs half of
-training it: the forward pass without the backward pass, which is as long.
+Prints minutes, rounded up. RUN must have been trained on this machine: its metrics.jsonl has the
+time of each step and the number of rows (tokens and virtual tokens) that it computes. Evaluating a
+row costs half of training it, since there is no backward pass, which takes as long as the forward
+pass.
 """
 import argparse
 import json
@@ -19,7 +20,7 @@ def lines(path):
 
 
 def measured(run, ranks):
-    """Seconds per row, and rows per message, of a run's median step."""
+    """Returns seconds per row and rows per message, as medians over the steps of a run."""
     virtual = yaml.safe_load((run / "config.yaml").read_text())["method"]["num_virtual_tokens"]
     steps = [step for line in (run / "metrics.jsonl").read_text(encoding="utf8").splitlines()
              if "loss" in (step := json.loads(line))]
@@ -29,13 +30,14 @@ def measured(run, ranks):
 
 
 def rows_to_train(options, per_message):
-    """Rows of the rest, as many as would cost the same in training."""
+    """Returns the cost of the remaining steps, as the number of training rows of equal cost."""
     recipe = yaml.safe_load(options.recipe.read_text(encoding="utf8"))
     train, virtual = recipe["train"], recipe["method"]["num_virtual_tokens"]
     select, test = (lines(options.data / f"{split}.jsonl") for split in ("select", "test"))
     wordings = len(yaml.safe_load(options.wordings.read_text(encoding="utf8")))
     compared = wordings * select + test
-    evaluated = 2 * compared + (options.draws - 1) * test  # without examples, with the first draw
+    # Zero-shot, and few-shot with the first draw of examples.
+    evaluated = 2 * compared + (options.draws - 1) * test
     evaluated += options.seeds * (options.steps // train["eval_every"] * select + test)
     step = train["batch_size"] * per_message + options.ranks * virtual
     return options.seeds * options.steps * step + evaluated * per_message / 2

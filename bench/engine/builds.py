@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Two builds of the engine against each other: is a change slower anywhere?
+"""Compares the speed of two builds of the engine, to find out whether a change is slower anywhere.
 
     .venv/bin/python bench/engine/builds.py OLD_WORKER [--pairs 12]
 
-OLD_WORKER is the incipit_bench_worker of the other build; the new one is build/release's. Both compute
-the same batches in turn, the first one alternating; a ratio above 1 says that the new build is faster.
-The interval is that of the median over pairs (95 %, order statistics). Exit code 1 where it lies below
-0.97 for one row, or where losses or scores differ by more than the tolerance.
+OLD_WORKER is the incipit_bench_worker of the other build; the new one is that of build/release. Both
+compute the same batches in turn, and the one that goes first alternates. A ratio above 1 means that the
+new build is faster. The interval is that of the median over pairs (95 %, order statistics). Exits with
+code 1 if the interval of a row lies below 0.97, or if losses or scores differ by more than the tolerance.
 """
 import argparse
 import datetime

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Speed and memory of every dtype on every instruction set that this processor has.
+"""Measures speed and memory of every dtype on every instruction set of this processor.
 
     .venv/bin/python bench/engine/dtypes.py [--rounds 5]
 
-The default model: a step of training with P = 100 and P = 20 virtual tokens (batch 8, 2 threads) and
-scoring. In every round each dtype computes the same batches, in turn; figures are medians of the
-ratios to float32 on the same instruction set. INCIPIT_CPU forces the instruction set down, for our
-kernels, oneDNN, MKL and ATen alike. Memory is the resident set just after loading.
+The work is a training step of the default model with P = 100 and P = 20 virtual tokens (batch 8,
+2 threads), and scoring. In every round each dtype computes the same batches, in turn. The figures are
+medians of the ratios to float32 on the same instruction set. INCIPIT_CPU limits the instruction set of
+Incipit's kernels, oneDNN, MKL and ATen alike. Memory is the resident set just after loading.
 """
 import argparse
 import datetime

@@ -1,4 +1,4 @@
-"""Incipit's bench worker on invented batches, for the scripts of this folder."""
+"""Runs Incipit's bench worker on generated batches, for the scripts of this folder."""
 import os
 import random
 import re
@@ -19,7 +19,7 @@ BATCH = 8
 
 
 def limits():
-    """By value of INCIPIT_CPU the environment that `incipit` gives its libraries (core/cpu_choice.h)."""
+    """Returns the environment of the libraries by value of INCIPIT_CPU, read from core/cpu_choice.h."""
     variables = ("INCIPIT_CPU", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
                  "MKL_ENABLE_INSTRUCTIONS")
     table = re.findall(r"CpuChoice\{([^}]*)\}", (REPOSITORY / "core" / "cpu_choice.h").read_text())
@@ -31,7 +31,7 @@ LIMITS = limits()
 
 
 def batches(count, seed=7):
-    """Batches of 8 invented examples: as long as RTE's, and two candidates of one token each."""
+    """Returns batches of 8 generated examples with RTE's lengths and two one-token candidates."""
     draw = random.Random(seed)
 
     def example():
@@ -51,7 +51,7 @@ def initial_prompt(rows, folder):
 
 
 class Engine:
-    """A loaded worker and the block of work that it is timed on. Use it in a `with` block."""
+    """A loaded worker that times blocks of work. Use it in a `with` block."""
 
     def __init__(self, dtype, virtual_tokens, folder, worker=WORKER, limit="auto", threads=2):
         before = dict(os.environ)
@@ -69,7 +69,7 @@ class Engine:
         self._process.reset_peak()
 
     def run(self, work):
-        """Seconds, and losses or scores, of the batches."""
+        """Runs the batches; returns seconds, and losses (training) or scores."""
         keys = ("source", "target" if self._trains else "candidates")
         answer = self._process.ask("train" if self._trains else "score", batches=[
             [{key: row[key] for key in keys} for row in batch] for batch in work])
@@ -87,7 +87,7 @@ class Engine:
 
 
 def median_interval(values):
-    """The median and its 95 % interval by order statistics (binomial, no assumption of shape)."""
+    """Returns the median and its 95 % interval by order statistics (binomial, distribution-free)."""
     ordered, count = sorted(values), len(values)
     from scipy.stats import binom
     low = max(0, int(binom.ppf(0.025, count, 0.5)) - 1)

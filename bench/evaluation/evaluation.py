@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Scoring the candidates of SuperGLUE beside transformers, in the same run, by turns.
+"""Times the scoring of SuperGLUE's candidates by Incipit and by transformers, in turns in one run.
 
     .venv/bin/python bench/evaluation/evaluation.py [--tasks boolq multirc record] [--rounds 3]
         [--examples N] [--out bench/results/evaluation-NAME]
 
-README.md has what is measured; bench/results what came out.
+README.md describes the measurement; the results are in bench/results.
 """
 import argparse
 import json
@@ -32,7 +32,7 @@ THREADS = 2
 WITHIN = 1e-3
 BATCH_SIZES = (4, 8, 16)
 PEERS = {"plain": plain_scores.plain, "trimmed": plain_scores.trimmed, "cached": plain_scores.cached}
-# Folder, file, and how many of its examples; nothing: all.
+# Folder, file, and number of examples; None: all.
 FILES = {"boolq": ("BoolQ", "val-head2000.jsonl", 100), "cb": ("CB", "val.jsonl", None),
          "copa": ("COPA", "val.jsonl", None), "multirc": ("MultiRC", "train32.jsonl", None),
          "record": ("ReCoRD", "train32.jsonl", None), "rte": ("RTE", "val.jsonl", 100),
@@ -49,7 +49,7 @@ def configuration(task, folder):
 
 
 def ours(config, limit):
-    """The last of two repetitions: the first one brings the weights into memory."""
+    """Returns the last of two repetitions; the first one loads the weights into memory."""
     request = {"examples": limit or 0, "threads": THREADS, "repeat": 2}
     done = subprocess.run([str(TOOL), str(config)], input=json.dumps(request), text=True,
                           capture_output=True)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Greedy generation beside transformers: tokens a second, in the same run, by turns.
+"""Compares greedy generation of Incipit and transformers in tokens per second, in turns in one run.
 
     .venv/bin/python bench/generation/generation.py [--tokens 96] [--rounds 3]
 
-The default model in float32 on two threads; 1 and 8 sequences, each a prompt of 64 random tokens, all of
-one length, so that transformers needs no padding. Prints the median of the rounds and how many times
-as fast Incipit is. The first round of each is not counted.
+Runs the default model in float32 on two threads, with 1 and 8 sequences. Each sequence is a prompt of 64
+random tokens; all have the same length, so transformers needs no padding. Prints the median of the rounds
+and how many times as fast Incipit is. A warm-up run of each side is not counted.
 """
 import argparse
 import json

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""What a mesh costs: 2 ranks x 1 thread beside 1 rank x 2 threads, on the same global batch.
+"""Cost of each mesh: 2 ranks x 1 thread compared with 1 rank x 2 threads, on the same global batch.
 
     .venv/bin/python bench/mesh/mesh.py [--steps 12] [--rounds 3] [--out bench/results/mesh-NAME]
                                         [--recipe rte] [--meshes "data 2"]
 
-The default model in float32 on the town_hall task, or that of another recipe: B=32, P=20 for every
-mesh, and B=8, P=100 for data parallelism, where the soft prompt is computed by both ranks. Runs take turns for --rounds rounds; of
-each the median step counts, without the first two steps. Prints a table of examples/s, of their ratio
-to one rank's, and of the share of a step that rank 0 spends in communication, waits for the other
-rank included; --out writes it to NAME.md and NAME.json. Wants a machine that does nothing else.
+Trains the default model in float32 on the town_hall task, or that of another recipe: B=32, P=20 for
+every mesh, and B=8, P=100 for data parallelism, where both ranks compute the soft prompt. Runs take
+turns for --rounds rounds. A run counts with its median step, without the first two steps. Prints a
+table of examples/s, the ratio to one rank, and the share of a step that rank 0 spends in communication,
+including waits for the other rank. --out writes the table to NAME.md and NAME.json. The machine should
+do nothing else.
 """
 import argparse
 import datetime
@@ -25,7 +26,7 @@ MPIRUN = ROOT / "scripts/mpirun.sh"
 RECIPES = ROOT / "configs/recipes"
 
 ONE = "1 rank x 2 threads"
-# Batch size and rows of the prompt; then the meshes.
+# (batch size, rows of the prompt): the meshes.
 CASES = {
     (32, 20): {"data 2": ["data=2"], "tensor 2": ["tensor=2"], "pipeline 2": ["pipeline=2"],
                "gathered 2": ["gathered=2"]},
@@ -35,7 +36,7 @@ UNCOUNTED_STEPS = 2
 
 
 def run(recipe, batch, rows, parallel, steps):
-    """(median seconds of a step, share of it in communication) on rank 0."""
+    """Returns (median seconds per step, share of the time in communication) of rank 0."""
     with tempfile.TemporaryDirectory() as folder:
         settings = ["model.dtype=float32", f"train.batch_size={batch}",
                     f"method.num_virtual_tokens={rows}", f"train.steps={steps}",
@@ -80,7 +81,7 @@ def table(results):
 
 
 def machine():
-    """Processor and cores of this machine."""
+    """Returns processor and number of cores of this machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.split(":", 1)[1].strip() for line in lines
                  if line.startswith("model name")), "unknown")

@@ -1,11 +1,11 @@
-"""Speed of Tokenizer::encode against the `tokenizers` library, one thread each.
+"""Compares the speed of Tokenizer::encode and of the `tokenizers` library, one thread each.
 
     bench_tokenizer.py --program build/release/bench/tokenizer/tokenizer_bench
 
-Both encode the texts of ../shared/data (made-up ones where that is missing), in turns; the
-median of the rounds counts. The library is timed in its two ways: `encode` a text, as most
-callers have it, and `encode_batch_fast`, the quickest it has. Prints texts' megabytes a
-second and the ratio to the quicker of the two.
+Both encode the texts of ../shared/data (generated ones if that is missing), in turns; the
+median of the rounds counts. Two methods of the library are timed: `encode`, which most
+callers use, and `encode_batch_fast`, its fastest. Prints megabytes of text per second and the
+ratio to the faster of the two.
 """
 
 import argparse

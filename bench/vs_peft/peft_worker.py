@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""PEFT's side of the benchmark: README.md has the protocol and the two ways, documented and tuned.
+"""PEFT's side of the benchmark. README.md describes the protocol and the two ways, documented and tuned.
 
-Keys of `load` besides the common ones: "way": "documented" | "tuned", "attention": "eager" |
+Keys of `load` in addition to the common ones: "way": "documented" | "tuned", "attention": "eager" |
 "sdpa", "compile": true | false.
 """
 import ctypes
@@ -23,7 +23,7 @@ PADDING, IGNORED = 2, -100
 
 
 def collate(rows):
-    """[(source, continuation)] as input ids, mask and labels, padded behind to the longest."""
+    """Returns [(source, continuation)] as input ids, mask and labels, right-padded to the longest."""
     length = max(len(source) + len(continuation) for source, continuation in rows)
     ids = torch.full((len(rows), length), PADDING)
     labels = torch.full((len(rows), length), IGNORED)
@@ -74,9 +74,9 @@ class Worker:
         return {}
 
     def target_logits(self, batch, virtual_tokens):
-        """Logits [targets, vocabulary] and ids of all targets, computing few others."""
+        """Returns logits [targets, vocabulary] and ids of all targets, computing few other logits."""
         row, column = (batch["labels"] != IGNORED).nonzero(as_tuple=True)
-        position = column - 1 + virtual_tokens  # a token is predicted where the one before it is
+        position = column - 1 + virtual_tokens  # the row before a token predicts it
         kept, place = position.unique(return_inverse=True)
         logits = self.forward(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
                               logits_to_keep=kept, use_cache=False).logits
@@ -109,7 +109,7 @@ class Worker:
         return {"seconds": time.perf_counter() - start, "scores": scores}
 
     def score_once(self, rows):
-        """One-token candidates: each example runs once, whatever the number of candidates."""
+        """Scores one-token candidates: each example runs once, whatever the number of candidates."""
         batch = next(iter(batches_of([[(row["source"], row["candidates"][0]) for row in rows]])))
         logits, _ = self.target_logits(batch, 0)
         table = logits.float().log_softmax(-1)
@@ -135,7 +135,7 @@ class Worker:
 
 def main():
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints must not stand among the answers
+    os.dup2(2, 1)  # keep output of libraries out of the answers
     worker = Worker()
     commands = {"load": worker.load, "reset": worker.reset, "train": worker.train,
                 "score": worker.score}

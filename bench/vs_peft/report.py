@@ -1,4 +1,4 @@
-"""Progress on a terminal, and the results as a table and as files."""
+"""Shows progress on a terminal, and writes the results as a table and as files."""
 import json
 import os
 import platform
@@ -10,7 +10,7 @@ from importlib import metadata
 
 
 class Progress:
-    """A bar on standard error; plain lines, one per title, where that is no terminal."""
+    """A progress bar on standard error; if that is no terminal, one plain line per title."""
 
     def __init__(self, total):
         self._total, self._done, self._title = total, 0, ""
@@ -48,12 +48,12 @@ def processor():
 
 
 def short_name(machine):
-    """The processor as part of a file's name."""
+    """Returns the processor's name in a form for file names."""
     return re.sub(r"[^a-z0-9]+", "-", machine["processor"].lower()).strip("-")
 
 
 def machine(repository):
-    """Where the figures come from."""
+    """Returns processor, commit and library versions, to be stored with the figures."""
     commit = subprocess.run(["git", "-C", str(repository), "rev-parse", "--short", "HEAD"],
                             capture_output=True, text=True).stdout.strip()
     flags = open("/proc/cpuinfo").read()
@@ -64,7 +64,7 @@ def machine(repository):
 
 
 def table(document):
-    """The results in Markdown."""
+    """Returns the results as a Markdown table."""
     m, s = document["machine"], document["settings"]
     lines = [
         f"{m['processor']}, {m['cores']} cores, {s['threads']} threads; torch {m['torch']}, "

@@ -1,4 +1,4 @@
-"""RTE as batches of token ids, by the rules of configs/recipes/rte.yaml."""
+"""Reads RTE as batches of token ids, by the rules of configs/recipes/rte.yaml."""
 import json
 import os
 import random
@@ -20,7 +20,7 @@ def data_path(repository):
 
 
 def _source(tokenizer, record):
-    """At most MAX_SOURCE_TOKENS ids; where too long, the premise loses tokens from its end."""
+    """Returns at most MAX_SOURCE_TOKENS ids; a premise that is too long is cut at its end."""
     def ids(text):
         return tokenizer(text, add_special_tokens=False)["input_ids"]
 
@@ -36,7 +36,7 @@ def _source(tokenizer, record):
 
 
 def examples(tokenizer, path, count):
-    """The first `count` examples in file order: source, target and candidates as ids."""
+    """Returns the first `count` examples in file order, with source, target and candidates as ids."""
     candidates = {label: tokenizer(text, add_special_tokens=False)["input_ids"]
                   for label, text in VERBALIZER.items()}
     result = []
@@ -56,7 +56,7 @@ def in_file_order(rows, batch_size):
 
 
 def by_length(rows, batch_size, seed=0):
-    """Batches of similar length, in random order."""
+    """Returns batches of examples of similar length, in random order."""
     batches = []
     size = MEGA_BATCHES * batch_size
     for start in range(0, len(rows), size):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prompt tuning with PEFT and with Incipit, side by side. README.md beside this tells what is measured.
+"""Compares prompt tuning with PEFT and with Incipit. README.md in this folder describes the measurement.
 
     .venv/bin/python bench/vs_peft/vs_peft.py [--quick] [--dtype bfloat16] [--virtual-tokens 100]
 """
@@ -53,7 +53,7 @@ def parse_arguments():
 
 
 def initial_prompt(model, rows, folder, seed=0):
-    """A .npy file with the embeddings of `rows` sampled tokens; the same for both sides."""
+    """Writes the embeddings of `rows` sampled tokens to a .npy file for both sides; returns its path."""
     import numpy as np
     from safetensors import safe_open
 
@@ -67,7 +67,7 @@ def initial_prompt(model, rows, folder, seed=0):
 
 
 class Comparison:
-    """One dtype, one P, one way of PEFT."""
+    """Comparison for one dtype, one P and one way of PEFT."""
 
     def __init__(self, arguments, dtype, virtual_tokens, way, rows, folder, progress):
         self.arguments, self.dtype, self.virtual_tokens, self.way = (arguments, dtype,
@@ -99,7 +99,7 @@ class Comparison:
         return answer
 
     def fastest_peft(self):
-        """Options of the tuned way that ran the same two batches in the least time."""
+        """Returns the options of the tuned way that ran a batch in the least time, after a warm-up."""
         if self.way == "documented":
             return {}
         best, tried = None, [{"attention": "eager"}, {"attention": "sdpa"}]
@@ -162,7 +162,7 @@ def flatten(value):
 
 
 def disagreement(expected, found, dtype):
-    """The largest relative difference; in bfloat16 that of the means."""
+    """Returns the largest relative difference; in bfloat16 the relative difference of the means."""
     if len(expected) != len(found):
         return float("inf")
     if dtype == "bfloat16":
@@ -178,7 +178,7 @@ def main():
         path = rte.data_path(REPOSITORY)
     except FileNotFoundError as error:
         sys.exit(f"vs_peft: {error}")
-    # Enough for one group of similar lengths, and for all blocks and the warm-up.
+    # Enough examples for one group of similar lengths, and for all blocks and the warm-up.
     count = arguments.batch * max(rte.MEGA_BATCHES, arguments.pairs * arguments.steps + 1)
     rows = rte.examples(AutoTokenizer.from_pretrained(arguments.model), path, count)
     cases = [(dtype, tokens, way) for dtype in arguments.dtype

@@ -1,4 +1,4 @@
-"""A worker process of the benchmark, as the driver sees it."""
+"""Starts a worker process of the benchmark and sends it requests."""
 import json
 import os
 import subprocess
@@ -10,7 +10,7 @@ class WorkerError(Exception):
 
 
 class WorkerProcess:
-    """Starts a worker; one request at a time. Use it in a `with` block: it ends the process."""
+    """A running worker; one request at a time. Use it in a `with` block, which ends the process."""
 
     def __init__(self, command, log, threads):
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
