@@ -91,7 +91,7 @@ TrainBatch BatchStream::make(std::int64_t step) {
   TrainBatch batch{
       .packed = {}, .groups = {}, .tasks = {}, .examples = static_cast<std::int64_t>(draws.size())};
   std::vector<data::Example> examples;
-  examples.reserve(draws.size());  // items point into it
+  examples.reserve(draws.size());  // items point into this vector
   std::vector<data::BatchItem> items;
   for (const auto& [task, example] : draws) {
     const TrainSource& source = sources_[task];
