@@ -75,7 +75,7 @@ TrainBatch BatchStream::next() {
   return *std::move(batch);
 }
 
-// This rank's share of the step's global batch.
+// Returns this rank's share of the step's global batch.
 std::vector<data::MixtureSampler::Draw> BatchStream::draw_own(std::int64_t step) {
   const auto global = sampler_.batch(step * options_.batch_size, options_.batch_size);
   std::vector<std::int64_t> lengths;
