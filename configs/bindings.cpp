@@ -3,7 +3,7 @@
 namespace incipit::configs {
 namespace {
 
-// A word of a fixed list, kept as text.
+// Binds a key whose value is one word of a fixed list, stored as text.
 void word(Block& block, const std::string& key, std::string& target,
           const std::vector<std::string>& words, const std::string& meaning) {
   Names<std::string> names;

@@ -1,4 +1,4 @@
-// The keys of each block of a run.
+// Binds the keys of each block of a run's configuration.
 #pragma once
 
 #include "configs/run_config.h"
@@ -11,7 +11,7 @@ void bind_parallel(comm::MeshOptions& options, Block& block);
 void bind_method(prompt::PromptOptions& options, Block& block);
 void bind_task(data::TaskOptions& options, Block& block);
 void bind_mixture(data::MixtureOptions& options, Block& block);
-// The keys of a task that make its wording.
+// Binds only the keys of a task that a prompt template may set (configs/wordings.h).
 void bind_wording(data::TaskOptions& options, Block& block);
 void bind_train(trainer::TrainOptions& options, Block& block);
 void bind_eval(eval::EvalOptions& options, Block& block);

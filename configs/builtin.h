@@ -1,4 +1,4 @@
-// The YAML files that are built into the program: task files, recipes and lists of wordings
+// The YAML files built into the program: task files, recipes and lists of prompt templates
 // (configs/tasks, configs/recipes, configs/wordings).
 #pragma once
 
@@ -11,13 +11,13 @@
 namespace incipit::configs {
 
 struct BuiltinFile {
-  std::string_view name;  // "rte": the file's name without its ending
+  std::string_view name;  // "rte": the file name without its extension
   std::string_view text;
-  // The first line of comment: what the file is for.
+  // Returns the text of the first comment line, which says what the file is for.
   [[nodiscard]] std::string description() const;
 };
 
-// By name.
+// Sorted by name.
 [[nodiscard]] std::span<const BuiltinFile> builtin_tasks();
 [[nodiscard]] std::span<const BuiltinFile> builtin_recipes();
 [[nodiscard]] std::span<const BuiltinFile> builtin_wordings();

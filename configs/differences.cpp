@@ -10,7 +10,7 @@
 namespace incipit::configs {
 namespace {
 
-using Values = std::map<std::string, std::string>;  // by key
+using Values = std::map<std::string, std::string>;  // per key
 
 void flatten(const YamlValue& value, const std::string& path, Values& values) {
   if (value.kind != YamlValue::Kind::kMap || value.pairs.empty()) {

@@ -1,4 +1,4 @@
-// What two configurations say differently.
+// Differences between two configurations.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@ namespace incipit::configs {
 
 struct Difference {
   std::string key;     // "train.optimizer.lr"
-  std::string before;  // as YAML; "" where the key is not set
+  std::string before;  // as YAML; "" if the key is not set
   std::string now;
 };
 
-// Key by key, in the order of the keys; nothing when both mean the same.
+// Returns the keys whose values differ, in key order. Empty when the configurations are equal.
 [[nodiscard]] std::vector<Difference> differences(const RunConfig& before, const RunConfig& now);
 
 }  // namespace incipit::configs

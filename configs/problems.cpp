@@ -20,7 +20,7 @@ void Problems::add(const Location& where, const std::string& message) {
 
 void Problems::throw_if_any() const {
   if (problems_.empty()) return;
-  std::vector<std::string> sources;  // in the order of their first problem
+  std::vector<std::string> sources;  // ordered by their first problem
   for (const Problem& problem : problems_) {
     if (std::find(sources.begin(), sources.end(), problem.where.source) == sources.end()) {
       sources.push_back(problem.where.source);

@@ -1,4 +1,4 @@
-// Everything that is wrong with a configuration, collected so that it is shown at once.
+// Collects all problems of a configuration, so that they are reported at once.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace incipit::configs {
 
-// Where a value came from: a file with line and column (from 1), or an override.
+// Where a value came from: a file, with line and column (from 1), or an override.
 struct Location {
   std::string source{};  // "rte.yaml", "--set train.steps=many"
   int line = 0;          // 0: the source has no lines
@@ -19,8 +19,8 @@ class Problems {
   void add(const Location& where, const std::string& message);
   [[nodiscard]] bool empty() const { return problems_.empty(); }
 
-  // Throws one ConfigError that lists every problem in the order of files and lines, once
-  // each. Does nothing when there is none.
+  // Throws one ConfigError that lists every problem once, in the order of files and lines. Does
+  // nothing when there are none.
   void throw_if_any() const;
 
  private:

@@ -37,7 +37,7 @@ a boolean (`"5"`, `"no"`) and text that begins with a brace needs quotes.
 
 )";
 
-// Reads documents into a configuration of its own.
+// Reads documents into its own configuration.
 class Loader {
  public:
   Loader() : reader_(root_) {}
@@ -68,7 +68,7 @@ class Loader {
   YamlReader reader_;
 };
 
-// Of `task` and `tasks` the one that the configuration has.
+// Binds `task` or `tasks`, whichever the configuration has.
 void bind_tasks(RunConfig& config, Block& root) {
   if (config.tasks.empty()) {
     return bind_task(config.task, root.block("task", "Data, and how a record becomes text."));

@@ -1,4 +1,4 @@
-// A run's configuration: what its YAML says, as plain structs.
+// A run's configuration as plain structs.
 #pragma once
 
 #include <cstdint>
@@ -22,29 +22,29 @@ struct RunOptions {
   std::string name;        // default: the configuration's file name
   std::string output_dir;  // default: runs/NAME
   std::uint64_t seed = 17;
-  bool deterministic = false;  // same bytes again on a GPU, slower
+  bool deterministic = false;  // bit-identical results on a GPU; slower
 };
 
-// kAuto: what is fastest on the machine (launcher/model_choice.h).
+// kAuto: the fastest on the machine (launcher/model_choice.h).
 enum class Dtype { kAuto, kFloat32, kBFloat16, kFloat16 };
 
-[[nodiscard]] const char* dtype_name(Dtype dtype);  // "bfloat16"
-// Bytes of a number; of kAuto those of bfloat16, which is what it is on a GPU.
+[[nodiscard]] const char* dtype_name(Dtype dtype);  // e.g. "bfloat16"
+// Returns the bytes per number. For kAuto: those of bfloat16, which kAuto selects on a GPU.
 [[nodiscard]] int number_bytes(Dtype dtype);
 
 enum class Device { kAuto, kCpu, kCuda };
 
 struct ModelOptions {
-  std::string path;  // a folder in Hugging Face layout
+  std::string path;  // a model folder in Hugging Face layout
   Dtype dtype = Dtype::kAuto;
-  Device device = Device::kAuto;  // kCuda: GPU number local rank; kAuto: kCuda where there is one
+  Device device = Device::kAuto;  // kCuda: the GPU with the local rank's index; kAuto: kCuda if any
 };
 
 struct LogOptions {
   std::string level = "info";  // debug, info, warn, error
 };
 
-// One of the tasks of a run, under its key in `tasks:`.
+// A task of a run, under its key in `tasks:`.
 struct NamedTask {
   std::string name;  // letters, digits, _ and -
   data::TaskOptions options;
@@ -55,7 +55,7 @@ struct RunConfig {
   ModelOptions model;
   comm::MeshOptions parallel;
   prompt::PromptOptions method;
-  data::TaskOptions task;  // `task:`; unused where there are `tasks:`
+  data::TaskOptions task;  // `task:`; unused if there are `tasks:`
   std::vector<NamedTask> tasks{};
   data::MixtureOptions mixture;
   trainer::TrainOptions train;
@@ -63,49 +63,49 @@ struct RunConfig {
   metrics::MetricsOptions metrics;
   LogOptions log;
 
-  // The name of the one task that pick_task() left of several; its files in the run directory
-  // bear it. No key.
+  // The task that pick_task() chose among several. The task's files in the run directory carry this
+  // name. Not a key.
   std::string picked{};
 };
 
-// The tasks of a run: those of `tasks:`, or the one of `task:`, which is called by the stem of its
-// file's name (built-in tasks by their name), or else "task".
+// Returns the tasks of a run: those of `tasks:`, or the one of `task:`. The latter is named after
+// the stem of its file's name (a built-in task: its name), or else "task".
 [[nodiscard]] std::vector<NamedTask> all_tasks(const RunConfig& config);
-// Their names, in order: "rte, cb".
+// Returns the names of the tasks, in order: "rte, cb".
 [[nodiscard]] std::string task_names(const RunConfig& config);
-// Several soft prompts, one for each of several tasks.
+// Returns whether the run has several tasks with one soft prompt each.
 [[nodiscard]] bool has_several_prompts(const RunConfig& config);
 
-// The run as if one of its tasks were all of it, for what knows one task alone. Throws ConfigError
-// that lists the tasks, when there is none of this name, and when there are several and `name` is
-// empty. The only task of a run needs no name.
+// Returns the configuration reduced to one of its tasks, for code that handles a single task.
+// `name` may be empty when the run has only one task. Throws ConfigError that lists the tasks when
+// none has this name, or when there are several and `name` is empty.
 [[nodiscard]] RunConfig pick_task(RunConfig config, const std::string& name);
 
-// Every key, bound to the fields of `config`, which must outlive the block.
+// Binds every key to the fields of `config`, which must outlive the block.
 void bind(RunConfig& config, Block& root);
 
-// Checks of values that were read, each on its own or together: `report` takes the key
-// ("train.schedule.warmup_steps") and what is wrong with it.
+// Checks the values that were read, separately or together. `report` takes the key
+// ("train.schedule.warmup_steps") and the problem.
 using Report = std::function<void(const std::string& key, const std::string& message)>;
 using Check = std::function<void(const RunConfig& config, const Report& report)>;
 
-// Reads `config_path` (a file, or the name of a built-in recipe), the task files that
-// `task.name` or `tasks.NAME.name` name (a built-in task, or a path) as defaults of these blocks,
-// and `overrides` ("train.steps=50") over both. Throws one ConfigError that lists all mistakes:
-// of the files, of the overrides, and those that `check` reports.
+// Loads a configuration. `config_path` is a file or the name of a built-in recipe. The task files
+// that `task.name` or `tasks.NAME.name` name (a built-in task or a path) supply the defaults of
+// these blocks. `overrides` ("train.steps=50") take precedence over both. Throws one ConfigError
+// that lists all mistakes: those in the files, in the overrides, and those that `check` reports.
 [[nodiscard]] RunConfig load_run_config(const std::string& config_path,
                                         const std::vector<std::string>& overrides = {},
                                         const Check& check = nullptr);
 
-// The same from a text; `source` names it in messages.
+// The same from a string; `source` names it in messages.
 [[nodiscard]] RunConfig parse_run_config(std::string_view text, const std::string& source,
                                          const std::vector<std::string>& overrides = {},
                                          const Check& check = nullptr);
 
-// YAML with every key, which reads back to an equal configuration.
+// Returns YAML with every key. It reads back to an equal configuration.
 [[nodiscard]] std::string resolved_yaml(const RunConfig& config);
 
-// The reference of all keys, in Markdown (docs/configuration.md).
+// Returns the reference of all keys, in Markdown (docs/configuration.md).
 [[nodiscard]] std::string configuration_reference();
 
 }  // namespace incipit::configs

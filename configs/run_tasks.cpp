@@ -1,4 +1,4 @@
-// The tasks of a run, whether it has one or several.
+// The tasks of a run with one task or several.
 #include <algorithm>
 #include <filesystem>
 

@@ -10,7 +10,7 @@ std::string expected(const std::string& what, const YamlValue& value) {
   return "expected " + what + ", found " + value.describe();
 }
 
-// Words that other YAML readers take for booleans.
+// Returns whether other YAML readers take the word for a boolean.
 bool is_boolean_elsewhere(const std::string& word) {
   for (const char* other : {"yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off",
                             "OFF", "True", "TRUE", "False", "FALSE", "y", "n"}) {
@@ -19,7 +19,7 @@ bool is_boolean_elsewhere(const std::string& word) {
   return false;
 }
 
-// "" when `value` is a plain scalar, else what is wrong.
+// Returns "" when `value` is a plain scalar, else the problem.
 std::string require_plain(const YamlValue& value, const std::string& what) {
   if (value.kind != YamlValue::Kind::kScalar) return expected(what, value);
   if (value.quoted) return expected(what, value) + " in quotes";

@@ -21,7 +21,7 @@ std::string any_of(const std::vector<std::string>& words) {
   return join(all_but_last) + " or " + words.back();
 }
 
-// A field whose value is one scalar that read_scalar knows.
+// Returns a field whose value is one scalar that read_scalar() supports.
 template <typename T, typename... Extra>
 Field scalar_field(std::string key, T& target, std::string type, std::string meaning,
                    std::function<YamlValue()> write, Extra... extra) {

@@ -1,13 +1,13 @@
-// Which keys a configuration has, bound to the fields of plain structs.
+// Schema of a configuration: its keys, bound to the fields of plain structs.
 //
 //   Block root;
 //   Block& train = root.block("train", "how the prompt is trained");
 //   train.field("steps", options.steps, "optimizer steps", {.min = 1});
 //   train.choice("loss", options.loss, kLossNames, "what is minimised");
 //
-// The one declaration serves the strict reader (yaml_reader.h), the writer of resolved
-// configurations and the listing of all keys (schema_text.h). A block refers to the structs
-// it was made from: they must outlive it.
+// This one declaration serves the strict reader (yaml_reader.h), the writer of resolved
+// configurations and the reference of all keys (schema_text.h). A block refers to the structs it is
+// bound to: they must outlive it.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@
 
 namespace incipit::configs {
 
-// What a number may be. Bounds are included unless they are said to be open.
+// Range of a number. Bounds are inclusive unless marked open.
 struct Range {
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
@@ -38,17 +38,17 @@ struct Range {
 // A key with a value.
 struct Field {
   std::string key;
-  std::string type;     // for people: "integer >= 1", "adamw, adafactor or sgd"
+  std::string type;     // human-readable: "integer >= 1", "adamw, adafactor or sgd"
   std::string meaning;  // one line
   bool required = false;
-  // Takes the value over; adds to the problems, and leaves the target alone, when it does
-  // not fit. `path` names the key in messages ("train.steps").
+  // Stores the value in the target. When it does not fit, adds to `problems` and leaves the target
+  // unchanged. `path` names the key in messages ("train.steps").
   std::function<void(const YamlValue& value, const std::string& path, Problems& problems)> read;
-  // The present value; kNull when there is none to write.
+  // Returns the current value; kNull when there is none to write.
   std::function<YamlValue()> write;
 };
 
-// A word that stands for a value of an enumeration.
+// Words for the values of an enumeration.
 template <typename E>
 using Names = std::vector<std::pair<std::string, E>>;
 
@@ -57,7 +57,7 @@ class Block {
   using Texts = std::vector<std::string>;
   using Mapping = std::vector<std::pair<std::string, std::string>>;  // in the order written
 
-  // A nested block of keys.
+  // Adds a nested block of keys.
   Block& block(std::string key, std::string meaning);
 
   Field& field(std::string key, bool& target, std::string meaning);
@@ -70,17 +70,18 @@ class Block {
   Field& field(std::string key, Texts& target, std::string meaning);
   Field& field(std::string key, Mapping& target, std::string meaning);
 
-  // Text that may look like a number: a file or a share, a word or a bound.
+  // Adds a text key whose value may look like a number, such as a file or a fraction, a word or a
+  // bound.
   Field& loose_text(std::string key, std::string& target, std::string type, std::string meaning);
 
-  // An integer, or a word that stands for one.
+  // Adds a key that takes an integer, or a word that stands for one.
   Field& integer_or(std::string key, int& target, const Names<int>& words, std::string meaning,
                     Range range = {});
 
   template <typename E>
   Field& choice(std::string key, E& target, Names<E> names, std::string meaning);
 
-  // Anything else. `type` is what the documentation says.
+  // Adds any other key. `Field::type` is shown in the documentation.
   Field& custom(Field field);
 
   struct Child {
@@ -117,7 +118,7 @@ Field& Block::choice(std::string key, E& target, Names<E> names, std::string mea
       });
 }
 
-// Reads one scalar into `target`; returns what is wrong, "" when nothing is.
+// Reads one scalar into `target`. Returns the problem, or "".
 [[nodiscard]] std::string read_scalar(const YamlValue& value, bool& target);
 [[nodiscard]] std::string read_scalar(const YamlValue& value, std::int64_t& target,
                                       const Range& range = {});
@@ -127,7 +128,7 @@ Field& Block::choice(std::string key, E& target, Names<E> names, std::string mea
                                       const Range& range = {});
 [[nodiscard]] std::string read_scalar(const YamlValue& value, std::string& target);
 
-// The shortest text that reads back to the same number.
+// Returns the shortest text that reads back to the same number.
 [[nodiscard]] std::string number_text(double value);
 
 }  // namespace incipit::configs

@@ -9,7 +9,7 @@
 namespace incipit::configs {
 namespace {
 
-// Whether other YAML readers, too, take the bare word for text.
+// Returns whether other YAML readers also take the unquoted word for text.
 bool is_plain_safe(const std::string& text) {
   if (text.empty() || looks_like_number(text)) return false;
   for (const char* word : {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {

@@ -1,4 +1,4 @@
-// A schema and its values as text.
+// Writes a schema and its values as text.
 #pragma once
 
 #include <string>
@@ -8,20 +8,21 @@
 
 namespace incipit::configs {
 
-// The present values as YAML that reads back to the same values.
+// Returns the current values as YAML that reads back to the same values.
 [[nodiscard]] std::string write_yaml(const Block& root);
 
-// `text` as a scalar that every YAML reader takes for this text, in quotes where it has to be.
+// Returns `text` as a YAML scalar that every YAML reader takes for this text, quoted where
+// necessary.
 [[nodiscard]] std::string yaml_text(const std::string& text);
 
-// A value on one line.
+// Returns a value as YAML on one line.
 [[nodiscard]] std::string flow_yaml(const YamlValue& value);
 
-// The present value of one key, as write_yaml() writes it; `path` is that of a key of a block in the
-// root, like "train.steps", or in a block of it. Throws LogicError when there is none.
+// Returns the current value of one key as write_yaml() writes it. `path` names a key in a block of
+// the root, like "train.steps", or one level deeper. Throws LogicError when there is no such key.
 [[nodiscard]] std::string value_yaml(const Block& root, std::string_view path);
 
-// Tables of all keys in Markdown: key, type, default (the present value), meaning.
+// Returns Markdown tables of all keys: key, type, default (the current value), meaning.
 [[nodiscard]] std::string document_keys(const Block& root);
 
 }  // namespace incipit::configs

@@ -22,12 +22,12 @@ bool is_task_name(const std::string& name) {
   });
 }
 
-// Takes `key` out of a map.
+// Removes `key` from a map.
 void remove_key(YamlValue& map, const std::string& key) {
   std::erase_if(map.pairs, [&](const YamlPair& pair) { return pair.key == key; });
 }
 
-// What the last of the documents that has it gives at `path`.
+// Returns the value at `path` in the last document that has one.
 const YamlValue* last_value(const std::vector<YamlValue>& documents, const Path& path) {
   for (auto document = documents.rbegin(); document != documents.rend(); ++document) {
     const YamlValue* value = &*document;
@@ -45,7 +45,7 @@ void apply_builtin(const BuiltinFile& file, const std::string& block, YamlReader
   reader.apply(reader.parse_text(file.text, source), block);
 }
 
-// The file that `block`.name names.
+// Applies the file that `block`.name names.
 void apply_named(const YamlValue& name, const std::string& block, YamlReader& reader) {
   if (name.kind != YamlValue::Kind::kScalar || name.scalar.empty()) return;
   const std::string key = block + ".name";
@@ -67,7 +67,8 @@ void apply_named(const YamlValue& name, const std::string& block, YamlReader& re
                                         "given by its path, like ./mine.yaml)");
 }
 
-// A task that names no file is the built-in one of its name, or its block says all.
+// Applies the built-in task of the same name to a task that names no file. Without one, the task's
+// block must be complete.
 void apply_own(const std::vector<YamlValue>& documents, NamedTask& task, YamlReader& reader) {
   const std::string block = "tasks." + task.name;
   const auto known = builtin_tasks();
@@ -84,7 +85,7 @@ void apply_own(const std::vector<YamlValue>& documents, NamedTask& task, YamlRea
                             "file, or a template:)");
 }
 
-// The task blocks of one document.
+// Declares the task blocks of one document.
 void declare(YamlValue& document, std::vector<NamedTask>& tasks, Problems& problems) {
   const auto found = std::find_if(document.pairs.begin(), document.pairs.end(),
                                   [](const YamlPair& pair) { return pair.key == "tasks"; });

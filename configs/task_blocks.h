@@ -1,4 +1,4 @@
-// The blocks `task` and `tasks` of a configuration, which name files of defaults.
+// The `task` and `tasks` blocks of a configuration, which may name files with defaults.
 #pragma once
 
 #include <vector>
@@ -8,15 +8,15 @@
 
 namespace incipit::configs {
 
-// The tasks that `tasks:` of any of the documents names, in order, without values; none where there
-// is only `task:`. Takes out of the documents what is no task block or stands beside `tasks:`, and
-// adds it to the problems.
+// Returns the tasks that `tasks:` names in any of the documents, in order, without values. Empty
+// when there is only `task:`. Removes from the documents whatever is not a task block or conflicts
+// with `tasks:`, and adds it to the problems.
 [[nodiscard]] std::vector<NamedTask> declare_tasks(std::vector<YamlValue>& documents,
                                                    Problems& problems);
 
-// Applies the files that the documents name, of the last one for each task, as defaults of the
-// tasks' blocks. A task of `tasks:` without `name` is the built-in one of its own name, where there
-// is one, and is then given it.
+// Applies the task files as defaults of the tasks' blocks. For each task, the last document that
+// names a file decides. A task of `tasks:` without `name` uses the built-in task of the same name,
+// if there is one, and its `name` is set accordingly.
 void apply_task_files(const std::vector<YamlValue>& documents, std::vector<NamedTask>& tasks,
                       YamlReader& reader);
 

@@ -14,7 +14,8 @@ namespace {
 
 std::string block_key(std::size_t index) { return "wording " + std::to_string(index + 1); }
 
-// The list as a document of one block per wording, so that one reader finds all mistakes.
+// Converts the list to a document with one block per template, so that one reader finds all
+// mistakes.
 YamlValue as_blocks(YamlValue list, Problems& problems) {
   YamlValue blocks{.kind = YamlValue::Kind::kMap, .where = list.where};
   if (list.kind != YamlValue::Kind::kSequence || list.items.empty()) {
@@ -30,7 +31,7 @@ YamlValue as_blocks(YamlValue list, Problems& problems) {
 void check_names(const std::vector<Wording>& wordings, YamlReader& reader) {
   for (std::size_t i = 0; i < wordings.size(); ++i) {
     const std::string key = block_key(i) + ".name";
-    if (!reader.was_given(key)) continue;  // said already
+    if (!reader.was_given(key)) continue;  // already reported
     if (wordings[i].name.empty()) reader.report(key, "is empty");
     for (std::size_t other = 0; other < i; ++other) {
       if (wordings[other].name != wordings[i].name) continue;

@@ -1,4 +1,4 @@
-// Wordings of one task, to be compared: a YAML list, read as strictly as a configuration.
+// Prompt templates of one task, to be compared: a YAML list, read as strictly as a configuration.
 //
 //   - name: question
 //     template: "{text}\nWhich office must act?"
@@ -16,22 +16,23 @@ namespace incipit::configs {
 
 struct Wording {
   std::string name;        // unique in its list
-  data::TaskOptions task;  // those of the run's task, with the wording's own keys over them
+  data::TaskOptions task;  // the run's task with the template's own keys applied
 };
 
-// A list's name for messages and its text.
+// A list of prompt templates as text, and its name for messages.
 struct WordingsText {
   std::string source;
   std::string text;
 };
 
-// The text of a file, or of the built-in wordings of this name. Throws ConfigError when there is
-// neither, or the file cannot be read.
+// Returns the text of a file, or of the built-in list of this name. Throws ConfigError when there
+// is neither, or when the file cannot be read.
 [[nodiscard]] WordingsText read_wordings(const std::string& path_or_name);
 
-// Every wording has a `name` and keys of `task`: `template`, `format`, `verbalizer`, `target` and
-// `system`; what it does not give is as in `base`. `check` reports what is wrong with the task
-// of a wording, with keys relative to the task. Throws one ConfigError that lists all mistakes.
+// Parses a list of prompt templates. Each has a `name` and any of the task's keys `format`,
+// `source_prefix`, `template`, `verbalizer`, `candidates`, `target`, `separator` and `system`; the
+// others are taken from `base`. `check` reports problems of the resulting task, with keys relative
+// to the task. Throws one ConfigError that lists all mistakes.
 using TaskCheck = std::function<void(const data::TaskOptions& task, const Report& report)>;
 [[nodiscard]] std::vector<Wording> parse_wordings(const WordingsText& list,
                                                   const data::TaskOptions& base,

@@ -31,7 +31,7 @@ const Block& block_at(const Block& root, const std::string& path) {
   return *block;
 }
 
-// Paths of all entries called `key`, below `block`.
+// Collects the paths of all entries named `key` below `block`.
 void find_paths(const Block& block, const std::string& path, const std::string& key,
                 std::vector<std::string>& found) {
   for (const Block::Entry& entry : block.entries()) {

@@ -1,14 +1,14 @@
-// Reads YAML into the structs behind a schema, strictly: unknown and duplicate keys, wrong
-// types and values out of range are mistakes, all of them are found, and each is reported
-// with file:line:column and the nearest valid key.
+// Strict YAML reader that fills the structs bound to a schema. Unknown and duplicate keys, wrong
+// types and values out of range are mistakes. It finds all of them and reports each with
+// file:line:column; an unknown key also with the nearest valid key.
 //
 //   YamlReader reader(root);
 //   reader.apply(reader.parse_file("rte.yaml"));
 //   reader.apply(reader.parse_override("train.steps=50"));
 //   reader.finish();   // throws one ConfigError that lists all mistakes
 //
-// Only `true` and `false` are booleans; integers are plain decimal (010 and 0x8 are
-// refused); text that looks like a number or a boolean needs quotes; nothing is null.
+// Only `true` and `false` are booleans. Integers are plain decimal (010 and 0x8 are rejected). Text
+// that looks like a number or a boolean needs quotes. Null is not allowed.
 #pragma once
 
 #include <filesystem>
@@ -26,26 +26,26 @@ class YamlReader {
   // `root` must outlive the reader.
   explicit YamlReader(const Block& root) : root_(root) {}
 
-  // Parses a document without applying it. Throws ConfigError when the file cannot be read,
-  // and on a syntax error, which hides all that follows.
+  // Parses a document without applying it. Throws ConfigError when the file cannot be read, and on
+  // a syntax error, which hides everything after it.
   [[nodiscard]] YamlValue parse_file(const std::filesystem::path& path);
   [[nodiscard]] YamlValue parse_text(std::string_view text, const std::string& source);
-  // "train.steps=50": a document that holds this one value. What stands behind the first
-  // '=' is YAML, under the same rules. "task.verbalizer.yes= Oui" replaces one entry of a
-  // mapping, "task.verbalizer={...}" the whole.
+  // Parses an override such as "train.steps=50" into a document with this one value. The text after
+  // the first '=' is YAML, under the same rules. "task.verbalizer.yes= Oui" replaces one entry of a
+  // mapping, "task.verbalizer={...}" the whole mapping.
   [[nodiscard]] YamlValue parse_override(const std::string& assignment);
 
-  // Takes over the values of a document, over those of documents applied before. With
-  // `under` ("task") the document's keys are those of that block.
+  // Applies the values of a document over those of earlier ones. With `under` ("task"), the
+  // document's keys are those of that block.
   void apply(const YamlValue& document, const std::string& under = "");
 
-  // Adds a mistake at the place where `path` ("train.steps") was given last; where it was
-  // not given, at its block.
+  // Adds a mistake at the place where `path` ("train.steps") was last given, or at its block if it
+  // was not given.
   void report(const std::string& path, const std::string& message);
   [[nodiscard]] Problems& problems() { return problems_; }
   [[nodiscard]] bool was_given(const std::string& path) const { return origins_.contains(path); }
 
-  // Reports missing required keys, then throws a ConfigError when anything was wrong.
+  // Reports missing required keys, then throws one ConfigError if there are any problems.
   void finish();
 
  private:
@@ -55,7 +55,7 @@ class YamlReader {
 
   const Block& root_;
   Problems problems_;
-  std::map<std::string, Location> origins_;  // by path; "" for the first document
+  std::map<std::string, Location> origins_;  // per path; "" for the first document
 };
 
 }  // namespace incipit::configs

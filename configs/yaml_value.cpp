@@ -12,14 +12,14 @@
 namespace incipit::configs {
 namespace {
 
-// Aliases are copied where they stand; this bounds what a few lines can grow into.
+// Aliases are copied in place; this limits how much a few lines can expand.
 constexpr std::size_t kMostValues = 100'000;
 
-// Raised to stop the parser when a document grows too large.
+// Thrown to stop the parser when a document grows too large.
 struct StopParsing {};
 
-// yaml-cpp 0.7 takes the end of the document for the end of a text in quotes. Whether the
-// quotes that open at line and column (from 0) are closed.
+// Returns whether the quotes that open at line and column (from 0) are closed. Needed because
+// yaml-cpp 0.7 accepts the end of the document as the end of a quoted text.
 bool quotes_close(std::string_view text, int line, int column) {
   std::size_t at = 0;
   for (; line > 0; --line) at = text.find('\n', at) + 1;
@@ -98,7 +98,7 @@ class TreeBuilder : public YAML::EventHandler {
   struct Open {
     YamlValue value;
     YAML::anchor_t anchor;
-    std::optional<YamlValue> key;  // of a map, read and waiting for its value
+    std::optional<YamlValue> key;  // of a map: read, its value still to come
     std::vector<std::string> duplicates;
   };
 

@@ -1,4 +1,4 @@
-// What commands that take a configuration have in common.
+// Arguments shared by commands that take a configuration.
 #pragma once
 
 #include <string>
@@ -16,29 +16,29 @@ namespace incipit::launcher {
 struct ConfigArguments {
   std::string config;
   std::vector<std::string> overrides;
-  std::string task;  // add_task_argument(): one of several
+  std::string task;  // from add_task_argument(): one of several tasks
 };
 
-// Adds CONFIG and --set KEY=VALUE to a command; returns CONFIG, which is required.
+// Adds CONFIG and --set KEY=VALUE to a command. Returns the CONFIG option, which is required.
 CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments);
 
-// Adds --task NAME to a command that knows one task alone (load_one_task()).
+// Adds --task NAME to a command that handles a single task (load_one_task()).
 void add_task_argument(CLI::App& command, ConfigArguments& arguments);
 
-// "Example:\n  incipit train ...", as the footer of a command's help.
+// Adds "Example:\n  incipit train ..." as the footer of a command's help.
 void add_example(CLI::App& command, const std::string& example);
 
-// For commands that take a run directory, too: the configuration that stands in it, which then runs
-// in that directory, wherever it was moved to. Anything else stays as it is.
+// Resolves a run directory to the configuration in it, for commands that accept both. The run then
+// uses that directory, wherever it was moved to. Other arguments are returned unchanged.
 [[nodiscard]] ConfigArguments resolve_run(ConfigArguments arguments);
 
-// Reads the configuration with every check that needs no file but itself and task files.
-// `check` is one of launcher/check_options.h.
+// Loads the configuration with every check that needs only it and the task files. `check` is one of
+// those in launcher/check_options.h.
 [[nodiscard]] configs::RunConfig load_config(const ConfigArguments& arguments,
                                              const configs::Check& check);
 
-// The same as if the task that --task names were all of the run. Throws ConfigError that lists the
-// tasks when there are several and none is named.
+// The same, reduced to the task that --task names. Throws ConfigError that lists the tasks when
+// there are several and --task is empty.
 [[nodiscard]] configs::RunConfig load_one_task(const ConfigArguments& arguments,
                                                const configs::Check& check);
 

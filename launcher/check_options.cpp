@@ -16,7 +16,7 @@ void report_all(const configs::Report& report, const std::string& block,
   }
 }
 
-// The key of every task's block.
+// Returns every task's options with the key of its block.
 std::vector<std::pair<std::string, const data::TaskOptions*>> task_blocks(
     const configs::RunConfig& config) {
   if (config.tasks.empty()) return {{"task", &config.task}};

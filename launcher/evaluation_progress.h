@@ -1,4 +1,4 @@
-// Shows how far an evaluation has come.
+// Shows the progress of an evaluation.
 #pragma once
 
 #include <chrono>
@@ -11,17 +11,17 @@
 
 namespace incipit::launcher {
 
-// A bar while an evaluation goes on, over that of a training run where one stands; gone when it
-// ends. For rank 0: the others make it not `shown`.
+// A progress bar during an evaluation, above that of a training run if there is one. It disappears
+// when the evaluation ends. Shown on rank 0 only: other ranks pass `shown` false.
 class EvaluationProgress {
  public:
   explicit EvaluationProgress(bool shown) : shown_(shown) {}
 
-  // The first call, with nothing done yet, begins a bar.
+  // Updates the bar. The first call, with `done` 0, starts one.
   void update(const std::string& title, std::int64_t done, std::int64_t total);
   void end() { bar_ = nullptr; }
 
-  // For eval::evaluate(). This object must outlive it.
+  // Returns a callback for eval::evaluate(). This object must outlive it.
   [[nodiscard]] eval::ScoringProgress titled(std::string title);
 
  private:

@@ -1,11 +1,12 @@
-// `incipit` itself: prepares the process, then becomes incipit-engine, the program proper.
+// The `incipit` program: prepares the process, then becomes incipit-engine, the main program.
 //
-// libtorch takes a few tenths of a second to load and starts to read its environment there. Two
-// things have to be settled before:
-//   * SIGTERM, SIGUSR1 and SIGINT are blocked. The mask and signals that arrive meanwhile pass
-//     through exec to the thread that waits for them (core/stop_request.h).
-//   * INCIPIT_CPU becomes the variables of the libraries (core/cpu_choice.h).
-// It links only the C library: until it has blocked them, a signal ends the process.
+// libtorch takes a few tenths of a second to load, and reads its environment while loading. Two
+// things must be settled before that:
+//   * SIGTERM, SIGUSR1 and SIGINT are blocked. The mask and pending signals pass through exec to
+//     the thread that waits for them (core/stop_request.h).
+//   * INCIPIT_CPU is translated to the libraries' environment variables (core/cpu_choice.h).
+// This program links only the C library. A signal that arrives before it has blocked signals ends
+// the process.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,12 +28,13 @@ void block_signals() {
   ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
 }
 
-// What the user has set himself stays.
+// Sets the variable unless the user has set it.
 void set_unless_set(const char* variable, const char* value) {
   if (value != nullptr) ::setenv(variable, value, 0);
 }
 
-// The engine refuses a value that is unknown, as it refuses every mistake: once for all ranks.
+// Applies INCIPIT_CPU. The engine rejects an unknown value, as it reports every mistake: once for
+// all ranks.
 void choose_cpu() {
   const char* name = ::getenv(incipit::kCpuVariable);
   const incipit::CpuChoice* choice = name == nullptr ? nullptr : incipit::find_cpu_choice(name);

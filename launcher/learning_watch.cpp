@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Of the task, or of a run of one task where it is empty.
+// Returns the logged losses of `task`, or of a run with one task if it is empty.
 std::vector<double> logged_losses(const std::filesystem::path& metrics_file,
                                   const std::string& task) {
   std::vector<double> losses;
@@ -27,14 +27,14 @@ std::vector<double> logged_losses(const std::filesystem::path& metrics_file,
       if (!line->has("losses")) continue;
       const Json by_task = parse_json<Json>(line->json_text("losses"));
       const auto loss = by_task.find(task);
-      if (loss == by_task.end()) continue;  // none of its examples in this batch
+      if (loss == by_task.end()) continue;  // no example of this task in the batch
       losses.push_back(loss->is_number() ? loss->get<double>()
                                          : std::numeric_limits<double>::quiet_NaN());
       continue;
     }
     const std::vector<std::string> names = line->names();
     if (std::find(names.begin(), names.end(), "loss") == names.end()) continue;
-    if (line->has("split")) continue;  // an evaluation's, of a task that generates
+    if (line->has("split")) continue;  // an evaluation's line
     losses.push_back(line->has("loss") ? std::stod(line->text("loss"))
                                        : std::numeric_limits<double>::quiet_NaN());
   }
@@ -47,7 +47,7 @@ std::vector<std::string> label_names(const data::Candidates& candidates) {
   return names;
 }
 
-// The classes that all examples share; none where each has candidates of its own.
+// Returns the labels that all examples share; empty where each has its own candidates.
 std::vector<std::string> shared_labels(const data::Dataset& dataset) {
   const std::vector<std::string> names = label_names(*dataset[0].candidates);
   for (const data::Example& example : dataset) {
@@ -56,7 +56,7 @@ std::vector<std::string> shared_labels(const data::Dataset& dataset) {
   return names;
 }
 
-// Nothing where answers are not one of a few classes.
+// Returns label_prior_loss(), or nothing if answers are not one of a few classes.
 std::optional<double> prior_loss(const data::Task& task, const data::Dataset& train,
                                  trainer::Loss loss) {
   if (task.generates() || task.labels().empty()) return std::nullopt;
@@ -129,7 +129,7 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, const Session
       .method = config.method,
       .shots = task.options().shots};
   evidence.prior_loss = prior_loss(task, of.splits.train, config.train.loss);
-  // After a resume the best evaluation may be that of an earlier process: the last one then.
+  // After a resume, the best evaluation may be from an earlier process. Then use the last one.
   auto best = std::find_if(evaluations_.begin(), evaluations_.end(),
                            [&](const Evaluation& each) { return each.step == best_step; });
   if (best == evaluations_.end() && !evaluations_.empty()) best = evaluations_.end() - 1;
@@ -139,7 +139,7 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, const Session
   }
   trainer::Diagnosis diagnosis = trainer::diagnose(evidence);
   if (task_.empty()) return diagnosis;
-  for (std::string& advice : diagnosis.advice) {  // keys of task: are those of its block in tasks:
+  for (std::string& advice : diagnosis.advice) {  // replace task: with the task's block in tasks:
     const std::size_t key = advice.find(" task.");
     if (key != std::string::npos) advice.replace(key, 6, " tasks." + task_ + ".");
   }

@@ -8,8 +8,8 @@
 
 namespace {
 
-// A training run can be started again, and a signal must cost it nothing (docs/checkpoints.md).
-// All other commands end by the signal.
+// Returns what the first signal does. A training run can be started again, so it leaves with exit
+// code 75 (docs/checkpoints.md). Other commands are terminated by the signal.
 incipit::OnSignal on_first_signal(int argc, const char* const* argv) {
   const bool trains = argc > 1 && std::string_view(argv[1]) == "train";
   return trains ? incipit::OnSignal::kLeave : incipit::OnSignal::kEnd;
@@ -18,7 +18,7 @@ incipit::OnSignal on_first_signal(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Never destroyed: a signal must not end a process whose results are written.
+  // Never destroyed: a signal must not end a process whose results are already written.
   [[maybe_unused]] static const auto& signals = *new incipit::StopSignals(
       on_first_signal(argc, argv), /*announce=*/incipit::comm::read_launch().rank == 0);
   incipit::keep_freed_memory();

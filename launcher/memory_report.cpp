@@ -19,7 +19,7 @@ Json in_bytes(const MemoryUse& use) {
           {"peak_bytes", static_cast<std::int64_t>(use.peak_bytes)}};
 }
 
-// What a rank tells rank 0: of fixed size, so that one gather will do.
+// A rank's report to rank 0. Its size is fixed, so that one gather suffices.
 struct RankMemory {
   std::int64_t weight_bytes = 0;
   MemoryUse device;

@@ -1,4 +1,4 @@
-// What the ranks of a run used their memory for.
+// Memory use of the ranks of a run.
 #pragma once
 
 #include <filesystem>
@@ -7,9 +7,8 @@
 
 namespace incipit::launcher {
 
-// Rank 0 writes memory.json into the run directory: for every rank, in bytes, the weights it
-// holds, the device's use now and at its peak, and what tensors in host memory were for
-// (model/ledger.h). Collective.
+// Rank 0 writes memory.json to the run directory. For every rank, in bytes: its weights, current
+// and peak device memory, and host tensor memory by purpose (model/ledger.h). Collective.
 void write_memory_report(const Session& session, const std::filesystem::path& run_dir);
 
 }  // namespace incipit::launcher

@@ -30,7 +30,7 @@ std::vector<std::string> metrics_of(std::span<const TaskScores> scores) {
   return names;
 }
 
-// The diagnostics of SuperGLUE are looked at, and are no part of its score.
+// SuperGLUE reports its diagnostics but excludes them from the score.
 bool counts(const SessionTask& task) {
   const std::string& file = task.task->options().submission.file;
   return file != "AX-b.jsonl" && file != "AX-g.jsonl";

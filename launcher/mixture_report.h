@@ -1,4 +1,4 @@
-// What is printed of several tasks.
+// Output for runs with several tasks.
 #pragma once
 
 #include <cstdint>
@@ -22,17 +22,18 @@ struct TaskScores {
   const eval::Intervals* intervals = nullptr;
 };
 
-// The mean over tasks of the mean of each task's metrics, as SuperGLUE has it; nothing when a task
-// has no score, or one in which less is better.
+// Returns the mean over tasks of the mean of each task's metrics, as SuperGLUE defines it. Nothing
+// when a task has no score, or has a metric for which lower is better.
 [[nodiscard]] std::optional<double> overall_score(std::span<const eval::Metrics* const> tasks);
 
-// A row for each, and a last one for each split: overall_score() of all but AX-b and AX-g, which are
-// diagnostics.
+// Prints a row per score, and for each split a last row: overall_score() of all tasks except the
+// diagnostics AX-b and AX-g.
 void print_task_scores(std::ostream& out, const Style& style, std::span<const TaskScores> scores);
 
-// What soft prompts cost beside copies of a model of so many parameters, tuned in float32:
-// "45.0 KiB a task; a tuned copy of the model would be 513.1 MiB: 11,676 times as much". `bytes`
-// are those of each prompt: one for each of the `tasks`, or one for all.
+// Describes the size of soft prompts relative to full copies of a model with `parameters`
+// parameters, tuned in float32: "45.0 KiB a task; a tuned copy of the model would be 513.1 MiB:
+// 11,676 times as much". `bytes` has one entry per prompt: one for each of the `tasks`, or one for
+// all.
 [[nodiscard]] std::string prompt_cost(std::span<const std::int64_t> bytes, std::size_t tasks,
                                       std::int64_t parameters);
 

@@ -47,7 +47,8 @@ void choose_dtype(const ModelMachine& machine, ModelChoice& choice) {
   }
 }
 
-// GPUs that this libtorch can use. Its GPU half is large: it is loaded only where there is one.
+// Returns the number of GPUs that this libtorch can use. Loads libtorch's large CUDA library only
+// if there is a GPU.
 std::size_t usable_gpus() {
   const std::size_t gpus = gpu_memory().size();
   if (gpus == 0 || ::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) return 0;

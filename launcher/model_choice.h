@@ -1,8 +1,8 @@
-// What `auto` of model.dtype and model.device stands for.
+// Resolves `auto` for model.dtype and model.device:
 //
-//   device  cuda where a GPU is visible, else cpu
-//   dtype   bfloat16 on a GPU, and on a processor with units for it; else float32, as fast there and
-//           exact, unless only bfloat16 fits into memory
+//   device  cuda if a GPU is visible, else cpu
+//   dtype   bfloat16 on a GPU and on a processor with bfloat16 units; else float32, which is as fast
+//           there and exact, unless only bfloat16 fits in memory
 #pragma once
 
 #include <c10/core/ScalarType.h>
@@ -15,29 +15,29 @@
 namespace incipit::launcher {
 
 struct ModelChoice {
-  configs::ModelOptions options;  // without auto
-  std::string dtype_reason;       // "set in the configuration", or why it was chosen
+  configs::ModelOptions options;  // with `auto` resolved
+  std::string dtype_reason;       // "set in the configuration", or the reason for the choice
   std::string device_reason;
 };
 
-// What a machine offers to choose from.
+// The properties of a machine that the choice depends on.
 struct ModelMachine {
   std::size_t gpus = 0;
   bool bfloat16_units = false;
-  double float32_bytes = 0;  // of the weights of a rank
-  double memory = 0;         // bytes that a rank can take
+  double float32_bytes = 0;  // of a rank's weights
+  double memory = 0;         // bytes available to a rank
 };
 
-// This machine, without a model: weights of no size. Where the device is not to be chosen, GPUs are
-// not looked for.
+// Describes this machine without a model (float32_bytes is 0). Does not look for GPUs unless the
+// device must be chosen.
 [[nodiscard]] ModelMachine this_machine(const configs::ModelOptions& options);
 
 [[nodiscard]] ModelChoice choose_model(const configs::ModelOptions& options,
                                        const ModelMachine& machine);
 
-// Makes the choice of all ranks one: cuda only where every rank has a GPU, bfloat16 only where every
-// rank would choose it. A dtype that one rank was given (a run that resumes keeps its own) is that of
-// all. Collective.
+// Makes one choice for all ranks: cuda only if every rank has a GPU, bfloat16 only if every rank
+// would choose it. A dtype set on one rank (a resumed run keeps its own) applies to all.
+// Collective.
 [[nodiscard]] ModelChoice agree(comm::Communicator& world, const configs::ModelOptions& options,
                                 const ModelMachine& machine);
 

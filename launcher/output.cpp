@@ -40,7 +40,7 @@ std::string without_trailing_spaces(std::string line) {
 }  // namespace
 
 Style Style::of_stdout() {
-  // mpirun gives its ranks a terminal of its own, whatever stands behind it.
+  // mpirun gives its ranks a terminal of their own, wherever the output actually goes.
   const bool known =
       !comm::read_launch().parallel || std::getenv("INCIPIT_STDOUT_COLUMNS") != nullptr;
   return Style(known && metrics::wants_colour(STDOUT_FILENO));
@@ -56,7 +56,7 @@ void print_facts(std::ostream& out, const Style& style, const Facts& facts) {
   int width = 0;
   for (const auto& [name, text] : facts) width = std::max(width, metrics::display_width(name));
   for (const auto& [name, text] : facts) {
-    std::string indented;  // further lines of a text stand below its first
+    std::string indented;  // aligns further lines of a text with its first
     for (const char c : text) {
       indented += c;
       if (c == '\n') indented += spaces(width + 4);

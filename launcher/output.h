@@ -1,4 +1,4 @@
-// What commands print on standard output: aligned, terse, coloured on a terminal only.
+// Standard output of commands: aligned, terse, coloured only on a terminal.
 #pragma once
 
 #include <iosfwd>
@@ -12,7 +12,7 @@ namespace incipit::launcher {
 class Style {
  public:
   explicit Style(bool colour) : colour_(colour) {}
-  // For standard output as it is.
+  // Returns the style for the current standard output.
   [[nodiscard]] static Style of_stdout();
 
   [[nodiscard]] std::string bold(std::string_view text) const { return wrap("1", text); }
@@ -20,7 +20,7 @@ class Style {
   [[nodiscard]] std::string good(std::string_view text) const { return wrap("32", text); }
   [[nodiscard]] std::string warning(std::string_view text) const { return wrap("33", text); }
   [[nodiscard]] std::string bad(std::string_view text) const { return wrap("31", text); }
-  // One of two backgrounds, for neighbouring tokens.
+  // Sets one of two background colours, to separate neighbouring tokens.
   [[nodiscard]] std::string stripe(int index, std::string_view text) const {
     return wrap(index % 2 == 0 ? "48;5;24" : "48;5;53", text);
   }
@@ -32,14 +32,14 @@ class Style {
   bool colour_;
 };
 
-// Lines of a name and what is to be said of it, aligned.
+// Lines of a name and a text, aligned.
 using Facts = std::vector<std::pair<std::string, std::string>>;
 void print_facts(std::ostream& out, const Style& style, const Facts& facts);
 
-// A text in lines of at most `columns`, broken between words and indented as facts are.
+// Prints a text in lines of at most `columns`, broken between words and indented like facts.
 void print_paragraph(std::ostream& out, std::string_view text, int columns = 90);
 
-// Rows under a header; columns whose cells are all numbers stand at the right.
+// Rows under a header. Columns whose cells are all numbers are right-aligned.
 class Table {
  public:
   explicit Table(std::vector<std::string> header) : header_(std::move(header)) {}
@@ -56,7 +56,7 @@ class Table {
 // 134515008 -> "134.5 M"
 [[nodiscard]] std::string short_count(std::int64_t number);
 [[nodiscard]] std::string fixed(double number, int decimals);
-// `text` on one line, control characters written out.
+// Returns `text` on one line, with control characters escaped.
 [[nodiscard]] std::string visible(std::string_view text);
 
 }  // namespace incipit::launcher

@@ -43,8 +43,9 @@ constexpr const char* kExitCodes =
     "4 communication failed, 5 numbers not finite, 75 stopped by a signal: start it again.\n\n"
     "Example:\n  mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50\n";
 
-// A mistake that all ranks share is told by rank 0, whose end makes mpirun end the others.
-// Until MPI runs, that takes a while: a rank that has the mistake alone waits as long.
+// Rank 0 reports a mistake that all ranks share; when it exits, mpirun ends the others. While MPI
+// is not running that takes a while, so a rank that alone has a mistake waits this long before
+// reporting it.
 constexpr std::chrono::seconds kRankZeroFirst{5};
 
 void let_rank_zero_speak() {
@@ -61,7 +62,7 @@ void check_cpu_choice() {
   throw ConfigError(std::string(kCpuVariable) + ": '" + name + "' is not one of " + join(known));
 }
 
-// The command that was asked for, or the program itself.
+// Returns the requested command, or the program itself.
 const CLI::App& chosen(const CLI::App& app) {
   const auto commands = app.get_subcommands();
   return commands.empty() ? app : *commands.front();

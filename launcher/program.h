@@ -1,10 +1,10 @@
-// The `incipit` program behind main().
+// The `incipit` program, called by main().
 #pragma once
 
 namespace incipit::launcher {
 
-// Parses the command line, runs the command and returns the exit code. What goes wrong is
-// thrown; a command line that is wrong as a ConfigError.
+// Parses the command line, runs the command and returns the exit code. Throws on errors; a wrong
+// command line is a ConfigError.
 [[nodiscard]] int run_program(int argc, const char* const* argv);
 
 }  // namespace incipit::launcher

@@ -11,7 +11,7 @@ namespace incipit::launcher {
 
 namespace {
 
-// Of the tasks that the soft prompt stands before: class_labels takes the labels of all.
+// Returns the initial soft prompt for `tasks`. class_labels uses the labels of all of them.
 prompt::SoftPrompt start_prompt(const Session& session, std::span<const SessionTask> tasks,
                                 const std::string& name) {
   const prompt::PromptOptions& options = session.config.method;
@@ -30,7 +30,7 @@ prompt::SoftPrompt start_prompt(const Session& session, std::span<const SessionT
       inputs.label_ids.push_back(tokenizer.encode(candidate.text));
     }
   }
-  if (inputs.label_ids.empty()) {  // answers with a part of the record in them: by their names
+  if (inputs.label_ids.empty()) {  // answers that depend on the record: use label names
     for (const SessionTask& task : tasks) {
       for (const std::string& label : task.task->labels()) {
         inputs.label_ids.push_back(tokenizer.encode(" " + label));

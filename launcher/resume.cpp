@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 using configs::RunConfig;
 using Kind = RunPlan::Kind;
 
-// The configuration with all that an interrupted run may be given anew set to its default: what
-// changes results by rounding at most, and how much is saved and told.
+// Returns the configuration with every key that may change on resuming set to its default: keys
+// that change results by rounding at most, and those for how much is saved and logged.
 RunConfig comparable(RunConfig config) {
   const RunConfig standard;
   config.run.name = config.run.output_dir = "";
@@ -82,7 +82,7 @@ void add_split(trainer::Facts& facts, const std::string& name, const data::Datas
                                        std::to_string(split.fingerprint());
 }
 
-// The names whose values differ, with both.
+// Returns the names whose values differ, with both values.
 std::vector<std::string> changes(const trainer::Facts& before, const trainer::Facts& now) {
   std::vector<std::string> changed;
   for (const auto& [name, value] : now) {

@@ -1,4 +1,4 @@
-// Whether a training run is new or goes on with one that was interrupted.
+// Decides whether a training run is new or resumes an interrupted one.
 #pragma once
 
 #include <filesystem>
@@ -12,30 +12,31 @@ namespace incipit::launcher {
 
 struct RunPlan {
   enum class Kind {
-    kNew,        // an earlier run that stands in the directory is moved aside
-    kStartOver,  // one of the same configuration that died before its first checkpoint
+    kNew,        // an earlier run in the directory is moved aside
+    kStartOver,  // the same configuration died before its first checkpoint
     kResume,
   };
   Kind kind = Kind::kNew;
-  std::optional<trainer::Checkpoint> checkpoint{};  // kResume: where the run continues
-  configs::Dtype dtype = configs::Dtype::kAuto;     // kResume: that of the run, whatever was `auto`
+  std::optional<trainer::Checkpoint> checkpoint{};  // kResume: the checkpoint to continue from
+  configs::Dtype dtype = configs::Dtype::kAuto;     // kResume: that of the run, even for `auto`
 };
 
-// What `incipit train` does with its run directory, as docs/checkpoints.md has it: an unfinished
-// run of the same configuration goes on from its newest whole checkpoint, and so does a
-// finished one that now has more steps. With `fresh` every run is new. Rank 0 calls it, before
-// any model is read. Throws ConfigError, naming the keys, when an unfinished run has another
+// Decides what `incipit train` does with its run directory (docs/checkpoints.md). An unfinished run
+// of the same configuration resumes from its newest complete checkpoint. So does a finished run
+// whose train.steps changed. With `fresh`, every run is new. Call on rank 0, before any model is
+// read. Throws ConfigError, naming the keys, when an unfinished run with checkpoints has another
 // configuration.
 [[nodiscard]] RunPlan plan_run(const configs::RunConfig& config, bool fresh);
 
-// What checkpoints of the session say of it. The weights are known on rank 0 alone.
+// Returns the facts to store in the session's checkpoints. Only rank 0 knows the weights.
 [[nodiscard]] trainer::RunFacts run_facts(const Session& session);
 
-// Throws ConfigError when the checkpoint is of other weights, tokenizer or data; warns when it
-// was made in other circumstances.
+// Throws ConfigError when the checkpoint has other weights, tokenizer or data. Warns when it was
+// made in other circumstances.
 void check_facts(const trainer::Checkpoint& checkpoint, const trainer::RunFacts& now);
 
-// Makes the run directory, or makes it fit to go on, and describes the run in it. Rank 0.
+// Creates the run directory, or prepares it for resuming, and writes the run's description to it.
+// Call on rank 0.
 void prepare_run_dir(const Session& session, const RunPlan& plan);
 
 }  // namespace incipit::launcher

@@ -15,10 +15,9 @@
 namespace incipit::launcher {
 namespace {
 
-constexpr int kMostRanks = 4096;  // looked at for a mesh with room
+constexpr int kMostRanks = 4096;  // largest number of ranks tried
 
-// Of the meshes of so many ranks whose weights have room, the one that splits the model most
-// nearly as `wanted` does.
+// Of the meshes of `ranks` ranks whose weights fit in memory, returns the one nearest to `wanted`.
 std::optional<comm::MeshShape> nearest_with_room(const model::TransformerConfig& config,
                                                  const comm::MeshShape& wanted, int ranks,
                                                  int number_bytes, double room) {

@@ -1,4 +1,4 @@
-// Whether a model fits where it is to be loaded, asked before any of its bytes is read.
+// Checks whether a model fits in memory, before any of its weights are read.
 #pragma once
 
 #include <string>
@@ -10,16 +10,18 @@
 
 namespace incipit::launcher {
 
-// Throws ConfigError where the weights alone exceed what a rank's machine or GPU can hold: with the
-// reason, and the nearest mesh that has room. Collective; every rank throws the same.
+// Throws ConfigError when a rank's weights alone exceed the memory of its machine or GPU. The
+// message gives the reason and the nearest mesh that fits. Every rank throws the same. Collective.
 void require_room(comm::Communicator& world, const comm::LocalRank& local,
                   const model::TransformerConfig& config, const comm::MeshShape& shape,
                   const configs::ModelOptions& options);
 
-// Bytes that a rank's machine (its share of it) or GPU can hold; infinite where nobody says.
+// Returns the bytes available to a rank: its share of the machine's memory, or its GPU's. Infinite
+// if unknown.
 [[nodiscard]] double memory_of_rank(const comm::LocalRank& local, configs::Device device);
 
-// What require_room() says of ranks that can hold `room` bytes each; empty: they fit.
+// Returns the message of require_room() for ranks with `room` bytes of memory each. Empty: they
+// fit.
 [[nodiscard]] std::string objection_to_room(const model::TransformerConfig& config,
                                             const comm::MeshShape& shape, int number_bytes,
                                             double room);

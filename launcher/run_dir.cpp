@@ -15,13 +15,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFinished = "finished";  // in manifest.json: null until the run's end
+constexpr const char* kFinished = "finished";  // key of manifest.json: null until the run ends
 
 }  // namespace
 
 void make_run_dir(const fs::path& given) {
   fs::path dir = given.lexically_normal();
-  if (!dir.has_filename()) dir = dir.parent_path();  // a slash at the end
+  if (!dir.has_filename()) dir = dir.parent_path();  // trailing slash
   std::error_code error;
   if (is_run_dir(dir)) {
     fs::path aside;
@@ -66,7 +66,7 @@ void mark_finished(const fs::path& dir, const std::string& time) {
 }
 
 void remove_unfinished_files(const fs::path& dir) {
-  std::error_code ignored;  // what is left harms nobody
+  std::error_code ignored;  // leftover files are harmless
   std::vector<fs::path> unfinished;
   for (fs::recursive_directory_iterator it(dir, ignored), end; it != end; it.increment(ignored)) {
     const std::string name = it->path().filename().string();

@@ -1,5 +1,5 @@
-// The directory that a run leaves behind: config.yaml, manifest.json, metrics.jsonl,
-// checkpoints/, adapter/, predictions/, scores.json.
+// The run directory: config.yaml, manifest.json, metrics.jsonl, checkpoints/, adapter/,
+// predictions/, scores.json.
 #pragma once
 
 #include <filesystem>
@@ -7,30 +7,31 @@
 
 namespace incipit::launcher {
 
-// Makes the directory of a new run. An earlier run that stands there is moved aside, to
-// DIR.1, DIR.2, ... Rank 0 calls it. Throws DataError naming the folder.
+// Creates the directory of a new run. An earlier run there is moved to DIR.1, DIR.2, ... Call on
+// rank 0. Throws DataError naming the folder.
 void make_run_dir(const std::filesystem::path& dir);
 
-// Writes config.yaml and manifest.json (the JSON text of what the run depends on).
+// Writes config.yaml and manifest.json (JSON text: what the run depends on).
 void describe_run(const std::filesystem::path& dir, const std::string& config_yaml,
                   const std::string& manifest_json);
 
 enum class RunStage {
-  kNone,        // no training run stands here
-  kUnfinished,  // one that may go on
+  kNone,        // no training run here
+  kUnfinished,  // a run that may be resumed
   kFinished,
 };
 
-// As manifest.json says. What cannot be read counts as finished: it is moved aside, not touched.
+// Returns the stage according to manifest.json. A damaged manifest counts as kNone, one without
+// `finished` as kFinished.
 [[nodiscard]] RunStage run_stage(const std::filesystem::path& dir);
 
-// Notes in manifest.json that the run came to its end. Throws DataError naming the file.
+// Records in manifest.json that the run finished. Throws DataError naming the file.
 void mark_finished(const std::filesystem::path& dir, const std::string& time);
 
-// Removes files that a killed process had not finished writing (NAME.tmp.PID). Best effort.
+// Removes files that a killed process left unfinished (NAME.tmp.PID). Best effort.
 void remove_unfinished_files(const std::filesystem::path& dir);
 
-// Whether a run stands in this directory.
+// Returns whether this directory is that of a run.
 [[nodiscard]] bool is_run_dir(const std::filesystem::path& dir);
 
 }  // namespace incipit::launcher

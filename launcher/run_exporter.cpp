@@ -14,7 +14,8 @@
 namespace incipit::launcher {
 namespace {
 
-// How often the scheduler has started this job again; where it does not say, whether it goes on.
+// Returns how often the scheduler has restarted this job. If it does not say: 1 for a resumed run,
+// else 0.
 std::int64_t restarts(bool resumed) {
   const char* text = std::getenv("SLURM_RESTART_COUNT");
   std::int64_t count = resumed ? 1 : 0;
@@ -24,7 +25,7 @@ std::int64_t restarts(bool resumed) {
 
 std::int64_t skipped_records(const data::Splits& splits) {
   std::int64_t skipped = splits.train.skipped() + splits.test.skipped();
-  // A select split that is a share of train repeats what was skipped there.
+  // A validation split taken from the training file repeats the records skipped there.
   if (splits.select.file() != splits.train.file()) skipped += splits.select.skipped();
   return skipped;
 }
@@ -51,7 +52,7 @@ metrics::Exporter open_exporter(const Session& session, bool resumed) {
       .version = incipit_version(),
       .libtorch = libtorch_version(),
       .run_name = config.run.name,
-      .task = configs::task_names(config),  // never a path in a label
+      .task = configs::task_names(config),  // a label never contains a path
       .method = "prompt_tuning",
       .restarts = restarts(resumed),
       .skipped_records = skipped,

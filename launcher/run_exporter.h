@@ -1,4 +1,4 @@
-// The Prometheus endpoint of a rank in a training run.
+// Prometheus endpoint of a rank in a training run.
 #pragma once
 
 #include "launcher/session.h"
@@ -6,8 +6,8 @@
 
 namespace incipit::launcher {
 
-// Opens it where metrics.listen asks for one, with all that is known from the start; measures what
-// the rank can do where metrics.peak_flops does not say. `resumed`: the run goes on from a
+// Opens the endpoint if metrics.listen asks for one, with all values known at the start. Measures
+// the rank's peak FLOP/s unless metrics.peak_flops is set. `resumed`: the run continues from a
 // checkpoint. Throws as metrics::Exporter does.
 [[nodiscard]] metrics::Exporter open_exporter(const Session& session, bool resumed);
 

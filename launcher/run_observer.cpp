@@ -10,7 +10,7 @@
 namespace incipit::launcher {
 namespace {
 
-// Of the rate that is shown: about the last ten steps, evaluations left out.
+// Smooths the displayed rate over about the last ten steps, excluding evaluations.
 constexpr double kSmoothing = 0.9;
 
 }  // namespace
@@ -79,7 +79,7 @@ void RunObserver::on_checkpoint(std::int64_t step, double seconds, bool ok) {
   if (ok) log::debug("step {}: checkpoint written in {}", step, human_seconds(seconds));
 }
 
-// A disk that is full for a while costs lines, not the run.
+// A temporarily full disk costs log lines, not the run.
 void RunObserver::log_line(const std::function<void()>& append) {
   if (!run_log_) return;
   try {
@@ -92,7 +92,7 @@ void RunObserver::log_line(const std::function<void()>& append) {
 }
 
 void RunObserver::finish() {
-  evaluation_.end();  // one that a signal broke off
+  evaluation_.end();  // one interrupted by a signal
   if (progress_) progress_->finish();
   progress_ = nullptr;
   exporter_.record_success();

@@ -1,4 +1,4 @@
-// Shows and records what a training run does.
+// Displays and records a training run.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@
 
 namespace incipit::launcher {
 
-// metrics.jsonl and a progress bar on rank 0, a Prometheus endpoint on every rank where
-// metrics.listen asks for it.
+// Writes metrics.jsonl and shows a progress bar on rank 0; opens a Prometheus endpoint on every
+// rank if metrics.listen asks for it.
 class RunObserver : public trainer::TrainObserver {
  public:
-  // The run directory exists. `done` is what the run had done when it was interrupted. Throws
-  // DataError, ConfigError as these parts do.
+  // The run directory must exist. `done`: what an interrupted run had already logged. Throws
+  // DataError and ConfigError as these components do.
   RunObserver(const Session& session, const metrics::LoggedUntil& done);
 
   void on_step(const metrics::StepRecord& record) override;
@@ -39,14 +39,14 @@ class RunObserver : public trainer::TrainObserver {
 
   void on_checkpoint(std::int64_t step, double seconds, bool ok) override;
 
-  // The run ended well. Leaves the progress bar standing.
+  // Call when the run ended successfully. Leaves the progress bar on screen.
   void finish();
 
   [[nodiscard]] const LearningWatch& learning(std::size_t task) const { return learning_[task]; }
 
  private:
   void log_line(const std::function<void()>& append);
-  // "select" or, of several tasks, "rte select".
+  // Returns "select" or, with several tasks, "rte select".
   [[nodiscard]] std::string title(const trainer::ScoredSplit& which) const;
 
   metrics::Exporter exporter_;
@@ -55,7 +55,7 @@ class RunObserver : public trainer::TrainObserver {
   std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
   EvaluationProgress evaluation_;
   std::vector<std::string> tasks_;       // names
-  std::vector<LearningWatch> learning_;  // by task; fed on rank 0
+  std::vector<LearningWatch> learning_;  // per task; filled on rank 0
   bool log_failed_ = false;
   double recent_samples_ = 0;
   double recent_seconds_ = 0;

@@ -8,7 +8,7 @@
 namespace incipit::launcher {
 namespace {
 
-// What stands beside `name`, or nullptr.
+// Returns the value of `name`, or nullptr.
 template <typename Value>
 const Value* find(const std::vector<std::pair<std::string, Value>>& values,
                   const std::string& name) {

@@ -1,5 +1,5 @@
-// Scores as cells of a table: every metric of the task and, last, how sure those that are shares
-// are.
+// Scores as table cells: every metric of the task and then, for metrics that are fractions, their
+// confidence intervals.
 #pragma once
 
 #include <string>
@@ -10,14 +10,14 @@
 
 namespace incipit::launcher {
 
-// Appends the heads of the columns that add_scores() fills.
+// Appends the headers of the columns that add_scores() fills.
 void add_score_heads(std::vector<std::string>& header, const data::Task& task);
 
-// Appends the metrics and their 95 % intervals; "-" for what is not there.
+// Appends the metrics and their 95 % intervals; "-" for missing values.
 void add_scores(std::vector<std::string>& row, const data::Task& task, const eval::Metrics& metrics,
                 const eval::Intervals& intervals);
 
-// The same for the metrics `names`, of any tasks.
+// The same for the metrics `names`, for any tasks.
 void add_score_heads(std::vector<std::string>& header, const std::vector<std::string>& names);
 void add_scores(std::vector<std::string>& row, const std::vector<std::string>& names,
                 const eval::Metrics& metrics, const eval::Intervals& intervals);

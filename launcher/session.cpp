@@ -31,7 +31,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-// libtorch's GPU half is loaded only where it is wanted: it is large, and needs a driver.
+// Chooses the device. libtorch's CUDA library is large and needs a driver, so it is loaded only for
+// cuda.
 at::Device choose_device(const configs::ModelOptions& options, const comm::LocalRank& local) {
   if (options.device != configs::Device::kCuda) return at::kCPU;
   if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
@@ -46,7 +47,7 @@ at::Device choose_device(const configs::ModelOptions& options, const comm::Local
                       " ranks were started on this machine, which shows " + std::to_string(gpus) +
                       " GPUs; start one rank per GPU");
   }
-  // A launcher may show each rank its own GPU alone, which then is number 0.
+  // A launcher may make only one GPU visible to each rank; its index is then 0.
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(gpus == 1 ? 0 : local.rank));
 }
 
@@ -65,14 +66,13 @@ void require_same_data(comm::Communicator& world, const SessionTask& task) {
                          line("test", task.splits.test));
 }
 
-// Returns the cores that the ranks of this rank's machine may use, all together: launchers may have
-// bound each rank to cores of its own, and a quota is taken to be one that these ranks share.
-// Collective.
+// Returns the number of cores that the ranks on this machine may use together. Launchers may have
+// bound each rank to cores of its own. A quota is assumed to be shared by these ranks. Collective.
 int cores_of_machine(comm::Communicator& world, const UsableCores& own) {
   struct Place {
     std::size_t host;
     cpu_set_t cores;
-    double quota;  // infinite: none
+    double quota;  // infinite: no quota
   };
   const Place mine{std::hash<std::string>()(host_name()), own_cores(),
                    own.quota ? own.quota->cores : std::numeric_limits<double>::infinity()};
@@ -96,7 +96,7 @@ void choose_model(Session& session, const model::TransformerConfig& transformer,
   options.dtype = session.model_choice.options.dtype;
 }
 
-// Tasks of one format share the tokenizer.
+// Loads the tasks and their splits. Tasks of one format share the tokenizer.
 void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
                const fs::path& model_dir, const model::TransformerConfig& transformer,
                const data::WhichSplits& which) {
@@ -232,7 +232,7 @@ void stop_watchdog(Session& session) {
   session.context->diagnosis = nullptr;
   session.watchdog = nullptr;
   session.world().barrier("end of the run");
-  std::error_code ignored;  // what is left of a folder harms nobody
+  std::error_code ignored;  // leftover files are harmless
   if (session.is_rank_zero()) fs::remove_all(heartbeat_folder(session), ignored);
 }
 

@@ -1,5 +1,5 @@
-// The composition root: everything that training and evaluation work with, made from a
-// configuration in the one order that finds mistakes early.
+// The composition root: builds everything that training and evaluation need from a configuration,
+// in the order that finds mistakes early.
 #pragma once
 
 #include <cstdint>
@@ -28,18 +28,18 @@ struct SessionTask {
 };
 
 struct Session {
-  configs::RunConfig config;  // with the dtype that was chosen
+  configs::RunConfig config;  // with the chosen dtype
   ModelChoice model_choice;
   std::shared_ptr<comm::CommContext> context;
-  std::unique_ptr<comm::Watchdog> watchdog;  // with several ranks, once it was started
+  std::unique_ptr<comm::Watchdog> watchdog;  // with several ranks, once started
   std::unique_ptr<comm::Mesh> mesh;
   comm::LocalRank local;
   int threads = 1;
-  std::vector<SessionTask> tasks;  // one at least
-  data::Task* task = nullptr;      // the first, for what knows one alone
+  std::vector<SessionTask> tasks;  // at least one
+  data::Task* task = nullptr;      // the first, for code that handles a single task
   std::unique_ptr<model::Backbone> backbone;
   prompt::BackboneInfo backbone_info;  // the weights' fingerprint on rank 0 only
-  std::string headers_sha256;          // of the weights' files
+  std::string headers_sha256;          // of the weight files
   std::int64_t parameters = 0;         // of the whole model
 
   [[nodiscard]] comm::Communicator& world() const { return mesh->world(); }
@@ -48,28 +48,28 @@ struct Session {
   [[nodiscard]] const data::Splits& splits() const { return tasks.front().splits; }
 };
 
-// Makes the world of ranks, checks that all of them were given the same configuration,
-// build, model, tokenizer and data and that the model has room, reads the splits, and then the
-// weights. `prompt_rows` are counted when sequences are checked against the model's positions, by
-// task; one number is that of every task. Collective.
+// Opens a session: creates the communicators, checks that all ranks have the same configuration,
+// build, model, tokenizer and data, checks that the model fits in memory, then reads the splits and
+// the weights. `prompt_rows`: soft prompt rows per task, counted when sequences are checked against
+// the model's positions; a single number applies to every task. Collective.
 [[nodiscard]] Session open_session(const configs::RunConfig& config,
                                    const std::vector<std::int64_t>& prompt_rows,
                                    const data::WhichSplits& which);
 [[nodiscard]] Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                                    const data::WhichSplits& which);
 
-// Gives the session of one task, and its configuration, another task on the same model and with the
-// same seed. Collective; throws as open_session() does.
+// Replaces the task of a session with one task, and of its configuration, on the same model and
+// with the same seed. Collective; throws as open_session() does.
 void change_task(Session& session, const data::TaskOptions& task, const data::WhichSplits& which);
 
-// From now on, with several ranks, a rank that stands still is named and ends the job.
-// Heartbeat files go below the run directory, which exists. Collective.
+// Starts the watchdog if there are several ranks: a rank that hangs is reported and ends the job.
+// Heartbeat files go below the run directory, which must exist. Collective.
 void start_watchdog(Session& session);
-// Ends it and takes the heartbeat files away. Collective.
+// Stops the watchdog and removes the heartbeat files. Collective.
 void stop_watchdog(Session& session);
 
-// The JSON of manifest.json: what the numbers of a run depend on. A run that goes on from a
-// checkpoint says at which step.
+// Returns the JSON of manifest.json: what the results of a run depend on. `resumed_at_step`: the
+// step of the checkpoint that the run resumed from, if any.
 [[nodiscard]] std::string manifest(const Session& session, const std::string& command,
                                    std::int64_t resumed_at_step = 0);
 

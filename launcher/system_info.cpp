@@ -21,7 +21,7 @@
 namespace incipit::launcher {
 namespace {
 
-// A shared library, looked for by the dynamic linker and then in `folder`.
+// Opens a shared library, searched for by the dynamic linker and then in `folder`.
 void* open_library(const std::string& name, const std::string& folder = "") {
   void* library = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr && !folder.empty()) {
@@ -35,7 +35,7 @@ Function* symbol(void* library, const char* name) {
   return library == nullptr ? nullptr : reinterpret_cast<Function*>(::dlsym(library, name));
 }
 
-// What a function of the form `int f(int* version)` answers; 0: no answer.
+// Calls a function of the form `int f(int* version)` and returns the version; 0: failed.
 int ask_version(void* library, const char* name) {
   int version = 0;
   auto* function = symbol<int(int*)>(library, name);
@@ -87,7 +87,7 @@ constexpr const char* kNcclFolder = "";
 constexpr const char* kCudaFolder = "";
 #endif
 
-// The first number of OMP_NUM_THREADS ("4", "4,2"); 0 where there is none.
+// Returns the first number of OMP_NUM_THREADS ("4", "4,2"); 0 if there is none.
 int threads_of_user() {
   const char* text = std::getenv("OMP_NUM_THREADS");
   return text == nullptr ? 0 : std::max(0, std::atoi(text));
@@ -178,7 +178,7 @@ std::vector<double> gpu_memory() {
 }
 
 int set_threads(const UsableCores& own, int cores, int local_ranks) {
-  // Set it in any case: left to itself, libtorch takes no more threads than MKL sees cores.
+  // Always set it: by default, libtorch uses at most as many threads as MKL sees cores.
   const int chosen = threads_of_user();
   at::set_num_threads(
       chosen > 0 ? chosen : std::max(1, std::min(cores / std::max(1, local_ranks), own.count())));

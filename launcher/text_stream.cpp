@@ -6,7 +6,7 @@
 namespace incipit::launcher {
 namespace {
 
-// Bytes at the end of `text` that `stop` begins with.
+// Returns the length of the longest suffix of `text` that `stop` begins with.
 std::size_t begun(std::string_view text, std::string_view stop) {
   std::size_t count = std::min(text.size(), stop.size() - 1);
   while (!text.ends_with(stop.substr(0, count))) --count;

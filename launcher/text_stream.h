@@ -1,4 +1,4 @@
-// The text of tokens as they are generated, up to a text that ends it.
+// Decodes tokens as they are generated, up to a stop string.
 #pragma once
 
 #include <string>
@@ -10,16 +10,18 @@ namespace incipit::launcher {
 
 class TextStream {
  public:
-  // `tokenizer` must outlive it. The text ends before the first of `stops` in it; none is empty.
+  // `tokenizer` must outlive the stream. The text ends before the first of `stops` found in it. No
+  // stop string is empty.
   TextStream(const data::Tokenizer& tokenizer, std::vector<std::string> stops)
       : decoder_(tokenizer), stops_(std::move(stops)) {}
 
-  // What has become certain of the text: whole UTF-8, and no beginning of a stop.
+  // Returns the text that is now final: whole UTF-8 characters that are not the beginning of a stop
+  // string.
   [[nodiscard]] std::string add(TokenId id) { return take(decoder_.add(id), false); }
-  // The rest, after the last token.
+  // Returns the rest, after the last token.
   [[nodiscard]] std::string finish() { return take(decoder_.finish(), true); }
 
-  // Whether a stop has come; nothing follows then.
+  // Returns whether a stop string occurred. No text follows it.
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
 
  private:

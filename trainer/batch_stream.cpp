@@ -75,7 +75,7 @@ TrainBatch BatchStream::next() {
   return *std::move(batch);
 }
 
-// This rank's share of the step's global batch.
+// Returns this rank's share of the step's global batch.
 std::vector<data::MixtureSampler::Draw> BatchStream::draw_own(std::int64_t step) {
   const auto global = sampler_.batch(step * options_.batch_size, options_.batch_size);
   std::vector<std::int64_t> lengths;
@@ -91,7 +91,7 @@ TrainBatch BatchStream::make(std::int64_t step) {
   TrainBatch batch{
       .packed = {}, .groups = {}, .tasks = {}, .examples = static_cast<std::int64_t>(draws.size())};
   std::vector<data::Example> examples;
-  examples.reserve(draws.size());  // items point into it
+  examples.reserve(draws.size());  // items point into this vector
   std::vector<data::BatchItem> items;
   for (const auto& [task, example] : draws) {
     const TrainSource& source = sources_[task];

@@ -1,4 +1,4 @@
-// A rank's share of every global batch, made ahead of its use.
+// Prefetches this rank's share of every global batch.
 #pragma once
 
 #include <cstdint>
@@ -19,30 +19,30 @@ namespace incipit::trainer {
 
 struct TrainBatch {
   PackedForest packed;
-  std::vector<CandidateGroup> groups;  // by example; loss candidates only
-  std::vector<int> tasks;              // by example
-  std::int64_t examples = 0;           // of this rank
+  std::vector<CandidateGroup> groups;  // per example; only for Loss::kCandidates
+  std::vector<int> tasks;              // per example
+  std::int64_t examples = 0;           // on this rank
 };
 
-// What is minimised over the batch, which must outlive it.
+// Returns the objective over the batch. The batch must outlive it.
 [[nodiscard]] std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch);
 
-// The part of it that is of the examples of one task.
+// Returns the objective over the batch's examples of one task.
 [[nodiscard]] std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch,
                                                         int task);
 
-// What a stream draws from: the examples of a task, and the soft prompt in front of them.
+// One source of training examples: a task, its training split and its soft prompt.
 struct TrainSource {
   const data::Task* task = nullptr;
   const data::Dataset* train = nullptr;
   data::PromptRows prompt = {};
-  std::int64_t weight = 1;  // how often, in proportion to the other sources' (data/mixture.h)
+  std::int64_t weight = 1;  // sampling weight relative to the other sources (data/mixture.h)
 };
 
 struct StreamOptions {
-  std::int64_t batch_size = 1;  // examples in the whole job
+  std::int64_t batch_size = 1;  // global: examples over all ranks
   std::int64_t steps = 0;       // of the whole run
-  std::int64_t first_step = 0;  // steps done before; the first batch is that of the next one
+  std::int64_t first_step = 0;  // steps already done; the stream starts with the next one
   Loss loss = Loss::kTargetTokens;
   bool shuffle = true;
   std::uint64_t seed = 0;
@@ -50,19 +50,20 @@ struct StreamOptions {
   int ranks = 1;
 };
 
-// Batches of a run from a step on. Which examples step s sees is a pure function of
-// the data, seed, weights, batch size and s; how they are shared, of the batch and the number of
-// ranks.
+// Batches of a run, starting at a given step. The examples of step s are a pure function of the
+// data, seed, weights, batch size and s. Their distribution over ranks is a function of the batch
+// and the number of ranks.
 class BatchStream {
  public:
-  // What the sources name must outlive it. Throws DataError when one has no examples, ConfigError
-  // when loss candidates meets a task without candidates.
+  // The tasks and datasets that the sources point to must outlive the stream. Throws DataError when
+  // a source has no examples, and ConfigError when Loss::kCandidates is used with a task without
+  // candidates.
   BatchStream(std::vector<TrainSource> sources, const StreamOptions& options);
 
-  // Call once for every step that is left.
+  // Returns the next step's batch. Call once for every remaining step.
   [[nodiscard]] TrainBatch next();
 
-  // Time that next() has waited, in all.
+  // Total time that next() has waited, in seconds.
   [[nodiscard]] double wait_seconds() const { return prefetcher_->wait_seconds(); }
 
  private:
@@ -71,10 +72,10 @@ class BatchStream {
 
   std::vector<TrainSource> sources_;
   StreamOptions options_;
-  std::vector<std::vector<std::int64_t>> lengths_;  // by source and example
+  std::vector<std::vector<std::int64_t>> lengths_;  // per source, per example
   data::MixtureSampler sampler_;
   std::int64_t next_step_ = 0;
-  std::unique_ptr<data::Prefetcher<TrainBatch>> prefetcher_;  // last: it calls make()
+  std::unique_ptr<data::Prefetcher<TrainBatch>> prefetcher_;  // declared last: it calls make()
 };
 
 }  // namespace incipit::trainer

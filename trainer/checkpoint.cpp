@@ -33,7 +33,7 @@ void check(const std::error_code& error, const fs::path& path, const char* what)
   if (error) fail(path, std::string(what) + ": " + error.message());
 }
 
-// The names in a folder are on disk.
+// Syncs a folder's directory entries to disk.
 void sync_folder(const fs::path& folder) {
   const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool synced = file >= 0 && ::fsync(file) == 0;
@@ -69,7 +69,7 @@ void check_file(const fs::path& file, const Json& entry) {
   }
 }
 
-// Checks the files; returns the facts.
+// Checks the files against the manifest. Returns the facts of the run.
 RunFacts read_manifest(const fs::path& folder) {
   const fs::path file = folder / kManifest;
   try {

@@ -1,13 +1,13 @@
-// Checkpoints: folders that are either whole or not there.
+// Checkpoints: folders that are either complete or absent.
 //
 //   checkpoints/step-300/
-//     state.safetensors   soft prompt, best soft prompt, optimizer's state
-//     state.json          step, position in the data, early stop, ... (trainer/train_state.h)
-//     manifest.json       size and SHA-256 of the two, and the facts of the run
+//     state.safetensors   soft prompt, best soft prompt, optimizer state
+//     state.json          step, position in the data, early stopping, ... (trainer/train_state.h)
+//     manifest.json       size and SHA-256 of both files, and the facts of the run
 //
-// A checkpoint is written to step-N.tmp/, its files and the folder are synced, and the folder
-// is renamed; what a reader finds under step-N is checked against the manifest. Nothing in it
-// depends on the number of ranks. Rank 0 alone calls all this.
+// A checkpoint is written to step-N.tmp/, its files and the folder are synced, and the folder is
+// renamed to step-N. Readers check the files against the manifest. A checkpoint does not depend on
+// the number of ranks. Only rank 0 calls these functions.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,10 @@ namespace incipit::trainer {
 
 using Facts = std::map<std::string, std::string>;
 
-// What a run stands on, by name, for comparison when it goes on.
+// What a run depends on, by name. Compared when the run resumes.
 struct RunFacts {
-  Facts identity{};       // another value is another run: weights, tokenizer, data
-  Facts circumstances{};  // another value changes results by rounding: ranks, build, processor
+  Facts identity{};       // a change makes it a different run: weights, tokenizer, data
+  Facts circumstances{};  // a change alters rounding only: ranks, build, processor
 };
 
 struct Checkpoint {
@@ -34,28 +34,29 @@ struct Checkpoint {
   RunFacts facts{};
 };
 
-// RUN_DIR/checkpoints
+// Returns RUN_DIR/checkpoints.
 [[nodiscard]] std::filesystem::path checkpoints_folder(const std::filesystem::path& run_dir);
 
-// Writes RUN_DIR/checkpoints/step-N for the state's step, over a former one of this step, and
-// returns its path. Throws DataError naming the file that cannot be written (disk full): other
-// checkpoints are as they were.
+// Writes the state to RUN_DIR/checkpoints/step-N, replacing an earlier checkpoint of the same step.
+// Returns its path. Throws DataError naming the file that cannot be written (for example, disk
+// full); the other checkpoints are unchanged.
 std::filesystem::path write_checkpoint(const std::filesystem::path& run_dir,
                                        const TrainState& state, const RunFacts& facts);
 
-// Throws DataError naming the file and what is wrong with it: missing, other size, other
-// SHA-256, not readable.
+// Reads and verifies a checkpoint. Throws DataError naming the file and the problem: missing, wrong
+// size, wrong SHA-256, or unreadable.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& folder);
 
-// The whole one of the highest step. Those above it are skipped, each with a warning that says
-// why: left unfinished, or damaged.
+// Returns the complete checkpoint with the highest step, if any. Skips unfinished or damaged ones
+// above it, each with a warning that gives the reason.
 [[nodiscard]] std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_dir);
 
-// Whether RUN_DIR holds any checkpoint, whole or damaged.
+// Returns whether RUN_DIR has any checkpoint, complete or damaged.
 [[nodiscard]] bool has_checkpoints(const std::filesystem::path& run_dir);
 
-// Removes all but the `keep` newest up to step `newest`, those above it, which a run that went
-// on from there has left behind, and unfinished ones. Best effort: warns of what stays.
+// Keeps the `keep` newest checkpoints up to step `newest`. Removes the older ones, those above
+// `newest` (left by a run that was later resumed from there), and unfinished ones. Best effort:
+// warns about what it cannot remove.
 void remove_old_checkpoints(const std::filesystem::path& run_dir, std::int64_t newest, int keep);
 
 }  // namespace incipit::trainer

@@ -1,4 +1,4 @@
-// Which checkpoints a run directory holds, and which of them stay.
+// Lists the checkpoints of a run directory and removes old ones.
 #include <algorithm>
 #include <charconv>
 #include <string_view>
@@ -30,10 +30,10 @@ std::optional<Entry> entry_at(const fs::path& folder) {
   return entry;
 }
 
-// From the highest step down.
+// Lists checkpoints by step, highest first.
 std::vector<Entry> list(const fs::path& run_dir) {
   std::vector<Entry> entries;
-  std::error_code ignored;  // a folder that is not there holds none
+  std::error_code ignored;  // a missing folder has no checkpoints
   for (fs::directory_iterator it(checkpoints_folder(run_dir), ignored), end; it != end;
        it.increment(ignored)) {
     if (auto entry = entry_at(it->path())) entries.push_back(*std::move(entry));

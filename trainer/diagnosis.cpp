@@ -13,13 +13,13 @@ namespace incipit::trainer {
 namespace {
 
 constexpr std::size_t kLargestWindow = 50;
-constexpr double kNearlyAll = 0.95;  // of the predictions, for "one label is predicted"
-// Of the loss of guessing. Single batches scatter, means over a window hardly do.
+constexpr double kNearlyAll = 0.95;  // share of predictions that counts as "one label is predicted"
+// Relative to the label-prior loss. Single batches are noisy; means over a window are much less so.
 constexpr double kClearlyBelow = 0.95;
 constexpr double kClearlyAbove = 1.15;
-constexpr double kRise = 1.3;          // of the loss above its lowest, that is no scatter
-constexpr std::size_t kFewSteps = 10;  // too few to speak of a rise
-constexpr double kStillFalling = 0.9;  // of the loss at the beginning
+constexpr double kRise = 1.3;          // loss over its lowest value: a rise, not noise
+constexpr std::size_t kFewSteps = 10;  // too few to detect a rise
+constexpr double kStillFalling = 0.9;  // relative to the loss at the beginning
 
 std::string number(const char* format, double value) {
   std::array<char, 32> text{};
@@ -35,7 +35,7 @@ double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// The label that occurs most, and how often; -1: answers that are none of the labels.
+// The most frequent label and its count. Label -1: an answer that is not one of the labels.
 struct Most {
   int label = 0;
   std::int64_t count = 0;
@@ -50,9 +50,9 @@ Most most_frequent(std::span<const int> labels) {
   return most;
 }
 
-// Losses without those that are not finite, seen through a window.
+// Statistics of the finite losses, smoothed over a window.
 struct Course {
-  std::size_t finite = 0;  // losses
+  std::size_t finite = 0;  // number of finite losses
   std::size_t nonfinite = 0;
   std::size_t window = 0;
   double first = 0;
@@ -61,7 +61,7 @@ struct Course {
   std::size_t lowest_at = 0;  // the last step of the lowest window
 
   [[nodiscard]] bool known() const { return window > 0; }
-  // Above where it began, or most of the way back.
+  // The loss rose clearly above its lowest, and ended above its start or above twice its lowest.
   [[nodiscard]] bool rose() const {
     return finite >= kFewSteps && last > kRise * lowest && (last > first || last > 2 * lowest);
   }

@@ -1,4 +1,4 @@
-// Which evaluation was the best, and whether it is worth going on.
+// Early stopping: tracks the best evaluation and decides when to stop.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@ namespace incipit::trainer {
 
 class EarlyStop {
  public:
-  // What it knows; to be saved in a checkpoint.
+  // Saved in checkpoints.
   struct State {
     std::optional<double> best_score{};
-    std::optional<double> mark{};  // what the next score must exceed to count as risen
+    std::optional<double> mark{};  // the next score must exceed mark + min_gain to count as a gain
     std::int64_t best_step = 0;
     int without_gain = 0;
     friend bool operator==(const State&, const State&) = default;
@@ -21,8 +21,8 @@ class EarlyStop {
 
   explicit EarlyStop(const EarlyStopOptions& options) : options_(options) {}
 
-  // Takes the score (higher is better) after `step` steps; true when it is the best so far.
-  // Equal scores: the earlier one.
+  // Records the score after `step` steps (higher is better). Returns true when it is the best so
+  // far; of equal scores, the earlier one is best.
   bool update(std::int64_t step, double score) {
     const bool best = !state_.best_score || score > *state_.best_score;
     const bool gained = !state_.mark || score > *state_.mark + options_.min_gain;
@@ -35,7 +35,7 @@ class EarlyStop {
     return best;
   }
 
-  // The score has not risen for `patience` evaluations.
+  // Returns whether `patience` evaluations in a row brought no gain.
   [[nodiscard]] bool exhausted() const {
     return options_.patience > 0 && state_.without_gain >= options_.patience;
   }

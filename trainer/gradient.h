@@ -1,4 +1,4 @@
-// The gradient as a whole.
+// Functions on the whole gradient.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,18 +7,18 @@
 
 namespace incipit::trainer {
 
-// The elements of a contiguous float32 tensor in host memory.
+// Returns the elements of a contiguous float32 tensor in host memory.
 [[nodiscard]] std::span<float> elements(const at::Tensor& tensor);
 
-// The Euclidean norm of all of them together, summed in double precision; not finite when an
-// element is not.
+// Returns the Euclidean norm over all gradients, summed in double precision. Not finite when an
+// element is not finite.
 [[nodiscard]] double gradient_norm(std::span<const at::Tensor> gradients);
 
-// Scales the gradient, or a part of it, by what takes the whole one, of norm `norm`, down to
-// `max_norm`, as torch's clip_grad_norm_ does; with max_norm 0 leaves it.
+// Scales the gradient, or a part of it, so that the whole gradient, whose norm is `norm`, has at
+// most norm `max_norm`, as torch's clip_grad_norm_ does. With max_norm 0 it does nothing.
 void clip_gradient(at::Tensor& gradient, double norm, double max_norm);
 
-// Throws NumericsError unless every element is finite. `what` names it in the message.
+// Throws NumericsError unless every element is finite. `what` names the tensor in the message.
 void require_finite(const at::Tensor& values, const char* what);
 
 }  // namespace incipit::trainer

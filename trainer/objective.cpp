@@ -27,7 +27,7 @@ class TargetTokenObjective final : public Objective {
   [[nodiscard]] double count() const override { return count_; }
 
  private:
-  std::vector<double> weights_;  // by target
+  std::vector<double> weights_;  // per target
   double count_ = 0;
 };
 

@@ -1,5 +1,4 @@
-// Who wants to know how a run goes: logs, progress bars, exporters. The launcher plugs
-// them in.
+// Observer of a training run: logs, progress bars, exporters. The launcher implements it.
 #pragma once
 
 #include <cstddef>
@@ -16,38 +15,38 @@ class Dataset;
 
 namespace incipit::trainer {
 
-// What an evaluation scores.
+// The task and split that an evaluation scores.
 struct ScoredSplit {
-  std::size_t task = 0;  // of the run's tasks
+  std::size_t task = 0;  // index into the run's tasks
   std::string split;     // "select", "test"
 };
 
-// Called on every rank, with the same numbers but for times; steps are counted from 1. An
-// exception ends the run.
+// Called on every rank with the same values, except for times. Steps count from 1. An exception
+// ends the run.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
 
   virtual void on_step(const metrics::StepRecord& /*record*/) {}
 
-  // The step's update was left out, since its loss or gradient was not finite; on_step
-  // follows with the numbers as they were.
+  // The step's update was skipped because its loss or gradient was not finite. on_step follows with
+  // the values as they were.
   virtual void on_nonfinite_step(std::int64_t /*step*/) {}
 
-  // An evaluation has done about this many of the split's examples; on_scores() ends it, where
-  // no signal does. On the first of the ranks that share the examples alone.
+  // An evaluation has done about this many of the split's examples. Called only on the first of the
+  // ranks that share the examples. on_scores() ends the evaluation, unless a signal does.
   virtual void on_evaluation_progress(const ScoredSplit& /*split*/, std::int64_t /*done*/,
                                       std::int64_t /*total*/) {}
 
-  // The scores of a split, by metric, after `step` steps.
+  // The scores of a split after `step` steps, by metric.
   virtual void on_scores(std::int64_t /*step*/, const ScoredSplit& /*split*/,
                          std::span<const std::pair<std::string, double>> /*scores*/) {}
 
-  // A checkpoint after `step` steps was written, or could not be. On rank 0, which writes it.
+  // A checkpoint after `step` steps was written or failed. Called only on rank 0, which writes it.
   virtual void on_checkpoint(std::int64_t /*step*/, double /*seconds*/, bool /*ok*/) {}
 
-  // What was predicted in an evaluation of a task's select split after `step` steps: a candidate
-  // for every example. Not for tasks that generate.
+  // The predictions of an evaluation of a task's validation split after `step` steps: one candidate
+  // index per example. Not called for generation tasks.
   virtual void on_predictions(std::int64_t /*step*/, std::size_t /*task*/,
                               const data::Dataset& /*select*/,
                               std::span<const int> /*predictions*/) {}

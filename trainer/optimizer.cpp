@@ -14,7 +14,7 @@
 namespace incipit::trainer {
 namespace {
 
-// Parameters, and by parameter the count of steps and tensors of state.
+// Parameters and, for each, a step count and state tensors.
 class StatefulOptimizer : public Optimizer {
  public:
   StatefulOptimizer(const OptimizerOptions& options, std::vector<Parameter> parameters)
@@ -65,7 +65,7 @@ class AdamW final : public StatefulOptimizer {
   }
 
  private:
-  // In the order of operations of torch, so that rounding is the same too.
+  // Uses torch's order of operations, so that rounding is the same.
   void update(std::size_t i, double learning_rate, double step) override {
     const at::Tensor& grad = parameters_[i].grad;
     at::Tensor& value = parameters_[i].value;
@@ -124,7 +124,7 @@ class Adafactor final : public StatefulOptimizer {
   }
 
  private:
-  // Second moments: `full`, or the means over columns and over rows of a matrix.
+  // Second moments: `full`, or for a matrix the means over columns and over rows.
   struct Moments {
     at::Tensor row, column, full;
   };
@@ -138,7 +138,7 @@ class Adafactor final : public StatefulOptimizer {
     return std::sqrt(x.square().mean().item<double>());
   }
 
-  // grad / sqrt(second moments), after taking grad in.
+  // Updates the second moments with grad, then returns grad / sqrt(second moments).
   at::Tensor scaled(const at::Tensor& grad, Moments& moments, double decay) const {
     const at::Tensor squared = grad.square().add_(options_.factored_eps);
     if (moments.full.defined()) {

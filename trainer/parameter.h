@@ -1,4 +1,4 @@
-// What a run learns.
+// A trainable parameter.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,8 +11,8 @@
 
 namespace incipit::trainer {
 
-// A trainable tensor and its gradient, float32, contiguous, in host memory. A copy shares
-// both. Every rank holds the value; it is the same everywhere after every step.
+// A trainable tensor and its gradient: float32, contiguous, in host memory. Copies share both.
+// Every rank has the value, and it is the same on all ranks after every step.
 struct Parameter {
   Parameter(std::string name_, at::Tensor value_,
             comm::MeshDimensions partial_over_ = comm::kBatch | comm::kPipeline)
@@ -24,8 +24,9 @@ struct Parameter {
   std::string name;
   at::Tensor value;
   at::Tensor grad;
-  // The ranks whose gradients are parts of the whole one: a soft prompt's are those of the
-  // shares of the batch and, where stages split the layers, all on the first stage.
+  // The mesh dimensions over which gradients are partial and must be summed. A soft prompt's
+  // gradients are partial over the shares of the batch. With pipeline stages, only the first stage
+  // has them.
   comm::MeshDimensions partial_over;
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 using Kind = PipelineEvent::Kind;
 
-// Leaves out what a stage without the neighbour concerned has no need of.
+// Collects events. Skips transfers with a neighbour that the first or last stage does not have.
 class Events {
  public:
   Events(bool is_first, bool is_last) : is_first_(is_first), is_last_(is_last) {}

@@ -1,10 +1,11 @@
-// Who does what when: the micro-batches of a step through the stages of a pipeline, one forward,
-// one backward (1F1B; Narayanan et al. 2021).
+// The 1F1B pipeline schedule: the order in which each stage runs the forward and backward passes of
+// a step's micro-batches (Narayanan et al. 2021).
 //
 //   stage 0   F0 F1    B0 F2 B1 F3 B2    B3
 //   stage 1      F0 B0 F1 B1 F2 B2 F3 B3
 //
-// A stage keeps at most as many micro-batches in flight as there are stages from it to the last.
+// A stage has at most as many micro-batches in flight as there are stages from it to the last,
+// including itself.
 #pragma once
 
 #include <vector>
@@ -13,23 +14,24 @@ namespace incipit::trainer {
 
 struct PipelineEvent {
   enum class Kind {
-    kReceiveInput,     // of `forward`, from the stage before
+    kReceiveInput,     // input of `forward`, from the previous stage
     kForward,          // of `forward`
-    kSendOutput,       // of `forward`, to the next stage
-    kReceiveGradient,  // of the output of `backward`, from the next stage
+    kSendOutput,       // output of `forward`, to the next stage
+    kReceiveGradient,  // gradient of `backward`'s output, from the next stage
     kBackward,         // of `backward`
-    kSendGradient,     // of the input of `backward`, to the stage before
-    // Two of these at once with one neighbour, which does the counterpart at once.
+    kSendGradient,     // gradient of `backward`'s input, to the previous stage
+    // Both transfers with one neighbour at once; the neighbour does the counterpart.
     kSendOutputReceiveGradient,
     kSendGradientReceiveInput,
   };
   Kind kind = Kind::kForward;
-  int forward = -1;  // a micro-batch; -1: none
+  int forward = -1;  // micro-batch index; -1: none
   int backward = -1;
   friend bool operator==(const PipelineEvent&, const PipelineEvent&) = default;
 };
 
-// What `stage` of `stages` does, in order. With one stage: forward and backward of each in turn.
+// Returns the events of `stage` of `stages`, in order. With one stage: forward and backward of each
+// micro-batch in turn.
 [[nodiscard]] std::vector<PipelineEvent> pipeline_schedule(int stages, int stage,
                                                            int micro_batches);
 

@@ -16,7 +16,7 @@ namespace {
 using model::ForestPass;
 using model::Sweep;
 
-// The log-likelihoods of all targets of the whole forest, as the parts yield them.
+// Log-likelihoods of all targets of the forest, filled in as its parts are computed.
 class TargetValues {
  public:
   explicit TargetValues(std::size_t count) : values_(count) {}
@@ -40,8 +40,8 @@ std::vector<double> pick(const std::vector<double>& values,
   return picked;
 }
 
-// Branches that share coupled targets with another branch: their log-likelihoods must be
-// known before any of them is differentiated.
+// Returns, per branch, whether it shares coupled targets with another branch. The log-likelihoods
+// of such branches must be known before any of them is differentiated.
 std::vector<bool> entangled(const ForestCut& cut, const Objective& objective, std::size_t targets) {
   constexpr int kTrunk = -1;
   std::vector<int> branch_of(targets, kTrunk);
@@ -80,7 +80,7 @@ class Step {
         ahead_(entangled(cut_, objective, forest.targets.size())),
         likelihoods_(forest.targets.size()) {}
 
-  // Nothing of a stage in front of others.
+  // Returns nothing on all but the last pipeline stage.
   StepSums run() {
     agree();
     run_trunk();
@@ -96,8 +96,8 @@ class Step {
   }
 
  private:
-  // Ranks that gather layers together go through them equally often, those with less to compute
-  // idly.
+  // Under FSDP, all ranks of a group must run the same number of sweeps over the layers. Ranks with
+  // less to compute run idle sweeps.
   void agree() {
     std::array<std::int64_t, 4> sweeps{cut_.trunk.row_count() > 0 ? 1 : 0, trunk_learns_ ? 1 : 0,
                                        std::count(ahead_.begin(), ahead_.end(), true),
@@ -110,7 +110,7 @@ class Step {
     most_branches_ = static_cast<int>(sweeps[3]);
   }
 
-  // Through all stages, one after the other.
+  // Runs forward through all stages, one after the other.
   [[nodiscard]] ForestPass pass_through(const Forest& forest,
                                         std::span<const std::int32_t> target_of,
                                         const model::ForestPassOptions& options) {
@@ -155,7 +155,7 @@ class Step {
     }
   }
 
-  // A branch between its forward and its backward, and what is on its way to it.
+  // A branch between its forward and backward pass, and the tensors received for it.
   struct Flying {
     at::Tensor input;
     std::optional<ForestPass> pass;
@@ -232,8 +232,8 @@ class Step {
   const std::int64_t rows_;
   const ForestCut cut_;
   const bool trunk_learns_;
-  const std::vector<bool> ahead_;  // by branch: runs ahead of its turn
-  // The most of all ranks that gather layers together.
+  const std::vector<bool> ahead_;  // per branch: runs an extra forward pass first
+  // Maxima over the ranks of an FSDP group.
   bool any_trunk_ = false;
   bool any_trunk_learns_ = false;
   std::int64_t most_ahead_ = 0;

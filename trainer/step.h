@@ -13,28 +13,31 @@
 
 namespace incipit::trainer {
 
-// How a rank's share of a batch is cut into micro-batches.
+// How a rank's share of a batch is split into micro-batches.
 struct MicroBatches {
-  std::int64_t max_rows = 1;  // of one of them
-  int at_least = 1;           // so many, where the examples allow it
+  std::int64_t max_rows = 1;  // per micro-batch
+  int at_least = 1;           // minimum number, if there are enough examples
 };
 
-// What this rank adds to the totals of the step: with pipeline stages, the last one all of it.
+// This rank's contribution to the totals of the step. With pipeline stages, only the last stage
+// contributes.
 struct StepSums {
-  double loss = 0;                        // summed; divide by the global count
+  double loss = 0;                        // sum; divide by the global count
   double count = 0;                       // Objective::count()
   std::int64_t rows = 0;                  // computed in the forward pass
-  std::vector<double> log_likelihoods{};  // of the forest's targets
+  std::vector<double> log_likelihoods{};  // per target of the forest
 };
 
-// Adds the gradient of the objective's summed loss to prompt_gradients[i], with the shape
-// of prompts[i] ([rows, hidden]). `forest` may be empty: a rank without examples.
+// Runs forward and backward on this rank's share of a batch. Adds the gradient of the objective's
+// summed loss to prompt_gradients[i], which has the shape of prompts[i] ([rows, hidden]). `forest`
+// may be empty: a rank without examples.
 //
-// The forest is cut below shared segments into micro-batches: what they share runs once before
-// them and is differentiated once after them, so loss and gradient are those of the whole (up
-// to rounding), whatever the sizes. Pipeline stages work on different ones at the same time
-// (trainer/pipeline_schedule.h); the gradient is then the first stage's. Collective over the
-// ranks that hold the model together; all stages pass the same forest and objective.
+// The forest is cut below shared segments into micro-batches. Shared segments run forward once
+// before them and backward once after them. Loss and gradient therefore equal those of the whole
+// forest (up to rounding) for any micro-batch size. Pipeline stages work on different micro-batches
+// at the same time (trainer/pipeline_schedule.h); the gradient is then on the first stage.
+// Collective over the ranks that share one copy of the model. All stages pass the same forest and
+// objective.
 [[nodiscard]] StepSums forward_backward(const model::Backbone& backbone, const Forest& forest,
                                         const Objective& objective,
                                         std::span<const at::Tensor> prompts,

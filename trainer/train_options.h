@@ -22,8 +22,9 @@ enum class OptimizerKind { kAdamW, kAdafactor, kSgd };  // adamw, adafactor, sgd
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdamW;
   double lr = 0.01;  // >= 0; the schedule multiplies it
-  // >= 0. adamw: times the rate, off the value; adafactor: off the value at every step,
-  // whatever the rate (T5X); sgd: added to the gradient.
+  // >= 0. adamw: multiplied by the learning rate and subtracted from the value. adafactor:
+  // subtracted from the value at every step, whatever the learning rate (T5X). sgd: added to the
+  // gradient.
   double weight_decay = 0.0;
   // adamw
   double beta1 = 0.9;    // [0, 1)
@@ -34,7 +35,7 @@ struct OptimizerOptions {
   bool nesterov = false;  // needs momentum > 0
   // adafactor, with T5X's defaults for prompt tuning
   double decay_rate = 0.8;           // > 0; second moment decays by 1 - t^-decay_rate
-  double clipping_threshold = 1.0;   // of the update's root mean square; 0: off
+  double clipping_threshold = 1.0;   // on the update's root mean square; 0: off
   double factored_eps = 1e-30;       // > 0; added to the squared gradient
   int min_dim_size_to_factor = 128;  // >= 1
   bool multiply_by_parameter_scale = false;
@@ -44,36 +45,37 @@ enum class ScheduleKind { kConstant, kLinear, kCosine };  // constant, linear, c
 
 struct ScheduleOptions {
   ScheduleKind kind = ScheduleKind::kConstant;
-  std::int64_t warmup_steps = 0;  // in 0..steps; the rate rises linearly from lr / warmup_steps
-  double final_ratio = 0.0;       // in 0..1; linear and cosine end at lr * final_ratio
+  std::int64_t warmup_steps = 0;  // 0..steps; learning rate rises linearly from lr / warmup_steps
+  double final_ratio = 0.0;       // 0..1; linear and cosine end at lr * final_ratio
 };
 
-// Ends the run when the score on the select split has not risen for `patience` evaluations.
+// Early stopping: ends the run when the score on the validation split has not risen for `patience`
+// evaluations.
 struct EarlyStopOptions {
   int patience = 0;         // evaluations; 0: never stop early
-  std::string metric = {};  // of the task; empty: the task's first
-  double min_gain = 0.0;    // >= 0; what counts as risen
+  std::string metric = {};  // a metric of the task; empty: its first
+  double min_gain = 0.0;    // >= 0; smallest increase that counts as risen
 };
 
 struct TrainOptions {
   std::int64_t steps = 300;                // >= 0
-  std::int64_t batch_size = 32;            // examples in the whole job; >= 1
-  std::int64_t micro_batch_tokens = 8192;  // rows computed at once on a rank; >= 1
-  // Least number of micro-batches, where the examples allow it; 0 (auto): two for each pipeline
-  // stage, so that stages wait little for each other, and 1 without stages.
+  std::int64_t batch_size = 32;            // global: examples over all ranks; >= 1
+  std::int64_t micro_batch_tokens = 8192;  // rows per forward pass on a rank; >= 1
+  // Minimum number of micro-batches, if there are enough examples. 0 (auto): two per pipeline
+  // stage, so that stages wait little for each other; 1 without stages.
   int micro_batches = 0;
   Loss loss = Loss::kTargetTokens;
   bool shuffle = true;  // false: file order
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
-  double max_grad_norm = 0.0;           // clips the global norm; 0: off
+  double max_grad_norm = 0.0;           // maximum of the global gradient norm; 0: off
   std::int64_t eval_every = 100;        // steps; 0: never
   std::int64_t checkpoint_every = 100;  // steps; 0: only when a signal stops the run
-  int keep_checkpoints = 2;             // the newest ones; >= 1
-  int max_checkpoint_failures = 3;      // in a row, then the run ends with exit code 3; >= 1
+  int keep_checkpoints = 2;             // number of newest ones to keep; >= 1
+  int max_checkpoint_failures = 3;      // this many in a row end the run with exit code 3; >= 1
   EarlyStopOptions early_stop;
-  int max_nonfinite_steps = 5;       // skipped in a row before the run ends with exit code 5
-  std::int64_t checksum_every = 50;  // steps between comparisons of replicas; 0: never
+  int max_nonfinite_steps = 5;       // skips allowed in a row; one more ends with exit code 5
+  std::int64_t checksum_every = 50;  // steps between checks that replicas agree; 0: never
 };
 
 namespace detail {
@@ -116,7 +118,7 @@ inline void validate_optimizer(const OptimizerOptions& o, Problems& problems) {
 
 }  // namespace detail
 
-// All that is out of range, with keys relative to the block ("optimizer.lr").
+// Returns every value that is out of range, with keys relative to the block ("optimizer.lr").
 [[nodiscard]] inline std::vector<OptionProblem> validate(const TrainOptions& t) {
   detail::Problems problems;
   const auto count = [&](std::int64_t value, std::int64_t least, const std::string& key) {

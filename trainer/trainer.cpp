@@ -35,9 +35,9 @@ class Stopwatch {
 }  // namespace
 
 TrainResult Trainer::run() {
-  if (evaluation_due()) {  // left by a stop
+  if (evaluation_due()) {  // still due after a stop
     evaluate();
-    saved_at_ = -1;  // the checkpoint does not hold it
+    saved_at_ = -1;  // the checkpoint does not contain this evaluation
   }
   while (goes_on()) {
     ++step_;
@@ -120,13 +120,13 @@ comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
           .examples = setup_.backbone.partition().scores ? static_cast<double>(batch.examples) : 0};
 }
 
-// Of this rank, which computes its part of the model for the examples that its batch holds.
+// Returns this rank's operations: its part of the model, for the examples of its batch.
 double Trainer::needed_flops(const Forest& forest) const {
   const comm::MeshShape& shape = setup_.mesh.shape();
   return model::training_flops(setup_.backbone.config(), forest) / (shape.pipeline * shape.tensor);
 }
 
-// Sums over the ranks; the gradients become those of the mean loss of the global batch.
+// Sums over the ranks. The gradients become those of the mean loss of the global batch.
 void Trainer::reduce(comm::BatchTotals& totals) {
   std::vector<comm::ReducedParameter> parameters;
   for (const Parameter& prompt : prompts_) {
@@ -137,13 +137,13 @@ void Trainer::reduce(comm::BatchTotals& totals) {
   for (const Parameter& prompt : prompts_) prompt.grad.div_(totals.target_count);
 }
 
-// The mean loss of each task in the global batch; returns which prompts stand in it. Collective,
-// but for a run of one task, of which both are known.
+// Records the mean loss of each task in the global batch. Returns which prompts occur in the batch.
+// Collective, except with one task, for which both are already known.
 std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, metrics::StepRecord& record) {
   const std::size_t tasks = setup_.tasks.size();
   std::vector<bool> present(prompts_.size(), tasks == 1);
   if (tasks == 1) return present;
-  std::vector<double> sums(2 * tasks, 0);  // loss and count of each
+  std::vector<double> sums(2 * tasks, 0);  // loss and count per task
   for (std::size_t task = 0; task < tasks && setup_.backbone.partition().scores; ++task) {
     const auto objective = make_objective(setup_.train.loss, batch, static_cast<int>(task));
     sums[2 * task] = objective->evaluate(log_likelihoods_).loss;

@@ -2,19 +2,18 @@
 //
 //   next batch -> prompted forward -> loss sum -> backward -> reduce -> optimizer -> record
 //
-// and now and then an evaluation and a checkpoint. A run leaves in its directory, written by
-// rank 0:
-//   checkpoints/step-N   from which it goes on, every train.checkpoint_every steps, after the
-//                     last one, and when a signal asks to stop
-//   adapter/last      the soft prompt after the last step (PEFT layout), and after every
-//                     train.checkpoint_every steps
-//   adapter/best      the one with the best score on the select split; without evaluations
-//                     the last one
-//   predictions/test.jsonl, scores.json   of adapter/best on the test split
+// with periodic evaluations and checkpoints. Rank 0 writes to the run directory:
+//   checkpoints/step-N   to resume from: every train.checkpoint_every steps, after the last
+//                     step, and when a signal asks to stop
+//   adapter/last      the soft prompt after the latest checkpoint, at the end after the last
+//                     step (PEFT layout)
+//   adapter/best      the soft prompt with the best score on the validation split (`select`);
+//                     without evaluations, the last one
+//   predictions/test.jsonl, scores.json   results of adapter/best on the test split
 //
-// A run has one task or several, on one backbone and in one batch (data/mixture.h): with a soft
-// prompt each, adapter/last/TASK and adapter/best/TASK, or with one for all. Each prompt is at its
-// best by itself: at the highest mean over the tasks it stands before.
+// A run trains one task or several on one backbone, in one batch (data/mixture.h). It has one soft
+// prompt per task (adapter/last/TASK and adapter/best/TASK) or one for all. Each prompt's best step
+// is chosen separately: the one with the highest mean score over the prompt's tasks.
 #pragma once
 
 #include <cstdint>
@@ -46,18 +45,18 @@
 
 namespace incipit::trainer {
 
-// A task of a run. `splits.select` may be empty when train.eval_every is 0; an empty `splits.test`
-// is not scored.
+// A task of a run. `splits.select` (the validation split) may be empty when train.eval_every is 0.
+// An empty `splits.test` is not scored.
 struct TrainTask {
-  std::string name;  // of the task's files and in messages, where there are several
+  std::string name;  // used in file names and messages when there are several tasks
   const data::Task& task;
   const data::Splits& splits;
 };
 
-// What a run works with; all of it outlives the trainer.
+// The inputs of a run. All of them must outlive the trainer.
 struct TrainSetup {
   const model::Backbone& backbone;
-  std::vector<TrainTask> tasks;  // one at least
+  std::vector<TrainTask> tasks;  // at least one
   const comm::Mesh& mesh;
   TrainObserver& observer;
   TrainOptions train;
@@ -70,41 +69,43 @@ struct TrainSetup {
 };
 
 struct TaskResult {
-  std::int64_t best_step = 0;        // whose soft prompt is adapter/best
-  std::string metric;                // of the task, that adapter/best is chosen by
-  std::optional<double> best_score;  // its value on the select split; nothing: not evaluated
-  eval::Metrics test;                // of adapter/best; empty when not scored
+  std::int64_t best_step = 0;        // its soft prompt is adapter/best
+  std::string metric;                // the task's metric by which adapter/best is chosen
+  std::optional<double> best_score;  // its value on the validation split; nullopt: not evaluated
+  eval::Metrics test;                // scores of adapter/best; empty when not scored
   eval::Intervals test_intervals{};
 };
 
 struct TrainResult {
-  std::int64_t steps = 0;      // done
-  bool stopped_early = false;  // the score, the mean over the tasks, no longer rose
-  bool stopped = false;        // a signal asked for it; there is a checkpoint, and no more below
+  std::int64_t steps = 0;      // steps done
+  bool stopped_early = false;  // the mean score over the tasks no longer rose
+  bool stopped = false;        // by a signal; a checkpoint was written, and `tasks` is empty
   double last_loss = 0;
   std::vector<TaskResult> tasks{};
 };
 
 class Trainer {
  public:
-  // `start`: a soft prompt for every task, or one for all of them; copied. Throws ConfigError where
-  // options and data do not go together.
+  // `start`: one soft prompt per task, or one for all of them; copied. Throws ConfigError when
+  // options and data are incompatible.
   Trainer(const TrainSetup& setup, const std::vector<prompt::SoftPrompt>& start);
 
-  // Goes on from `state`, which is looked at on rank 0 alone. Collective over the mesh, before
-  // run(). Throws DataError when it is that of another run.
+  // Resumes from `state`, which only rank 0 reads. Call before run(). Throws DataError when the
+  // state belongs to a different run. Collective over the mesh.
   void restore(const TrainState& state);
 
-  // Collective over the mesh. When a stop was requested on any rank (core/stop_request.h) the step
-  // ends, a checkpoint is written and the result says so. Throws NumericsError, on every rank,
-  // when more than train.max_nonfinite_steps steps in a row had a loss or gradient that is not
-  // finite; DataError, on rank 0, when train.max_checkpoint_failures saves in a row failed.
+  // Trains. When a stop is requested on any rank (core/stop_request.h), finishes the step, writes a
+  // checkpoint and returns with `stopped` set. Throws NumericsError, on every rank, when more than
+  // train.max_nonfinite_steps steps in a row had a loss or gradient that is not finite. Throws
+  // DataError, on rank 0, when train.max_checkpoint_failures saves in a row failed. Collective over
+  // the mesh.
   TrainResult run();
 
-  // As it is now. Not collective.
+  // Returns the current state. Not collective.
   [[nodiscard]] TrainState state() const;
 
-  // A soft prompt as it is now, [P, hidden] float32; shares memory with the trainer.
+  // Returns the current value of a soft prompt, [P, hidden] float32. Shares memory with the
+  // trainer.
   [[nodiscard]] const at::Tensor& prompt(std::size_t number = 0) const {
     return prompts_[number].value;
   }
@@ -133,9 +134,9 @@ class Trainer {
   [[nodiscard]] std::size_t prompt_of(std::size_t task) const {
     return several_prompts() ? task : 0;
   }
-  // The tasks that a prompt stands before.
+  // Returns the tasks that use a prompt.
   [[nodiscard]] std::vector<std::size_t> tasks_of(std::size_t prompt) const;
-  // Without evaluations the last one.
+  // Returns the best prompt so far, or without evaluations the current one.
   [[nodiscard]] const at::Tensor& best_prompt(std::size_t number) const {
     return best_[number].defined() ? best_[number] : prompts_[number].value;
   }
@@ -145,7 +146,7 @@ class Trainer {
   void check_replicas() const;
   [[nodiscard]] std::unique_ptr<BatchStream> make_batches() const;
   [[nodiscard]] std::vector<NamedTensor> state_tensors() const;
-  // "prompt" or, of several, "prompt.TASK".
+  // Returns "prompt" or, with several prompts, "prompt.TASK".
   [[nodiscard]] std::string tensor_name(const char* name, std::size_t prompt) const;
   [[nodiscard]] bool due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
   [[nodiscard]] bool evaluation_due() const {
@@ -156,21 +157,21 @@ class Trainer {
   }
 
   TrainSetup setup_;
-  std::vector<Parameter> prompts_;       // one for every task, or one for all
-  std::vector<at::Tensor> best_;         // by prompt; undefined before its first evaluation
-  std::vector<BestEvaluation> best_at_;  // by prompt
-  std::vector<std::optional<double>> task_scores_;  // by task: in best_at_ of its prompt
+  std::vector<Parameter> prompts_;       // one per task, or one for all
+  std::vector<at::Tensor> best_;         // per prompt; undefined before its first evaluation
+  std::vector<BestEvaluation> best_at_;  // per prompt
+  std::vector<std::optional<double>> task_scores_;  // per task: score in best_at_ of its prompt
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> batches_;
-  EarlyStop early_stop_;                        // looks at the mean over the tasks
-  std::vector<std::string> selection_metrics_;  // by task
-  std::vector<double> log_likelihoods_;         // of this step's targets
+  EarlyStop early_stop_;                        // on the mean over the tasks
+  std::vector<std::string> selection_metrics_;  // per task
+  std::vector<double> log_likelihoods_;         // per target of this step
   std::int64_t step_ = 0;                       // steps done; inside one, its number from 1
   std::int64_t evaluated_at_ = -1;              // step
   std::int64_t saved_at_ = -1;                  // step
-  bool stopping_ = false;                       // a signal was seen on some rank
+  bool stopping_ = false;                       // some rank received a signal
   int nonfinite_in_a_row_ = 0;
-  int save_failures_ = 0;  // in a row; on rank 0
+  int save_failures_ = 0;  // consecutive; on rank 0
   std::string save_problem_;
   std::int64_t tokens_ = 0;
   double last_loss_ = 0;

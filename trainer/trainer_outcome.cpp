@@ -1,4 +1,4 @@
-// Evaluations, and what a run leaves behind.
+// Trainer: evaluations and the results of a run.
 #include <numeric>
 
 #include "core/error.h"
@@ -38,7 +38,8 @@ double Trainer::selection_score(std::size_t task, const eval::Metrics& metrics) 
   throw LogicError("no metric " + selection_metrics_[task]);
 }
 
-// On every rank, so that all of them stop when there is nothing fit to be saved.
+// Checks on every rank that the values are finite, so that all ranks stop when they are not. Rank 0
+// writes.
 void Trainer::save(const char* which, std::size_t prompt, const at::Tensor& values) const {
   require_finite(values, "the soft prompt");
   if (setup_.mesh.world().rank() != 0) return;
@@ -66,10 +67,10 @@ void Trainer::evaluate() try {
   early_stop_.update(step_, mean(scores));
   keep_best(scores);
 } catch (const Stopped&) {
-  stopping_ = true;  // the evaluation is made again when the run goes on
+  stopping_ = true;  // the evaluation is repeated when the run resumes
 }
 
-// Of equal evaluations the earlier one.
+// Keeps the best evaluation of each prompt; of equal ones, the earlier.
 void Trainer::keep_best(const std::vector<double>& scores) {
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     std::vector<double> own;
@@ -83,7 +84,8 @@ void Trainer::keep_best(const std::vector<double>& scores) {
   }
 }
 
-// The checkpoint comes first: a run with more steps goes on from there as if it had never ended.
+// Writes the checkpoint first: a run that is later given more steps continues from it as if it had
+// never ended.
 TrainResult Trainer::finish() {
   if (setup_.train.checkpoint_every > 0 && saved_at_ != step_) checkpoint();
   save_last();
@@ -107,7 +109,7 @@ TrainResult Trainer::finish() {
   return stopping_ ? stopped() : result;
 }
 
-// Scores the test splits, once.
+// Scores the test splits once.
 void Trainer::test(std::vector<TaskResult>& results) try {
   std::vector<eval::SplitResult> scored(setup_.tasks.size());
   std::vector<eval::TaskResults> named;

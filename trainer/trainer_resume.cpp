@@ -1,4 +1,4 @@
-// What a run saves so that it can go on, and how it goes on.
+// Trainer: saving state and resuming from it.
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -95,7 +95,8 @@ void Trainer::restore(const TrainState& saved) {
   }
 }
 
-// On every rank, so that all of them stop when there is nothing fit to be saved.
+// Checks on every rank that the prompts are finite, so that all ranks stop when they are not. Rank
+// 0 writes.
 void Trainer::checkpoint() {
   for (const Parameter& prompt : prompts_) require_finite(prompt.value, "the soft prompt");
   saved_at_ = step_;
@@ -118,7 +119,7 @@ void Trainer::checkpoint() {
   }
 }
 
-// A save that fails is no reason to lose what was learned: it is warned of and counted.
+// A failed save must not lose the training so far: it is logged as a warning and counted.
 bool Trainer::try_to_save(const std::function<void()>& action) {
   try {
     action();

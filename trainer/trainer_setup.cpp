@@ -1,4 +1,4 @@
-// What a trainer is made of, and what its loop asks it for.
+// Trainer: construction and helpers of its loop.
 #include <algorithm>
 #include <numeric>
 #include <span>
@@ -22,12 +22,12 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
           static_cast<std::size_t>(tensor.nbytes())};
 }
 
-// The key of a task's block in messages.
+// Returns the key of a task's block, for messages.
 std::string block_of(const TrainSetup& setup, const TrainTask& task) {
   return setup.tasks.size() == 1 ? "task" : "tasks." + task.name;
 }
 
-// The metric that evaluations of the task are compared by.
+// Returns the metric by which evaluations of the task are compared.
 std::string selection_metric(const TrainSetup& setup, const TrainTask& task) {
   const std::vector<std::string> names = eval::metric_names(task.task);
   const std::string& wanted = setup.train.early_stop.metric;

@@ -30,7 +30,7 @@ struct CompareArguments {
   std::string output;
 };
 
-// A configuration whose task can choose between wordings, of the model without a soft prompt.
+// Loads a configuration that can compare prompt templates, for the model without a soft prompt.
 configs::RunConfig load_comparison(const CompareArguments& arguments) {
   configs::RunConfig config = load_one_task(
       arguments.config, [](const configs::RunConfig& read, const configs::Report& report) {
@@ -52,7 +52,7 @@ configs::RunConfig load_comparison(const CompareArguments& arguments) {
   return config;
 }
 
-// The list that was asked for, else the built-in one of the task.
+// Returns the requested list, or the built-in one of the task.
 configs::WordingsText find_wordings(const std::string& asked, const std::string& task_name) {
   if (!asked.empty()) return configs::read_wordings(asked);
   const auto known = configs::builtin_wordings();

@@ -1,4 +1,4 @@
-// incipit compare: wordings of a task against each other.
+// `incipit compare`: compares prompt templates of a task.
 #pragma once
 
 namespace CLI {

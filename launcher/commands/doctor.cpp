@@ -65,7 +65,7 @@ void print_machine(const Style& style) {
   print_facts(std::cout, style, devices);
 }
 
-// Runs a check; its text, or why it failed.
+// Runs a check. Returns its text, or why it failed.
 template <typename Look>
 void check(Facts& facts, bool& ok, const Style& style, const char* name, const Look& look) {
   try {

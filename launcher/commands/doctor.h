@@ -1,4 +1,4 @@
-// `incipit doctor`: what this machine offers, and whether a model is supported.
+// `incipit doctor`: shows what this machine offers, and whether a model is supported.
 #pragma once
 
 namespace CLI {

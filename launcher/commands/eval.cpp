@@ -49,7 +49,7 @@ const data::Dataset& split_of(const Session& session, const SessionTask& task,
   return split;
 }
 
-// The soft prompts of the tasks, in their order.
+// The soft prompts of the tasks, in task order.
 class Prompts {
  public:
   Prompts(const configs::RunConfig& config, const std::vector<std::string>& given)
@@ -69,7 +69,7 @@ class Prompts {
   [[nodiscard]] std::optional<at::Tensor> values(const Session& session, std::size_t task) const {
     return values_for(session, trained_[task], adapters_[task]);
   }
-  // Of each prompt; empty without prompts.
+  // Returns the bytes of each prompt; empty without prompts.
   [[nodiscard]] std::vector<std::int64_t> bytes() const {
     std::vector<std::int64_t> bytes;
     for (const auto& each : trained_) {
@@ -141,7 +141,7 @@ void run_eval(const EvalArguments& arguments) {
                                  {.train = asks_for(arguments, "train"),
                                   .select = asks_for(arguments, "select"),
                                   .test = asks_for(arguments, "test")});
-  std::deque<eval::SplitResult> scored;  // results point into it
+  std::deque<eval::SplitResult> scored;  // `results` points into it
   std::vector<eval::TaskResults> results;
   EvaluationProgress progress(session.is_rank_zero());
   for (std::size_t i = 0; i < session.tasks.size(); ++i) {

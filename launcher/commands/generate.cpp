@@ -56,8 +56,9 @@ bool has_chat_format(const fs::path& model_dir) {
           read_text(tokenizer).find("\"chat_template\"") != std::string::npos);
 }
 
-// A model alone, as a task whose template is the text itself. Soft prompts are mostly trained on
-// raw text; without one a model that can chat does.
+// Returns the configuration of a plain model: a task whose template is the text itself. Raw text is
+// used with a soft prompt, since most are trained on it. Otherwise a chat model uses its chat
+// format.
 configs::RunConfig config_of_model(const GenerateArguments& arguments) {
   const std::string& path = arguments.config.config;
   const bool chat = arguments.adapter.empty() && has_chat_format(model::resolve_model_dir(path));
@@ -68,7 +69,7 @@ configs::RunConfig config_of_model(const GenerateArguments& arguments) {
   return configs::parse_run_config(yaml, path, arguments.config.overrides, check_options);
 }
 
-// The template's only field; a template of several is replaced by the text alone.
+// Returns the template's only field. A template with several fields is replaced by the plain text.
 std::string only_field(data::TaskOptions& task) {
   const auto fields = data::Template(task.source_template).fields();
   if (fields.size() == 1) return fields.front();
@@ -78,10 +79,11 @@ std::string only_field(data::TaskOptions& task) {
   return "text";
 }
 
-// Sources for the texts that a user writes, one after the other.
+// Builds model inputs from the texts that a user enters one after the other.
 class Conversation {
  public:
-  // `goes_on`: a chat in which the model sees the earlier turns; else every text stands alone.
+  // `goes_on`: a chat in which the model sees the earlier turns; otherwise each text is
+  // independent.
   Conversation(const data::Task& task, std::string field, bool goes_on)
       : task_(task), field_(std::move(field)), goes_on_(goes_on) {
     if (!goes_on_) return;
@@ -117,7 +119,7 @@ class Conversation {
   bool after_system_ = false;
 };
 
-// Answers one text after the other on standard output.
+// Answers texts one after the other on standard output.
 class Speaker {
  public:
   Speaker(const Session& session, const std::optional<at::Tensor>& prompt,
@@ -131,14 +133,14 @@ class Speaker {
         stop_texts_(arguments.stops) {
     options_.stops = task_.model().special.stops;
     if (task_.options().format != data::Format::kChat) return;
-    // What ends an assistant's turn, where the model's files do not name it among its stops.
+    // Ends an assistant's turn, even if the model's files do not list it as a stop token.
     const auto after = task_.tokenizer().encode(task_.model().chat->assistant.after);
     if (!after.empty() && task_.tokenizer().is_special(after.front())) {
       options_.stops.push_back(after.front());
     }
   }
 
-  // Streams the answer and returns it.
+  // Streams the answer to standard output and returns it.
   std::string answer(const data::Example& example) {
     task_.check_rows(example, "the text", generator_.prompt_rows().rows);
     TextStream stream(task_.tokenizer(), stop_texts_);

@@ -1,4 +1,4 @@
-// `incipit generate MODEL`: text in, text out.
+// `incipit generate MODEL`: generates text from text.
 #pragma once
 
 namespace CLI {

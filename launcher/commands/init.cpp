@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 constexpr double kSelectShare = 0.15;
 constexpr double kTestShare = 0.2;
-// More examples than these sharpen a score little, and every one of them takes time.
+// More validation examples than this improve a score little and cost time.
 constexpr double kMostSelect = 300;
 constexpr double kMostTest = 1000;
 
@@ -46,7 +46,7 @@ struct InitArguments {
   bool force = false;
 };
 
-// A name that needs no quotes in a shell and is one part of a path.
+// Returns whether a name may contain this byte: no shell quotes needed, a single path component.
 bool is_name_byte(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x80 || std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.';
@@ -117,7 +117,7 @@ TaskPlan plan_for_model(const LabelledTable& table, const configs::RunConfig& co
       {.positions = transformer.max_positions, .prompt_rows = config.method.num_virtual_tokens});
 }
 
-// A task and a run of the user's own examples.
+// Writes a task and a run for the user's own examples.
 void init_from_data(const InitArguments& arguments) {
   const std::string name = run_name(arguments, fs::path(arguments.data).stem().string());
   const fs::path folder = arguments.output.empty() ? fs::path(name) : fs::path(arguments.output);
@@ -159,7 +159,7 @@ void init_from_data(const InitArguments& arguments) {
                       .warnings = warnings});
 }
 
-// A built-in recipe, written out to be changed.
+// Writes out a built-in recipe for editing.
 void init_from_recipe(const InitArguments& arguments) {
   if (configs::find_file(configs::builtin_recipes(), arguments.recipe) == nullptr) {
     const auto known = configs::names(configs::builtin_recipes());

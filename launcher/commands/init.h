@@ -1,4 +1,5 @@
-// `incipit init`: a configuration to start from; with --data, a task of the user's own examples.
+// `incipit init`: writes a configuration to start from; with --data, also a task for the user's own
+// examples.
 #pragma once
 
 namespace CLI {

@@ -31,7 +31,7 @@ std::int64_t element_count(const model::TensorInfo& info) {
   return count;
 }
 
-// Works for a file and for a folder of shards: both list names and know their tensors.
+// Works for a single file and for a folder of shards: both list names and provide their tensors.
 template <typename Files>
 void print_tensors(const Style& style, const Files& files) {
   Table table({"tensor", "type", "shape", "bytes"});
@@ -43,7 +43,7 @@ void print_tensors(const Style& style, const Files& files) {
   table.print(std::cout, style);
 }
 
-// What to show of a model beside its shape.
+// What to show of a model besides its shape.
 struct Show {
   bool tensors = false;
   bool hash = false;
@@ -90,7 +90,7 @@ void inspect_prompt(const Style& style, const fs::path& path) {
   print_facts(std::cout, style, facts);
 }
 
-// The last line of metrics.jsonl that tells of a step.
+// Returns the last line of metrics.jsonl that records a step.
 std::string last_step(const fs::path& metrics) {
   const std::string text = read_text(metrics);
   std::string last;

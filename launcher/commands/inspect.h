@@ -1,4 +1,4 @@
-// `incipit inspect PATH`: what a model folder, adapter, run or tensor file holds.
+// `incipit inspect PATH`: shows the contents of a model folder, adapter, run or tensor file.
 #pragma once
 
 namespace CLI {

@@ -1,4 +1,4 @@
-// `incipit ls`: the built-in tasks and recipes, and the methods.
+// `incipit ls`: lists the built-in tasks and recipes, and the methods.
 #pragma once
 
 namespace CLI {

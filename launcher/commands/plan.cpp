@@ -40,7 +40,7 @@ struct PlanArguments {
   bool json = false;
 };
 
-// A run's rates instead of those that were given, and its examples unless --tokens says otherwise.
+// Replaces the given rates with those of a run, and the example rows unless --tokens is given.
 void take_rates(PlanArguments& arguments) {
   if (arguments.rates_of.empty()) return;
   const MeasuredRates rates = rates_of_run(arguments.rates_of);
@@ -59,7 +59,7 @@ model::Machine machine_of(const PlanArguments& arguments) {
           .ranks_per_machine = arguments.ranks_per_machine};
 }
 
-// The configuration's mesh; where it leaves the number of copies open, one.
+// Returns the configuration's mesh. An open number of copies becomes one.
 comm::MeshShape mesh_of(const comm::MeshOptions& options, const model::TransformerConfig& shape) {
   const int ranks =
       std::max(options.data, 1) * std::max(options.gathered, 1) * options.pipeline * options.tensor;

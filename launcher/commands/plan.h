@@ -1,5 +1,5 @@
-// `incipit plan CONFIG`: memory, traffic and time of a training step on a mesh, before there is
-// one.
+// `incipit plan CONFIG`: estimates memory, traffic and time of a training step on a mesh, without
+// running it.
 #pragma once
 
 namespace CLI {

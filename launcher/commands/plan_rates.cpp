@@ -16,12 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kRowsOfUnboundedExample = 256;  // where task.max_source_tokens is 0
+constexpr std::int64_t kRowsOfUnboundedExample = 256;  // if task.max_source_tokens is 0
 constexpr std::int64_t kAnswerRows = 2;                // of a short verbalizer, twice
 constexpr int kUncountedSteps = 2;
 
-// Value and gradient of the prompt, the gradient of a step, and what the optimizer keeps of each
-// number.
+// Returns how many numbers are stored per element of the prompt: its value, its gradient, the
+// gradient of a step and the optimizer's state.
 int prompt_copies(const trainer::OptimizerOptions& optimizer) {
   switch (optimizer.kind) {
     case trainer::OptimizerKind::kAdamW:
@@ -37,7 +37,7 @@ int prompt_copies(const trainer::OptimizerOptions& optimizer) {
 struct Steps {
   int count = 0;
   double seconds = 0;
-  double waiting = 0;  // for data
+  double waiting = 0;  // seconds waiting for data
   double talking = 0;
   double rows = 0;
   double examples = 0;
@@ -81,7 +81,7 @@ std::int64_t prompt_count(const configs::RunConfig& config) {
 }  // namespace
 
 model::Workload planned_workload(const configs::RunConfig& config, std::int64_t example_rows) {
-  std::int64_t source = 0;  // of the longest task
+  std::int64_t source = 0;  // longest of the tasks
   for (const auto& [name, task] : configs::all_tasks(config)) {
     source = std::max(
         source, task.max_source_tokens > 0 ? task.max_source_tokens : kRowsOfUnboundedExample);
@@ -114,17 +114,18 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
   MeasuredRates rates;
   rates.example_rows =
       std::max<std::int64_t>(1, std::llround((steps.rows - prompt_rows) / steps.examples));
-  // On a machine of one operation and one byte a second, seconds are what there is to do.
+  // On a machine with one operation and one byte per second, the planned seconds are the amount of
+  // work.
   const model::MeshPlan work = model::plan_mesh(
       planned_shape(config.model.path), mesh, planned_workload(config, rates.example_rows),
       {.flops = 1, .bandwidth_within = 1, .bandwidth_between = 1});
   const double computing = std::max(1e-9, steps.seconds - steps.waiting - steps.talking);
   rates.flops = steps.count * work.compute_seconds / computing;
   const model::Traffic& sent = work.traffic;
-  // Beside a gradient alone there is nothing but waiting.
+  // With only the gradient to reduce, communication time is nothing but waiting.
   if (sent.tensor + sent.pipeline + sent.gathered == 0) return rates;
-  // What is no traffic, the wait of a stage for the first rows and the last, and what is not seen,
-  // layers that come while others compute.
+  // Excludes what is not traffic (the pipeline bubble) and adds what is hidden (FSDP layers that
+  // arrive while others compute).
   const double bubble = computing * work.bubble / (1 - work.bubble);
   const double hidden = sent.gathered > 0 ? computing : 0;
   const double sending = steps.talking - bubble + hidden;

@@ -1,4 +1,4 @@
-// What a run that was made tells of a machine, for `incipit plan`.
+// Rates measured from an earlier run, for `incipit plan`.
 #pragma once
 
 #include <cstdint>
@@ -10,23 +10,23 @@
 
 namespace incipit::launcher {
 
-// The step of a configuration, with so many rows of an example; 0: task.max_source_tokens and two
-// of an answer.
+// Returns the workload of a configuration's step with `example_rows` rows per example. 0:
+// task.max_source_tokens plus two rows for an answer.
 [[nodiscard]] model::Workload planned_workload(const configs::RunConfig& config,
                                                std::int64_t example_rows);
 
-// The shape of a model: its folder, or a config.json.
+// Returns the shape of a model, given its folder or a config.json.
 [[nodiscard]] model::TransformerConfig planned_shape(const std::filesystem::path& model);
 
 struct MeasuredRates {
-  double flops = 0;  // operations a second of a rank, while it was not waiting
+  double flops = 0;  // operations per second of a rank, excluding waiting
   std::optional<double>
-      bandwidth;                  // bytes a second, waiting for each other included; one rank: none
-  std::int64_t example_rows = 0;  // on average
+      bandwidth;                  // bytes per second, including ranks' waiting; one rank: none
+  std::int64_t example_rows = 0;  // average
 };
 
-// From the mean step of a run of `train`, its first two left out. Throws DataError where the run
-// has no others, or its files are not there.
+// Returns the rates of the mean step of an `incipit train` run, without its first two steps. Throws
+// DataError when the run has no other steps or its files are missing.
 [[nodiscard]] MeasuredRates rates_of_run(const std::filesystem::path& run_dir);
 
 }  // namespace incipit::launcher

@@ -37,7 +37,7 @@ struct PredictArguments {
   std::optional<std::int64_t> max_tokens;
 };
 
-// A model, its prompt and the records to be answered.
+// A model, its prompt and the records to answer.
 struct Work {
   Session session;
   Predictor predictor;
@@ -95,14 +95,14 @@ void run_predict(const PredictArguments& arguments) {
 
 configs::RunConfig submission_config(const PredictArguments& arguments) {
   configs::RunConfig config = load_one_task(resolve_run(arguments.config), check_options);
-  config.task.on_bad_record = data::OnBadRecord::kFail;  // every example is to be answered
+  config.task.on_bad_record = data::OnBadRecord::kFail;  // every example must be answered
   if (arguments.input.empty() && config.task.test.empty()) {
     throw ConfigError("task.test: is missing: name the file to be answered, here or by --input");
   }
   return config;
 }
 
-// On rank 0.
+// Writes the submission file. Call on rank 0.
 void write_submission(const fs::path& folder, const Submission& submission,
                       const std::string& input) {
   write_atomically(folder / submission.file(), submission.text());
@@ -118,14 +118,14 @@ void write_submission(const fs::path& folder, const Submission& submission,
                {"missing", missing.empty() ? "nothing: it can be handed in" : join(missing)}});
 }
 
-// The server asks for answers to a file without labels.
+// Returns whether the example has a label. The server wants answers to a file without labels.
 bool is_labelled(const Prediction& prediction, const data::TaskOptions& task) {
   if (prediction.record == nullptr) return false;
   return prediction.record->has(task.label_field) ||
          (!task.references.empty() && prediction.record->has(task.references));
 }
 
-// On every rank, so that all see what is wrong with an answer.
+// Runs on every rank, so that all ranks see a problem with an answer.
 Submission answer_all(Work& work) try {
   Submission submission(*work.session.task);
   bool labelled = false;

@@ -1,4 +1,4 @@
-// `incipit predict RUN`: what a prompt says of records without labels.
+// `incipit predict RUN`: predicts answers for unlabelled records.
 #pragma once
 
 namespace CLI {

@@ -32,7 +32,7 @@ fs::path page_path(const ReportArguments& arguments) {
 }
 
 void run_report(const ReportArguments& arguments) {
-  log::configure("error");  // what data/ warns of was said when the runs were made
+  log::configure("error");  // the runs already logged the warnings of data/
   const report::Report report = report::gather(arguments.runs, arguments.task);
   const fs::path path = page_path(arguments);
   write_atomically(path, report::render(report));

@@ -1,4 +1,4 @@
-// `incipit report RUN...`: one HTML page that tells what runs did.
+// `incipit report RUN...`: writes one HTML page that reports on runs.
 #pragma once
 
 namespace CLI {

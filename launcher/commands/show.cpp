@@ -29,7 +29,7 @@ struct ShowArguments {
   bool ids = false;
 };
 
-// A configuration, or a task alone, whose model is given by --set model.path=...
+// Loads a configuration, or just a task; the latter's model is set by --set model.path=...
 configs::RunConfig load(const ConfigArguments& arguments) {
   const auto tasks = configs::builtin_tasks();
   const bool task_alone =
@@ -46,7 +46,7 @@ class Painter {
   Painter(const data::Task& task, const Style& style, bool ids)
       : task_(task), style_(style), ids_(ids) {}
 
-  // The tokens' texts, told apart by colour, or by | where there is none.
+  // Returns the tokens' texts, separated by colour, or by | without colour.
   [[nodiscard]] std::string tokens(std::span<const TokenId> tokens) const {
     std::string text;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -61,7 +61,7 @@ class Painter {
     return text;
   }
 
-  // The rows of a segment; a run of soft prompt rows is one word.
+  // Returns the rows of a segment. Consecutive soft prompt rows become one word.
   [[nodiscard]] std::string rows(const Forest& forest, RowRange range) const {
     std::string text;
     std::int64_t row = range.begin;
@@ -80,7 +80,7 @@ class Painter {
     return text;
   }
 
-  // What is predicted behind the rows of a segment.
+  // Returns the targets predicted after the rows of a segment.
   [[nodiscard]] std::string targets(const Forest& forest, RowRange range) const {
     std::string text;
     for (const Target& target : forest.targets) {
@@ -116,7 +116,7 @@ const data::Dataset& pick(const data::Splits& splits, const std::string& name) {
   return name == "select" ? splits.select : splits.train;
 }
 
-// The example's own part of its record.
+// Returns the part of the record that belongs to this example.
 data::Record record_of(const data::Task& task, const data::Dataset& split,
                        const data::Example& example, bool training) {
   const auto parts = task.expand(data::open_records(split.file())->at_line(example.line), training);

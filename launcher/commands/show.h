@@ -1,4 +1,4 @@
-// `incipit show CONFIG --index 3`: a record as the model sees it.
+// `incipit show CONFIG --index 3`: shows a record as the model sees it.
 #pragma once
 
 namespace CLI {

@@ -1,4 +1,4 @@
-// `incipit tokenize`: the ids of texts, and the texts of ids.
+// `incipit tokenize`: converts text to token ids, and ids to text.
 #pragma once
 
 #include <filesystem>
@@ -11,15 +11,15 @@ class App;
 namespace incipit::launcher {
 
 struct TokenizeOptions {
-  std::filesystem::path tokenizer;    // a tokenizer.json, or the folder of a model
+  std::filesystem::path tokenizer;    // a tokenizer.json or a model folder
   std::filesystem::path input = "-";  // a file of lines; "-": standard input
-  bool decode = false;                // lines are ids; write their texts
-  bool json = false;                  // texts are JSON strings, so that they may hold newlines
-  bool keep_special = false;          // with decode: write special tokens, too
+  bool decode = false;                // lines are ids; write their text
+  bool json = false;                  // texts are JSON strings, so they may contain newlines
+  bool keep_special = false;          // with decode: also write special tokens
 };
 
-// Writes one line for every line of `in`: ids separated by spaces, or with `decode` their
-// text. Throws DataError naming the line that is no UTF-8, no id or no JSON string.
+// Writes one line for every line of `in`: ids separated by spaces, or with `decode` their text.
+// Throws DataError naming the line that is not UTF-8, not ids or not a JSON string.
 void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& out);
 
 // Adds the subcommand to the program; it runs when the command line is parsed.

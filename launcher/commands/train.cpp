@@ -40,7 +40,7 @@ void add_result(Facts& facts, const trainer::TaskResult& task) {
   if (!test.empty()) facts.emplace_back("test", test);
 }
 
-// Of several tasks.
+// Adds the results of several tasks.
 void add_results(Facts& facts, const Session& session, const trainer::TrainResult& result) {
   std::string best;
   std::vector<TaskScores> scores;
@@ -104,7 +104,7 @@ struct TrainArguments {
   bool fresh = false;
 };
 
-// Other ranks may have been asked to stop, and this one not.
+// The signal may have reached only other ranks.
 std::string signal_name() { return *stop_signal() == '\0' ? "a signal" : stop_signal(); }
 
 std::string stopped_text(const trainer::TrainResult& result, const configs::RunConfig& config) {
@@ -115,15 +115,15 @@ std::string stopped_text(const trainer::TrainResult& result, const configs::RunC
          "; start the same command again to go on";
 }
 
-// Collective. Resumes where the plan, which rank 0 made, says so.
+// Resumes if the plan, which rank 0 made, says so. Collective.
 void restore(const Session& session, const RunPlan& plan, trainer::Trainer& trainer) {
   const std::int64_t resumes = plan.checkpoint ? 1 : 0;
   if (session.world().all_reduce_max(resumes, "resume") == 0) return;
   trainer.restore(plan.checkpoint ? plan.checkpoint->state : trainer::TrainState{});
 }
 
-// From here on a signal ends the run with a checkpoint; until now it ended the process. Collective:
-// no rank writes anything before all have come here. Throws Stopped.
+// From here on a signal ends the run with a checkpoint; before, it ended the process. No rank
+// writes anything before all have reached this point. Throws Stopped. Collective.
 void begin_to_write(Session& session) {
   session.world().barrier("start");
   on_stop_signal(OnSignal::kStop);
@@ -181,7 +181,7 @@ void run_train(const TrainArguments& arguments) {
   if (comm::read_launch().rank == 0) plan = plan_run(config, arguments.fresh);
   if (plan.kind == RunPlan::Kind::kResume) config.model.dtype = plan.dtype;
   const trainer::TrainResult result = train(config, plan);
-  if (result.stopped) throw Stopped(stopped_text(result, config));  // once MPI is ended in order
+  if (result.stopped) throw Stopped(stopped_text(result, config));  // after orderly MPI shutdown
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// `incipit train CONFIG`: learns a soft prompt.
+// `incipit train CONFIG`: trains a soft prompt.
 #pragma once
 
 namespace CLI {

@@ -26,7 +26,7 @@ struct ValidateArguments {
   bool schema = false;
 };
 
-// What a run without mpirun would choose on this machine.
+// Returns the choice that a run without mpirun would make on this machine.
 ModelChoice choice_on_one_rank(const configs::ModelOptions& options,
                                const model::WeightFiles& weights) {
   ModelMachine machine = this_machine(options);
@@ -42,7 +42,7 @@ void check_run(const ConfigArguments& arguments) {
         const bool trains = read.method.kind != prompt::MethodKind::kNone;
         (trains ? check_training_options : check_options)(read, report);
       });
-  log::configure("error");  // what the readers would log is among the warnings below
+  log::configure("error");  // the readers' log messages are among the warnings below
   const bool trains = config.method.kind != prompt::MethodKind::kNone;
   const auto model_dir = model::resolve_model_dir(config.model.path);
   const model::TransformerConfig transformer = model::read_config(model_dir);

@@ -1,4 +1,4 @@
-// `incipit validate CONFIG`: everything that can be checked before weights are read.
+// `incipit validate CONFIG`: checks everything that can be checked without reading weights.
 #pragma once
 
 namespace CLI {

@@ -41,7 +41,7 @@ std::string task_text(const data::Task& task) {
   return text;
 }
 
-// How much of the run is each task's.
+// Returns each task's share of the run.
 std::string mixture_text(const configs::RunConfig& config, std::span<const ReadTask> tasks) {
   std::vector<std::int64_t> sizes;
   for (const ReadTask& read : tasks) {
@@ -107,7 +107,7 @@ void print_summary(std::ostream& out, const Style& style, const configs::RunConf
     facts.emplace_back(alone ? "task" : "task " + read.name, task_text(*read.task));
   }
   if (config.method.kind != prompt::MethodKind::kNone) {
-    const data::Splits several;  // epochs are the mixture's to tell
+    const data::Splits several;  // the mixture line reports epochs
     if (tasks.size() > 1) facts.emplace_back("mixture", mixture_text(config, tasks));
     facts.emplace_back(
         "training", training_text(config.train, tasks.size() > 1 ? several : tasks.front().splits));

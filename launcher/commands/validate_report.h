@@ -1,4 +1,4 @@
-// What `incipit validate` prints.
+// Output of `incipit validate`.
 #pragma once
 
 #include <iosfwd>
@@ -16,19 +16,19 @@
 
 namespace incipit::launcher {
 
-// A task of the run, its splits read.
+// A task of the run with its splits.
 struct ReadTask {
   std::string name;
   std::unique_ptr<data::Task> task;
   data::Splits splits;
 };
 
-// Run, model, dtype, device, method, tasks, mixture and training, a line each.
+// Prints run, model, dtype, device, method, tasks, mixture and training, one line each.
 void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
                    const model::TransformerConfig& transformer, const model::WeightFiles& weights,
                    const ModelChoice& choice, std::span<const ReadTask> tasks);
 
-// A table of the splits: sizes, lengths, labels.
+// Prints a table of the splits: sizes, lengths, labels.
 void print_splits(std::ostream& out, const Style& style, const data::Task& task,
                   const data::Splits& splits);
 

@@ -45,7 +45,7 @@ class Chooser {
     taken_.clear();
     texts_.assign(labels_.size(), std::nullopt);
     if (kind == AnswerKind::kLetters) return try_letters();
-    // Labels that are a token themselves come first, so that no stand-in takes theirs.
+    // Labels that are themselves one token come first, so that no substitute takes their token.
     for_missing([&](std::size_t label) {
       return take(label, labels_[label]) || take(label, lower(labels_[label]));
     });
@@ -72,7 +72,7 @@ class Chooser {
     }
   }
 
-  // Takes a text that is one token, and no other label's.
+  // Assigns a text to the label if it is one token that no other label has.
   bool take(std::size_t label, const std::string& text) {
     const auto tokens = encode_(space_ + text);
     if (tokens.size() != 1 || !taken_.insert(tokens.front()).second) return false;
@@ -100,7 +100,7 @@ class Chooser {
     return false;
   }
 
-  // The words that no other label has, without those that say nothing.
+  // Returns the label's words that no other label has, without stop words.
   [[nodiscard]] std::vector<std::string> telling_words(std::size_t label) const {
     std::vector<std::string> words = words_of(labels_[label]);
     std::erase_if(words, [&](const std::string& word) {
@@ -122,7 +122,7 @@ class Chooser {
 
   const std::vector<std::string>& labels_;
   const Encode& encode_;
-  std::map<std::string, int> labels_with_;  // by word in lower case
+  std::map<std::string, int> labels_with_;  // per lower-case word
   std::string space_;
   std::set<TokenId> taken_;
   std::vector<std::optional<std::string>> texts_;

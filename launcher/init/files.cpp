@@ -23,7 +23,7 @@ std::string comment(std::string_view text) {
   return lines;
 }
 
-// Lines of YAML with the values of a configuration.
+// Writes lines of YAML with a configuration's values.
 class Writer {
  public:
   explicit Writer(const configs::RunConfig& config) : config_(config) {
@@ -34,7 +34,7 @@ class Writer {
     text_ += text;
     return *this;
   }
-  // "  steps: 300  # remark" for the key "train.steps".
+  // Writes "  steps: 300  # remark" for the key "train.steps".
   Writer& key(const std::string& path, const std::string& remark = "", int indent = 2) {
     text_.append(static_cast<std::size_t>(indent), ' ');
     text_ += path.substr(path.rfind('.') + 1) + ": " + value(path);

@@ -17,13 +17,13 @@ namespace {
 constexpr std::size_t kMostLabels = 200;
 constexpr std::size_t kMostNumericLabels = 20;
 constexpr std::size_t kLongestLabel = 100;  // bytes
-constexpr std::int64_t kFewExamples = 5;    // of a label
+constexpr std::int64_t kFewExamples = 5;    // per label
 constexpr std::size_t kSmallTable = 50;
-constexpr double kLeaks = 0.95;  // of the texts hold their label
+constexpr double kLeaks = 0.95;  // share of texts that contain their label
 
 using LabelIndex = std::map<std::string, int>;
 
-// The text of a field; "" where it is missing or null.
+// Returns the text of a field; "" if it is missing or null.
 std::string text_or_empty(const data::Record& record, const std::string& column) {
   return record.has(column) ? record.text(column) : std::string();
 }
@@ -66,7 +66,8 @@ void check_labels(const LabelledTable& table, const LabelIndex& labels) {
   }
 }
 
-// Which of the wanted columns were seen in any record; a CSV's are known before.
+// Tracks which of the required columns occur in any record. A CSV's columns are known from its
+// header.
 class Columns {
  public:
   Columns(const LabelledTable& table, std::vector<std::string> header)
@@ -80,7 +81,7 @@ class Columns {
     std::erase_if(wanted_, [&](const std::string& column) { return record.has(column); });
   }
 
-  // At the end: a column that no record has does not exist.
+  // Call at the end: a column that no record has does not exist.
   void finish() const { require(names_); }
 
  private:
@@ -94,10 +95,10 @@ class Columns {
 
   std::string file_;
   std::vector<std::string> names_;
-  std::vector<std::string> wanted_;  // and not yet seen
+  std::vector<std::string> wanted_;  // required and not yet seen
 };
 
-// Labels are numbered by name once all are known.
+// Numbers the labels by name, once all are known.
 void number_labels(LabelledTable& table, const LabelIndex& first_seen) {
   std::vector<int> place(first_seen.size());
   for (const auto& [label, seen] : first_seen) {
@@ -192,7 +193,7 @@ void warn_of_few(const LabelledTable& table, std::vector<std::string>& warnings)
 
 void warn_of_conflicts(const LabelledTable& table, const std::vector<std::int64_t>& groups,
                        std::vector<std::string>& warnings) {
-  std::map<std::int64_t, std::size_t> first;  // row of a group
+  std::map<std::int64_t, std::size_t> first;  // first row per group
   std::int64_t conflicts = 0;
   std::string example;
   for (std::size_t i = 0; i < groups.size(); ++i) {

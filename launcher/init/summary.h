@@ -1,4 +1,4 @@
-// What `incipit init` prints.
+// Output of `incipit init`.
 #pragma once
 
 #include <iosfwd>
@@ -17,14 +17,14 @@ struct InitSummary {
   std::string config_file;
   const LabelledTable& table;
   const TaskPlan& plan;
-  const std::vector<int>& parts;  // by row: 0 train, 1 select, 2 test
+  const std::vector<int>& parts;  // per row: 0 train, 1 `select`, 2 test
   const std::vector<std::string>& warnings;
 };
 
-// Examples, lengths, the labels with their answers, warnings and what to do next.
+// Prints examples, lengths, labels with their answers, warnings and next steps.
 void print_init_summary(std::ostream& out, const Style& style, const InitSummary& summary);
 
-// The commands that use a configuration.
+// Prints the commands that use a configuration.
 void print_next_steps(std::ostream& out, const Style& style, const std::string& config_file,
                       const configs::RunConfig& config);
 

@@ -8,11 +8,11 @@
 namespace incipit::launcher {
 namespace {
 
-constexpr std::size_t kMostOptions = 12;  // named in the template
-constexpr std::int64_t kLengthStep = 32;  // max_source_tokens is a multiple of it
-constexpr std::int64_t kSeldomCut = 256;  // sources up to here are never cut
-constexpr std::int64_t kLeastField = 8;   // tokens left for the field that is cut
-constexpr std::int64_t kPasses = 8;       // over train
+constexpr std::size_t kMostOptions = 12;  // listed in the template
+constexpr std::int64_t kLengthStep = 32;  // max_source_tokens is a multiple of this
+constexpr std::int64_t kSeldomCut = 256;  // sources up to this length are never truncated
+constexpr std::int64_t kLeastField = 8;   // minimum tokens for the truncated field
+constexpr std::int64_t kPasses = 8;       // over the training split
 
 // "customer_team" -> "customer team"
 std::string spoken(std::string_view column) {
@@ -68,7 +68,7 @@ std::int64_t longest_answer(const Answers& answers) {
   return static_cast<std::int64_t>(longest);
 }
 
-// Which text column has the most bytes: the one that is cut.
+// Returns the text column with the most bytes: the one that is truncated.
 std::size_t longest_column(const LabelledTable& table) {
   std::vector<std::size_t> bytes(table.text_columns.size());
   for (const LabelledText& row : table.rows) {
@@ -79,8 +79,8 @@ std::size_t longest_column(const LabelledTable& table) {
 
 struct Measured {
   Lengths lengths;
-  std::int64_t fixed = 0;       // the most tokens of a source without the field that is cut
-  std::int64_t fixed_line = 0;  // whose it is
+  std::int64_t fixed = 0;       // longest source in tokens, without the truncated field
+  std::int64_t fixed_line = 0;  // line of that source
 };
 
 Measured measure(const LabelledTable& table, const data::Tokenizer& tokenizer,
@@ -151,7 +151,7 @@ TaskPlan plan_task(const LabelledTable& table, const data::Tokenizer& tokenizer,
   options.truncate = {.kind = data::TruncateOptions::Kind::kField,
                       .field = plan.fields[longest_column(table)]};
 
-  // One row for a BOS.
+  // One position is for BOS.
   const std::int64_t limit = room.positions - room.prompt_rows - 1 - longest_answer(plan.answers);
   Measured measured;
   for (const bool with_options : {true, false}) {

@@ -1,4 +1,4 @@
-// Words in names and labels.
+// Functions on words in names and labels.
 #pragma once
 
 #include <string>
@@ -7,13 +7,14 @@
 
 namespace incipit::launcher {
 
-// Lower case of ASCII letters; all other bytes as they are.
+// Lower-cases ASCII letters; other bytes are unchanged.
 [[nodiscard]] std::string lower(std::string_view text);
 
-// Without white space at both ends.
+// Removes white space at both ends.
 [[nodiscard]] std::string trimmed(std::string_view text);
 
-// Runs of ASCII letters, digits and non-ASCII characters: "card_arrival (EU)" -> card, arrival, EU.
+// Splits into runs of ASCII letters, digits and non-ASCII characters: "card_arrival (EU)" -> card,
+// arrival, EU.
 [[nodiscard]] std::vector<std::string> words_of(std::string_view text);
 
 }  // namespace incipit::launcher

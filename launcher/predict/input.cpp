@@ -13,7 +13,7 @@
 namespace incipit::launcher {
 namespace {
 
-// Every line is the text of one field.
+// Reads every line as the text of one field.
 class TextReader : public data::RecordReader {
  public:
   TextReader(data::LineReader lines, std::string field)
@@ -129,7 +129,7 @@ std::optional<std::int64_t> PredictionInput::count() const {
       more = reader->next().has_value();
       if (more) ++count;
     } catch (const data::FileError&) {
-      return std::nullopt;  // the reading itself will say so
+      return std::nullopt;  // reading will report the error
     } catch (const DataError&) {
       ++count;
     }

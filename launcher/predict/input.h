@@ -1,4 +1,4 @@
-// The records that predictions are asked for: of a file or of standard input, in any format.
+// The records to predict: from a file or standard input, in any format.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,10 @@ namespace incipit::launcher {
 class PredictionInput {
  public:
   // `path`: a file, or "-" for standard input. `format`: jsonl, csv, tsv or text (every line is the
-  // only field); "": by the file's ending (.txt is text), and for standard input by its first line:
-  // jsonl when it begins with a brace, csv when it names all of `fields`, else text. `fields`:
-  // those of the template. Throws DataError, and ConfigError where text is to fill several fields.
+  // only field). "": by the file's extension (.txt is text); for standard input by its first line:
+  // jsonl if it begins with a brace, csv if it names all of `fields`, else text. `fields`: those of
+  // the template. Throws DataError, and ConfigError when the format is text and there are several
+  // fields.
   PredictionInput(const std::filesystem::path& path, const std::string& format,
                   const std::vector<std::string>& fields);
 
@@ -27,14 +28,14 @@ class PredictionInput {
     std::string json;
     std::string error;
   };
-  // The next records, at most `count`; none at the end. Throws FileError when the rest cannot be
-  // read.
+  // Returns the next records, at most `count`; none at the end. Throws FileError when the rest
+  // cannot be read.
   [[nodiscard]] std::vector<Row> next(std::size_t count);
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  // The columns of csv and tsv, in their order.
+  // Returns the columns of csv and tsv, in file order.
   [[nodiscard]] const std::vector<std::string>& columns() const { return reader_->columns(); }
-  // How many records a file has; nothing for standard input.
+  // Returns the number of records in a file; nothing for standard input.
   [[nodiscard]] std::optional<std::int64_t> count() const;
 
  private:

@@ -17,14 +17,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// More digits would be noise, and would differ between numbers of ranks.
+// More digits would be noise and would vary with the number of ranks.
 double rounded(double probability) { return std::round(probability * 1e6) / 1e6; }
 
 double highest(const Prediction& prediction) {
   return *std::max_element(prediction.probabilities.begin(), prediction.probabilities.end());
 }
 
-// A text as it is, any other JSON as it is written.
+// Returns a JSON string as plain text, any other JSON unchanged.
 std::string plain(const std::string& json) {
   const Json value = parse_json<Json>(json);
   return value.is_string() ? value.get<std::string>() : json;
@@ -109,7 +109,7 @@ class CsvWriter : public PredictionWriter {
   std::ostream& out_;
 };
 
-// Lines are written as they come, so widths are chosen beforehand.
+// Lines are written as they come, so the column widths are fixed in advance.
 class TerminalWriter : public PredictionWriter {
  public:
   TerminalWriter(PredictionLayout layout, std::ostream& out)
@@ -148,7 +148,7 @@ class TerminalWriter : public PredictionWriter {
  private:
   static constexpr int kIdWidth = 6;
 
-  // At least `width` columns and two spaces.
+  // Pads to at least `width` columns plus two spaces.
   static std::string padded(std::string text, int width) {
     text = metrics::cut_to_width(text, std::max(width, 1));
     return text + std::string(std::max(width - metrics::display_width(text), 0) + 2, ' ');

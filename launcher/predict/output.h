@@ -1,4 +1,4 @@
-// Predictions as lines: of JSON, of a table, or for people.
+// Writes predictions as lines of JSON, a table, or aligned columns for people.
 #pragma once
 
 #include <memory>
@@ -13,26 +13,26 @@
 namespace incipit::launcher {
 
 struct Prediction {
-  std::string id;                        // JSON text: the record's own, or its number
-  bool has_id = false;                   // it is the record's own
-  bool is_label = false;                 // the answer is one of the labels or candidates
-  std::optional<std::string> answer;     // a label or a text; nothing for a record that was skipped
-  std::optional<std::string> generated;  // the text from which a label was to be read
-  // What was scored, and its share in the belief; empty for generated texts.
+  std::string id;                        // JSON text: the record's own id, or its number
+  bool has_id = false;                   // `id` is the record's own
+  bool is_label = false;                 // `answer` is one of the labels or candidates
+  std::optional<std::string> answer;     // a label or a text; nullopt: record skipped
+  std::optional<std::string> generated;  // the text to be parsed as a label
+  // The scored candidates and their probabilities; empty for generated text.
   std::shared_ptr<const data::Candidates> candidates;
   std::vector<double> probabilities;
-  std::string error;                     // why it was skipped
-  const data::Record* record = nullptr;  // nullptr where it could not be read
+  std::string error;                     // why the record was skipped
+  const data::Record* record = nullptr;  // nullptr if it could not be read
 };
 
 enum class PredictionFormat { kJsonl, kCsv, kTerminal };
 
 struct PredictionLayout {
-  std::vector<std::string> labels;   // that every record's answer is scored over; may be empty
+  std::vector<std::string> labels;   // labels scored for every record; may be empty
   bool scores = false;               // answers have probabilities
-  std::vector<std::string> columns;  // of the input, to be kept in a table; empty: it had none
+  std::vector<std::string> columns;  // input columns to keep in a table; empty: none
   std::vector<std::string> fields;   // of the template
-  bool skips = false;                // a record may be skipped: tables get a column "error"
+  bool skips = false;                // records may be skipped: tables get a column "error"
 };
 
 class PredictionWriter {
@@ -41,7 +41,7 @@ class PredictionWriter {
   virtual void write(const Prediction& prediction) = 0;
 };
 
-// Writes to `out`, which must outlive the writer; what stands in front of all lines at once.
+// Makes a writer to `out`, which must outlive it. Writes any header at once.
 //
 //   kJsonl     {"idx":3,"prediction":"parks","probabilities":{"parks":0.93,"roads":0.07}}, with
 //              "generated" in place of probabilities where a label was read from a text, and
@@ -51,7 +51,7 @@ class PredictionWriter {
 //              has candidates of its own), error
 //   kTerminal  idx, prediction, probability and the beginning of the text, in columns
 //
-// Throws ConfigError when the input has a column of such a name already.
+// Throws ConfigError when the input already has a column of such a name.
 [[nodiscard]] std::unique_ptr<PredictionWriter> make_prediction_writer(
     PredictionFormat format, const PredictionLayout& layout, std::ostream& out);
 

@@ -1,4 +1,4 @@
-// Where predictions go, and how far they have come.
+// The output file of predictions, and a progress bar.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@
 
 namespace incipit::launcher {
 
-// Of records; shown while there are more to come than a terminal shows anyway.
+// A progress bar, counted in records.
 class PredictionProgress {
  public:
-  // Nothing: nothing is shown.
+  // `records`: the total; nullopt: nothing is shown.
   explicit PredictionProgress(std::optional<std::int64_t> records);
   void add(std::size_t records);
   void finish();
@@ -27,19 +27,20 @@ class PredictionProgress {
   std::int64_t done_ = 0;
 };
 
-// Standard output ("-"), or a file that has its name only when it is whole. On rank 0.
+// Standard output ("-"), or a file that gets its name only when it is complete. On rank 0.
 class PredictionFile {
  public:
-  // `format`: jsonl or csv; "": by the ending, columns for people on a terminal. Throws DataError
-  // when it cannot be opened, ConfigError as make_prediction_writer().
+  // `format`: jsonl or csv; "": by the file extension, or columns for people on a terminal. Throws
+  // DataError when the file cannot be opened, and ConfigError as make_prediction_writer() does.
   PredictionFile(std::filesystem::path path, const std::string& format,
                  const PredictionLayout& layout);
 
-  // Throws DataError when it cannot be written; finish(), too.
+  // Both throw DataError when the file cannot be written.
   void write(const std::vector<Prediction>& predictions);
   void finish();
 
-  // mpirun gives rank 0 a terminal of its own, whatever stands behind it.
+  // Returns whether the output is a terminal. mpirun gives rank 0 a terminal of its own, wherever
+  // the output actually goes.
   [[nodiscard]] static bool is_terminal(const std::filesystem::path& path);
 
  private:

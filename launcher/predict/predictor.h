@@ -1,4 +1,4 @@
-// Answers to records, a chunk of them at a time.
+// Predicts answers for records, one chunk at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,14 +18,14 @@ namespace incipit::launcher {
 
 class Predictor {
  public:
-  // `session` must outlive it. `max_tokens`: of a generated answer; nothing: as the task says.
+  // `session` must outlive it. `max_tokens`: limit of a generated answer; nullopt: the task's.
   Predictor(Session& session, std::optional<at::Tensor> prompt,
             std::optional<std::int64_t> max_tokens);
 
-  // A prediction for every example of the records in `rows`, in their order; a record that cannot
-  // be read has one, too. Collective; every rank passes the same rows and gets all predictions. The
-  // records that they point to live until the next call. Throws DataError on bad records as
-  // task.on_bad_record says.
+  // Returns a prediction for every example of the records in `rows`, in order, and one for each
+  // record that cannot be read. The records that predictions point to are valid until the next
+  // call. Throws DataError on bad records as task.on_bad_record says. Collective: every rank passes
+  // the same rows and gets all predictions.
   [[nodiscard]] std::vector<Prediction> run(const std::vector<PredictionInput::Row>& rows,
                                             const std::string& file);
 
@@ -39,12 +39,12 @@ class Predictor {
   std::optional<at::Tensor> prompt_;
   std::optional<std::int64_t> max_tokens_;
   data::BadRecords bad_;
-  std::int64_t seen_ = 0;  // records
+  std::int64_t seen_ = 0;  // records seen so far
 
-  // Of the current chunk.
+  // State of the current chunk.
   std::deque<data::Record> records_;
   std::vector<data::Example> examples_;
-  std::vector<std::size_t> prediction_of_;  // by example
+  std::vector<std::size_t> prediction_of_;  // per example
   std::vector<Prediction> predictions_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 using Rows = std::vector<PredictionInput::Row>;
 
-// Records in memory at a time, on each rank.
+// Number of records in memory at a time, on each rank.
 constexpr std::size_t kChunk = 1024;
 
 std::string to_text(const Rows& rows) {

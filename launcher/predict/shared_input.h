@@ -1,4 +1,4 @@
-// Rank 0 reads the records, and every rank gets them.
+// Rank 0 reads the records and sends them to every rank.
 #pragma once
 
 #include <functional>
@@ -11,23 +11,22 @@
 
 namespace incipit::launcher {
 
-// What `make` returns on rank 0, on every rank; ConfigError and DataError there are thrown on all.
-// Collective; the others do not call `make`.
+// Returns, on every rank, what `make` returns on rank 0; the other ranks do not call `make`. Its
+// ConfigError and DataError are thrown on all ranks. Collective.
 std::string from_rank_zero(comm::Communicator& world, const std::function<std::string()>& make);
 
 class SharedInput {
  public:
-  // `path`, `format` and `fields` as PredictionInput takes them, with its errors. This and next()
-  // are collective.
+  // `path`, `format` and `fields` as for PredictionInput, with its errors. Collective.
   SharedInput(comm::Communicator& world, const std::filesystem::path& path,
               const std::string& format, const std::vector<std::string>& fields);
 
-  // The next records, none at the end. From a terminal they come one by one, since whoever types a
-  // line wants its answer before the next.
+  // Returns the next records; none at the end. From a terminal they come one at a time, since the
+  // user expects an answer before entering the next line. Collective.
   [[nodiscard]] std::vector<PredictionInput::Row> next();
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  // On rank 0; nullptr elsewhere.
+  // Set on rank 0; nullptr elsewhere.
   [[nodiscard]] const PredictionInput* input() const { return input_.get(); }
 
  private:

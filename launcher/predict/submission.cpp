@@ -26,7 +26,7 @@ bool is_integer(const std::string& text) {
   throw DataError(message);
 }
 
-// The element of `list` for the last id of `path`, in the order in which they came.
+// Returns the element of `list` for the last id of `path`, adding it at the end if it is new.
 Json& child(Json& list, std::map<std::vector<std::string>, std::size_t>& places,
             const std::vector<std::string>& path) {
   const auto [place, is_new] = places.emplace(path, list.size());

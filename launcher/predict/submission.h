@@ -1,4 +1,4 @@
-// The file in which answers to one task of SuperGLUE are handed in.
+// A submission file for one task of SuperGLUE.
 #pragma once
 
 #include <cstdint>
@@ -11,29 +11,29 @@
 
 namespace incipit::launcher {
 
-// The lines of one task's file, collected in the order of the input:
+// Collects the lines of one task's file in input order:
 //
 //   text         {"idx":3,"label":"entailment"}; ReCoRD's label is the entity
 //   integer      {"idx":3,"label":0}
 //   capitalised  {"idx":3,"label":"True"}
 //   nested       {"idx":P,"passage":{"questions":[{"idx":Q,"answers":[{"idx":A,"label":1}]}]}}
 //
-// The idx is the record's id, of several ids the last; nested takes three. A generated answer that
-// is none of the task's labels cannot be handed in: the first label stands in for it, and that is
+// The idx is the record's id; with several ids, the last. `nested` takes three. A generated answer
+// that is not one of the task's labels cannot be submitted: it is replaced by the first label and
 // counted.
 class Submission {
  public:
-  // Throws ConfigError when the task has no `submission`, or one that its labels do not fit.
+  // Throws ConfigError when the task has no `submission`, or when its labels do not fit it.
   explicit Submission(const data::Task& task);
 
-  // Throws DataError, with file and line, on an example without an id, with that of an earlier one,
-  // or without an answer.
+  // Adds an answer. Throws DataError, with file and line, on an example without an id, with the id
+  // of an earlier one, or without an answer.
   void add(const Prediction& prediction);
 
   [[nodiscard]] const std::string& file() const { return options_.file; }
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(answers_.size()); }
-  [[nodiscard]] std::int64_t replaced() const { return replaced_; }  // that were no label
-  // The whole file. Throws DataError when there is no answer.
+  [[nodiscard]] std::int64_t replaced() const { return replaced_; }  // non-label answers
+  // Returns the whole file. Throws DataError when there is no answer.
   [[nodiscard]] std::string text() const;
 
  private:
@@ -47,7 +47,7 @@ class Submission {
 
   data::SubmissionOptions options_;
   std::vector<std::string> labels_;
-  bool free_ = false;  // answers are texts, not one of the labels
+  bool free_ = false;  // answers are free text, not labels
   std::vector<Answer> answers_;
   std::set<std::vector<std::string>> seen_;
   std::int64_t replaced_ = 0;

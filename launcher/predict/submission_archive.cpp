@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// An archive that is written when it is closed, beside `path` and then renamed.
+// A zip archive. It is written on closing, next to `path`, and then renamed.
 class Archive {
  public:
   explicit Archive(std::string path) : path_(std::move(path)), archive_(nullptr, &zip_discard) {
@@ -35,7 +35,7 @@ class Archive {
       zip_source_free(source);
       refuse(zip_strerror(archive_.get()));
     }
-    // 1 January 1980, the first day that the format knows, so that equal files make equal bytes.
+    // 1 January 1980, the earliest date of the format, so that equal files give equal bytes.
     constexpr zip_uint16_t kMidnight = 0;
     constexpr zip_uint16_t kFirstDay = 1 << 5 | 1;
     if (zip_file_set_dostime(archive_.get(), static_cast<zip_uint64_t>(index), kMidnight, kFirstDay,
@@ -46,7 +46,7 @@ class Archive {
 
   void close() {
     if (zip_close(archive_.get()) != 0) refuse(zip_strerror(archive_.get()));
-    (void)archive_.release();  // closed, it is gone
+    (void)archive_.release();  // zip_close() has freed it
   }
 
  private:

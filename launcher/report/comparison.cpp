@@ -31,7 +31,7 @@ const Predictions& test_predictions(const RunData& run) {
   return *test;
 }
 
-// Throws ConfigError saying in what they differ.
+// Throws ConfigError that says how the runs' examples differ.
 void require_same_examples(const RunData& first, const RunData& other) {
   const Predictions& a = test_predictions(first);
   const Predictions& b = test_predictions(other);
@@ -53,7 +53,7 @@ void require_same_examples(const RunData& first, const RunData& other) {
   }
 }
 
-// What two runs of one method have in common: all but what a seed changes and where it is told.
+// Returns the key that runs of one method share: all but the blocks `run`, `metrics` and `log`.
 std::string method_key(const configs::RunConfig& config) {
   configs::RunConfig same = config;
   same.run = {};
@@ -77,7 +77,7 @@ std::vector<Grouping> group(std::span<const RunData> runs) {
     }
     const std::string key = method_key(*runs[r].config);
     const std::uint64_t seed = runs[r].config->run.seed;
-    // The same seed again is another run of something that the configuration does not tell.
+    // A repeated seed means that something outside the configuration differs: start another group.
     const auto found = std::find_if(groups.begin(), groups.end(), [&](const Grouping& each) {
       return each.key == key && !each.seeds.contains(seed);
     });
@@ -89,7 +89,8 @@ std::vector<Grouping> group(std::span<const RunData> runs) {
   return groups;
 }
 
-// "rte-seed-17" and "rte-seed-18" are "rte"; names with nothing in common go by the first.
+// Returns the common name: "rte" for "rte-seed-17" and "rte-seed-18". If nothing is common, the
+// first.
 std::string common_name(std::span<const RunData> runs, const std::vector<std::size_t>& members) {
   const std::string& first = runs[members[0]].name;
   std::size_t length = first.size();
@@ -100,7 +101,7 @@ std::string common_name(std::span<const RunData> runs, const std::vector<std::si
   }
   if (length == first.size()) return first;
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (is_digit(first[length])) {  // the names part within a number
+  if (is_digit(first[length])) {  // the names diverge within a number
     while (length > 0 && is_digit(first[length - 1])) --length;
   }
   std::string name = first.substr(0, length);
@@ -111,7 +112,7 @@ std::string common_name(std::span<const RunData> runs, const std::vector<std::si
   return name.empty() ? first : name;
 }
 
-// Examples without a label are left out.
+// Returns 1 or 0 for each labelled example; the others are skipped.
 std::vector<double> right_by_example(const Predictions& predictions) {
   std::vector<double> right;
   for (const Prediction& each : predictions) {
@@ -165,7 +166,7 @@ void add_interval(Method& method, const eval::MeanInterval& bootstrap) {
   method.high = wilson.high;
 }
 
-// Runs whose configuration is not known are left out.
+// Skips runs whose configuration is unknown.
 std::string mixed_types_of(std::span<const RunData> runs) {
   std::map<std::string, std::vector<std::string>> by_type;
   for (const RunData& run : runs) {

@@ -1,4 +1,4 @@
-// A report's figures for a terminal and for other programs.
+// Prints a report's figures for a terminal, or as JSON for other programs.
 #pragma once
 
 #include <iosfwd>
@@ -9,7 +9,7 @@
 
 namespace incipit::launcher::report {
 
-// The comparison as a table.
+// Prints the comparison as a table.
 void print_comparison(std::ostream& out, const Style& style, const Comparison& comparison);
 
 // {"runs":[{"name","dir","scores":{"test":{"examples","accuracy","accuracy_95","macro_f1",
@@ -17,7 +17,7 @@ void print_comparison(std::ostream& out, const Style& style, const Comparison& c
 //  "comparison":{"examples","majority_label","best","bootstrap":{"resamples","seed"},
 //    "methods":[{"name","description","runs","accuracies","accuracy","accuracy_95"}],
 //    "gains":[{"of","over","gain","gain_95","excludes_zero"}]}}
-// with "comparison" only of several runs; methods are named by their place in the list.
+// with "comparison" only for several runs; other fields refer to methods by their list index.
 [[nodiscard]] std::string report_json(const Report& report);
 
 }  // namespace incipit::launcher::report

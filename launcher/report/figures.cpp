@@ -17,7 +17,7 @@ std::optional<double> score_of(const Prediction& prediction, const std::string& 
   return std::nullopt;
 }
 
-// The share of exp(score) in that of all labels.
+// Returns the softmax probability of `score` among the scores of all labels.
 double probability(const Prediction& prediction, double score) {
   double highest = -std::numeric_limits<double>::infinity();
   for (const auto& [name, each] : prediction.scores) highest = std::max(highest, each);
@@ -58,7 +58,7 @@ std::vector<std::string> labels_of(const std::vector<Prediction>& predictions) {
   }
   for (const Prediction& each : predictions) {
     if (!each.label.empty()) add(each.label);
-    add(each.prediction);  // "" is what a model may answer
+    add(each.prediction);  // a model may answer ""
   }
   return labels;
 }

@@ -1,4 +1,4 @@
-// Figures of one run's predictions.
+// Figures computed from one run's predictions.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace incipit::launcher::report {
 
-// Of the labelled examples of a split.
+// Figures over the labelled examples of a split.
 struct SplitFigures {
   std::string split;
   std::vector<std::string> labels;  // class c is labels[c]
@@ -20,32 +20,32 @@ struct SplitFigures {
   data::Interval accuracy_95;
   double macro_f1 = 0;
   std::string majority_label;
-  double majority_share = 0;  // of examples that have this label
+  double majority_share = 0;  // share of examples with this label
 };
 
-// All labels that occur, as label, prediction or in scores: those of the scores first.
+// Returns all labels that occur, as label, as prediction or in scores; those in scores come first.
 [[nodiscard]] std::vector<std::string> labels_of(const std::vector<Prediction>& predictions);
 
-// `majority_label`: the most frequent one of train, where it is known; empty: that of the split
-// itself. There is a labelled example.
+// Computes a split's figures. `majority_label`: the most frequent label of the training split, if
+// known; empty: that of the split itself. At least one example must be labelled.
 [[nodiscard]] SplitFigures figures_of(const std::string& split,
                                       const std::vector<Prediction>& predictions,
                                       const std::string& majority_label);
 
-// Whether there is a labelled example.
+// Returns whether any example is labelled.
 [[nodiscard]] bool is_labelled(const std::vector<Prediction>& predictions);
 
-// The most frequent label; of several, the first to occur. Empty when nothing is labelled.
+// Returns the most frequent label; of several, the first to occur. Empty if nothing is labelled.
 [[nodiscard]] std::string most_frequent_label(const std::vector<Prediction>& predictions);
 
 struct WrongAnswer {
   const Prediction* prediction = nullptr;
-  double given = 0;  // probability, among the labels, of the answer that was given ...
-  double right = 0;  // ... and of the label
+  double given = 0;  // probability, over the labels, of the given answer ...
+  double right = 0;  // ... and of the correct label
 };
 
-// The wrong predictions, the most confident first, at most `most`; those without scores are left
-// out.
+// Returns the wrong predictions, at most `most`, sorted by `given` - `right`, largest first.
+// Predictions without scores are skipped.
 [[nodiscard]] std::vector<WrongAnswer> worst_errors(const std::vector<Prediction>& predictions,
                                                     std::size_t most);
 

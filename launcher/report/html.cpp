@@ -28,7 +28,7 @@ bool may_stand_in_a_page(std::uint32_t point) {
   return (point < 0xD800 || point > 0xDFFF) && (point & 0xFFFEU) != 0xFFFE && point <= 0x10FFFF;
 }
 
-// Bytes of the character at `at`, or 0 when it is none that a page may hold.
+// Returns the length in bytes of the character at `at`, or 0 if it is not allowed in HTML.
 std::size_t character_length(std::string_view text, std::size_t at) {
   const auto first = static_cast<unsigned char>(text[at]);
   const std::size_t length = announced_length(first);

@@ -1,4 +1,4 @@
-// Writes HTML, and SVG inside it: balanced, and escaped whatever it is given.
+// Writes HTML with inline SVG: balanced, and everything is escaped.
 #pragma once
 
 #include <initializer_list>
@@ -9,17 +9,16 @@
 
 namespace incipit::launcher::report {
 
-// `text` with the characters that HTML gives a meaning written as references, so that it reads as
-// itself between tags and inside quoted attributes. Bytes that are not UTF-8 and control
-// characters that no page may hold become U+FFFD.
+// Returns `text` with HTML's special characters escaped, for use between tags and in quoted
+// attributes. Invalid UTF-8 and control characters that are not allowed in HTML become U+FFFD.
 [[nodiscard]] std::string escaped(std::string_view text);
 
-// An attribute without a value ("open") is given the value "".
+// A boolean attribute ("open") gets the value "".
 using Attributes = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
 class Html {
  public:
-  // Closes its element at the end of the block it lives in.
+  // Closes its element when it goes out of scope.
   class [[nodiscard]] Element {
    public:
     ~Element() { html_.close(); }
@@ -32,20 +31,20 @@ class Html {
     Html& html_;
   };
 
-  // <tag attributes> ... </tag>: what is written while the element lives stands inside it.
+  // <tag attributes> ... </tag>: what is written during the returned object's lifetime is inside.
   Element element(std::string_view tag, Attributes attributes = {});
   // <tag attributes>text</tag>
   void leaf(std::string_view tag, Attributes attributes, std::string_view text);
   void leaf(std::string_view tag, std::string_view text) { leaf(tag, {}, text); }
-  // <tag attributes>: an element of HTML that has no end tag.
+  // <tag attributes>: an HTML element without an end tag.
   void single(std::string_view tag, Attributes attributes = {});
   // <tag attributes/>: an SVG element without content.
   void shape(std::string_view tag, Attributes attributes);
   void text(std::string_view text) { out_ += escaped(text); }
-  // Markup of our own making; never what a user wrote.
+  // Writes trusted markup unescaped; never pass user text.
   void trusted(std::string_view markup) { out_ += markup; }
 
-  // All that was written; every element is closed.
+  // Returns everything written. Every element must be closed.
   [[nodiscard]] const std::string& markup() const;
 
  private:
@@ -53,10 +52,10 @@ class Html {
   void close();
 
   std::string out_;
-  std::vector<std::string> path_;  // elements that are open
+  std::vector<std::string> path_;  // open elements
 };
 
-// A number as CSS and SVG read it: at most two decimals, no exponent.
+// Returns a number for CSS and SVG: at most two decimals, no exponent.
 [[nodiscard]] std::string css_number(double number);
 
 }  // namespace incipit::launcher::report

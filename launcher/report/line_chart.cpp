@@ -9,14 +9,14 @@
 namespace incipit::launcher::report {
 namespace {
 
-// In units of the drawing, which a phone shows at about one pixel each.
+// In SVG units; on a phone, about one pixel each.
 constexpr double kWidth = 360;
 constexpr double kHeight = 210;
 constexpr double kLeft = 46;
 constexpr double kRight = 350;
 constexpr double kTop = 10;
 constexpr double kBottom = 178;
-constexpr std::size_t kMostPoints = 300;  // more than that cannot be told apart
+constexpr std::size_t kMostPoints = 300;  // more cannot be distinguished
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -31,7 +31,7 @@ struct Range {
 struct Frame {
   std::vector<double> x_ticks;
   std::vector<double> y_ticks;
-  double x_low = 0, x_high = 0;  // of the data: the line fills the width
+  double x_low = 0, x_high = 0;  // range of the data: the line fills the width
   [[nodiscard]] double x(double value) const {
     return kLeft + (value - x_low) / (x_high - x_low) * (kRight - kLeft);
   }
@@ -168,7 +168,7 @@ void draw_level(Html& page, const Level& level, const Frame& frame) {
 }  // namespace
 
 std::string coloured(std::string_view kind, int colour) {
-  constexpr int kColours = 7;  // of page.css
+  constexpr int kColours = 7;  // number of colours in page.css
   return std::string(kind).append(" c").append(std::to_string(colour % kColours));
 }
 
@@ -207,7 +207,7 @@ std::vector<Point> thinned(std::span<const Point> points, std::size_t most) {
       mean.y += point.y;
       ++finite;
     }
-    mean.y /= finite;  // of none: not a number, a gap
+    mean.y /= finite;  // no finite points: NaN, a gap
     few.push_back(mean);
   }
   return few;

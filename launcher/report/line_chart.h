@@ -1,4 +1,4 @@
-// A chart of lines with axes, as inline SVG.
+// Line charts with axes, as inline SVG.
 #pragma once
 
 #include <optional>
@@ -19,9 +19,9 @@ struct Point {
 
 struct Line {
   std::string name;
-  int colour = 0;  // of the palette; runs keep theirs through the page
+  int colour = 0;  // index into the palette; a run keeps its colour on the whole page
   std::vector<Point> points;
-  bool dots = false;  // few points, each of which matters; else many, drawn with their trend
+  bool dots = false;  // few points, drawn as dots; else many, drawn with their trend
 };
 
 struct Level {
@@ -32,28 +32,28 @@ struct Level {
 struct LineChart {
   std::string title;
   std::string x_title;
-  std::string unit;  // behind the numbers of the vertical axis; "%": shares, printed times 100
+  std::string unit;  // after the numbers of the y axis; "%": fractions, printed times 100
   std::vector<Line> lines;
-  std::optional<Level> level;  // to compare with, dashed
+  std::optional<Level> level;  // reference level, dashed
   bool from_zero = false;
-  bool exact = false;  // what was set rather than measured: drawn without a trend
+  bool exact = false;  // set rather than measured: drawn without a trend
 };
 
-// "line c2": the class of what is drawn in the colour of this number, for which all whole numbers
-// from 0 stand in turns.
+// Returns the CSS class for a kind of mark and a colour number: "line c2". Numbers from 0 up cycle
+// through the colours.
 [[nodiscard]] std::string coloured(std::string_view kind, int colour);
 
-// Round numbers at even steps, of which the first is at or below `low` and the last at or above
-// `high`: 2 to `most` + 1 of them. low <= high.
+// Returns 2 to `most` + 1 round numbers at even steps. The first is at or below `low`, the last at
+// or above `high`. low <= high.
 [[nodiscard]] std::vector<double> round_ticks(double low, double high, int most);
 
-// About `most` points: means of runs of neighbours. Points that are not finite count in none.
+// Averages neighbouring points down to about `most` points. Points that are not finite are ignored.
 [[nodiscard]] std::vector<Point> thinned(std::span<const Point> points, std::size_t most);
 
-// The running mean in which a point's weight falls by half over `half_life` points.
+// Returns the exponential moving average with a half-life of `half_life` points.
 [[nodiscard]] std::vector<Point> trend(std::span<const Point> points, double half_life);
 
-// Nothing is drawn when no line has a finite point.
+// Draws a chart. Draws nothing when no line has a finite point.
 void draw(Html& page, const LineChart& chart);
 
 }  // namespace incipit::launcher::report

@@ -5,7 +5,7 @@
 namespace incipit::launcher::report {
 namespace {
 
-// Even if a text were not escaped, it could fetch nothing.
+// Content policy: even unescaped text could not load anything.
 constexpr std::string_view kPolicy =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
@@ -15,7 +15,7 @@ std::string title_of(const Report& report) {
          std::to_string(report.comparison->methods.size() - 1) + " others";
 }
 
-// Of several runs the curves stand in one plot, above all of them.
+// With several runs, the curves are in one plot above all runs.
 void write_run(Html& page, const Report& report, std::size_t r) {
   const RunData& run = report.runs[r];
   const RunFigures& figures = report.figures[r];

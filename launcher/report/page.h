@@ -1,4 +1,4 @@
-// A report as one HTML page that needs nothing but itself.
+// Renders a report as one self-contained HTML page.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace incipit::launcher::report {
 
-// No script is needed to read it, nothing is fetched, and what users wrote is escaped.
+// Returns the page. It is readable without scripts, loads nothing, and escapes all user text.
 [[nodiscard]] std::string render(const Report& report);
 
 }  // namespace incipit::launcher::report

@@ -1,4 +1,4 @@
-// Methods beside each other.
+// Report page: comparison of methods.
 #include <algorithm>
 
 #include "launcher/output.h"

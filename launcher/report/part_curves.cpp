@@ -1,4 +1,4 @@
-// How training went.
+// Report page: training curves.
 #include <cmath>
 
 #include "launcher/report/line_chart.h"
@@ -22,7 +22,7 @@ LineChart of_steps(const Report& report, const std::string& title, const std::st
   return chart;
 }
 
-// The first score that runs were measured by on select.
+// Chart of the first score on the validation split (`select`).
 LineChart of_select(const Report& report) {
   LineChart chart{.title = "", .x_title = "step", .unit = "%", .lines = {}, .level = {}};
   std::string metric;

@@ -1,4 +1,4 @@
-// What ran, and what came out of it.
+// Report page: what ran, and the result.
 #include <algorithm>
 #include <cmath>
 

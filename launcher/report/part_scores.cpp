@@ -1,4 +1,4 @@
-// Scores of a run, and which labels it takes for which.
+// Report page: scores of a run and its confusion matrix.
 #include "launcher/output.h"
 #include "launcher/report/line_chart.h"
 #include "launcher/report/page_parts.h"
@@ -6,8 +6,8 @@
 namespace incipit::launcher::report {
 namespace {
 
-constexpr int kMostClasses = 40;  // of a matrix that can still be read
-constexpr int kMostRows = 200;    // of a table
+constexpr int kMostClasses = 40;  // largest readable confusion matrix
+constexpr int kMostRows = 200;    // rows of a table
 
 std::string shown(const std::optional<double>& share) {
   return share ? fixed(*share * 100, 1) : "\u2013";
@@ -93,7 +93,7 @@ void write_labels(Html& page, const SplitFigures& split) {
 
 }  // namespace
 
-// In percent of the width, so that dots stay round however wide it is shown.
+// Uses percent of the width, so that dots stay round at any width.
 void write_interval(Html& page, double value, double low, double high, double mark, int colour) {
   const auto x = [](double share) { return css_number(2 + share * 96) + "%"; };
   const auto svg = page.element("svg", {{"role", "img"}, {"aria-label", percent_range(low, high)}});

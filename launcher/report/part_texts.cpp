@@ -1,4 +1,4 @@
-// What the model read, where it was wrong, and what it cost.
+// Report page: what the model read, its errors and the cost.
 #include <algorithm>
 #include <cmath>
 #include <span>
@@ -39,7 +39,7 @@ void write_soft_prompt(Html& page, std::int64_t rows) {
   for (std::int64_t row = 0; row < std::min(rows, kMostBlocks); ++row) page.trusted("<i></i>");
 }
 
-// Line breaks are shown and kept.
+// Writes a token. Line breaks are marked and kept.
 void write_token(Html& page, const SeenPiece& piece) {
   const char* kind = piece.kind == SeenPiece::Kind::kSpecial ? "special" : "token";
   std::string text;

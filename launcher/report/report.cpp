@@ -18,7 +18,7 @@ std::int64_t backbone_bytes(const RunData& run) {
   try {
     return model::WeightFiles(model::resolve_model_dir(run.config->model.path)).total_bytes();
   } catch (const Error&) {
-    return 0;  // the model is elsewhere now
+    return 0;  // the model is no longer at this path
   }
 }
 

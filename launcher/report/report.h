@@ -1,4 +1,4 @@
-// All that a report shows, gathered: files -> figures. launcher/report/page.h turns it into a page.
+// Collects all that a report shows, from files to figures. launcher/report/page.h renders it.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ struct Cost {
   std::int64_t steps = 0;
   std::int64_t examples = 0;
   std::int64_t tokens = 0;
-  double seconds = 0;               // of the steps; evaluations are not in it
-  std::int64_t adapter_bytes = 0;   // of what was learned; 0: nothing
-  std::int64_t backbone_bytes = 0;  // of the frozen weights' tensors; 0: not known
+  double seconds = 0;               // of the steps, without evaluations
+  std::int64_t adapter_bytes = 0;   // of what was trained; 0: nothing
+  std::int64_t backbone_bytes = 0;  // of the frozen weights; 0: unknown
 };
 
 struct WorstError {
@@ -29,13 +29,13 @@ struct WorstError {
   std::optional<std::string> text;
 };
 
-// What is shown of a single run.
+// Figures of a single run.
 struct RunFigures {
-  std::vector<SplitFigures> splits;  // train, select, test, those that were predicted and labelled
-  std::vector<WorstError> errors;    // on test
-  std::int64_t wrong = 0;            // answers on test, all of them
+  std::vector<SplitFigures> splits;  // train, `select`, test: those with predictions and labels
+  std::vector<WorstError> errors;    // on the test split
+  std::int64_t wrong = 0;            // number of all wrong answers on the test split
   std::optional<SeenExample> example;
-  std::string texts_problem;  // why texts cannot be shown
+  std::string texts_problem;  // why the text of examples cannot be shown
   Cost cost;
 
   [[nodiscard]] const SplitFigures* of_split(const std::string& split) const;
@@ -43,13 +43,13 @@ struct RunFigures {
 
 struct Report {
   std::vector<RunData> runs;
-  std::vector<RunFigures> figures;       // by run
-  std::string majority_label;            // of train; empty: not known
-  std::optional<Comparison> comparison;  // of several runs
+  std::vector<RunFigures> figures;       // per run
+  std::string majority_label;            // of the training split; empty: unknown
+  std::optional<Comparison> comparison;  // only for several runs
 };
 
-// Reads the runs. Throws as read_run() and compare() do; texts that cannot be shown are no error.
-// Of runs of several tasks `task` is shown.
+// Reads the runs. For runs with several tasks, `task` is shown. Throws as read_run() and compare()
+// do; text that cannot be shown is not an error.
 [[nodiscard]] Report gather(std::span<const std::filesystem::path> dirs,
                             const std::string& task = "");
 

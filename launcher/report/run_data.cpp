@@ -49,8 +49,8 @@ NamedScores numbers_of(const Json& object) {
   return numbers;
 }
 
-// Calls `use` with the text and number of every line that is not blank. The last one, where it
-// lacks its newline, is marked as open: it may be half a line.
+// Calls `use` with the text and number of every non-blank line. A last line without a newline is
+// marked as open: it may be incomplete.
 void for_each_line(std::string_view text,
                    const std::function<void(std::string_view, std::int64_t, bool open)>& use) {
   std::int64_t number = 0;
@@ -95,8 +95,8 @@ std::vector<Prediction> read_predictions(const fs::path& path) {
   return predictions;
 }
 
-// The line of a run of several tasks as that of a run of this one; nothing when it says nothing of
-// the task.
+// Converts a line of a run with several tasks to that of a run with only `task`. Returns nothing if
+// the line has no data for the task.
 std::optional<Json> line_of(Json line, const std::string& task) {
   if (task.empty()) return line;
   if (line.contains("split")) {
@@ -133,7 +133,7 @@ void read_metrics(const fs::path& path, RunData& run) {
   });
 }
 
-// What of a file is the task's.
+// Returns the task's part of a file.
 const Json& part_of(const Json& json, const std::string& task) {
   static const Json nothing = Json::object();
   if (task.empty()) return json;
@@ -178,7 +178,7 @@ void read_config(const fs::path& path, const std::string& task, RunData& run) {
   try {
     all = configs::load_run_config(path.string());
     run.name = all->run.name;
-  } catch (const Error& error) {  // one of another version, or whose task file is elsewhere
+  } catch (const Error& error) {  // from another version, or its task file has moved
     run.config_problem = error.what();
     return;
   }

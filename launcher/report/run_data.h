@@ -1,12 +1,12 @@
-// What a run left in its directory, as far as a report tells of it.
+// Reads the files of a run directory that a report uses.
 //
-// Of all the files only predictions/test.jsonl must be there, so that something that is not
-// Incipit can be compared with it: a line per test example,
+// Only predictions/test.jsonl is required, so that results of other programs can be compared too.
+// It has one line per test example,
 //
 //   {"idx": 3, "prediction": "yes", "label": "no"}
 //
-// with "scores": {"yes": -1.25, "no": -1.5}, log-likelihoods or logarithms of probabilities, where
-// it has them. The run is then called by its folder's name.
+// optionally with "scores": {"yes": -1.25, "no": -1.5}: log-likelihoods or log-probabilities. Such
+// a run is named after its folder.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +25,14 @@ namespace incipit::launcher::report {
 struct Prediction {
   std::string id;  // JSON text of idx
   std::string prediction;
-  std::string label;                                   // empty: the example has none
-  std::vector<std::pair<std::string, double>> scores;  // by label, in the file's order; may be none
+  std::string label;                                   // empty: no label
+  std::vector<std::pair<std::string, double>> scores;  // per label, in file order; may be empty
   [[nodiscard]] bool wrong() const { return !label.empty() && prediction != label; }
 };
 
 using NamedScores = std::vector<std::pair<std::string, double>>;
 
-// The scores of a split after some steps.
+// The scores of a split after `step` steps.
 struct StepScores {
   std::int64_t step = 0;
   std::string split;
@@ -44,15 +44,15 @@ struct SplitFile {
   std::string fingerprint;
 };
 
-// Of manifest.json; what it lacks is empty.
+// Contents of manifest.json; missing values are empty.
 struct Manifest {
-  std::vector<std::pair<std::string, std::string>> facts;  // "host" and what it was, to be shown
+  std::vector<std::pair<std::string, std::string>> facts;  // "host" and its name, for display
   std::string command;
   std::string started;
   std::map<std::string, SplitFile> splits;
 };
 
-// Of diagnosis.json.
+// Contents of diagnosis.json.
 struct Diagnosis {
   std::string verdict;
   std::string summary;
@@ -63,24 +63,25 @@ struct Diagnosis {
 struct RunData {
   std::filesystem::path dir;
   std::string name;
-  std::string task;           // of a run of several tasks: the one whose data this is
-  std::string prompt_folder;  // in adapter/best, where every task has a prompt of its own
+  std::string task;           // with several tasks: the one that this data is for
+  std::string prompt_folder;  // in adapter/best, if every task has its own prompt
   std::optional<configs::RunConfig> config;
-  std::string config_problem;  // why there is none although the run has one
+  std::string config_problem;  // why the run's configuration could not be read
   Manifest manifest;
   std::optional<Diagnosis> diagnosis;
-  std::vector<metrics::StepRecord> steps;  // numbers that were not finite are NaN
+  std::vector<metrics::StepRecord> steps;  // values that were not finite are NaN
   std::vector<StepScores> step_scores;
-  std::map<std::string, NamedScores> scores;                   // scores.json, by split
-  std::map<std::string, std::vector<Prediction>> predictions;  // by split
+  std::map<std::string, NamedScores> scores;                   // scores.json, per split
+  std::map<std::string, std::vector<Prediction>> predictions;  // per split
 
-  // The predictions of a split, or nullptr.
+  // Returns the predictions of a split, or nullptr.
   [[nodiscard]] const std::vector<Prediction>* of_split(const std::string& split) const;
 };
 
-// Throws DataError: no such folder, nothing in it that a report could tell of, or a file that is
-// damaged. A metrics.jsonl that ends in the middle of a line is that of a run that died. Of a run
-// of several tasks `task` is read; ConfigError when it is not one of them.
+// Reads a run. For a run with several tasks, reads `task`. A metrics.jsonl that ends in the middle
+// of a line is accepted: the run died. Throws DataError when the folder does not exist, has nothing
+// to report on, or has a damaged file. Throws ConfigError when `task` is not one of the run's
+// tasks.
 [[nodiscard]] RunData read_run(const std::filesystem::path& dir, const std::string& task = "");
 
 }  // namespace incipit::launcher::report

@@ -10,7 +10,8 @@
 namespace incipit::launcher::report {
 namespace {
 
-// The text of tokens as it becomes certain: of a character in several tokens, at its last.
+// Assigns text to tokens as it becomes final. A character that spans several tokens goes to the
+// last one.
 void append_text(const data::Tokenizer& tokenizer, std::span<const TokenId> ids,
                  std::vector<SeenPiece>& pieces) {
   data::StreamDecoder decoder(tokenizer, /*skip_special=*/false);
@@ -106,7 +107,7 @@ std::string TaskTexts::majority_label() const {
     }
   };
   count(splits_.train);
-  if (task_->options().select.file.empty()) count(splits_.select);  // a share of train
+  if (task_->options().select.file.empty()) count(splits_.select);  // part of the training file
   const auto most = std::max_element(counts.begin(), counts.end());
   if (most == counts.end() || *most == 0) return "";
   return labels[static_cast<std::size_t>(most - counts.begin())];

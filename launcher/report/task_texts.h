@@ -1,5 +1,5 @@
 // The texts of a run's task as the model saw them. Reads data, tokenizer and the model's
-// configuration; no weights.
+// configuration, but no weights.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +19,17 @@ struct SeenPiece {
   enum class Kind { kText, kSpecial, kSoftPrompt };
   Kind kind = Kind::kText;
   std::string text;
-  std::int64_t rows = 1;  // of a soft prompt
+  std::int64_t rows = 1;  // rows of a soft prompt
 };
 
 struct Answer {
-  std::string label;  // empty: a task that generates
+  std::string label;  // empty: a generation task
   std::string text;
   std::int64_t tokens = 0;
   bool right = false;
 };
 
-// One example: what the model reads, and what may follow.
+// An example: what the model reads, and the possible answers.
 struct SeenExample {
   std::string place;  // "data/test.jsonl:1"
   bool truncated = false;
@@ -39,17 +39,17 @@ struct SeenExample {
 
 class TaskTexts {
  public:
-  // Reads the splits that the run's configuration names. Throws Error where they, or the model's
-  // tokenizer, cannot be read from here, and DataError when the test examples are no longer those
-  // of the run. The run has a configuration.
+  // Reads the splits that the run's configuration names. The run must have a configuration. Throws
+  // Error when the splits or the model's tokenizer cannot be read, and DataError when the test
+  // examples are no longer those of the run.
   explicit TaskTexts(const RunData& run);
 
-  // The source of the test example of this idx, decoded from its tokens; nothing when there is
-  // none.
+  // Returns the source of the test example with this idx, decoded from its tokens; nothing if there
+  // is none.
   [[nodiscard]] std::optional<std::string> source(const std::string& id) const;
-  // The first test example; of a task without a test split, the first of train.
+  // Returns the first test example, or without a test split the first training example.
   [[nodiscard]] SeenExample first_example() const;
-  // The most frequent label of train; empty when there is none.
+  // Returns the most frequent label of the training file; empty if there is none.
   [[nodiscard]] std::string majority_label() const;
 
  private:
@@ -58,7 +58,7 @@ class TaskTexts {
   std::int64_t prompt_rows_ = 0;
   std::optional<data::Task> task_;
   data::Splits splits_;
-  std::map<std::string, std::int64_t> test_index_;  // by idx
+  std::map<std::string, std::int64_t> test_index_;  // per idx
 };
 
 }  // namespace incipit::launcher::report
