@@ -1,5 +1,5 @@
-// Checks before work starts that all ranks agree on configuration, model and data, and whether any
-// rank reports a condition during the work.
+// Agreement of ranks: on configuration, model and data before work starts, and on conditions that
+// any rank may report.
 #pragma once
 
 #include <string_view>
