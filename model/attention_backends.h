@@ -15,7 +15,8 @@ void attention_backward_cpu(const AttentionPlan& plan, const AttentionShape& sha
                             const KeysValues& grad_own, const KeysValues& grad_residents);
 
 // For any device, composed of ATen calls: one dense call per depth of the forest, merged by
-// log-sum-exp. Uses flash attention for bfloat16 and float16 on CUDA, and plain matmuls otherwise.
+// log-sum-exp. On CUDA uses flash attention for bfloat16 and float16 where it supports the mask and
+// head size; otherwise plain matmuls.
 AttentionResult attention_forward_parts(const AttentionPlan& plan, const AttentionShape& shape,
                                         const at::Tensor& queries, const KeysValues& own,
                                         const KeysValues& residents);
