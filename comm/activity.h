@@ -1,5 +1,4 @@
-// What this rank is doing, written by its main thread and read by the watchdog without
-// locks.
+// What this rank is doing. The main thread writes it; the watchdog reads it without locks.
 #pragma once
 
 #include <atomic>
@@ -9,9 +8,9 @@
 
 namespace incipit::comm {
 
-// The purpose of an operation ("gradients"), as error messages, the watchdog and the
-// heartbeat files show it. Only a string literal converts, so the pointer stays valid in
-// every thread for the life of the program.
+// The purpose of an operation ("gradients"), for error messages, the watchdog and heartbeat files.
+// Only string literals convert to it, so the pointer is valid in every thread for the life of the
+// program.
 class Operation {
  public:
   consteval Operation(const char* literal) : name_(literal) {}  // NOLINT: implicit by intent
@@ -21,12 +20,12 @@ class Operation {
   const char* name_;
 };
 
-// A collective and what it is for.
+// A collective and its purpose.
 struct Collective {
   const char* kind = "";  // "all_reduce_sum"
   Operation purpose = "";
 
-  // "gradients (all_reduce_sum)"
+  // Returns "gradients (all_reduce_sum)".
   [[nodiscard]] std::string describe() const;
 };
 
@@ -37,22 +36,22 @@ class Activity {
     Operation operation = "";    // of the innermost scope
     Collective last_collective;  // kind "" before the first
     bool in_collective = false;
-    std::chrono::milliseconds idle{0};  // since anything was entered, left or reported
+    std::chrono::milliseconds idle{0};  // time since the last sign of progress
 
-    // "step 17, in gradients (all_reduce_sum)", or
+    // Returns "step 17, in gradients (all_reduce_sum)", or
     // "step 17, in forward, last collective gradients (all_reduce_sum)".
     [[nodiscard]] std::string describe() const;
   };
 
-  // Each of these counts as progress. Main thread only.
+  // Both count as progress, as entering and leaving a scope does. Main thread only.
   void set_step(std::int64_t step) noexcept;
   void beat() noexcept;
 
-  // Any thread. The fields are read one by one: of a rank that is moving they may belong
-  // to neighbouring moments, of one that stands still they are exact.
+  // Returns the current state. Any thread. The fields are read one by one: while the rank makes
+  // progress they may belong to slightly different times; while it is stuck they are exact.
   [[nodiscard]] Snapshot read() const noexcept;
 
-  // Names what the main thread does for as long as the scope lives; scopes nest.
+  // Names the main thread's operation during the lifetime of the scope. Scopes nest.
   class Scope {
    public:
     Scope(Activity& activity, Operation operation) noexcept;
@@ -65,8 +64,8 @@ class Activity {
     const Operation outer_;
   };
 
-  // As Scope, for the inside of a collective. One that an exception leaves stays named: the
-  // rank failed there, and that is what the others should read.
+  // Like Scope, for a collective. If an exception leaves the scope, the collective remains the
+  // current one, so that other ranks can read where this rank failed.
   class CollectiveScope {
    public:
     CollectiveScope(Activity& activity, const Collective& collective) noexcept;

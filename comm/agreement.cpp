@@ -25,7 +25,7 @@ std::string quoted(std::string_view line) {
   return text;
 }
 
-// The first lines that differ; the texts do.
+// Returns the first pair of lines that differ. The texts must differ.
 std::pair<std::string, std::string> first_difference(std::string_view a, std::string_view b) {
   while (true) {
     const std::string_view line_a = take_line(a);

@@ -1,4 +1,5 @@
-// Making sure, before work starts and at its turns, that all ranks mean the same.
+// Agreement of ranks: on configuration, model and data before work starts, and on conditions that
+// any rank may report.
 #pragma once
 
 #include <string_view>
@@ -7,13 +8,14 @@
 
 namespace incipit::comm {
 
-// Collective. Throws ConfigError on every rank unless all passed the same text: the
-// message names `what` ("configuration", "tokenizer"), the world ranks that differ from
-// rank 0 of the communicator, and the first line in which they do. Pass readable text
-// ("rte.yaml: train.steps: 300\n...") or a hash; every rank receives every text.
+// Checks that all ranks pass the same text: readable ("rte.yaml: train.steps: 300\n...") or a hash.
+// Every rank receives every text. If they differ, throws ConfigError on every rank. The message
+// names `what` ("configuration", "tokenizer"), the world ranks that differ from rank 0 of the
+// communicator, and the first line that differs. Collective.
 void require_same(Communicator& ranks, std::string_view what, std::string_view fingerprint);
 
-// Collective. True on every rank when any passed true: a signal seen, a number not finite.
+// Returns true on every rank if any rank passes true, for example after a signal or a number that
+// is not finite. Collective.
 [[nodiscard]] bool any_rank(Communicator& ranks, bool mine, Operation purpose);
 
 }  // namespace incipit::comm

@@ -1,4 +1,4 @@
-// bfloat16 <-> float32.
+// Conversions between bfloat16 and float32.
 #pragma once
 
 #include <bit>

@@ -1,18 +1,16 @@
-// A group of ranks and the operations they do together.
+// A group of ranks and their collective operations.
 //
-// The same interface for one process, ranks as threads (tests), MPI and NCCL: callers
-// never ask whether they are distributed. Every operation here is *collective* unless it
-// says otherwise: every rank of the communicator must call it, in the same order, with the
-// same sizes. Each takes the purpose it serves; every failure throws CommError with the
-// rank in the world and "purpose (collective on communicator)". After a failure all
-// communicators of this rank are broken: end the job (comm/guarded_main.h).
+// The interface is the same for one process, ranks as threads (tests), MPI and NCCL, so callers
+// need not know whether they are distributed. Every operation is *collective* unless it says
+// otherwise: every rank of the communicator must call it, in the same order, with the same sizes.
+// Each operation takes its purpose. Every failure throws CommError with the world rank and
+// "purpose (collective on communicator)". After a failure all communicators of this rank are
+// broken: end the job (comm/guarded_main.h).
 //
-// Memory: all backends take host memory. The nccl backend takes device memory too (the
-// same kind on every rank); the other backends take no device memory. Calls return when
-// the result is there.
+// Memory: all backends accept host memory. Only the nccl backend also accepts device memory (the
+// same kind on every rank). Calls return when the result is complete.
 //
-// Results are the same bits on every rank, and the same bits again in a run with the same
-// number of ranks.
+// Results are bit-identical on every rank, and between runs with the same number of ranks.
 #pragma once
 
 #include <chrono>
@@ -30,7 +28,7 @@
 
 namespace incipit::comm {
 
-// The bits of a bfloat16, which C++20 has no type for.
+// The bits of a bfloat16. C++20 has no type for it.
 struct BFloat16 {
   std::uint16_t bits = 0;
 };
@@ -40,12 +38,12 @@ enum class ElementType { kFloat, kDouble, kInt64 };
 
 class Communicator;
 
-// An operation that was started and goes on while the rank computes. Its buffers stay as they
-// are, and its communicator lives, until wait() has returned. Given up without wait(), as an
-// exception does, it leaves the communicator broken: end the job.
+// An operation that was started and runs while the rank computes. Until wait() has returned, its
+// buffers must not change and its communicator must exist. If it is destroyed without wait(), for
+// example by an exception, the communicator is broken: end the job.
 class Pending {
  public:
-  // What a backend makes of it.
+  // The backend's part of the operation.
   class Started {
    public:
     virtual ~Started() = default;
@@ -55,9 +53,10 @@ class Pending {
   Pending(Communicator& communicator, const Collective& call, std::unique_ptr<Started> started)
       : communicator_(&communicator), call_(call), started_(std::move(started)) {}
 
-  // Moves it on, cheaply; for backends whose transfers move only in calls. Not collective.
+  // Lets the transfer progress, for backends that transfer data only inside calls. Cheap. Not
+  // collective.
   void poll() const { started_->poll(); }
-  // Collective, once. Returns when the result is there.
+  // Waits until the result is complete. Call once. Collective.
   void wait();
 
  private:
@@ -66,7 +65,7 @@ class Pending {
   std::unique_ptr<Started> started_;
 };
 
-// An array of one of the element types, for the backends.
+// An array of one of the element types, as backends receive it.
 struct Elements {
   void* data = nullptr;
   std::size_t count = 0;
@@ -74,7 +73,7 @@ struct Elements {
   [[nodiscard]] std::size_t element_size() const { return type == ElementType::kFloat ? 4 : 8; }
 };
 
-// Which of the ranks on this machine this one is.
+// A rank's number among the ranks on its machine, and how many there are.
 struct LocalRank {
   int rank = 0;
   int size = 1;
@@ -93,15 +92,15 @@ class Communicator {
   [[nodiscard]] CommContext& context() const noexcept { return *context_; }
   [[nodiscard]] const std::shared_ptr<CommContext>& shared_context() const { return context_; }
 
-  // In place.
+  // Sums in place.
   void all_reduce_sum(std::span<float> values, Operation purpose);
   void all_reduce_sum(std::span<double> values, Operation purpose);
-  // Each sum is rounded to bfloat16 once where the backend can (single, threads, mpi).
+  // Rounds each sum to bfloat16 once, if the backend can (single, threads, mpi).
   void all_reduce_sum(std::span<BFloat16> values, Operation purpose);
-  // One reduction for several arrays.
+  // Sums several arrays in one reduction.
   void all_reduce_sum(std::span<const std::span<float>> parts, Operation purpose);
 
-  // For control values; not for NaN.
+  // For control values. NaN is not supported.
   void all_reduce_max(std::span<std::int64_t> values, Operation purpose);
   void all_reduce_max(std::span<double> values, Operation purpose);
   void all_reduce_min(std::span<std::int64_t> values, Operation purpose);
@@ -110,17 +109,17 @@ class Communicator {
   [[nodiscard]] std::int64_t all_reduce_min(std::int64_t value, Operation purpose);
 
   void broadcast(std::span<std::byte> bytes, int root, Operation purpose);
-  // The text of `root` on every rank; what the others pass is ignored.
+  // Returns `text` of rank `root` on every rank. The texts of other ranks are ignored.
   [[nodiscard]] std::string broadcast(std::string text, int root, Operation purpose);
 
-  // all[r * mine.size() ...] = what rank r passed. all.size() = size() * mine.size();
-  // the two do not overlap.
+  // all[r * mine.size() ...] = `mine` of rank r. all.size() = size() * mine.size(); the two must
+  // not overlap.
   void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Operation purpose);
-  // Starts an all_gather. It may be waited for behind other operations, but every rank starts
-  // and waits in the same order.
+  // Starts an all_gather. Other operations may run before its wait(), but every rank must start and
+  // wait in the same order.
   [[nodiscard]] Pending start_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
                                          Operation purpose);
-  // Texts of any length, one per rank.
+  // Returns the string of every rank, by rank. Lengths may differ.
   [[nodiscard]] std::vector<std::string> all_gather(std::string_view mine, Operation purpose);
   template <typename T>
   requires std::is_trivially_copyable_v<T> &&(!std::is_convertible_v<T, std::string_view>)
@@ -130,25 +129,26 @@ class Communicator {
     return all;
   }
 
-  // mine = this rank's block of the sum of `all`; all.size() = size() * mine.size(); the
-  // two do not overlap.
+  // mine = this rank's block of the sum of `all`. all.size() = size() * mine.size(); the two must
+  // not overlap.
   void reduce_scatter_sum(std::span<const float> all, std::span<float> mine, Operation purpose);
 
   void barrier(Operation purpose);
 
-  // The ranks that passed the same color (>= 0), ordered by key and then by rank here.
+  // Returns a communicator of the ranks that pass the same color (>= 0), ordered by key, then by
+  // their rank in this communicator.
   [[nodiscard]] std::unique_ptr<Communicator> split(int color, int key, std::string name);
 
-  // Only the two ranks concerned call these. Tags are in [0, 32767]; NCCL matches by order
-  // alone. send may return before the bytes are received, or wait for the receiver.
+  // Point-to-point: only the two ranks call these. Tags are in [0, 32767]; NCCL ignores them and
+  // matches by order. send() may return before the bytes are received, or wait for the receiver.
   void send(std::span<const std::byte> bytes, int to, int tag, Operation purpose);
   void recv(std::span<std::byte> bytes, int from, int tag, Operation purpose);
-  // Both at once, with one peer that calls this too: no order of the two that could lock.
+  // Sends to and receives from one peer at once, without a deadlock. The peer must call it too.
   // Either side may be empty.
   void exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer, int peer,
                 int tag, Operation purpose);
 
-  // Which of this communicator's ranks on this machine we are.
+  // Returns this rank's number among the communicator's ranks on this machine.
   [[nodiscard]] LocalRank local_rank(Operation purpose);
 
  protected:
@@ -157,18 +157,19 @@ class Communicator {
   Communicator(int rank, int size, std::string name, std::shared_ptr<CommContext> context);
 
   [[nodiscard]] Deadline deadline() const;
-  // Marks the rank's communicators broken and throws CommError.
+  // Marks all communicators of this rank as broken and throws CommError.
   [[noreturn]] void fail(const Collective& call, const std::string& message) const;
   [[noreturn]] void time_out(const Collective& call) const;
 
-  // The backends. Arguments were checked; `call` is for error messages.
+  // Implemented by backends. Arguments are already checked; `call` is for error messages.
   virtual void do_all_reduce(Elements values, Reduction how, const Collective& call) = 0;
   virtual void do_all_reduce(std::span<BFloat16> values, const Collective& call);
   virtual void do_all_reduce(std::span<const std::span<float>> parts, const Collective& call);
   virtual void do_broadcast(std::span<std::byte> bytes, int root, const Collective& call) = 0;
   virtual void do_all_gather(std::span<const std::byte> mine, std::span<std::byte> all,
                              const Collective& call) = 0;
-  // Where transfers need calls or nothing is gained by starting early: all of it in wait().
+  // The default does the whole operation in wait(), for backends that gain nothing by starting
+  // early or transfer data only inside calls.
   virtual std::unique_ptr<Pending::Started> do_start_all_gather(std::span<const std::byte> mine,
                                                                 std::span<std::byte> all,
                                                                 const Collective& call);

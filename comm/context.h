@@ -1,4 +1,4 @@
-// What all communicators of one rank share.
+// State that all communicators of one rank share.
 #pragma once
 
 #include <chrono>
@@ -10,22 +10,22 @@
 
 namespace incipit::comm {
 
-// One per rank, shared by the world and everything split from it. Main thread only,
-// except for what `activity` itself allows.
+// One per rank, shared by the world and all communicators split from it. Main thread only, except
+// as `activity` allows.
 struct CommContext {
-  // How long one operation may take before it fails with CommError.
+  // Timeout of one operation. After it, the operation throws CommError.
   std::chrono::milliseconds timeout = std::chrono::minutes(10);
   std::shared_ptr<Activity> activity = std::make_shared<Activity>();
-  // Says, when an operation ran out of time, what the other ranks were last seen doing
-  // (describe_others of comm/heartbeat.h). May be empty.
+  // Called when an operation times out. Returns what the other ranks were last seen doing
+  // (describe_others() of comm/heartbeat.h). May be empty.
   std::function<std::string()> diagnosis;
   int world_rank = 0;  // set by the backend that makes the world
-  // The first failure. Collectives are no longer in step after it, so all later
-  // operations fail at once instead of waiting for ranks that are elsewhere.
+  // The first failure. After it, ranks may be in different collectives, so all later operations
+  // fail at once instead of waiting.
   std::string broken_by;
-  // Time this rank has spent in operations, waits for others included.
+  // Time that this rank has spent in operations, including waiting for other ranks.
   double seconds = 0;
-  int nested = 0;  // operations that are under way, one inside another
+  int nested = 0;  // number of nested operations in progress
 };
 
 }  // namespace incipit::comm

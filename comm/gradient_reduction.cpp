@@ -6,7 +6,7 @@
 namespace incipit::comm {
 
 void reduce_gradients(const Mesh& mesh, std::span<const ReducedParameter> parameters) {
-  // Sets of dimensions that come to the same communicator are one group.
+  // Sets of dimensions with the same communicator form one group.
   std::vector<Communicator*> groups;
   for (const ReducedParameter& parameter : parameters) {
     Communicator* const group = &mesh.along(parameter.partial_over);

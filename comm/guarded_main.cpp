@@ -15,20 +15,20 @@ namespace incipit::comm {
 namespace {
 
 constexpr std::chrono::milliseconds kPrecedenceOfRankZero{1000};
-// One rank's end is the end of all: those whose time is up a little later say so before.
+// One rank ends the whole job. This lets ranks that time out a little later print their message.
 constexpr std::chrono::seconds kOthersMayTell{3};
 
 int end_with(ExitCode code, const char* kind, const char* message) noexcept {
   const Launch launch = read_launch();
   const bool of_all = code == ExitCode::kStopped;  // ranks stop together
-  const bool of_each = code == ExitCode::kComm;    // each waited in an operation of its own
+  const bool of_each = code == ExitCode::kComm;    // each rank waited in its own operation
   if (launch.rank != 0 && !of_all && !of_each) {
-    on_stop_signal(OnSignal::kEnd);  // mpirun's, when rank 0 has spoken
+    on_stop_signal(OnSignal::kEnd);  // mpirun's signal, after rank 0 has printed its message
     std::this_thread::sleep_for(kPrecedenceOfRankZero);
   }
   std::fflush(stdout);
   if (launch.rank != 0 && of_all) {
-    // rank 0 tells it
+    // rank 0 prints the message
   } else if (launch.parallel) {
     std::fprintf(stderr, "incipit (rank %d): %s%s\n", launch.rank, kind, message);
   } else {

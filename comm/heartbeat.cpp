@@ -28,7 +28,7 @@ std::string describe_work(const Heartbeat& beat) {
   return describe(beat) + " has been at " + beat.doing + " for " + human_seconds(beat.idle_seconds);
 }
 
-// A message that can be read also when a thousand ranks are meant.
+// Joins at most kMost parts, so that the message stays readable for a thousand ranks.
 std::string first_few(const std::vector<std::string>& parts) {
   constexpr std::size_t kMost = 8;
   if (parts.size() <= kMost) return join(parts, "; ");
@@ -39,7 +39,7 @@ std::string first_few(const std::vector<std::string>& parts) {
 }  // namespace
 
 bool write_heartbeat(const std::filesystem::path& folder, const Heartbeat& beat) {
-  // Not write_atomically: no sync to disk every second, and no exceptions.
+  // Not write_atomically(), which syncs to disk and throws; this runs every second.
   const std::filesystem::path path = file_of(folder, beat.rank);
   const std::filesystem::path temporary = path.string() + ".tmp";
   {

@@ -1,8 +1,8 @@
-// Heartbeat files: how ranks see each other when they no longer answer.
+// Heartbeat files: show what ranks are doing when they no longer respond.
 //
-// The watchdog of every rank writes rank-N.heartbeat into a folder that all ranks see (on a
-// cluster, a shared file system; otherwise ranks of one machine see each other). Lines of
-// "key value": rank, host, pid, step, doing, idle_seconds, written (seconds since 1970).
+// The watchdog of every rank writes rank-N.heartbeat into a common folder (on a cluster, in a
+// shared file system; otherwise only ranks of one machine see each other). The file has lines of
+// "key value": rank, host, pid, doing, idle_seconds, written (seconds since 1970).
 #pragma once
 
 #include <chrono>
@@ -21,19 +21,21 @@ struct Heartbeat {
   std::chrono::system_clock::time_point written;
 };
 
-// Replaces the file of beat.rank; false when that failed (a full disk must not end a run).
+// Replaces the heartbeat file of beat.rank. Returns false on failure: a full disk must not end a
+// run.
 [[nodiscard]] bool write_heartbeat(const std::filesystem::path& folder, const Heartbeat& beat);
 
 void remove_heartbeat(const std::filesystem::path& folder, int rank) noexcept;
 
-// Nothing when the file is missing or not whole.
+// Returns a rank's heartbeat, or nothing if the file is missing or incomplete.
 [[nodiscard]] std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& folder,
                                                       int rank);
 
-// One sentence on the other ranks of a world of `size`, for an error message of `rank`,
-// which is itself `doing`: those whose heartbeat is older than `silent_after` (dead, stopped,
-// or their machine is); else those that do something else, which are the ones waited for;
-// else the one that has stood still longest. Empty when nothing is known.
+// Describes the other ranks of a world of `size`, for an error message of `rank`, whose own state
+// is `doing`. Names the ranks whose heartbeat is older than `silent_after` (they or their machines
+// are dead or stopped). If there are none, names the ranks that do something else, for which this
+// rank waits; if there are none, the rank that has been idle longest. Returns "" if nothing is
+// known.
 [[nodiscard]] std::string describe_others(const std::filesystem::path& folder, int rank, int size,
                                           const std::string& doing,
                                           std::chrono::milliseconds silent_after);

@@ -1,4 +1,4 @@
-// What the process was told by whatever started it, before MPI is initialised.
+// What the launcher passed to this process, before MPI is initialised.
 #pragma once
 
 namespace incipit::comm {
@@ -6,11 +6,11 @@ namespace incipit::comm {
 struct Launch {
   bool parallel = false;  // started by mpirun or by a PMI launcher such as srun
   int rank = 0;
-  int size = 1;  // 1 when the launcher does not say
+  int size = 1;  // 1 if the launcher does not report it
 };
 
-// Reads the variables that mpirun (OMPI_COMM_WORLD_*), srun (PMIX_RANK, PMI_RANK, with
-// SLURM_NTASKS) and MPICH's launcher (PMI_RANK, PMI_SIZE) set. Not collective.
+// Reads the environment variables of mpirun (OMPI_COMM_WORLD_*), srun (PMIX_RANK, PMI_RANK, with
+// SLURM_NTASKS) and MPICH's launcher (PMI_RANK, PMI_SIZE). Not collective.
 [[nodiscard]] Launch read_launch();
 
 }  // namespace incipit::comm

@@ -35,7 +35,8 @@ Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
     : shape_(shape), position_(position_of(world->rank(), shape)), world_(std::move(world)) {
   INCIPIT_CHECK(shape.product() == world_->size(), "mesh of ", shape.product(), " on ",
                 world_->size(), " ranks");
-  // Dimensions of size 1 make no difference: {data} and {data, tensor} are one communicator.
+  // Dimensions of size 1 are ignored: if tensor is 1, {data} and {data, tensor} share a
+  // communicator.
   MeshDimensions real;
   if (shape.data > 1) real = real | kData;
   if (shape.gathered > 1) real = real | kGathered;
@@ -55,7 +56,7 @@ Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
       // Shares the world's context: a broken world breaks this too.
       parts_.push_back(make_single("self", world_->shared_context()));
     } else {
-      // Ranks agree on the color when they agree on all dimensions that are not wanted.
+      // Ranks with equal indices in all other dimensions get the same color.
       MeshPosition corner = position_;
       if (wanted.contains(kData)) corner.data = 0;
       if (wanted.contains(kGathered)) corner.gathered = 0;

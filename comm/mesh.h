@@ -1,8 +1,10 @@
-// The ranks arranged as data x gathered x pipeline x tensor, and the communicators along it.
+// The device mesh of ranks, data parallel x FSDP (`gathered`) x pipeline parallel x tensor
+// parallel, and the communicators along its dimensions.
 //
 //   rank = ((data * gathered_size + gathered) * pipeline_size + pipeline) * tensor_size + tensor
 //
-// Tensor is innermost: those ranks talk most, so they are neighbours on one machine.
+// Tensor parallel ranks are innermost: they communicate most, so they are neighbours on one
+// machine.
 #pragma once
 
 #include <array>
@@ -28,7 +30,7 @@ class MeshDimensions {
     return (bits_ & other.bits_) == other.bits_;
   }
   [[nodiscard]] constexpr unsigned bits() const { return bits_; }
-  [[nodiscard]] std::string name() const;  // "data x tensor"; "none" for the empty set
+  [[nodiscard]] std::string name() const;  // "data x tensor", or "none" for the empty set
   friend constexpr bool operator==(MeshDimensions, MeshDimensions) = default;
 
   static constexpr unsigned kSubsets = 16;
@@ -46,10 +48,10 @@ inline constexpr MeshDimensions kData = MeshDimensions::from_bits(1);
 inline constexpr MeshDimensions kGathered = MeshDimensions::from_bits(2);
 inline constexpr MeshDimensions kPipeline = MeshDimensions::from_bits(4);
 inline constexpr MeshDimensions kTensor = MeshDimensions::from_bits(8);
-// The ranks that share the examples of a batch.
+// The ranks over which the examples of a batch are divided.
 inline constexpr MeshDimensions kBatch = kData | kGathered;
 
-// Where a rank stands along each dimension.
+// A rank's index along each dimension.
 struct MeshPosition {
   int data = 0;
   int gathered = 0;
@@ -61,17 +63,18 @@ struct MeshPosition {
 [[nodiscard]] MeshPosition position_of(int rank, const MeshShape& shape);
 [[nodiscard]] int rank_of(const MeshPosition& position, const MeshShape& shape);
 
-// The one place where communicators are split. Collective to make.
+// Owns the world and the communicators split from it; none are split elsewhere. Construction is
+// collective.
 class Mesh {
  public:
-  // shape.product() must be world->size() (resolve_mesh sees to it).
+  // shape.product() must equal world->size(); resolve_mesh() guarantees it.
   Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape);
 
   [[nodiscard]] const MeshShape& shape() const noexcept { return shape_; }
   [[nodiscard]] const MeshPosition& position() const noexcept { return position_; }
 
-  // The ranks that differ from this one only along `dimensions`, in order of world rank.
-  // Along none, or along dimensions of size 1: this rank alone.
+  // Returns the communicator of the ranks that differ from this one only along `dimensions`, in
+  // order of world rank. For no dimensions, or dimensions of size 1, it contains only this rank.
   [[nodiscard]] Communicator& along(MeshDimensions dimensions) const;
   [[nodiscard]] Communicator& world() const { return *world_; }
   [[nodiscard]] Communicator& batch() const { return along(kBatch); }

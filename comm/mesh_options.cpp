@@ -14,7 +14,7 @@ const std::array<std::string, 4> kBackends{"auto", "single", "mpi", "nccl"};
 
 std::string ranks(int count) { return std::to_string(count) + (count == 1 ? " rank" : " ranks"); }
 
-// The mesh of `world` ranks that splits the model most nearly as `wanted` does.
+// Returns the mesh of `world` ranks whose split of the model is nearest to that of `wanted`.
 MeshShape nearest(const MeshShape& wanted, int world, const MeshLimits& limits) {
   MeshShape best{.data = world};
   const auto consider = [&](const MeshShape& shape) {
@@ -35,7 +35,7 @@ MeshShape nearest(const MeshShape& wanted, int world, const MeshLimits& limits) 
   return best;
 }
 
-// Why `shape` cannot be, of a world of so many ranks; empty: it can.
+// Returns why `shape` is impossible in a world of `world` ranks, or "" if it is possible.
 std::string objection(const MeshOptions& options, const MeshShape& shape, int world,
                       const MeshLimits& limits) {
   if (shape.tensor > limits.tensor) {

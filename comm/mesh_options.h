@@ -1,4 +1,4 @@
-// How the ranks of a run are arranged: the `parallel` section of a configuration.
+// The `parallel` section of a configuration: how the ranks of a run form a mesh.
 #pragma once
 
 #include <limits>
@@ -10,17 +10,17 @@
 namespace incipit::comm {
 
 struct MeshOptions {
-  int data = 0;      // copies of the model; 0 (auto): as many as the ranks allow
-  int tensor = 1;    // ranks that split every layer
-  int pipeline = 1;  // ranks that split the sequence of layers
-  // Ranks that hold one copy of the model between them and gather each layer for use. 1 (false):
-  // not so; 0 (true): all ranks that `data` leaves.
+  int data = 0;      // data parallel: copies of the model. 0 (auto): as many as the ranks allow
+  int tensor = 1;    // tensor parallel: ranks that split every layer
+  int pipeline = 1;  // pipeline parallel: ranks that split the sequence of layers
+  // FSDP: ranks that shard one copy of the model and gather each layer for use. 1 (false): no FSDP.
+  // 0 (true): the number of ranks divided by `data`.
   int gathered = 1;
   std::string backend = "auto";  // auto, single, mpi, nccl
-  double timeout_seconds = 600;  // of one operation among ranks
+  double timeout_seconds = 600;  // of one operation between ranks
 };
 
-// The sizes of the mesh, all known.
+// The sizes of the mesh, with no automatic values left.
 struct MeshShape {
   int data = 1;
   int gathered = 1;
@@ -30,25 +30,26 @@ struct MeshShape {
   friend bool operator==(const MeshShape&, const MeshShape&) = default;
 };
 
-// "data 2 x tensor 3": dimensions of size 1 are left out, but for data.
+// Returns "data 2 x tensor 3". Dimensions of size 1 are omitted, except data.
 [[nodiscard]] std::string describe(const MeshShape& shape);
-// How far one is from another in splitting a model, in doublings of a dimension.
+// Returns how much two meshes differ in splitting the model, in doublings of dimensions. The data
+// dimension does not count.
 [[nodiscard]] double distance(const MeshShape& shape, const MeshShape& wanted);
 
-// How far a model can be split.
+// The most ranks that can split a model along each dimension.
 struct MeshLimits {
   int tensor = std::numeric_limits<int>::max();    // its attention heads
   int pipeline = std::numeric_limits<int>::max();  // its layers
 };
 
-// What no world could satisfy, with keys relative to the block.
+// Returns the options that are invalid for any number of ranks, with keys relative to the block.
 [[nodiscard]] std::vector<OptionProblem> validate(const MeshOptions& options);
 // Throws ConfigError for the first problem.
 void require_valid(const MeshOptions& options);
 
-// Fills in what is left to the number of ranks. Throws ConfigError when the options are not valid,
-// when no mesh of these sizes has world_size ranks or when the model cannot be split so far: with
-// the reason, and the nearest mesh that this world can be.
+// Derives the automatic sizes from the number of ranks. Throws ConfigError if the options are
+// invalid, if no mesh of these sizes has world_size ranks, or if the model cannot be split over so
+// many ranks. In the latter two cases the message has the reason and the nearest possible mesh.
 [[nodiscard]] MeshShape resolve_mesh(const MeshOptions& options, int world_size,
                                      const MeshLimits& limits = {});
 

@@ -47,7 +47,7 @@ std::string error_text(int code) {
 
 class MpiCommunicator final : public Communicator {
  public:
-  // Takes over `handle`.
+  // Takes ownership of `handle`.
   MpiCommunicator(std::shared_ptr<MpiEnvironment> environment, MPI_Comm handle, int rank, int size,
                   std::string name, std::shared_ptr<CommContext> context, const MpiOptions& options)
       : Communicator(rank, size, std::move(name), std::move(context)),
@@ -69,9 +69,9 @@ class MpiCommunicator final : public Communicator {
     if (code != MPI_SUCCESS) fail(call, error_text(code));
   }
 
-  // Starts a non-blocking operation that moves `bytes` and polls it to its end. A request
-  // that ran out of time is left alone (MPI cannot cancel a collective); nothing calls MPI
-  // after that but the abort.
+  // Starts a non-blocking operation that transfers `bytes` and polls it until it completes. A
+  // request that times out is abandoned (MPI cannot cancel a collective); after that only the abort
+  // calls MPI.
   template <typename Start>
   void complete(const Collective& call, Deadline until, std::size_t bytes, Start&& start) const {
     environment_->check_thread();
@@ -80,11 +80,11 @@ class MpiCommunicator final : public Communicator {
     finish(call, until, bytes, {&request, 1});
   }
 
-  // Polls operations that were started to their end.
+  // Polls started operations until they complete.
   void finish(const Collective& call, Deadline until, std::size_t bytes,
               std::span<MPI_Request> requests) const {
-    // MPI moves data only inside our polls, so a sleep slows a transfer down: be patient for
-    // about the time that it takes, and asleep only when the other side is late.
+    // MPI transfers data only while we poll, so sleeping slows a transfer down. Poll without
+    // sleeping for about as long as the transfer takes; sleep only if the other side is late.
     constexpr std::size_t kBytesPerMicrosecond = 100;
     const std::chrono::microseconds patience(1000 + bytes / kBytesPerMicrosecond);
     int code = MPI_SUCCESS;
@@ -98,7 +98,8 @@ class MpiCommunicator final : public Communicator {
     if (!done) time_out(call);
   }
 
-  // Requests under way. Given up, they stay with MPI, which then is not ended in order.
+  // Requests in progress. If it is destroyed before they complete, MPI keeps them and is not
+  // finalised.
   class Requests final : public Pending::Started {
    public:
     Requests(const MpiCommunicator& owner, const Collective& call, std::size_t bytes)
@@ -134,15 +135,15 @@ class MpiCommunicator final : public Communicator {
     std::vector<MPI_Request> requests_;
   };
 
-  // Before a large transfer: waits, asleep, until all ranks have come, so that the patience
-  // is spent on the transfer itself.
+  // Before a large transfer: waits until all ranks have arrived, mostly asleep, so that only the
+  // transfer itself is polled without sleeping.
   void assemble(std::size_t bytes, const Collective& call, Deadline until) const {
     constexpr std::size_t kLarge = std::size_t{1} << 20;
     if (bytes < kLarge) return;
     complete(call, until, 0, [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
   }
 
-  // Calls piece(offset, count) for runs of at most max_count elements.
+  // Calls piece(offset, count) for ranges of at most max_count elements.
   template <typename Piece>
   void in_pieces(std::size_t count, Piece&& piece) const {
     std::size_t begin = 0;
@@ -192,7 +193,7 @@ class MpiCommunicator final : public Communicator {
                               request);
       });
     }
-    // Blocks too large for one call: every rank broadcasts its own.
+    // Blocks are too large for one call: every rank broadcasts its own.
     for (int r = 0; r < size(); ++r) {
       const auto block = all.subspan(static_cast<std::size_t>(r) * mine.size(), mine.size());
       if (r == rank()) std::memcpy(block.data(), mine.data(), mine.size());
@@ -255,7 +256,7 @@ class MpiCommunicator final : public Communicator {
 
   std::unique_ptr<Communicator> do_split(int color, int key, std::string name,
                                          const Collective& call) override {
-    // MPI has no non-blocking split: wait, with a deadline, until all ranks are here.
+    // MPI has no non-blocking split, so wait with a deadline until all ranks are here.
     do_barrier(call);
     MPI_Comm part = MPI_COMM_NULL;
     check(MPI_Comm_split(handle_, color, key, &part), call);

@@ -1,4 +1,4 @@
-// Ranks as MPI processes. Host memory only: the MPI library is not asked to know GPUs.
+// Ranks as MPI processes. Host memory only: the MPI library need not be CUDA-aware.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +10,13 @@
 namespace incipit::comm {
 
 struct MpiOptions {
-  // Most elements handed to MPI in one call, whose counts are ints.
+  // Maximum number of elements in one MPI call, whose counts are ints.
   std::size_t max_count = std::size_t{1} << 30;
 };
 
-// The world of MPI, as a duplicate of MPI_COMM_WORLD with MPI_ERRORS_RETURN. All operations
-// are non-blocking ones, polled until the context's timeout. Sets context->world_rank.
-// Collective; the main thread alone uses what comes out.
+// Returns a communicator on a duplicate of MPI_COMM_WORLD with MPI_ERRORS_RETURN. All operations
+// are non-blocking and polled until the context's timeout. Sets context->world_rank. The result may
+// be used only on the main thread. Collective.
 [[nodiscard]] std::unique_ptr<Communicator> make_mpi_world(
     std::shared_ptr<MpiEnvironment> environment, std::shared_ptr<CommContext> context,
     const MpiOptions& options = {});

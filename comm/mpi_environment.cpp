@@ -21,7 +21,7 @@ MpiEnvironment::MpiEnvironment() : exceptions_(std::uncaught_exceptions()) {
   if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
     throw CommError(read_launch().rank, "start (MPI_Init_thread)", "MPI could not start");
   }
-  // Failures of calls on the predefined communicators must come back to us too.
+  // Calls on the predefined communicators must also return their errors.
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
   if (provided < MPI_THREAD_FUNNELED) {
@@ -49,7 +49,7 @@ void abort_job(int exit_code) noexcept {
   MPI_Initialized(&initialised);
   MPI_Finalized(&finalised);
   if (initialised == 0 || finalised != 0) return;
-  // MPI_Abort talks to mpirun's daemon, which may be gone.
+  // MPI_Abort contacts mpirun's daemon, which may have died.
   std::thread([exit_code] {
     std::this_thread::sleep_for(std::chrono::seconds(10));
     ::_exit(exit_code);

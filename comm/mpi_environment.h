@@ -1,15 +1,16 @@
-// MPI's life in this process.
+// Initialises and finalises MPI in this process.
 #pragma once
 
 #include <thread>
 
 namespace incipit::comm {
 
-// Initialises MPI (MPI_THREAD_FUNNELED) and finalises it. At most one per process, on the
-// main thread; communicators keep it alive. Collective at both ends.
+// Initialises MPI (MPI_THREAD_FUNNELED) on construction and finalises it on destruction. At most
+// one per process, on the main thread; communicators keep it alive. Construction and destruction
+// are collective.
 //
-// While an exception unwinds, or once abandoned, it does not finalise: that would wait for
-// ranks which are elsewhere. comm/guarded_main.h then ends the job.
+// Does not finalise while an exception unwinds or after abandon(), since MPI would wait for ranks
+// that are elsewhere. comm/guarded_main.h then ends the job.
 class MpiEnvironment {
  public:
   MpiEnvironment();
@@ -18,9 +19,9 @@ class MpiEnvironment {
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
 
   void abandon() noexcept { abandoned_ = true; }
-  // True when it is safe to call what needs the other ranks' co-operation.
+  // Returns whether it is safe to call operations that need the other ranks.
   [[nodiscard]] bool in_order() const noexcept;
-  // Throws LogicError on any thread but the one that made this.
+  // Throws LogicError on any thread other than the one that constructed the object.
   void check_thread() const;
 
  private:
@@ -29,8 +30,8 @@ class MpiEnvironment {
   bool abandoned_ = false;
 };
 
-// Ends the whole job: every rank is ended, and mpirun answers `exit_code`. Returns only
-// when MPI is not running in this process. Not collective.
+// Ends all ranks of the job; mpirun returns `exit_code`. Returns only if MPI is not running in this
+// process. Not collective.
 void abort_job(int exit_code) noexcept;
 
 }  // namespace incipit::comm

@@ -9,7 +9,7 @@
 namespace incipit::comm {
 namespace {
 
-// Never closed: NCCL leaves threads and exit handlers behind.
+// The library is never closed: NCCL leaves threads and exit handlers.
 void* open_library(const std::string& name, const std::string& folder) {
   void* library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) library = ::dlopen((folder + "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -1,7 +1,7 @@
-// The functions of NCCL and the CUDA runtime that we call, found when they are needed.
+// The functions of NCCL and the CUDA runtime that we call, loaded at run time.
 //
-// A table instead of links: one build runs on machines with and without GPUs, and tests
-// put a table of their own in its place to make NCCL fail on purpose.
+// A table of functions instead of linking: one build runs on machines with and without GPUs, and
+// tests use their own table to make NCCL fail on purpose.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -43,8 +43,8 @@ struct NcclApi {
   decltype(&::cudaEventDestroy) event_destroy = nullptr;
 };
 
-// Loads libnccl.so.2 and libcudart.so.13: from where the dynamic linker finds them, else
-// from beside the headers this was built with. Throws ConfigError naming what is missing.
+// Loads libnccl.so.2 and libcudart.so.13 through the dynamic linker's search path, else from beside
+// the headers of the build. Throws ConfigError with the name of what is missing.
 [[nodiscard]] std::shared_ptr<const NcclApi> load_nccl();
 
 }  // namespace incipit::comm

@@ -35,8 +35,8 @@ ncclRedOp_t nccl_op(Reduction how) {
   return ncclNumOps;
 }
 
-// Every operation looks where its memory lies: device memory goes over NCCL, host memory
-// over the control communicator.
+// Every operation checks the kind of its memory: NCCL transfers device memory, the control
+// communicator transfers host memory.
 class NcclCommunicator final : public Communicator {
  public:
   NcclCommunicator(std::unique_ptr<Communicator> control, std::shared_ptr<const NcclApi> api,
@@ -244,7 +244,7 @@ class NcclCommunicator final : public Communicator {
   std::unique_ptr<Communicator> control_;
   const NcclLimits limits_;
   const int exceptions_;
-  NcclLife life_;  // before control_ goes: ends first
+  NcclLife life_;  // after control_, so that it is destroyed first
 };
 
 }  // namespace

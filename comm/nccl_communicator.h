@@ -1,5 +1,5 @@
-// The nccl backend over a given table of functions; make_nccl_world (comm/nccl.h) gives it
-// the real one.
+// The nccl backend on a given table of functions. make_nccl_world() (comm/nccl.h) passes the real
+// one.
 #pragma once
 
 #include <chrono>
@@ -13,11 +13,11 @@
 namespace incipit::comm {
 
 struct NcclLimits {
-  // How long an abort may take before the process is ended.
+  // How long an abort may take before the process exits.
   std::chrono::milliseconds abort_timeout = std::chrono::seconds(10);
-  // How long an orderly end may take before it becomes an abort.
+  // How long finalising may take before NCCL is aborted.
   std::chrono::milliseconds finalize_timeout = std::chrono::seconds(30);
-  // What ends the process; _exit(4) unless a test says otherwise.
+  // Ends the process: _exit(4), unless a test sets another function.
   std::function<void()> hard_exit{};
 };
 

@@ -12,9 +12,9 @@
 namespace incipit::comm {
 namespace {
 
-constexpr char kFound = '+';  // before a bus id; anything else is a complaint
+constexpr char kFound = '+';  // prefix of a bus id; other text is an error message
 
-// "+host 0000:3b:00.0", or why there is no such device.
+// Returns "+host 0000:3b:00.0", or why there is no such device.
 std::string find_device(const NcclApi& api, int device) {
   int count = 0;
   if (const cudaError_t error = api.device_count(&count); error != cudaSuccess) {

@@ -1,4 +1,4 @@
-// Which rank has which GPU.
+// The assignment of GPUs to ranks.
 #pragma once
 
 #include "comm/communicator.h"
@@ -6,8 +6,8 @@
 
 namespace incipit::comm {
 
-// Collective over `ranks` (host memory). Throws ConfigError on every rank when one of them
-// has no GPU number `device`, or when two have the same: NCCL refuses that with less words.
+// Throws ConfigError on every rank if one of them has no GPU number `device`, or if two use the
+// same GPU; NCCL's own message says less. Collective over `ranks` (host memory).
 void require_own_devices(Communicator& ranks, const NcclApi& api, int device);
 
 }  // namespace incipit::comm

@@ -15,7 +15,7 @@ namespace incipit::comm {
 using std::chrono::steady_clock;
 
 namespace {
-// NCCL moves data by itself: a sleep delays the answer, not the work.
+// NCCL transfers data without being polled: sleeping delays only the notice of completion.
 constexpr std::chrono::milliseconds kPatience{5};
 }  // namespace
 
@@ -42,7 +42,7 @@ NcclLife::~NcclLife() {
 std::optional<NcclLife::Failure> NcclLife::create(const ncclUniqueId& id, int rank, int size,
                                                   const std::string& name, Deadline deadline) {
   if (const auto error = api_->set_device(options_.device)) return cuda_failure(error);
-  // Our own order comes from the event, so the stream need not follow the default stream.
+  // The event orders the work, so the stream need not synchronise with the default stream.
   if (const auto error = api_->stream_create(&stream_, cudaStreamNonBlocking)) {
     return cuda_failure(error);
   }
@@ -115,7 +115,7 @@ NcclLife::Failure NcclLife::abort_after(Failure failure) {
 
 void NcclLife::abort() noexcept {
   if (comm_ == nullptr) return;
-  // The promise outlives a wait that is given up: the thread owns it.
+  // The thread owns the promise, so that it outlives a wait that times out.
   std::promise<void> promise;
   auto done = promise.get_future();
   std::thread([api = api_, comm = std::exchange(comm_, nullptr),

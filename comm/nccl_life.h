@@ -1,4 +1,4 @@
-// One ncclComm_t from its non-blocking creation to its orderly end or its abort.
+// Manages one ncclComm_t, from its non-blocking creation until it is finalised or aborted.
 #pragma once
 
 #include <chrono>
@@ -11,16 +11,16 @@
 
 namespace incipit::comm {
 
-// Owns an ncclComm_t, the stream it works on and the event it waits by. Main thread only.
-// Errors come back as texts: the communicator around it knows rank and operation.
+// Owns an ncclComm_t, its stream, and the event by which it waits for the producer. Main thread
+// only. Returns errors as text; the communicator that uses it adds rank and operation.
 class NcclLife {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
 
   NcclLife(std::shared_ptr<const NcclApi> api, const NcclOptions& options,
            const NcclLimits& limits);
-  // Finalises within limits.finalize_timeout when in order and `orderly_end` was called,
-  // else aborts.
+  // Finalises within limits.finalize_timeout if nothing failed and orderly_end() was called; else
+  // aborts.
   ~NcclLife();
   NcclLife(const NcclLife&) = delete;
   NcclLife& operator=(const NcclLife&) = delete;
@@ -30,11 +30,11 @@ class NcclLife {
     bool timed_out = false;
   };
 
-  // Joins the communicator that `id` names.
+  // Joins the communicator identified by `id`.
   [[nodiscard]] std::optional<Failure> create(const ncclUniqueId& id, int rank, int size,
                                               const std::string& name, Deadline deadline);
-  // Calls begin(comm, stream), after what the producer's stream was given so far, and waits
-  // until the stream has done it. On failure the communicator is aborted.
+  // Calls begin(comm, stream), to run after the work submitted to the producer's stream so far, and
+  // waits until the stream has finished. On failure, aborts the communicator.
   template <typename Start>
   [[nodiscard]] std::optional<Failure> run(Deadline deadline, Start&& begin) {
     if (auto failure = start(deadline, std::forward<Start>(begin))) return failure;
@@ -61,7 +61,7 @@ class NcclLife {
 
  private:
   [[nodiscard]] std::optional<Failure> wait_for_producer();
-  // Polls while NCCL answers ncclInProgress.
+  // Polls while NCCL returns ncclInProgress.
   [[nodiscard]] std::optional<Failure> settle(ncclResult_t result, Deadline deadline);
   [[nodiscard]] std::optional<Failure> wait_for_stream(Deadline deadline);
   [[nodiscard]] Failure nccl_failure(ncclResult_t result) const;

@@ -1,4 +1,4 @@
-// In place of the nccl backend in builds without the headers of NCCL and CUDA.
+// Replaces the nccl backend in builds without the headers of NCCL and CUDA.
 #include "comm/nccl.h"
 #include "core/error.h"
 

@@ -1,4 +1,4 @@
-// Waiting for something that only calls make progress on (MPI, NCCL).
+// Waits for operations that must be polled (MPI, NCCL).
 #pragma once
 
 #include <sched.h>
@@ -9,9 +9,9 @@
 
 namespace incipit::comm {
 
-// Calls `done()` until it is true or the deadline is past, and says which. For as long as
-// `patience` it only yields the core between calls, then it sleeps for growing moments, so
-// that ranks that share a core with the one they wait for do not starve it.
+// Calls `done()` until it returns true or the deadline has passed. Returns whether it returned
+// true. Between calls it yields the core for the duration `patience`, and after that sleeps for
+// growing intervals, so that a rank does not starve the rank that it waits for on a shared core.
 template <typename Done>
 [[nodiscard]] bool poll_until(std::chrono::steady_clock::time_point deadline,
                               std::chrono::microseconds patience, Done&& done) {

@@ -10,7 +10,8 @@
 namespace incipit::comm {
 namespace {
 
-// The indices of the values that differ from the most frequent one, the first such on a tie.
+// Returns the indices of the values that differ from the most frequent one; on a tie, from the
+// first of them.
 std::vector<std::size_t> outliers(std::span<const std::uint64_t> values) {
   std::map<std::uint64_t, int> votes;
   for (const std::uint64_t value : values) ++votes[value];
@@ -34,7 +35,7 @@ std::uint64_t checksum(std::span<const std::byte> bytes) {
   while (bytes.size() >= sizeof(word)) {
     std::memcpy(&word, bytes.data(), sizeof(word));
     hash = (hash ^ word) * kPrime;
-    hash ^= hash >> 29;  // the product alone never carries a high bit into a low one
+    hash ^= hash >> 29;  // multiplication never carries a high bit into a low one
     bytes = bytes.subspan(sizeof(word));
   }
   word = 0;

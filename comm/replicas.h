@@ -1,4 +1,4 @@
-// A guard against replicas that drift apart.
+// Checks that replicas do not diverge.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace incipit::comm {
 
-// A fingerprint of bytes (FNV-1a over 64-bit words). Not for security.
+// Returns a checksum of bytes (FNV-1a over 64-bit words). Not for security.
 [[nodiscard]] std::uint64_t checksum(std::span<const std::byte> bytes);
 
 struct Replica {
@@ -19,10 +19,10 @@ struct Replica {
   std::span<const std::byte> bytes;  // host memory
 };
 
-// Collective. `replicas` joins the ranks that must hold the same bytes: the world for a
-// replicated prompt, mesh.batch() for what is split by stage or head. When they do not,
-// throws CommError naming what differs and on which world ranks: those that differ from
-// most, or, without a majority, from the lowest.
+// Checks that all ranks of `replicas` have the same bytes. Pass the world for a replicated prompt,
+// mesh.batch() for parameters split by stage or head. If they differ, throws CommError with the
+// name of the replica and the world ranks that differ from most, or without a majority from the
+// lowest rank. Collective.
 void check_replicas(Communicator& replicas, std::span<const Replica> mine);
 
 }  // namespace incipit::comm

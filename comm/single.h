@@ -1,4 +1,4 @@
-// A world of one rank: every operation is a copy or nothing at all.
+// A world of one rank: every operation is a copy or does nothing.
 #pragma once
 
 #include <memory>

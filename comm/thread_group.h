@@ -1,5 +1,5 @@
-// The meeting place behind the threads backend: ranks post what they have, wait for each
-// other, read one another's posts, and wait again before anyone's memory may change.
+// Synchronisation for the threads backend: ranks post their data, wait for each other, read the
+// posts of the others, and wait again before any rank's memory may change.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@
 
 namespace incipit::comm {
 
-// What all groups of one run_on_threads share. Everything is guarded by `mutex`.
+// State that all groups of one run_on_threads() share. All of it is guarded by `mutex`.
 struct ThreadWorld {
   explicit ThreadWorld(int size) : ended(static_cast<std::size_t>(size), false) {}
   std::mutex mutex;
@@ -27,11 +27,11 @@ struct ThreadWorld {
   std::optional<std::string> failure;  // "rank 2 failed: ..."
 };
 
-// What a rank brings to a collective.
+// Contribution of one rank to a collective.
 struct Post {
   const void* data = nullptr;
   std::size_t bytes = 0;
-  int detail = 0;  // root, reduction: must agree as `bytes` must
+  int detail = 0;  // root or reduction; like `bytes`, must be equal on all ranks
   Collective call;
 };
 
@@ -39,11 +39,11 @@ class ThreadGroup {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
 
-  // members[r] is the world rank of rank r here.
+  // members[r] is the world rank of rank r of this group.
   ThreadGroup(ThreadWorld& world, std::vector<int> members);
 
-  // Brings `mine` and waits for the others. Then posts() may be read, until leave().
-  // Returns what went wrong, or nothing.
+  // Posts `mine` and waits for the other ranks. After that post() may be called until leave().
+  // Returns an error message, or nothing on success.
   [[nodiscard]] std::optional<std::string> meet(int rank, const Post& mine, Deadline deadline);
   [[nodiscard]] const Post& post(int rank) const { return posts_[static_cast<std::size_t>(rank)]; }
   [[nodiscard]] std::optional<std::string> leave(int rank, Deadline deadline);
@@ -59,7 +59,7 @@ class ThreadGroup {
  private:
   std::optional<std::string> wait_for_all(int rank, Deadline deadline,
                                           std::unique_lock<std::mutex>& lock);
-  // "rank 1 has ended", or nothing.
+  // Returns "rank 1 has ended", or nothing.
   [[nodiscard]] std::optional<std::string> find_ended() const;
 
   ThreadWorld& world_;

@@ -25,7 +25,7 @@ T combine(T a, T b, Reduction how) {
   return a;
 }
 
-// Of the exception being handled.
+// Returns the message of the exception being handled.
 std::string message_of_current() {
   try {
     throw;
@@ -47,7 +47,7 @@ class ThreadsCommunicator final : public Communicator {
  private:
   using Communicator::do_all_reduce;
 
-  // Posts, lets `read` see all posts, and waits until everyone has read.
+  // Posts this rank's data, calls `read` on all posts, and waits until all ranks have read them.
   template <typename Read>
   void exchange(const void* data, std::size_t bytes, int detail, const Collective& call,
                 Read&& read) {
@@ -58,7 +58,7 @@ class ThreadsCommunicator final : public Communicator {
     if (const auto error = group_->leave(rank(), until)) fail(call, *error);
   }
 
-  // Sums in the order of ranks, on every rank: the same bits everywhere.
+  // Every rank reduces in the order of ranks, so that results are bit-identical.
   template <typename T>
   std::vector<T> reduced(std::size_t begin, std::size_t count, Reduction how) const {
     std::vector<T> result(count);
@@ -134,7 +134,7 @@ class ThreadsCommunicator final : public Communicator {
     std::sort(wishes.begin(), wishes.end(), [](const Wish& a, const Wish& b) {
       return std::pair(a.key, a.rank) < std::pair(b.key, b.rank);
     });
-    // The first of them makes the group; the others copy its pointer.
+    // The first member creates the group; the others copy its pointer.
     std::shared_ptr<ThreadGroup> group;
     int new_rank = 0;
     std::vector<int> members;
@@ -168,7 +168,7 @@ class ThreadsCommunicator final : public Communicator {
     std::copy(received.begin(), received.end(), bytes.begin());
   }
 
-  // Mail waits in its box, so sending never does.
+  // Messages are buffered, so sending never blocks.
   void do_exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer, int peer,
                    int tag, const Collective& call) override {
     do_send(to_peer, peer, tag, call);

@@ -16,7 +16,7 @@
 namespace incipit::comm {
 namespace {
 
-// How soon a signal is noticed, and how long an operation lasts before it is called waiting.
+// How soon a signal is noticed, and after how long in an operation a rank is considered waiting.
 constexpr std::chrono::milliseconds kBetweenLooks{100};
 constexpr std::chrono::milliseconds kWaiting{300};
 
@@ -30,7 +30,7 @@ std::string host_name() {
   return name.data();
 }
 
-// Past the logger, whose lock the hanging thread may hold, and only if the pipe has room.
+// Bypasses the logger, whose lock the stuck thread may hold, and writes only if the pipe has space.
 void write_to_standard_error(const std::string& text) {
   pollfd target{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
   if (::poll(&target, 1, 1000) != 1) return;

@@ -1,4 +1,4 @@
-// A thread that sees when this rank stands still.
+// A thread that detects when this rank is stuck.
 #pragma once
 
 #include <chrono>
@@ -16,33 +16,32 @@ namespace incipit::comm {
 struct WatchdogOptions {
   int rank = 0;
   int size = 1;
-  // Without any sign of progress for so long, the process ends with exit code 4 (and
-  // mpirun ends the others). Longer than the time-out of one operation, which can tell more.
-  // 0: never.
+  // If there is no progress for this long, the process exits with code 4, and mpirun ends the other
+  // ranks. Should be longer than the timeout of one operation, whose message says more. 0: never.
   std::chrono::milliseconds deadline = std::chrono::minutes(20);
-  std::chrono::milliseconds interval = std::chrono::seconds(1);  // of looks and heartbeats
-  // A rank whose heartbeat is older is called silent.
+  std::chrono::milliseconds interval = std::chrono::seconds(1);  // of checks and heartbeats
+  // A rank whose heartbeat is older than this is reported as silent.
   std::chrono::milliseconds silent_after = std::chrono::seconds(10);
   std::filesystem::path heartbeat_folder{};  // empty: no heartbeat files
 };
 
-// Reads the activity's atomics; never calls MPI. When the deadline is past, it writes
-// rank, step, operation and what is known of the other ranks to standard error, and calls
-// _exit(4): the main thread may hang inside a library, so nothing is unwound.
+// Reads the atomics of the activity and never calls MPI. When the deadline has passed, it writes
+// the rank, step, operation and what is known about the other ranks to standard error and calls
+// _exit(4). It does not unwind, since the main thread may hang inside a library.
 //
-// When a signal asks this rank to stop (core/stop_request.h) while it waits for others, it writes
-// the same and does not end the process: a launcher that lost a rank sends the signal to the others
-// and kills them a moment later.
+// If a stop signal (core/stop_request.h) arrives while this rank waits for others, it writes the
+// same but does not end the process: a launcher that lost a rank sends the signal to the other
+// ranks and kills them shortly afterwards.
 class Watchdog {
  public:
-  // Throws DataError when the heartbeat folder cannot be made.
+  // Throws DataError if the heartbeat folder cannot be created.
   Watchdog(std::shared_ptr<const Activity> activity, WatchdogOptions options);
-  // Removes this rank's heartbeat file: it ended, and is not silent.
+  // Removes this rank's heartbeat file, so that other ranks do not report it as silent.
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  // What the other ranks were last seen doing (for CommContext::diagnosis). Any thread.
+  // Returns what the other ranks were last seen doing (for CommContext::diagnosis). Any thread.
   [[nodiscard]] std::string describe_others() const;
 
  private:

@@ -1,4 +1,4 @@
-// Making the world: which backend, and what it needs.
+// Selects the backend and creates the world communicator.
 #pragma once
 
 #include <memory>
@@ -8,14 +8,14 @@
 
 namespace incipit::comm {
 
-// The communicator of all ranks of this job. Collective; main thread; once per process.
-//   auto    mpi when a launcher started the process (comm/launch.h), else single
-//   single  one rank; refused under a launcher with several
-//   mpi     MPI, also as a world of one without a launcher
-//   nccl    NCCL for device memory, on GPU number local rank, and for host memory MPI (or
-//           nothing, for one rank without a launcher)
-// The context's timeout is set from options.timeout_seconds. Throws ConfigError when the
-// backend cannot work here, in words.
+// Returns the communicator of all ranks of this job, with the backend of options.backend:
+//   auto    mpi if a launcher started the process (comm/launch.h), else single
+//   single  one rank; refused under a launcher with several ranks
+//   mpi     MPI, also as a world of one rank without a launcher
+//   nccl    NCCL for device memory, on the GPU whose number is the local rank; MPI for host memory
+//           (single, for one rank without a launcher)
+// Sets the context's timeout from options.timeout_seconds. Throws ConfigError with the reason if
+// the backend cannot work here. Collective; main thread; once per process.
 [[nodiscard]] std::unique_ptr<Communicator> make_world(
     const MeshOptions& options,
     std::shared_ptr<CommContext> context = std::make_shared<CommContext>());

@@ -1,4 +1,4 @@
-// Checks of our own promises. For what a user can cause, throw an Error instead.
+// Checks of internal invariants. For a fault that a user can cause, throw an Error instead.
 //
 //   INCIPIT_CHECK(begin <= end, "segment ", s, " ends before it begins");
 //

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Reads "200000 100000" as 2 cores; "max" and "-1" are no limit.
+// Parses "200000 100000" as 2 cores; "max" and "-1" mean no limit.
 std::optional<double> ratio(std::istream&& quota, std::istream&& period) {
   double used = 0;
   double of = 0;
@@ -40,8 +40,9 @@ void keep_smaller(std::optional<CpuQuota>& smallest, std::optional<CpuQuota> oth
   if (other && (!smallest || other->cores < smallest->cores)) smallest = std::move(other);
 }
 
-// Of a group and all those above it, up to the mount point. In a container the path may be that of
-// the host, of which only the mount point exists; "/../a" is a group outside the namespace.
+// Returns the smallest quota of a group and its ancestors, up to the mount point. In a container
+// the path may be the host's, of which only the mount point exists; "/../a" is a group outside the
+// namespace.
 std::optional<CpuQuota> quota_upwards(const fs::path& mount, const fs::path& group) {
   std::optional<CpuQuota> smallest = quota_of_group(mount);
   fs::path folder = mount;
@@ -53,8 +54,8 @@ std::optional<CpuQuota> quota_upwards(const fs::path& mount, const fs::path& gro
   return smallest;
 }
 
-// Where the hierarchy of a line of /proc/self/cgroup may be mounted: "0::/a" is v2's;
-// "4:cpu,cpuacct:/a" one of v1.
+// Returns where the hierarchy of a line of /proc/self/cgroup may be mounted: "0::/a" is the v2
+// hierarchy, "4:cpu,cpuacct:/a" is a v1 hierarchy.
 std::vector<fs::path> mounts(const std::string& controllers, const fs::path& root) {
   if (controllers.empty()) return {root, root / "unified"};
   if (("," + controllers + ",").find(",cpu,") != std::string::npos) {

@@ -1,4 +1,4 @@
-// How many cores this process may keep busy.
+// The number of cores that this process may use.
 #pragma once
 
 #include <sched.h>
@@ -9,28 +9,28 @@
 
 namespace incipit {
 
-// A limit on processor time, set by a control group (containers, batch systems).
+// A limit on CPU time, set by a control group (containers, batch systems).
 struct CpuQuota {
-  double cores = 0;  // seconds of processor time per second
-  std::string file;  // the file that says so: "cpu.max" (v2) or "cpu.cfs_quota_us" (v1)
+  double cores = 0;  // seconds of CPU time per second
+  std::string file;  // the file that sets the limit: "cpu.max" (v2) or "cpu.cfs_quota_us" (v1)
 };
 
-// Returns the smallest quota of this process's control groups and of every group above them;
-// nothing where no group has one. `membership` has the format of /proc/self/cgroup, `root` is where
-// the hierarchies are mounted. Files that are absent or cannot be read set no limit.
+// Returns the smallest quota of this process's control groups and all their ancestors, or nothing
+// if no group has a quota. `membership` has the format of /proc/self/cgroup; `root` is where the
+// hierarchies are mounted. Files that are missing or cannot be read set no limit.
 [[nodiscard]] std::optional<CpuQuota> cpu_quota(
     const std::filesystem::path& membership = "/proc/self/cgroup",
     const std::filesystem::path& root = "/sys/fs/cgroup");
 
 struct UsableCores {
-  int machine = 1;   // cores of the machine that are online
-  int affinity = 1;  // of these, cores that this process may be scheduled on
+  int machine = 1;   // online cores of the machine
+  int affinity = 1;  // those of them that this process may be scheduled on
   std::optional<CpuQuota> quota;
 
-  // The smaller of `affinity` and the quota, at least 1. A fraction of a core is rounded down:
-  // threads that wait for each other must not outnumber the cores they get.
+  // Returns the smaller of `affinity` and the quota, at least 1. Rounds fractions of a core down:
+  // threads that wait for each other must not outnumber their cores.
   [[nodiscard]] int count() const;
-  // What decides count(): "cgroup cpu.max allows 2 of 64 cores".
+  // Returns what determines count(): "cgroup cpu.max allows 2 of 64 cores".
   [[nodiscard]] std::string reason() const;
 };
 

@@ -1,7 +1,7 @@
 // INCIPIT_CPU: the instruction sets that a run may use, for tests and comparisons.
 //
-// The libraries below us read their own variables once, while they are loaded. The front of the
-// program (launcher/front.cpp) therefore sets them before it loads anything.
+// The libraries that Incipit uses read their own variables once, while they are loaded. The
+// program's front end (launcher/front.cpp) therefore sets them before it loads any library.
 #pragma once
 
 #include <array>
@@ -11,14 +11,14 @@ namespace incipit {
 
 struct CpuChoice {
   const char* name;    // a value of INCIPIT_CPU
-  const char* onednn;  // ONEDNN_MAX_CPU_ISA; nullptr here and below: the library chooses
+  const char* onednn;  // ONEDNN_MAX_CPU_ISA. nullptr, here and below: the library chooses
   const char* aten;    // ATEN_CPU_CAPABILITY
   const char* mkl;     // MKL_ENABLE_INSTRUCTIONS
 };
 
 inline constexpr const char* kCpuVariable = "INCIPIT_CPU";
 
-// avx512 leaves out the bfloat16 units. ATen has no further level there.
+// avx512 excludes the bfloat16 units. ATen has no level above it.
 inline constexpr std::array kCpuChoices = {
     CpuChoice{"auto", nullptr, nullptr, nullptr},
     CpuChoice{"baseline", "SSE41", "default", "SSE4_2"},
@@ -26,7 +26,7 @@ inline constexpr std::array kCpuChoices = {
     CpuChoice{"avx512", "AVX512_CORE", nullptr, nullptr},
 };
 
-// The choice of that name; nullptr when there is none.
+// Returns the choice of that name, or nullptr if there is none.
 constexpr const CpuChoice* find_cpu_choice(std::string_view name) {
   for (const CpuChoice& choice : kCpuChoices) {
     if (name == choice.name) return &choice;

@@ -1,4 +1,4 @@
-// cut_below_shared(): a forest as a trunk of shared segments and branches below it.
+// cut_below_shared(): cuts a forest into a trunk of shared segments and the branches below it.
 #include <algorithm>
 
 #include "core/check.h"
@@ -42,8 +42,8 @@ class Cutter {
  private:
   static constexpr int kTrunk = -1;
 
-  // Gives every segment of the subtree a branch, or makes `segment` part of the trunk when
-  // its subtree needs several.
+  // Assigns the whole subtree to one branch. If it needs several, leaves `segment` in the trunk and
+  // assigns its children.
   void assign(int segment) {
     if (subtree_rows_[segment] <= max_rows_ || children_[segment].empty()) {
       if (branches_ == 0 || rows_in_branch_ + subtree_rows_[segment] > max_rows_) {
@@ -62,7 +62,8 @@ class Cutter {
     for (const int child : children_[segment]) mark(child);
   }
 
-  // The part's own segments in preorder, below their trunk ancestors as residents.
+  // Marks the part's own segments and their ancestors. In a branch, the ancestors in the trunk are
+  // resident.
   [[nodiscard]] std::vector<char> wanted(int part) const {
     std::vector<char> wanted(forest_.segment_count(), 0);
     for (int s = forest_.segment_count() - 1; s >= 0; --s) {
@@ -120,8 +121,9 @@ class Cutter {
   std::int64_t rows_in_branch_ = 0;
 };
 
-// The rows of a branch, up to max_rows, that make at least as many branches as are wanted, or else
-// as segments allow, and no more of them than that takes. Smaller branches are more of them.
+// Returns the rows per branch, at most max_rows, that give at least the wanted number of branches
+// (or as many as segments allow), and no more branches than necessary. The smaller the branches,
+// the more there are.
 std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int wanted) {
   const auto branches = [&](std::int64_t rows) { return Cutter(forest, rows).branches(); };
   wanted = std::min(wanted, branches(1));
@@ -131,7 +133,8 @@ std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int 
     const std::int64_t middle = enough + (too_many - enough) / 2;
     (branches(middle) >= wanted ? enough : too_many) = middle;
   }
-  // Of the sizes that make as many, the smallest: none of them is larger than it has to be.
+  // Of the sizes that give this number of branches, take the smallest, so that no branch is larger
+  // than necessary.
   const int count = branches(enough);
   std::int64_t equal = enough;
   std::int64_t too_few = 0;

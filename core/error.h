@@ -1,8 +1,8 @@
-// The exceptions that end a run, and the exit code each one stands for.
+// The exceptions that end a run, and their exit codes.
 //
-// A function throws one of these when the *user* (a file, a configuration, a
-// cluster) can mend the cause; the message says what was found, where, what was
-// expected and what to do. Mistakes of ours throw LogicError through core/check.h.
+// A function throws one of these when the *user* can fix the cause (a file, a configuration, a
+// cluster). The message says what was found, where, what was expected and what to do. Bugs in
+// Incipit throw LogicError (core/check.h).
 #pragma once
 
 #include <stdexcept>
@@ -13,11 +13,11 @@ namespace incipit {
 // Exit codes are part of the interface: batch systems act on them.
 enum class ExitCode : int {
   kDone = 0,
-  kUnexpected = 1,  // a defect of ours
+  kUnexpected = 1,  // a bug in Incipit
   kUsage = 2,       // wrong usage or configuration
   kData = 3,        // bad data or model file
   kComm = 4,        // communication failed
-  kNumerics = 5,    // numbers not finite
+  kNumerics = 5,    // NaN or infinity
   kStopped = 75,    // stopped by a signal, nothing is lost: start it again
 };
 
@@ -42,7 +42,7 @@ class DataError : public Error {
   explicit DataError(const std::string& message) : Error(ExitCode::kData, message) {}
 };
 
-// A collective failed or ran out of time.
+// A collective failed or timed out.
 class CommError : public Error {
  public:
   CommError(int rank, std::string operation, const std::string& message)
@@ -63,7 +63,7 @@ class NumericsError : public Error {
   explicit NumericsError(const std::string& message) : Error(ExitCode::kNumerics, message) {}
 };
 
-// A broken promise inside Incipit itself.
+// A broken invariant inside Incipit.
 class LogicError : public std::logic_error {
  public:
   using std::logic_error::logic_error;

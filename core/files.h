@@ -1,4 +1,4 @@
-// Files: mapped for reading, replaced atomically for writing.
+// Reads files by memory mapping, and replaces them atomically.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace incipit {
 // A read-only, private mapping of a whole file. Empty files map to an empty span.
 class MappedFile {
  public:
-  // Throws DataError naming the file when it cannot be opened or is not a regular file.
+  // Throws DataError with the file's name if it cannot be opened or is not a regular file.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
@@ -26,7 +26,8 @@ class MappedFile {
   }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
-  // Gives the memory of the whole pages in [begin, end) back; they are read again when looked at.
+  // Releases the memory of the whole pages in byte range [begin, end). The next access reads them
+  // from the file again.
   void release(std::size_t begin, std::size_t end) const noexcept;
 
  private:
@@ -35,12 +36,12 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// The whole file as text. Throws DataError naming the file.
+// Returns the whole file as text. Throws DataError with the file's name.
 [[nodiscard]] std::string read_text(const std::filesystem::path& path);
 
-// Writes `content` to a temporary file beside `path`, syncs it and renames it over
-// `path`, so that a reader sees the old file or the new one, never half of one.
-// Creates missing parent folders. Throws DataError naming the file.
+// Writes `content` to a temporary file beside `path`, syncs it and renames it over `path`. A reader
+// sees either the old file or the new one, never a partial file. Creates missing parent folders.
+// Throws DataError with the file's name.
 void write_atomically(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace incipit

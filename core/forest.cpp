@@ -21,7 +21,7 @@ void check_segment(const Forest& forest, int segment) {
   INCIPIT_CHECK(parent >= -1 && parent < segment, "segment ", segment, " has parent ", parent);
   INCIPIT_CHECK(forest.resident[segment].empty() || rows.empty(), "segment ", segment,
                 " is both resident and computed");
-  // A resident segment's ancestors were computed before it, so they are resident too.
+  // The ancestors of a resident segment were computed before it, so they are resident as well.
   if (!forest.resident[segment].empty() && parent >= 0) {
     INCIPIT_CHECK(forest.rows(parent).empty(), "segment ", segment,
                   " is resident below a computed one");

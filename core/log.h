@@ -1,4 +1,4 @@
-// Logging to standard error. Standard output belongs to results.
+// Logging to standard error. Standard output is for results.
 //
 //   log::info("read {} examples from {}", count, path);
 #pragma once
@@ -14,9 +14,9 @@ using spdlog::error;
 using spdlog::info;
 using spdlog::warn;
 
-// Sends everything to standard error. `rank` is shown when the world has more than
-// one; ranks other than 0 show warnings and errors only, unless level is "debug".
-// level: debug, info, warn, error. Throws ConfigError on any other word.
+// Sends all log lines to standard error. `level` is debug, info, warn or error. Lines show `rank`
+// if `world_size` is above 1. Ranks other than 0 log only warnings and errors, unless `level` is
+// "debug". Throws ConfigError for any other level.
 void configure(const std::string& level, int rank = 0, int world_size = 1);
 
 }  // namespace incipit::log

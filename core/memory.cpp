@@ -16,14 +16,15 @@ namespace {
 
 constexpr double kKibibyte = 1024;
 
-// The least limit of a control group and those around it, in files of this name below `root`.
+// Returns the smallest limit of a control group and its ancestors, read from files of this name
+// below `root`.
 double least_limit(const std::filesystem::path& root, std::filesystem::path group,
                    const char* name) {
   double least = std::numeric_limits<double>::infinity();
   while (true) {
     double limit = 0;
     std::ifstream file(root / group.relative_path() / name);
-    if (file >> limit) least = std::min(least, limit);  // a word: "max"
+    if (file >> limit) least = std::min(least, limit);  // fails for "max": no limit
     if (!group.has_relative_path()) return least;
     group = group.parent_path();
   }
@@ -47,8 +48,8 @@ double group_limit() {
 
 void keep_freed_memory() {
 #if defined(__GLIBC__)
-  ::mallopt(M_MMAP_MAX, 0);         // large blocks come from the heap as well
-  ::mallopt(M_TRIM_THRESHOLD, -1);  // whose end is never given back
+  ::mallopt(M_MMAP_MAX, 0);         // allocate large blocks from the heap as well
+  ::mallopt(M_TRIM_THRESHOLD, -1);  // never return the end of the heap to the system
 #endif
 }
 

@@ -1,24 +1,24 @@
-// The memory of a process.
+// The memory use of this process.
 #pragma once
 
 namespace incipit {
 
-// Keeps freed memory in the process instead of giving it back to the system. A training
-// step frees and needs again hundreds of megabytes; without this every step pays for their
-// pages anew. Call once, before the first large allocation.
+// Keeps freed memory in the process instead of returning it to the system. A training step frees
+// and reallocates hundreds of megabytes; without this, every step pays for the page faults again.
+// Call once, before the first large allocation.
 void keep_freed_memory();
 
 struct MemoryUse {
-  double bytes = 0;       // now
-  double peak_bytes = 0;  // the most so far
+  double bytes = 0;       // current
+  double peak_bytes = 0;  // maximum so far
 };
 
-// The resident set of this process; zeros where the system does not say.
+// Returns the resident set size of this process, or zeros if the system does not report it.
 [[nodiscard]] MemoryUse resident_memory();
 
-// What this machine's processes can still take, the one that asks included: free memory and swap,
-// and no more than its control groups allow (Slurm, containers). Zero where the system does not
-// say.
+// Returns the bytes that the processes of this machine, this one included, can still allocate: free
+// memory and swap, at most the limit of this process's control groups (Slurm, containers). Returns
+// zero if the system does not report it.
 [[nodiscard]] double available_memory();
 
 }  // namespace incipit

@@ -1,4 +1,4 @@
-// What a check of a block of options reports, so that all mistakes can be shown at once.
+// A problem found in a block of options. Checks collect them, so that all can be shown at once.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// pack(): a radix tree of the sequences, written out in preorder.
+// pack(): builds a radix tree of the sequences and writes it in preorder.
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -9,8 +9,8 @@
 namespace incipit {
 namespace {
 
-// Inputs [begin, end) of sequence `source`. As positions count from the root, begin is
-// also the position of the node's first row.
+// Inputs [begin, end) of sequence `source`. Positions count from the root, so `begin` is also the
+// position of the node's first row.
 struct Node {
   int parent = -1;
   std::size_t source = 0;
@@ -29,7 +29,7 @@ class RadixTree {
 
   [[nodiscard]] Forest write();
 
-  // The row of input `index` of sequence `s`, after write().
+  // Returns the row of input `index` of sequence `s`. Call after write().
   [[nodiscard]] std::int64_t row_of(std::size_t s, std::int64_t index) const {
     int node = leaves_[s];
     while (nodes_[node].begin > index) node = nodes_[node].parent;
@@ -39,7 +39,7 @@ class RadixTree {
  private:
   std::vector<int>& children_of(int node) { return node < 0 ? roots_ : nodes_[node].children; }
 
-  // How many inputs of `sequence` from the node's begin on agree with the node.
+  // Returns how many inputs of `sequence`, starting at the node's `begin`, match the node.
   [[nodiscard]] std::int64_t match(const Node& node, const Sequence& sequence) const {
     const auto& own = sequences_[node.source].inputs;
     const std::int64_t limit =
@@ -49,7 +49,7 @@ class RadixTree {
     return i - node.begin;
   }
 
-  // Inserts sequence `s`; returns the node that holds its last input, or -1.
+  // Inserts sequence `s`. Returns the node that contains its last input, or -1.
   int insert(std::size_t s) {
     const auto length = static_cast<std::int64_t>(sequences_[s].inputs.size());
     int parent = -1;
@@ -89,8 +89,8 @@ class RadixTree {
     return index;
   }
 
-  // Puts a new node over the first `rows` rows of `lower`; `lower` keeps the rest, its
-  // children and the sequences that end in it.
+  // Moves the first `rows` rows of `lower` into a new parent node. `lower` keeps the other rows,
+  // its children and the sequences that end in it.
   int split(int lower, std::int64_t rows) {
     const int upper = static_cast<int>(nodes_.size());
     Node node{.parent = nodes_[lower].parent,
@@ -135,7 +135,7 @@ class RadixTree {
 
 Forest RadixTree::write() {
   Forest forest;
-  std::vector<std::pair<int, int>> pending;  // node, segment of its parent
+  std::vector<std::pair<int, int>> pending;  // (node, segment of its parent)
   const auto push_children = [&](const std::vector<int>& children, int segment) {
     for (auto it = children.rbegin(); it != children.rend(); ++it) pending.emplace_back(*it, segment);
   };

@@ -25,7 +25,7 @@ void Sha256::update(std::span<const std::byte> bytes) {
 }
 
 std::string Sha256::hex() const {
-  const Context copy;  // finishing ends a context; the original may go on
+  const Context copy;  // finishing ends a context; the original may be updated further
   INCIPIT_CHECK(EVP_MD_CTX_copy_ex(copy.evp.get(), context_->evp.get()) == 1);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4), to fingerprint files and weights.
+// SHA-256 (FIPS 180-4), for fingerprints of files and weights.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace incipit {
 
-// Hashes bytes as they come.
+// Hashes bytes incrementally.
 class Sha256 {
  public:
   Sha256();
@@ -18,8 +18,8 @@ class Sha256 {
 
   void update(std::span<const std::byte> bytes);
 
-  // The digest of everything so far, as 64 lower-case hexadecimal digits. More bytes
-  // may follow.
+  // Returns the digest of all bytes so far, as 64 lower-case hexadecimal digits. update() may be
+  // called again afterwards.
   [[nodiscard]] std::string hex() const;
 
  private:
@@ -27,7 +27,7 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
-// The digest of `bytes`, as 64 lower-case hexadecimal digits.
+// Returns the digest of `bytes`, as 64 lower-case hexadecimal digits.
 [[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
 
 }  // namespace incipit

@@ -16,14 +16,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kOneRequest{1};  // signals within it are one request
+constexpr std::chrono::seconds kOneRequest{1};  // signals within this time are one request
 constexpr std::chrono::seconds kRankZeroFirst{1};
 
 std::atomic<int> first_signal{0};
-std::atomic<bool> ending{false};  // the waiting thread is asked to return
+std::atomic<bool> ending{false};  // tells the waiting thread to return
 
-// What follows is guarded by the mutex. It is never destroyed: the waiting thread of a program
-// lives as long as its process.
+// The mutex guards the variables below it. Mutex and condition variable are never destroyed: in a
+// program the waiting thread lives as long as the process.
 std::mutex& mutex() {
   static auto& only = *new std::mutex;
   return only;
@@ -49,13 +49,13 @@ const char* name_of(int signal) noexcept {
   }
 }
 
-// Past streams and loggers, whose locks other threads may have.
+// Bypasses streams and loggers, whose locks other threads may hold.
 void say(const std::string& line) noexcept {
   if (!announces) return;
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-// The process ends by the signal's default action, so that its parent sees which it was.
+// Ends the process by the signal's default action, so that its parent sees which signal it was.
 void end_by(int signal) noexcept {
   sigset_t only;
   ::sigemptyset(&only);
@@ -64,7 +64,7 @@ void end_by(int signal) noexcept {
   ::raise(signal);
 }
 
-// True for the first signal. Ends the process when this one is a second request.
+// Returns true for the first signal. Ends the process if this signal is a second request.
 bool is_first(int signal) noexcept {
   if (first_signal.load() == 0) {
     first_at = Clock::now();
@@ -75,8 +75,8 @@ bool is_first(int signal) noexcept {
   return false;
 }
 
-// Rank 0 ends and says so. The others wait a moment: should rank 0 be under kStop already, they
-// follow it there, and all of them leave together.
+// Rank 0 prints a message and exits. The other ranks wait for a second: if rank 0 is already under
+// kStop, they reach kStop too, and all ranks stop together.
 void leave(int signal, std::unique_lock<std::mutex>& lock) noexcept {
   if (!announces) {
     (void)is_first(signal);
@@ -156,7 +156,7 @@ StopSignals::~StopSignals() {
   first_signal.store(0);
 }
 
-// Linux keeps signals that are blocked and ignored for sigwait: they are left out here.
+// Linux delivers signals to sigwait even if they are ignored, so this function skips them.
 void StopSignals::wait_for_signals() {
   ::pthread_setname_np(::pthread_self(), "stop-signals");
   while (true) {

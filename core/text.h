@@ -1,4 +1,4 @@
-// Small helpers for messages that people read.
+// Helpers for messages to users.
 #pragma once
 
 #include <optional>
@@ -8,11 +8,11 @@
 
 namespace incipit {
 
-// The candidate nearest to `word` by edit distance, if it is near enough to be meant.
+// Returns the candidate nearest to `word` by edit distance, if it is near enough to be a typo.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word,
                                                  std::span<const std::string> candidates);
 
-// "; did you mean 'steps'?", or nothing when no candidate is near.
+// Returns "; did you mean 'steps'?", or "" if no candidate is near.
 [[nodiscard]] std::string did_you_mean(std::string_view word,
                                        std::span<const std::string> candidates);
 

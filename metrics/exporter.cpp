@@ -14,7 +14,7 @@
 namespace incipit::metrics {
 namespace {
 
-constexpr int kServerThreads = 2;  // one scrape at a time, and one to spare
+constexpr int kServerThreads = 2;  // one scrape at a time, and one spare thread
 
 struct Address {
   std::string host;
@@ -85,7 +85,7 @@ struct Exporter::State {
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   RankSeries rank;
   double peak_flops;
-  std::unique_ptr<JobSeries> job;  // rank 0
+  std::unique_ptr<JobSeries> job;  // only on rank 0
   std::unique_ptr<prometheus::Exposer> exposer;
 };
 

@@ -1,7 +1,7 @@
 // The Prometheus endpoint of a rank: http://HOST:PORT/metrics.
 //
-// Names and types are listed in docs/metrics.md. Every series exists from the start with
-// the value 0. Without `listen` nothing is opened and recording costs next to nothing.
+// docs/metrics.md lists names and types. Every series exists from the start with the value 0.
+// Without `listen` no port is opened and recording costs almost nothing.
 #pragma once
 
 #include <array>
@@ -18,42 +18,42 @@
 
 namespace incipit::metrics {
 
-// Who exports, and what is known from the start. Timing and memory are labelled by rank; what is
-// equal on all ranks, like the loss, comes from rank 0 alone.
+// The rank that exports, and the values known from the start. Timing and memory are labelled by
+// rank. Only rank 0 exports values that are equal on all ranks, like the loss.
 struct ExporterIdentity {
   int rank = 0;
   int local_rank = 0;
-  std::string version{};  // of the program; with libtorch's in incipit_build_info
+  std::string version{};  // of the program; in incipit_build_info, as is `libtorch`
   std::string libtorch{};
-  std::string run_name{};  // with what follows in incipit_run_info
+  std::string run_name{};  // in incipit_run_info, as are `task` and `method`
   std::string task{};
   std::string method{};
-  // (task, split, metric): those in 0 to 1
+  // (task, split, metric), only of metrics between 0 and 1
   std::vector<std::array<std::string, 3>> scores{};
   std::int64_t restarts = 0;
   std::int64_t skipped_records = 0;
-  double peak_flops = 0;  // operations a second of this rank; 0: unknown, no utilization is shown
+  double peak_flops = 0;  // FLOP/s of this rank; 0: unknown, utilization is not exported
 };
 
 class Exporter {
  public:
-  // Listens on the options' host and port + local rank; logs where. Throws ConfigError when
-  // `listen` is not HOST:PORT, or when the port is taken and the options call that an error.
+  // Listens on the options' host and port + local rank, and logs the address. Throws ConfigError if
+  // `listen` is not HOST:PORT, or if the port is taken and `port_taken` is kError.
   Exporter(const MetricsOptions& options, const ExporterIdentity& identity);
   ~Exporter();
   Exporter(Exporter&&) noexcept;
   Exporter& operator=(Exporter&&) noexcept;
 
-  // The port listened on; 0: off.
+  // Returns the port; 0 if the exporter is off.
   [[nodiscard]] int port() const;
 
   // Any thread.
   void record(const StepRecord& record);
   void record_memory(const MemoryUse& use);
   void record_nonfinite_step();
-  // `seconds` taken; not `whole`: it could not be written.
+  // `seconds` is the time it took; `whole` is false if the checkpoint could not be written.
   void record_checkpoint(double seconds, bool whole);
-  // By metric; those that the identity does not name are left out.
+  // Scores by metric. Ignores metrics that the identity does not list.
   void record_scores(const std::string& task, const std::string& split,
                      std::span<const std::pair<std::string, double>> scores);
   void record_success();

@@ -6,14 +6,14 @@
 namespace incipit::metrics {
 
 enum class PortTaken {
-  kFree,   // free: warn and listen on a free port
-  kError,  // error: end the run
+  kFree,   // "free": warn and listen on a free port
+  kError,  // "error": end the run
 };
 
 struct MetricsOptions {
-  std::string listen;  // "HOST:PORT"; empty: off. The port of a rank is PORT + local rank
+  std::string listen;  // "HOST:PORT"; empty: off. A rank's port is PORT + local rank
   PortTaken port_taken = PortTaken::kFree;
-  double peak_flops = 0;  // operations a second of a rank; 0: measured when the run starts
+  double peak_flops = 0;  // FLOP/s of a rank; 0: measured at the start of the run
 };
 
 }  // namespace incipit::metrics

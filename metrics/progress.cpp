@@ -40,7 +40,7 @@ std::string repeat(std::string_view piece, int times) {
   return text;
 }
 
-// The bar itself, `columns` wide, in half-column steps.
+// Returns the bar, `columns` wide, in steps of half a column.
 std::string draw_bar(double share, int columns, bool colour) {
   const int halves = static_cast<int>(std::clamp(share, 0.0, 1.0) * 2 * columns + 0.5);
   std::string done = repeat("━", halves / 2) + (halves % 2 == 1 ? "╸" : "");
@@ -50,7 +50,7 @@ std::string draw_bar(double share, int columns, bool colour) {
          std::string(kPlain);
 }
 
-// The line that is drawn, shared between the loop and the log sink.
+// The line on the screen, shared by the loop and the log sink.
 class BarLine {
  public:
   explicit BarLine(std::ostream& out) : out_(out) {}
@@ -59,7 +59,7 @@ class BarLine {
     line_ = std::move(line);
     out_ << kEraseLine << line_ << std::flush;
   }
-  void end() {  // leaves the line standing
+  void end() {  // leaves the line on the screen
     const std::lock_guard lock(mutex_);
     if (!line_.empty()) out_ << '\n' << std::flush;
     line_.clear();
@@ -83,7 +83,7 @@ class BarLine {
   std::string line_;
 };
 
-// Passes log lines on, above the bar.
+// Forwards log lines to other sinks, above the bar.
 class AboveBarSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   AboveBarSink(std::shared_ptr<BarLine> bar, std::vector<spdlog::sink_ptr> sinks)
@@ -101,7 +101,7 @@ class AboveBarSink : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override {
     for (const auto& sink : sinks_) sink->flush();
   }
-  // The sinks behind keep the patterns they were given.
+  // The other sinks keep their own patterns.
   void set_pattern_(const std::string&) override {}
   void set_formatter_(std::unique_ptr<spdlog::formatter>) override {}
 
@@ -121,7 +121,7 @@ struct Progress::State {
   ProgressOptions options;
   Clock::time_point started;
   Clock::time_point shown;
-  std::shared_ptr<BarLine> bar;  // none where there is no terminal
+  std::shared_ptr<BarLine> bar;  // null if there is no terminal
   std::shared_ptr<spdlog::logger> logger_before;
   bool colour = false;
 
@@ -171,7 +171,7 @@ struct Progress::State {
     return std::to_string(done) + "/" + std::to_string(total);
   }
 
-  // The whole line, never wider than the terminal: the bar gives way first.
+  // Returns the whole line, never wider than the terminal: the bar shrinks first.
   [[nodiscard]] std::string bar_line(bool finished) const {
     const int width = (options.width > 0 ? options.width : terminal_width(STDERR_FILENO)) - 1;
     const std::string before = title + "  ";

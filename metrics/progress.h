@@ -1,4 +1,4 @@
-// Progress of a long loop: a bar on a terminal, a log line now and then elsewhere.
+// Shows the progress of a long loop: a bar on a terminal, occasional log lines elsewhere.
 //
 //   Progress progress("train", 300);
 //   for (...) progress.update(step, {{"loss", loss}}, 38.4);
@@ -6,9 +6,9 @@
 //
 //   train  ━━━━━━━━━━╸            120/300  loss 0.6121  38.4 examples/s  eta 1m15s
 //
-// While a bar stands, log lines of core/log.h go above it. A second bar may stand in its place for
-// a while: made and destroyed while the first is not updated. On rank 0 alone, all calls from one
-// thread; logging from other threads is safe.
+// While a bar is shown, log lines (core/log.h) appear above it. A second bar may replace it
+// temporarily: create and destroy it while the first is not updated. For rank 0 only. All calls
+// must come from one thread; other threads may log.
 #pragma once
 
 #include <chrono>
@@ -23,12 +23,12 @@
 namespace incipit::metrics {
 
 struct ProgressOptions {
-  std::int64_t start = 0;           // steps done by a former run: not counted in the time left
-  double plain_every_seconds = 10;  // between lines where there is no terminal
+  std::int64_t start = 0;           // steps of a previous run; excluded from the estimated time
+  double plain_every_seconds = 10;  // between log lines when there is no terminal
   double redraw_every_seconds = 0.1;
-  std::ostream* terminal = nullptr;  // draw here; nullptr: on standard error if it is a terminal
-  int width = 0;                     // columns; 0: ask the terminal
-  bool colour = true;                // where the terminal wants it
+  std::ostream* terminal = nullptr;  // output; nullptr: standard error if it is a terminal
+  int width = 0;                     // columns; 0: the terminal's width
+  bool colour = true;                // if the terminal supports it
   std::chrono::steady_clock::time_point (*now)() = &std::chrono::steady_clock::now;  // for tests
 };
 
@@ -41,11 +41,11 @@ struct ProgressValue {
 class Progress {
  public:
   Progress(std::string title, std::int64_t total, ProgressOptions options = {});
-  ~Progress();  // takes an unfinished bar away
+  ~Progress();  // erases an unfinished bar
   Progress(Progress&&) = delete;
   Progress& operator=(Progress&&) = delete;
 
-  // `done` of `total`; an `examples_per_second` of 0 is not shown.
+  // Shows `done` of `total` steps and the values. An `examples_per_second` of 0 is not shown.
   void update(std::int64_t done, std::span<const ProgressValue> values = {},
               double examples_per_second = 0);
   void update(std::int64_t done, std::initializer_list<ProgressValue> values,
@@ -54,7 +54,7 @@ class Progress {
            examples_per_second);
   }
 
-  // Shows the last state once more, with the time taken, and leaves it standing.
+  // Shows the last state with the elapsed time, and leaves it on the screen.
   void finish();
 
  private:

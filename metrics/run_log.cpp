@@ -27,7 +27,7 @@ bool stays(const Json& line, const LoggedUntil& keep) {
   return step <= keep.evaluation && line["split"] != "test";
 }
 
-// Bytes of `text` up to and including the last whole line that stays.
+// Returns the bytes of `text` up to and including the last whole line to keep.
 std::size_t kept_bytes(std::string_view text, const LoggedUntil& keep) {
   std::size_t begin = 0;
   while (true) {
@@ -46,7 +46,7 @@ std::size_t kept_bytes(std::string_view text, const LoggedUntil& keep) {
 }  // namespace
 
 RunLog::RunLog(const std::filesystem::path& path, const LoggedUntil& keep) : path_(path) {
-  std::error_code ignored;  // open() reports what matters
+  std::error_code ignored;  // open() reports the error
   std::filesystem::create_directories(path.parent_path(), ignored);
   std::size_t kept = 0;
   if (keep.step > 0 && std::filesystem::exists(path)) {
@@ -92,7 +92,7 @@ void RunLog::append_scores(std::int64_t step, const std::string& task, const std
   write_line(dump_json(line, -1, BadUtf8::kReplace));
 }
 
-// Half a line would spoil the next one.
+// Removes a partial line, which would corrupt the next one.
 void RunLog::take_back(off_t bytes) noexcept {
   const off_t end = ::lseek(file_, 0, SEEK_END);
   [[maybe_unused]] const int result = bytes > 0 ? ::ftruncate(file_, end - bytes) : 0;

@@ -1,10 +1,10 @@
-// metrics.jsonl: one JSON object per line, flushed line by line, so that a run which dies
-// keeps all lines but perhaps a part of its last. Written by rank 0 alone.
+// metrics.jsonl: one JSON object per line, written line by line, so that a run that crashes loses
+// at most a part of its last line. Only rank 0 writes it.
 //
 //   {"step":1,"loss":0.6931,"learning_rate":0.01,"grad_norm":1.25,"tokens":1812,"seconds":0.41}
 //   {"step":100,"split":"select","accuracy":0.58}
 //
-// A run of several tasks says of which: "losses":{"rte":0.69,"cb":1.1}, "task":"rte".
+// A run of several tasks adds the tasks: "losses":{"rte":0.69,"cb":1.1}, "task":"rte".
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@
 
 namespace incipit::metrics {
 
-// What a checkpoint knows; later lines are cut off when a run goes on from it.
+// The state of a checkpoint. A run that resumes from it removes later lines.
 struct LoggedUntil {
   std::int64_t step = 0;        // steps done
   std::int64_t evaluation = 0;  // the step of the last evaluation
@@ -27,9 +27,9 @@ struct LoggedUntil {
 
 class RunLog {
  public:
-  // Opens `path` for appending and creates missing parent folders. Of a former run's lines those
-  // from the first on that is above `keep`, damaged, or of the test split, which ends a run, are
-  // cut off. A new run passes {}. Throws DataError naming the file.
+  // Opens `path` for appending and creates missing parent folders. Truncates the lines of a
+  // previous run at the first one that is later than `keep`, damaged, or of the test split (the end
+  // of a run). A new run passes {}. Throws DataError with the file's name.
   RunLog(const std::filesystem::path& path, const LoggedUntil& keep);
   ~RunLog();
   RunLog(RunLog&& other) noexcept;
@@ -37,11 +37,11 @@ class RunLog {
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
-  // Throws DataError naming the file when the line cannot be written (disk full); no part of it
-  // stays then.
+  // Throws DataError with the file's name if the line cannot be written (disk full), and removes
+  // the partial line.
   void append(const StepRecord& record);
-  // The scores of an evaluation after `step` steps, by metric. Numbers that are not finite
-  // are written as null. `task` is empty in a run of one task.
+  // Appends the scores of an evaluation after `step` steps, by metric. Writes numbers that are not
+  // finite as null. `task` is empty in a run of one task.
   void append_scores(std::int64_t step, const std::string& task, const std::string& split,
                      std::span<const std::pair<std::string, double>> scores);
 

@@ -7,10 +7,10 @@ using prometheus::Registry;
 using Labels = std::map<std::string, std::string>;
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
-// A tiny model on many cores to a large one on few.
+// From a tiny model on many cores to a large model on few cores.
 const Buckets kStepBuckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
                            2.5,   5,    10,    30,   60,  120,  300};
-// A soft prompt on a local disk to a whole model on a slow network file system.
+// From a soft prompt on a local disk to a whole model on a slow network file system.
 const Buckets kCheckpointBuckets{0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300};
 
 prometheus::Counter& counter(Registry& registry, const std::string& name, const std::string& help,

@@ -1,5 +1,5 @@
-// The series of an endpoint, made with the value 0. docs/metrics.md lists them; a test holds that
-// page against a scrape.
+// The series of an endpoint, created with the value 0. docs/metrics.md lists them; a test compares
+// that page with a scrape.
 #pragma once
 
 #include <prometheus/counter.h>
@@ -15,8 +15,8 @@
 
 namespace incipit::metrics {
 
-// Timing and memory, with the label `rank`; and the build, whose labels say themselves which
-// rank runs another one.
+// Timing and memory, with the label `rank`; and the build information, whose labels show if a rank
+// runs a different build.
 struct RankSeries {
   RankSeries(prometheus::Registry& registry, const ExporterIdentity& identity);
 
@@ -26,10 +26,10 @@ struct RankSeries {
   prometheus::Gauge& last_step;
   prometheus::Gauge& memory;
   prometheus::Gauge& memory_peak;
-  prometheus::Gauge* utilization = nullptr;  // none where the peak is unknown
+  prometheus::Gauge* utilization = nullptr;  // null if the peak is unknown
 };
 
-// What all ranks agree on, and what rank 0 alone does: exported by rank 0.
+// Values that are equal on all ranks, and values of work that only rank 0 does. Exported by rank 0.
 struct JobSeries {
   JobSeries(prometheus::Registry& registry, const ExporterIdentity& identity);
 

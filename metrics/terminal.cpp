@@ -10,7 +10,7 @@ namespace {
 
 bool begins_code_point(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
 
-// What scripts/mpirun.sh says of the terminal behind mpirun; 0: nothing.
+// Returns the terminal's columns as reported by scripts/mpirun.sh; 0 if it did not report them.
 int forwarded_columns(int file_descriptor) {
   const char* name =
       file_descriptor == STDERR_FILENO ? "INCIPIT_STDERR_COLUMNS" : "INCIPIT_STDOUT_COLUMNS";

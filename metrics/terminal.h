@@ -1,9 +1,9 @@
-// What the terminal can show. Colours only on a terminal, never with NO_COLOR set
-// (no-color.org) or TERM=dumb.
+// Capabilities of the terminal. Colours are used only on a terminal, and never if NO_COLOR is set
+// (no-color.org) or TERM is dumb.
 //
-// Behind mpirun a rank cannot see where its output ends: standard error is a pipe and standard
-// output a terminal of mpirun's own, whatever stands behind them. scripts/mpirun.sh sees it, and
-// tells the ranks in INCIPIT_STDERR_COLUMNS and INCIPIT_STDOUT_COLUMNS.
+// Under mpirun a rank cannot see where its output goes: standard error is a pipe and standard
+// output is mpirun's own terminal. scripts/mpirun.sh can see it, and passes the widths to the ranks
+// in INCIPIT_STDERR_COLUMNS and INCIPIT_STDOUT_COLUMNS.
 #pragma once
 
 #include <string>
@@ -11,17 +11,17 @@
 
 namespace incipit::metrics {
 
-// Standard output (1) or standard error (2).
+// `file_descriptor` is standard output (1) or standard error (2).
 [[nodiscard]] bool is_terminal(int file_descriptor);
 [[nodiscard]] bool wants_colour(int file_descriptor);
 
-// Columns of the terminal; 80 when it does not say.
+// Returns the columns of the terminal, or 80 if unknown.
 [[nodiscard]] int terminal_width(int file_descriptor);
 
-// Columns that `text` (UTF-8, without control characters) takes, one per code point.
+// Returns the columns that `text` (UTF-8, without control characters) takes: one per code point.
 [[nodiscard]] int display_width(std::string_view text);
 
-// `text` cut to at most `columns`, never inside a code point.
+// Returns `text` cut to at most `columns` columns, never inside a code point.
 [[nodiscard]] std::string cut_to_width(std::string_view text, int columns);
 
 }  // namespace incipit::metrics

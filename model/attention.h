@@ -11,18 +11,18 @@
 
 namespace incipit::model {
 
-// Rows of keys that a whole segment sees: of this forest or of the resident store.
+// Key rows that all queries of a segment see, in this forest or in the resident store.
 struct KeySpan {
   RowRange rows;
   bool resident = false;
 };
 
-// Who sees what, worked out once per forest and used in every layer.
+// The keys that each query sees, computed once per forest and used in every layer.
 class AttentionPlan {
  public:
-  // Queries stand at every row.
+  // Queries at every row.
   explicit AttentionPlan(const Forest& forest);
-  // Queries stand only at `query_rows`, ascending.
+  // Queries only at `query_rows`, which are ascending.
   AttentionPlan(const Forest& forest, std::vector<std::int64_t> query_rows);
   // Blocks point into the plan, so it can be moved but not copied.
   AttentionPlan(AttentionPlan&&) = default;
@@ -34,9 +34,9 @@ class AttentionPlan {
     RowRange rows;
     std::vector<KeySpan> ancestors;  // from the root down
     std::int64_t ancestor_rows = 0;
-    RowRange queries;  // those that stand in this segment
+    RowRange queries;  // queries at rows of this segment
   };
-  // Consecutive queries [begin, end) of one segment: what is worked on at once.
+  // Consecutive queries [begin, end) of one segment, which are computed together.
   struct Block {
     const Segment* segment = nullptr;
     std::int64_t begin = 0;
@@ -49,7 +49,7 @@ class AttentionPlan {
   [[nodiscard]] std::int64_t query_row(std::int64_t query) const { return query_rows_[query]; }
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
-  // Keys that query `query` of `segment` sees.
+  // Returns the number of keys that query `query` of `segment` sees.
   [[nodiscard]] std::int64_t visible_keys(const Segment& segment, std::int64_t query) const {
     return segment.ancestor_rows + query_rows_[query] - segment.rows.begin + 1;
   }
@@ -58,7 +58,7 @@ class AttentionPlan {
   void make_segments(const Forest& forest);
   void make_blocks();
 
-  std::vector<Segment> segments_;  // computed ones with rows, in order of rows
+  std::vector<Segment> segments_;  // computed segments with rows, ordered by row
   std::vector<std::int64_t> query_rows_;
   std::vector<Block> blocks_;
 };
@@ -69,7 +69,7 @@ struct AttentionShape {
   std::int64_t head_dim = 0;
 };
 
-// Keys and values [rows, kv_heads * head_dim]; rows may be strided. Undefined tensors: none.
+// Keys and values [rows, kv_heads * head_dim]. Rows may be strided. Undefined if there are none.
 struct KeysValues {
   at::Tensor keys;
   at::Tensor values;
@@ -80,16 +80,17 @@ struct AttentionResult {
   at::Tensor lse;     // [queries, heads], log of the sum of exponentials, accumulate type
 };
 
-// softmax(q k^T / sqrt(head_dim)) v. queries [queries, heads * head_dim], rows may be strided.
+// Returns softmax(q k^T / sqrt(head_dim)) v. queries: [queries, heads * head_dim], rows may be
+// strided.
 [[nodiscard]] AttentionResult attention_forward(const AttentionPlan& plan,
                                                 const AttentionShape& shape,
                                                 const at::Tensor& queries, const KeysValues& own,
                                                 const KeysValues& residents);
 
-// The gradients of attention_forward at `result` for `grad` = d loss / d output.
-// grad_queries [queries, heads * head_dim] is written; the gradients of keys and values are
-// added to the given tensors, all of accumulate type (rows may be strided); those of the
-// residents may be undefined when nothing behind them is trainable.
+// Computes the gradients of attention_forward() with result `result`, for `grad` = d loss / d
+// output. Writes grad_queries [queries, heads * head_dim] and adds the gradients of keys and values
+// to the given tensors. All of them have the accumulate type; rows may be strided. `grad_residents`
+// may be undefined if the residents need no gradient.
 void attention_backward(const AttentionPlan& plan, const AttentionShape& shape,
                         const at::Tensor& queries, const KeysValues& own,
                         const KeysValues& residents, const AttentionResult& result,

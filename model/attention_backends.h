@@ -1,4 +1,4 @@
-// The implementations behind model/attention.h; not for other folders.
+// The implementations of model/attention.h. Not for use in other folders.
 #pragma once
 
 #include "model/attention.h"
@@ -14,9 +14,9 @@ void attention_backward_cpu(const AttentionPlan& plan, const AttentionShape& sha
                             const at::Tensor& grad, at::Tensor grad_queries,
                             const KeysValues& grad_own, const KeysValues& grad_residents);
 
-// On any device, composed of ATen calls: one dense call per depth of the forest, merged by
-// log-sum-exp. bfloat16 and float16 on CUDA use flash attention, everything else plain
-// matrix products.
+// For any device, composed of ATen calls: one dense call per depth of the forest, merged by
+// log-sum-exp. On CUDA uses flash attention for bfloat16 and float16 where it supports the mask and
+// head size; otherwise plain matmuls.
 AttentionResult attention_forward_parts(const AttentionPlan& plan, const AttentionShape& shape,
                                         const at::Tensor& queries, const KeysValues& own,
                                         const KeysValues& residents);

@@ -1,6 +1,6 @@
-// Attention on the CPU: blocks of queries against the key rows they see, one key/value head
-// at a time, the queries of all heads of a group stacked into one matrix. Matrix products
-// are the BLAS inside libtorch; float32 arithmetic whatever the storage.
+// Attention on the CPU: blocks of queries against the key rows that they see, one key/value head at
+// a time, with the queries of all heads of a group stacked into one matrix. Matmuls use the BLAS
+// inside libtorch, in accumulate-type arithmetic for every storage type.
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
@@ -52,7 +52,7 @@ at::Tensor wide(const at::Tensor& x) {
 
 KeysValues wide(const KeysValues& both) { return {wide(both.keys), wide(both.values)}; }
 
-// One thread's memory, grown to the largest block it meets.
+// One thread's workspace. It grows to the size of the largest block.
 template <typename A>
 struct Workspace {
   std::vector<A> queries, grads, scores, grad_scores, result, lse, delta;
@@ -74,7 +74,7 @@ struct Workspace {
   }
 };
 
-// What forward and backward share: shapes, plan and the key rows.
+// Data and steps shared by forward and backward: shapes, plan and key rows.
 template <typename A>
 class Attention {
  public:
@@ -101,7 +101,7 @@ class Attention {
     }
   }
 
-  // delta [queries, heads]: row sums of grad * output.
+  // delta [queries, heads]: sums of grad * output over head_dim.
   void backward(Rows<A> grad, Rows<A> lse, Rows<A> delta, Rows<A> grad_queries,
                 KeyValueRows<A> grad_own, KeyValueRows<A> grad_residents, std::size_t block_begin,
                 std::size_t block_end, std::int64_t kv_head, Workspace<A>& work) const {
@@ -128,7 +128,7 @@ class Attention {
     }
   }
 
-  // f(rows of keys and values, their number, column of the first, resident?)
+  // Calls f(rows of keys and values, their number, column of the first, resident?).
   template <typename F>
   void for_each_span(const Block& block, F&& f) const {
     std::int64_t column = 0;
@@ -140,7 +140,8 @@ class Attention {
     f(begin, plan_.query_row(block.end - 1) + 1 - begin, column, false);
   }
 
-  // Fits the workspace, stacks the queries and computes the scores. Returns their columns.
+  // Resizes the workspace, stacks the queries and computes the scores. Returns the number of
+  // columns.
   std::int64_t scores(const Block& block, std::int64_t kv_head, Workspace<A>& work,
                       bool backward) const {
     const std::int64_t rows = (block.end - block.begin) * group_;
@@ -235,7 +236,7 @@ class Attention {
   KeyValueRows<A> residents_;
 };
 
-// Blocks cut into `parts` consecutive runs of about equal work.
+// Divides the blocks into `parts` consecutive runs of about equal work.
 std::vector<std::size_t> cut_blocks(const AttentionPlan& plan, std::int64_t parts) {
   const auto work = [&](const AttentionPlan::Block& block) {
     return (block.end - block.begin) * plan.visible_keys(*block.segment, block.end - 1);
@@ -255,8 +256,8 @@ std::vector<std::size_t> cut_blocks(const AttentionPlan& plan, std::int64_t part
   return ends;
 }
 
-// Key gradients of one head are summed over queries, so a part of the queries needs a copy
-// of its own. As few parts as keep the threads equally busy.
+// Returns the number of parts into which queries are divided: as few as keep the threads equally
+// busy. Key gradients of a head are summed over queries, so each part needs its own copy of them.
 std::int64_t query_parts(std::int64_t kv_heads, std::int64_t threads) {
   std::int64_t parts = 1;
   while ((kv_heads * parts) % threads != 0 && kv_heads * parts < 4 * threads) ++parts;

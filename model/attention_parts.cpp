@@ -1,7 +1,7 @@
-// Attention as a few dense calls. Depth d of the forest is one call: every query against
-// its segment's d-th ancestor; the last call is each segment against itself, causally. The
-// parts of a query are merged exactly by their log-sum-exp; backward runs every part with
-// the merged output and log-sum-exp, as flash attention's own blocks do (Dao et al. 2022).
+// Attention as a few dense calls. Depth d of the forest is one call: every query against its
+// segment's d-th ancestor. The last call is each segment against itself, causally. The parts of a
+// query are merged exactly by their log-sum-exp. Backward runs every part with the merged output
+// and log-sum-exp, like the blocks of flash attention (Dao et al. 2022).
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_flash_attention_backward.h>
 #include <ATen/ops/_flash_attention_forward.h>
@@ -61,7 +61,7 @@ std::vector<Part> parts_of(const AttentionPlan& plan) {
   return parts;
 }
 
-// The rows of several runs behind each other; a view when there is one.
+// Concatenates the rows of several runs. Returns a view if there is one run.
 template <typename Slice>
 at::Tensor gather(const std::vector<Run>& runs, Slice&& slice) {
   std::vector<at::Tensor> slices;
@@ -73,7 +73,7 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
   return x.unflatten(1, {heads, x.size(1) / heads});
 }
 
-// One part's tensors, [rows, heads, head_dim], gathered.
+// The gathered tensors of one part, [rows, heads, head_dim].
 class PartTensors {
  public:
   PartTensors(const AttentionPlan& plan, const Part& part, const AttentionShape& shape,
@@ -93,7 +93,7 @@ class PartTensors {
     });
   }
 
-  // f(run, first gathered query, first gathered key)
+  // Calls f(run, first gathered query, first gathered key).
   template <typename F>
   void for_each_run(F&& f) const {
     std::int64_t query = 0;
@@ -105,7 +105,7 @@ class PartTensors {
     }
   }
 
-  // Flash attention knows causal masks only for queries at every row.
+  // Flash attention supports causal masks only for queries at every row.
   [[nodiscard]] bool can_flash() const {
     const bool half = q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf;
     if (!q.is_cuda() || !half || shape_.head_dim % 8 != 0 || shape_.head_dim > 256) return false;
@@ -137,7 +137,8 @@ class PartTensors {
     return {queries, keys};
   }
 
-  // [heads, queries, keys] of one run, accumulate type; minus infinity where masked.
+  // Returns the scores of one run: [heads, queries, keys], accumulate type, minus infinity if
+  // masked.
   [[nodiscard]] at::Tensor scores(const Run& run, std::int64_t query, std::int64_t key) const {
     at::Tensor s = at::matmul(run_queries(q, run, query), run_keys(k, run, key).transpose(1, 2)) *
                    scale();
@@ -161,14 +162,14 @@ class PartTensors {
         .transpose(0, 1)
         .to(ops::accumulate_type(x.scalar_type()));
   }
-  // Likewise, with every key/value head repeated for its group of query heads.
+  // The same for keys or values, with every key/value head repeated for its group of query heads.
   [[nodiscard]] at::Tensor run_keys(const at::Tensor& x, const Run& run, std::int64_t first) const {
     return x.narrow(0, first, run.keys.rows.size())
         .transpose(0, 1)
         .to(ops::accumulate_type(x.scalar_type()))
         .repeat_interleave(shape_.heads / shape_.kv_heads, 0);
   }
-  // The sum over each group: [heads, rows, head_dim] -> [rows, kv_heads, head_dim].
+  // Sums over each group: [heads, rows, head_dim] -> [rows, kv_heads, head_dim].
   [[nodiscard]] at::Tensor sum_groups(const at::Tensor& x) const {
     return x.unflatten(0, {shape_.kv_heads, shape_.heads / shape_.kv_heads}).sum(1).transpose(0, 1);
   }
@@ -234,7 +235,7 @@ PartGradients backward_flash(const PartTensors& t, bool causal, const at::Tensor
   const auto [query_ends, key_ends] = t.ends();
   const auto [queries, keys] = t.longest();
   const auto options = t.q.options();
-  // The state of the dropout generator, which no dropout reads.
+  // State of the dropout generator. It is unused, since there is no dropout.
   const at::Tensor rng = at::zeros({2}, options.dtype(at::kUInt64));
   const at::Tensor unused = at::empty({0}, options.dtype(at::kLong));
   auto [dq, dk, dv] = at::_flash_attention_backward(

@@ -6,8 +6,8 @@
 namespace incipit::model {
 namespace {
 
-// Long enough for efficient matrix products, short enough to skip most of the masked
-// triangle and to stay in the second-level cache.
+// Large enough for efficient matmuls, small enough to skip most of the masked triangle and to stay
+// in the L2 cache.
 constexpr std::int64_t kBlockQueries = 48;
 
 }  // namespace
@@ -25,7 +25,7 @@ AttentionPlan::AttentionPlan(const Forest& forest, std::vector<std::int64_t> que
 }
 
 void AttentionPlan::make_segments(const Forest& forest) {
-  std::vector<std::vector<KeySpan>> seen(forest.segment_count());  // by a segment's children
+  std::vector<std::vector<KeySpan>> seen(forest.segment_count());  // by the segment's children
   for (int s = 0; s < forest.segment_count(); ++s) {
     std::vector<KeySpan> ancestors;
     if (forest.parent[s] >= 0) ancestors = seen[forest.parent[s]];

@@ -20,7 +20,7 @@
 
 namespace incipit::model {
 
-// Fills a backbone from anything that answers "these rows of the tensor of this name and shape".
+// Fills a backbone from a source that returns the given rows of a tensor of a given name and shape.
 class BackboneBuilder {
   static constexpr const char* kEmbedding = "model.embed_tokens.weight";
   static constexpr const char* kHead = "lm_head.weight";
@@ -80,7 +80,7 @@ class BackboneBuilder {
         backbone_.config_.tied_embeddings ? GatheredModel::Pieces{} : pieces(kHead));
   }
 
-  // This rank's shares of a table of the vocabulary.
+  // Returns this rank's shards of a vocabulary table, one per chunk.
   GatheredModel::Pieces pieces(const std::string& name) {
     const TransformerConfig& c = backbone_.config_;
     comm::Communicator& group = *backbone_.placement_.gathered;
@@ -121,14 +121,14 @@ class BackboneBuilder {
             /*copy=*/true);
   }
 
-  // Outputs `rows` of a projection that has `out` of them.
+  // Outputs `rows` of a projection with `out` outputs.
   struct Part {
     std::string name;
     std::int64_t out;
     Range rows;
   };
 
-  // One product instead of several on the same input: the parts' rows below each other.
+  // Concatenates the rows of projections of the same input, so that one matmul computes them.
   std::unique_ptr<Linear> columns_split(const std::string& prefix, const std::vector<Part>& parts,
                                         std::int64_t in, bool has_bias) {
     if (is_gathered()) return gathered(prefix, parts, in, has_bias);
@@ -149,7 +149,7 @@ class BackboneBuilder {
     return make_column_parallel(std::move(weight), std::move(bias), ranks());
   }
 
-  // Of a projection from `in` inputs to the hidden width, those of `columns`.
+  // The inputs `columns` of a projection from `in` inputs to the hidden size.
   std::unique_ptr<Linear> rows_split(const std::string& name, std::int64_t in, const Range& columns,
                                      bool has_bias) {
     const std::int64_t out = backbone_.config_.hidden_size;
@@ -163,7 +163,8 @@ class BackboneBuilder {
     return make_row_parallel(std::move(weight), std::move(bias), ranks());
   }
 
-  // This rank's rows of the parts below each other, whose `rows` are all of them.
+  // FSDP: this rank's shard of the concatenated rows of the parts, whose `rows` are all their
+  // outputs.
   std::unique_ptr<Linear> gathered(const std::string& prefix, const std::vector<Part>& parts,
                                    std::int64_t in, bool has_bias) {
     comm::Communicator& group = *backbone_.placement_.gathered;
@@ -218,7 +219,7 @@ class BackboneBuilder {
     return w;
   }
 
-  // 1 / theta^(2i / head_dim), with Llama 3.1's stretching of the low frequencies.
+  // Returns 1 / theta^(2i / head_dim), with Llama 3.1's scaling of the low frequencies.
   [[nodiscard]] at::Tensor inverse_frequencies() const {
     const TransformerConfig& c = backbone_.config_;
     std::vector<double> values;
@@ -264,7 +265,8 @@ Backbone Backbone::load(const WeightFiles& files, const BackboneOptions& options
 Backbone Backbone::random(const TransformerConfig& config, std::uint64_t seed,
                           const BackboneOptions& options, const Placement& placement) {
   const auto source = [&](const std::string& name, at::IntArrayRef shape, const Range& rows) {
-    // A stream of numbers for each tensor, so that it does not depend on which others are held.
+    // Each tensor has its own random stream, so that it does not depend on which others this rank
+    // has.
     Random random(seed, comm::checksum(std::as_bytes(std::span(name))));
     at::Tensor made = at::empty(shape, at::kDouble);
     const bool is_norm = name.find("norm") != std::string::npos;
@@ -285,7 +287,7 @@ const BlockWeights& Backbone::layer(std::int64_t layer, Sweep sweep) const {
 
 int Backbone::piece_count() const {
   if (placement_.gathered->size() == 1) return 1;
-  // No more rows than the matrix of gate and up, whose room they use.
+  // Chunks use the buffer of the gate and up matrix, so they have no more rows than it.
   const std::int64_t most = 2 * config_.intermediate_size;
   return static_cast<int>((config_.vocab_size + most - 1) / most);
 }

@@ -1,5 +1,4 @@
-// The frozen transformer, or this rank's part of it: its weights, ready to run. It is never
-// written to.
+// The weights of the frozen transformer, or of this rank's part of it. They are never written to.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,8 +20,8 @@
 
 namespace incipit::model {
 
-// One layer's weights. Norm weights are float32 (float64 in a float64 backbone). Where a layer is
-// split over ranks, widths but the hidden one are this rank's (Backbone::local_config).
+// One layer's weights. Norm weights are float32 (float64 in a float64 backbone). Under tensor
+// parallelism, all widths except the hidden size are this rank's (Backbone::local_config).
 struct BlockWeights {
   at::Tensor attention_norm;  // [hidden]
   at::Tensor mlp_norm;        // [hidden]
@@ -41,59 +40,61 @@ struct BackboneOptions {
 
 class Backbone {
  public:
-  // Loads this rank's part of a Hugging Face model folder and reads no other bytes of its
-  // weights. Throws DataError (file, tensor, reason); ConfigError when the model cannot be
-  // split as `placement` says. Not collective.
+  // Loads this rank's part of a Hugging Face model folder, and reads no other bytes of its weights.
+  // Throws DataError (file, tensor, reason), and ConfigError if the model cannot be split according
+  // to `placement`. Not collective.
   [[nodiscard]] static Backbone load(const std::filesystem::path& model_dir,
                                      const BackboneOptions& options,
                                      const Placement& placement = {});
-  // The same from files that are open already and may be closed afterwards.
+  // The same, from open files, which may be closed afterwards.
   [[nodiscard]] static Backbone load(const WeightFiles& files, const BackboneOptions& options,
                                      const Placement& placement = {});
 
-  // This rank's part of a random model: equal seeds give parts of the same model, however it is
+  // Returns this rank's part of a random model. Equal seeds give the same model, however it is
   // split. For tests and benchmarks.
   [[nodiscard]] static Backbone random(const TransformerConfig& config, std::uint64_t seed,
                                        const BackboneOptions& options,
                                        const Placement& placement = {});
 
   [[nodiscard]] const TransformerConfig& config() const { return config_; }  // the whole model
-  // As this rank's blocks see it: heads, key/value heads and intermediate width are its own.
+  // The configuration with this rank's heads, key/value heads and intermediate size.
   [[nodiscard]] const TransformerConfig& local_config() const { return local_config_; }
   [[nodiscard]] const Partition& partition() const { return partition_; }
   [[nodiscard]] const Placement& placement() const { return placement_; }
   [[nodiscard]] at::ScalarType dtype() const { return options_.dtype; }
   [[nodiscard]] at::Device device() const { return options_.device; }
 
-  // This rank's rows of the vocabulary, in runs of token ids: one, or where ranks hold the model
-  // between them as many as the room of a layer makes of the whole vocabulary.
+  // This rank's rows of the vocabulary, as chunks of consecutive token ids. Under FSDP the whole
+  // vocabulary is split into chunks that fit the buffer of a layer's gate and up matrix; else this
+  // rank's vocabulary is one chunk.
   [[nodiscard]] int piece_count() const;
   [[nodiscard]] Range piece(int index) const;
-  // Of a piece the rows of the embedding table [ids, hidden], only where partition().embeds, and
-  // the head: hidden -> ids, column-parallel, only where partition().scores. As layer(), ready
-  // until the next but one piece is asked for, and asked for in whole sweeps.
+  // embedding(): a chunk's rows of the embedding table [ids, hidden], only if partition().embeds.
+  // head(): a chunk's output head, hidden -> ids, column-parallel, only if partition().scores.
+  // Under FSDP both are collective and, like layer(), valid until the chunk after the next is
+  // requested; all ranks must request whole sweeps.
   [[nodiscard]] at::Tensor embedding(int piece) const;
   [[nodiscard]] const Linear& head(int piece) const;
-  // This rank's layers, counted from its first, ready for use until the next but one is asked
-  // for. Where ranks hold the layers between them, collective: all of them ask for whole sweeps.
+  // Layers of this pipeline stage, indexed from 0. Under FSDP this is collective: all ranks must
+  // request whole sweeps, and a layer stays valid until the layer after the next is requested.
   [[nodiscard]] const BlockWeights& layer(std::int64_t layer, Sweep sweep) const;
-  // Asks for all that a pass asks for, without using it: the part of a rank that has nothing to
-  // compute while others have.
+  // Requests everything that a pass requests, without using it. Under FSDP a rank with nothing to
+  // compute calls this while the others compute.
   void idle(Sweep sweep) const;
   [[nodiscard]] std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
-  [[nodiscard]] const at::Tensor& final_norm() const { return final_norm_; }  // where scores
-  // Rotary tables for positions [0, count), float32 (float64 in a float64 backbone).
+  [[nodiscard]] const at::Tensor& final_norm() const { return final_norm_; }  // if scores
+  // Returns rotary tables for positions [0, count), in float32 (float64 in a float64 backbone).
   [[nodiscard]] ops::RotaryTable rotary_table(std::int64_t count) const;
 
-  // Rows of the embedding table as float32 on the CPU [ids, hidden], rounded as the backbone keeps
-  // them: for initialisers. Collective over the ranks that hold the model together, each of
-  // which gets the rows.
+  // Returns rows of the embedding table [ids, hidden] in float32 on the CPU, with the precision of
+  // the backbone's dtype. For initialisers. Collective over the ranks of one copy of the model; all
+  // of them get the rows.
   [[nodiscard]] at::Tensor embed(std::span<const TokenId> ids) const;
 
-  // Bytes of the weights held here, the room for gathered layers included, and a hash of them
-  // (SHA-256, hex). The hash changes with dtype and partition and reads every byte: for tests
-  // (WeightFiles::fingerprint names a model).
+  // Bytes of the weights on this rank, including FSDP's buffers for gathered layers.
   [[nodiscard]] std::int64_t weight_bytes() const;
+  // Hash of the weights on this rank (SHA-256, hex). It depends on dtype and partition and reads
+  // every byte. For tests: WeightFiles::fingerprint() identifies a model.
   [[nodiscard]] std::string weight_hash() const;
 
  private:
@@ -108,7 +109,7 @@ class Backbone {
   Partition partition_;
   at::Tensor embedding_;
   std::vector<BlockWeights> blocks_;
-  std::unique_ptr<GatheredModel> gathered_;  // null: weights are held, and none of these below:
+  std::unique_ptr<GatheredModel> gathered_;  // FSDP; null: `embedding_` and `head_` are used
   at::Tensor final_norm_;
   std::unique_ptr<Linear> head_;
   at::Tensor inverse_frequencies_;  // [head_dim / 2]

@@ -17,12 +17,12 @@ at::Tensor select(const at::Tensor& x, const at::Tensor& rows) {
   return rows.defined() ? x.index_select(0, rows) : x;
 }
 
-// Heads as rows: [rows, heads * head_dim] -> [rows * heads, head_dim].
+// Returns heads as rows: [rows, heads * head_dim] -> [rows * heads, head_dim].
 at::Tensor heads_as_rows(const at::Tensor& x, std::int64_t head_dim) {
   return x.contiguous().view({-1, head_dim});
 }
 
-// Qwen3: every query and key head is normalised before it is rotated.
+// Qwen3: normalises every query and key head before rotation.
 void normalise_heads(const TransformerConfig& c, const BlockWeights& weights, at::Tensor qkv) {
   at::Tensor r;
   const auto apply = [&](at::Tensor part, const at::Tensor& weight) {
@@ -33,7 +33,7 @@ void normalise_heads(const TransformerConfig& c, const BlockWeights& weights, at
   apply(qkv.narrow(1, c.q_width(), c.kv_width()), weights.key_norm);
 }
 
-// The gradient with respect to the heads before their norm, from the one behind it.
+// Converts the gradient after the head norms to the gradient before them, in place.
 void normalise_heads_backward(const TransformerConfig& c, const BlockWeights& weights,
                               const at::Tensor& raw_qk, at::Tensor grad_qkv) {
   const auto apply = [&](std::int64_t begin, std::int64_t width, const at::Tensor& weight) {
@@ -54,7 +54,7 @@ KeysValues of_residents(const KeyValueStore::Layer* residents) {
   return residents ? KeysValues{residents->keys, residents->values} : KeysValues{};
 }
 
-// d loss / d qkv before rotation and head norms, in the backbone's dtype.
+// Returns d loss / d qkv before rotation and head norms, in the backbone's dtype.
 at::Tensor qkv_gradient(const BlockContext& context, const BlockWeights& weights,
                         const QueryRows& queries, const BlockRecord& record,
                         const at::Tensor& grad_attention, const KeyValueStore::Layer& own,

@@ -12,48 +12,49 @@
 
 namespace incipit::model {
 
-// What all layers of a pass share.
+// Data shared by all layers of a pass.
 struct BlockContext {
   const TransformerConfig* config = nullptr;
   at::Tensor positions;  // [rows] int32
   ops::RotaryTable rotary;
 };
 
-// Which rows a layer computes beyond keys and values: all, or only some (the last layer
-// needs no others than the target rows).
+// The rows for which a layer computes queries, attention and MLP: all, or only some (the last layer
+// needs only the target rows). Keys and values are computed for all rows.
 struct QueryRows {
   const AttentionPlan* plan = nullptr;
   at::Tensor index;  // [queries] int64, undefined: every row
 };
 
-// What a layer's backward needs of its forward. `qkv` holds rotated queries and keys.
+// The activations that a layer's backward needs from its forward. The queries and keys in `qkv` are
+// rotated.
 struct BlockRecord {
   at::Tensor input, input_r;    // [rows, hidden], [rows]
-  at::Tensor raw_qk;            // [rows, q_width + kv_width] before the norms of queries and keys
+  at::Tensor raw_qk;            // [rows, q_width + kv_width], before the norms of queries and keys
   at::Tensor qkv;               // [rows, qkv_width]
   AttentionResult attention;    // of the queries
-  at::Tensor middle, middle_r;  // [queries, hidden], [queries]: behind attention
+  at::Tensor middle, middle_r;  // [queries, hidden], [queries]: after attention
   at::Tensor gate_up;           // [queries, 2 intermediate]
 };
 
-// x [rows, hidden] -> [queries, hidden]. `residents` may be null. `record` always receives
-// qkv; the rest only when `for_backward`.
+// Computes a layer: x [rows, hidden] -> [queries, hidden]. `residents` may be null. Always sets
+// record.qkv, and the rest of `record` only if `for_backward`.
 [[nodiscard]] at::Tensor block_forward(const BlockContext& context, const BlockWeights& weights,
                                        const QueryRows& queries, const at::Tensor& x,
                                        const KeyValueStore::Layer* residents, bool for_backward,
                                        BlockRecord& record);
 
-// grad [queries, hidden] -> gradient of the layer's input. With `input_rows` (int64) defined
-// only those rows of it are computed: [input_rows, hidden]. `own` holds what later passes
-// added to this forest's keys and values (undefined: nothing); gradients of residents are
-// added to `residents`. `grad` may be overwritten.
+// Returns the gradient of the layer's input, given that of its output, grad [queries, hidden]. If
+// `input_rows` (int64) is defined, computes only those rows: [input_rows, hidden]. `own` contains
+// the gradients that later passes added to this forest's keys and values (undefined: none). Adds
+// the gradients of residents to `residents`. May overwrite `grad`.
 [[nodiscard]] at::Tensor block_backward(const BlockContext& context, const BlockWeights& weights,
                                         const QueryRows& queries, const BlockRecord& record,
                                         at::Tensor grad, const KeyValueStore::Layer& own,
                                         KeyValueStore::Layer* residents,
                                         const at::Tensor& input_rows);
 
-// The keys and values inside a layer's qkv, as views.
+// Returns views of the keys and values in a layer's qkv.
 [[nodiscard]] KeysValues keys_values_of(const TransformerConfig& config, const at::Tensor& qkv);
 
 }  // namespace incipit::model

@@ -13,12 +13,12 @@
 namespace incipit::model {
 namespace {
 
-// Large enough for every model, small enough that products of two fit 64 bits.
+// Large enough for every model, small enough that the product of two values fits in 64 bits.
 constexpr std::int64_t kMostOfAnything = 1 << 30;
 constexpr std::int64_t kMistralDefaultWindow = 4096;
 constexpr std::int64_t kQwen3DefaultHeadDim = 128;
 
-// What our engine lacks, told apart from a broken file.
+// Throws for a feature that the engine lacks, as opposed to a broken file.
 [[noreturn]] void lacks(const JsonObject& json, const std::string& key, const std::string& what) {
   json.fail(key, what + " is not supported");
 }
@@ -72,7 +72,7 @@ void read_biases(const JsonObject& json, TransformerConfig& config) {
   config.qk_norm = config.model_type == "qwen3";
 }
 
-// A number above 0.
+// Returns a number, which must be above 0.
 double positive(const JsonObject& json, const std::string& key) {
   const double number = json.number(key);
   if (!(number > 0)) json.fail(key, "must be above 0");
@@ -89,7 +89,7 @@ Llama3RopeScaling read_llama3_scaling(const JsonObject& json, const JsonObject& 
   if (scaling.high_freq_factor <= scaling.low_freq_factor) {
     rope.fail("high_freq_factor", "must be above low_freq_factor");
   }
-  // Where it stands twice, transformers prefers the outer one.
+  // If both places have it, transformers prefers the outer one.
   scaling.original_max_positions = json.has(kOriginal)   ? positive(json, kOriginal)
                                    : rope.has(kOriginal) ? positive(rope, kOriginal)
                                                          : static_cast<double>(max_positions);
@@ -102,8 +102,8 @@ void refuse_partial_rotary(const JsonObject& json) {
   }
 }
 
-// Old files: rope_theta beside rope_scaling {"type" or "rope_type": ...}. Since
-// transformers 5 all of it stands in rope_parameters.
+// Old files have rope_theta beside rope_scaling {"type" or "rope_type": ...}. Since transformers 5,
+// all of it is in rope_parameters.
 void read_rope(const JsonObject& json, TransformerConfig& config) {
   if (json.has("rope_theta")) config.rope_theta = positive(json, "rope_theta");
   refuse_partial_rotary(json);

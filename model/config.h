@@ -1,4 +1,4 @@
-// The shape of a decoder-only transformer, read from a Hugging Face config.json.
+// The architecture of a decoder-only transformer, read from a Hugging Face config.json.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct TransformerConfig {
   std::optional<Llama3RopeScaling> rope_scaling;
   bool tied_embeddings = false;
   bool qkv_bias = false;      // Qwen2
-  bool output_bias = false;   // Llama's attention_bias also puts one on the output projection
+  bool output_bias = false;   // Llama's attention_bias also adds one to the output projection
   bool mlp_bias = false;      // Llama's mlp_bias
   bool qk_norm = false;       // Qwen3: RMS norm of every query and key head
   std::optional<std::int32_t> bos_token_id;
@@ -44,8 +44,8 @@ struct TransformerConfig {
   [[nodiscard]] std::int64_t qkv_width() const { return q_width() + 2 * kv_width(); }
 };
 
-// Reads `model_dir`/config.json. Throws DataError naming the file and the key when it is
-// missing or wrong, or when the model needs something the engine lacks (by its name).
+// Reads `model_dir`/config.json. Throws DataError with the file and the key if it is missing or
+// wrong, or if the model needs a feature that the engine lacks, which the message names.
 [[nodiscard]] TransformerConfig read_config(const std::filesystem::path& model_dir);
 
 }  // namespace incipit::model

@@ -1,4 +1,4 @@
-// The memory that a backbone's device has in use for this process.
+// The memory that this process uses on a backbone's device.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -7,7 +7,8 @@
 
 namespace incipit::model {
 
-// The resident set on the CPU; what libtorch's caching allocator has handed out elsewhere.
+// Returns the resident set size on the CPU, and the memory allocated by libtorch's caching
+// allocator on other devices.
 [[nodiscard]] MemoryUse device_memory(c10::Device device);
 
 }  // namespace incipit::model

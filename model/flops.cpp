@@ -12,13 +12,13 @@
 namespace incipit::model {
 namespace {
 
-// Rows, and the (query, visible key) pairs of these rows.
+// A number of rows, and of the (query, visible key) pairs of these rows.
 struct RowCount {
   double rows = 0;
   double pairs = 0;
   void add(std::int32_t position) {
     rows += 1;
-    pairs += position + 1.0;  // a row sees its whole path, and positions count along it
+    pairs += position + 1.0;  // a row sees its whole path, along which positions count
   }
 };
 
@@ -48,7 +48,7 @@ double training_flops(const TransformerConfig& c, const Forest& forest) {
   const double queries = product(c.hidden_size, c.q_width());
   const double rest = queries + product(c.q_width(), c.hidden_size) +
                       product(c.hidden_size, 3 * c.intermediate_size);
-  const double pair = 2 * product(c.q_width(), 1);  // query times key, and weight times value
+  const double pair = 2 * product(c.q_width(), 1);  // query x key, and weight x value
 
   const RowCount all = all_rows(forest);
   const RowCount targets = target_rows(forest);
@@ -59,8 +59,8 @@ double training_flops(const TransformerConfig& c, const Forest& forest) {
   const double last_layer = all.rows * keys_values + targets.rows * rest + targets.pairs * pair;
   const double logits = targets.rows * product(c.hidden_size, c.vocab_size);
   const double forward = static_cast<double>(c.layers - 1) * layer + last_layer + logits;
-  // Backward computes the gradient of every product's input, as much work again; but in the first
-  // layer that of its keys, values and queries is needed for the prompts alone.
+  // Backward computes the gradient of every matmul's input, which is as much work as forward. In
+  // the first layer, the gradient through keys, values and queries is needed only for prompt rows.
   const double first_queries = (c.layers > 1 ? all.rows : targets.rows) * queries;
   const double needed_queries = std::min(prompt_rows * queries, first_queries);
   const double spared = (all.rows - prompt_rows) * keys_values + first_queries - needed_queries;
@@ -77,7 +77,7 @@ double measured_peak_flops(at::ScalarType dtype, at::Device device) {
   double best = 0;
   do {
     const auto start = Clock::now();
-    // Reading a number back waits for the device.
+    // Reading a number waits for the device.
     static_cast<void>(matmul_nt(a, a)[0][0].item<float>());
     const std::chrono::duration<double> taken = Clock::now() - start;
     best = std::max(best, flops / taken.count());

@@ -72,8 +72,8 @@ struct ForestPass::State {
   KeyValueStore* residents = nullptr;
 
   std::vector<BlockRecord> records;
-  at::Tensor last;    // [target rows, hidden] behind the last layer
-  at::Tensor output;  // [rows, hidden] behind the last layer of a stage in front of others
+  at::Tensor last;    // [target rows, hidden], after the model's last layer
+  at::Tensor output;  // [rows, hidden], after the last layer of a stage that is not the last
   KeyValueStore keys_values;
 
   State(const Backbone& backbone, const Forest& forest, const ForestPassOptions& options);
@@ -198,7 +198,7 @@ at::Tensor ForestPass::backward(std::span<const double> grad,
   const at::Tensor prompt_rows = state.prompt_rows();
   for (std::int64_t layer = state.backbone->block_count() - 1; layer >= 0; --layer) {
     const BlockRecord record = std::move(state.records[layer]);
-    // Nothing below the model's first layer is trainable but the prompts' rows.
+    // Before the model's first layer only the prompt rows are trainable.
     grad_x = block_backward(state.context, state.backbone->layer(layer, Sweep::kBackward), state.queries(layer),
                             record, std::move(grad_x), state.keys_values.layers[layer],
                             state.resident_layer(layer),

@@ -22,7 +22,7 @@ GatheredLayers::Room make_room(const Matrices& layer) {
   return room;
 }
 
-// The room of one matrix of a layer.
+// Returns the buffers of one matrix of a layer.
 GatheredLayers::Room room_of(const GatheredLayers::Room& room, std::size_t matrix) {
   return {std::vector{room[0][matrix]}, std::vector{room[1][matrix]}};
 }

@@ -1,7 +1,7 @@
-// A model of which each rank of a group holds a share of the rows of every matrix. A layer is
-// gathered for use while the one before it computes, and dropped behind the next (ZeRO stage 3,
-// Rajbhandari et al. 2020, of weights that are never written). The tables of the vocabulary go the
-// same way, in pieces that use the room of layers: no more than two layers are there at a time.
+// FSDP (`parallel.gathered`): each rank of a group has a shard of the rows of every matrix. A layer
+// is gathered while the previous one computes, and dropped after the next one (ZeRO stage 3,
+// Rajbhandari et al. 2020, for weights that are never written). The vocabulary tables are gathered
+// in the same way, in chunks that use the buffers of layers. There are buffers for two layers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,40 +19,42 @@
 
 namespace incipit::model {
 
-// The order in which a pass uses the layers.
+// The order in which a pass uses layers.
 enum class Sweep { kForward, kBackward };
 
-// The rows of a matrix of `out` rows that rank `rank` of `ranks` holds. All ranks but the last
-// ones hold equally many.
+// Returns the rows of rank `rank` of `ranks`, of a matrix of `out` rows. All ranks have equally
+// many rows, except the last ones.
 [[nodiscard]] Range gathered_rows(std::int64_t out, int ranks, int rank);
 
-// A weight that can be used only while it is gathered.
+// A sharded weight that can be used only while it is gathered.
 class GatheredLinear final : public Linear {
  public:
-  // `shard` [rows, in], as many rows on every rank, is this rank's block of the weight's `out`
-  // rows, with anything behind the last of them; `bias` is whole. `ranks` outlives it.
+  // `shard` [rows, in] is this rank's block of the weight's `out` rows. It has equally many rows on
+  // every rank; rows beyond `out` may have any values. `bias` is not sharded. `ranks` must outlive
+  // the object.
   GatheredLinear(at::Tensor shard, std::int64_t out, at::Tensor bias, comm::Communicator& ranks);
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const override;
   [[nodiscard]] at::Tensor forward_add(const at::Tensor& x,
                                        const at::Tensor& residual) const override;
   [[nodiscard]] at::Tensor backward(const at::Tensor& grad) const override;
-  // Of what this rank holds all the time.
+  // Bytes of what this rank stores permanently.
   [[nodiscard]] std::int64_t bytes() const override;
   [[nodiscard]] std::vector<at::Tensor> stored() const override;
 
-  // The weight [out, in], while it is gathered.
+  // Returns the weight [out, in]. Valid while it is gathered.
   [[nodiscard]] at::Tensor weight() const { return buffer_.narrow(0, 0, out_); }
 
-  // Room for all rows, for start().
+  // Allocates a buffer for all rows, for start().
   [[nodiscard]] at::Tensor make_buffer() const;
-  // Starts to gather into `buffer`, which may be longer, then waits for it; drops it. start() and
-  // finish() are collective.
+  // Starts gathering into `buffer`, which may have more rows. Collective.
   void start(const at::Tensor& buffer);
+  // Waits until the weight is gathered. Collective.
   void finish();
+  // Stops using the buffer. The weight is no longer gathered.
   void drop();
   void poll() const;
-  // `behind_product` is called after every product.
+  // Sets a function to call after every matmul.
   void set_poll(std::function<void()> behind_product) {
     behind_product_ = std::move(behind_product);
   }
@@ -71,22 +73,23 @@ class GatheredLinear final : public Linear {
   std::function<void()> behind_product_;
 };
 
-// Layers, or pieces of a table, that are used one after the other.
+// Layers, or chunks of a table, that are used one after the other.
 class GatheredLayers {
  public:
-  // Buffers for the matrices of each of the two that are there at a time.
+  // Buffers for the matrices of two layers.
   using Room = std::array<std::vector<at::Tensor>, 2>;
 
-  // The matrices of each layer, in the same order and shapes; they outlive this.
+  // `layers` are the matrices of each layer, in the same order and with the same shapes. They must
+  // outlive the object.
   GatheredLayers(std::vector<std::vector<GatheredLinear*>> layers, const Room& room);
   GatheredLayers(const GatheredLayers&) = delete;
   GatheredLayers& operator=(const GatheredLayers&) = delete;
 
-  // Makes a layer usable until the next but one is asked for, and starts on the one that `sweep`
-  // needs next. Collective: all ranks ask for the same layers in the same order, whole sweeps of
-  // them.
+  // Gathers a layer, which stays valid until the layer after the next is requested, and starts
+  // gathering the layer that `sweep` needs next. Collective: all ranks request the same layers in
+  // the same order, in whole sweeps.
   void use(std::int64_t layer, Sweep sweep);
-  // Leaves the room to others, behind a whole sweep.
+  // Drops all layers, so that others can use the buffers. Call after a whole sweep.
   void leave();
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(layers_.size()); }
@@ -96,7 +99,7 @@ class GatheredLayers {
     std::int64_t layer = -1;  // -1: none
     std::vector<at::Tensor> buffers;
   };
-  // The slot that holds the layer or is about to; null: none.
+  // Returns the slot in which the layer is or is being gathered, or null.
   [[nodiscard]] Slot* find(std::int64_t layer);
   Slot& start(std::int64_t layer, Slot& slot);
   void drop(Slot& slot);
@@ -107,27 +110,29 @@ class GatheredLayers {
 
   std::vector<std::vector<GatheredLinear*>> layers_;
   std::array<Slot, 2> slots_;
-  Slot* last_ = &slots_[0];   // used last
-  std::int64_t coming_ = -1;  // the layer that was started last
+  Slot* last_ = &slots_[0];   // most recently used
+  std::int64_t coming_ = -1;  // the layer whose gathering was started last
 };
 
-// All that the ranks of a group hold between them.
+// All weights that are sharded over a group of ranks.
 class GatheredModel {
  public:
   using Pieces = std::vector<std::unique_ptr<GatheredLinear>>;
 
-  // Of each layer its matrices, which outlive this; `widest` is the one whose room pieces use: they
-  // have no more rows. Without pieces of a head it is the embedding's.
+  // `layers` are the matrices of each layer, which must outlive the object. Chunks of the
+  // vocabulary tables use the buffer of matrix `widest` and have no more rows than it. Without
+  // `head`, the head is the embedding table.
   GatheredModel(std::vector<std::vector<GatheredLinear*>> layers, std::size_t widest,
                 Pieces embedding, Pieces head);
 
-  // Each makes something usable, as GatheredLayers::use; collective in the same way.
+  // Gather a layer or a chunk, like GatheredLayers::use(), and collective in the same way.
   void use_layer(std::int64_t layer, Sweep sweep) { turn_to(layers_).use(layer, sweep); }
   [[nodiscard]] const GatheredLinear& use_embedding(int piece);
   [[nodiscard]] const GatheredLinear& use_head(int piece);
 
-  // Of the room, and of what this rank holds of the tables.
+  // Bytes of the buffers.
   [[nodiscard]] std::int64_t room_bytes() const;
+  // This rank's shards of the vocabulary tables.
   [[nodiscard]] std::vector<at::Tensor> stored_tables() const;
 
  private:
@@ -138,8 +143,8 @@ class GatheredModel {
   Pieces head_pieces_;
   GatheredLayers layers_;
   GatheredLayers embedding_;
-  std::unique_ptr<GatheredLayers> head_;  // null: the embedding's
-  GatheredLayers* current_ = nullptr;     // whose room it is
+  std::unique_ptr<GatheredLayers> head_;  // null: the embedding is used
+  GatheredLayers* current_ = nullptr;     // the one that is using the buffers
 };
 
 }  // namespace incipit::model

@@ -12,15 +12,15 @@ namespace incipit::model {
 namespace {
 
 constexpr int kMaxDepth = 64;
-constexpr std::size_t kShownCharacters = 80;  // of a wrong value, in a message
+constexpr std::size_t kShownCharacters = 80;  // of an invalid value, in a message
 
-// "[json.exception.parse_error.101] parse error at line 1, ..." without the brackets.
+// Removes the brackets of "[json.exception.parse_error.101] parse error at line 1, ...".
 std::string without_tag(const std::string& message) {
   const std::size_t end = message.find("] ");
   return message.starts_with('[') && end != std::string::npos ? message.substr(end + 2) : message;
 }
 
-// Watches the parser's events for what the parser itself lets pass.
+// Checks the parser's events for errors that the parser accepts.
 class StrictEvents {
  public:
   explicit StrictEvents(const std::filesystem::path& file) : file_(file) {}
@@ -42,7 +42,7 @@ class StrictEvents {
 
  private:
   const std::filesystem::path& file_;
-  std::vector<std::set<std::string>> keys_;  // of every open object
+  std::vector<std::set<std::string>> keys_;  // of each open object
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// JSON read strictly, with messages that name file and key. For folders that users bring:
-// model configurations, shard indexes, adapter configurations, safetensors headers.
+// Strict JSON parsing, with messages that name file and key. For files from users: model
+// configurations, shard indexes, adapter configurations, safetensors headers.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +11,21 @@
 
 namespace incipit::model {
 
-// Throws DataError naming `file` and the place on a syntax error, invalid UTF-8, a
+// Parses `text`. Throws DataError with `file` and the position on a syntax error, invalid UTF-8, a
 // duplicate key (parsers disagree on which one wins) or nesting deeper than 64.
 [[nodiscard]] nlohmann::json parse_json(const std::filesystem::path& file, std::string_view text);
 
-// An object and where it came from. A key whose value is null counts as absent. Every
-// getter throws DataError (file, key, found, expected).
+// A JSON object and its origin. A key whose value is null counts as absent. Every getter throws
+// DataError (file, key, found, expected).
 class JsonObject {
  public:
-  // The whole file is one object.
+  // Reads a file that contains one object.
   [[nodiscard]] static JsonObject read(const std::filesystem::path& file);
-  // `where` stands in front of keys in messages: "rope_scaling.".
+  // `where` is the prefix of keys in messages: "rope_scaling.".
   JsonObject(std::filesystem::path file, nlohmann::json value, std::string where = "");
 
   [[nodiscard]] bool has(const std::string& key) const;
-  // A whole number in [least, most].
+  // Returns an integer in [least, most].
   [[nodiscard]] std::int64_t integer(const std::string& key, std::int64_t least = 0,
                                      std::int64_t most = std::numeric_limits<int>::max()) const;
   [[nodiscard]] double number(const std::string& key) const;
@@ -33,7 +33,7 @@ class JsonObject {
   [[nodiscard]] std::string text(const std::string& key) const;
   [[nodiscard]] JsonObject object(const std::string& key) const;
 
-  // The same, or `fallback` when the key is absent.
+  // The same, but return `fallback` if the key is absent.
   [[nodiscard]] double number_or(const std::string& key, double fallback) const;
   [[nodiscard]] bool boolean_or(const std::string& key, bool fallback) const;
   [[nodiscard]] std::string text_or(const std::string& key, const std::string& fallback) const;

@@ -44,7 +44,7 @@ Ledger& ledger() {
 
 thread_local MemoryKind current_kind = MemoryKind::kBuffers;
 
-// Stands in front of every allocation, and keeps it aligned as libtorch's own.
+// Precedes every allocation, and keeps it aligned like libtorch's allocations.
 struct alignas(64) Header {
   std::int64_t bytes;
   MemoryKind kind;
@@ -77,7 +77,7 @@ class CountingAllocator final : public c10::Allocator {
 }  // namespace
 
 void start_ledger() {
-  static auto* const allocator = new CountingAllocator;  // libtorch keeps it to the very end
+  static auto* const allocator = new CountingAllocator;  // libtorch uses it until the process exits
   if (c10::GetCPUAllocator() != allocator) c10::SetCPUAllocator(allocator);
 }
 

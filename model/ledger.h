@@ -1,4 +1,4 @@
-// What the memory of tensors is used for: a ledger of libtorch's allocations on the CPU.
+// Tracks libtorch's allocations on the CPU by purpose.
 #pragma once
 
 #include <array>
@@ -10,31 +10,31 @@
 namespace incipit::model {
 
 enum class MemoryKind {
-  kBuffers,      // what no scope claims: batches, scores, results
+  kBuffers,      // allocations outside any scope: batches, scores, results
   kWeights,      // of the backbone
-  kActivations,  // of passes, with their keys and values and the gradients of these
-  kOptimizer,    // what is trained, its gradient, and the optimizer's state
+  kActivations,  // of passes, with keys, values and their gradients
+  kOptimizer,    // trainable parameters, their gradients and the optimizer's state
 };
 inline constexpr std::array<std::string_view, 4> kMemoryKinds{"buffers", "weights", "activations",
                                                               "optimizer"};
 
 struct LedgerSnapshot {
   std::array<MemoryUse, kMemoryKinds.size()> kinds;
-  MemoryUse total;  // its peak is at most the sum of the kinds' peaks
+  MemoryUse total;  // the peak is at most the sum of the kinds' peaks
   [[nodiscard]] const MemoryUse& of(MemoryKind kind) const {
     return kinds[static_cast<std::size_t>(kind)];
   }
 };
 
-// From now on the ledger is kept; earlier allocations stay uncounted. Costs 64 bytes and a few
-// atomic additions an allocation. Before other threads allocate tensors; later calls do nothing.
+// Starts tracking; earlier allocations are not counted. Costs 64 bytes and a few atomic additions
+// per allocation. Call it before other threads allocate tensors; later calls do nothing.
 void start_ledger();
 
-// Everything zero before start_ledger(). Any thread. Of other devices' memory libtorch's caching
-// allocator keeps the total: model/device_memory.h.
+// Returns the current state; all zero before start_ledger(). Any thread. For other devices,
+// libtorch's caching allocator tracks the total: model/device_memory.h.
 [[nodiscard]] LedgerSnapshot ledger_snapshot();
 
-// What this thread allocates within the scope is of this kind until it is freed, wherever that
+// Assigns this thread's allocations within the scope to a kind, until they are freed, wherever that
 // happens. The innermost scope counts.
 class LedgerScope {
  public:

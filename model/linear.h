@@ -1,5 +1,5 @@
-// A weight as the blocks reach it, whatever stands behind: held whole or split over ranks, and
-// later trainable or quantised.
+// The interface through which blocks use a weight: whole or split over ranks, and later trainable
+// or quantised.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,12 +16,12 @@ class Linear {
  public:
   virtual ~Linear() = default;
 
-  // y = x W^T + b.  x [rows, in] -> [rows, out]
+  // Returns x W^T + b.  x [rows, in] -> [rows, out]
   [[nodiscard]] virtual at::Tensor forward(const at::Tensor& x) const = 0;
-  // residual + x W^T + b, as a new tensor [rows, out]
+  // Returns residual + x W^T + b, as a new tensor [rows, out].
   [[nodiscard]] virtual at::Tensor forward_add(const at::Tensor& x,
                                                const at::Tensor& residual) const = 0;
-  // The gradient with respect to x: g W.  g [rows, out] -> [rows, in]
+  // Returns the gradient with respect to x: grad W.  grad [rows, out] -> [rows, in]
   [[nodiscard]] virtual at::Tensor backward(const at::Tensor& grad) const = 0;
 
   [[nodiscard]] virtual std::int64_t bytes() const = 0;
@@ -29,20 +29,20 @@ class Linear {
   [[nodiscard]] virtual std::vector<at::Tensor> stored() const = 0;
 };
 
-// A weight [out, in] held whole on one device; `bias` [out] or undefined.
+// Returns a whole weight [out, in] on one device, with `bias` [out] or undefined.
 [[nodiscard]] std::unique_ptr<Linear> make_dense_linear(at::Tensor weight, at::Tensor bias = {});
 
-// The two halves of a pair of weights split over ranks (Megatron, Shoeybi et al. 2019), between
-// which every rank goes on with what it computed; `ranks` outlives them. On one rank both are
-// the dense weight.
+// Column-parallel and row-parallel weights (Megatron, Shoeybi et al. 2019). Used as a pair, they
+// need no communication between them. `ranks` must outlive them. On one rank both are the dense
+// weight.
 //
-// This rank's rows of a weight and of its bias: `forward` gives this rank's columns of the
-// result; `backward` takes them, sums over the ranks and is collective.
+// Column-parallel: this rank's rows of a weight and of its bias. `forward` returns this rank's
+// columns of the result. `backward` takes their gradient and sums over the ranks: collective.
 [[nodiscard]] std::unique_ptr<Linear> make_column_parallel(at::Tensor weight, at::Tensor bias,
                                                            comm::Communicator& ranks);
-// This rank's columns of a weight, and the whole bias: `forward` and `forward_add` take this
-// rank's columns of the input, sum over the ranks, add bias and residual once and are
-// collective; `backward` gives this rank's columns.
+// Row-parallel: this rank's columns of a weight, and the whole bias. `forward` and `forward_add`
+// take this rank's columns of the input, sum over the ranks, and add bias and residual once:
+// collective. `backward` returns this rank's columns.
 [[nodiscard]] std::unique_ptr<Linear> make_row_parallel(at::Tensor weight, at::Tensor bias,
                                                         comm::Communicator& ranks);
 

@@ -15,7 +15,8 @@
 namespace incipit::model {
 namespace {
 
-// libtorch's oneDNN through the operator that torch.compile uses: libtorch exports no symbol of it.
+// libtorch's oneDNN, through the operator that torch.compile uses: libtorch does not export
+// oneDNN's symbols.
 using LinearOperator = at::Tensor(const at::Tensor& x, const at::Tensor& weight,
                                   const std::optional<at::Tensor>& bias, c10::string_view attribute,
                                   c10::List<std::optional<at::Scalar>> scalars,
@@ -60,7 +61,7 @@ void widen(const at::Tensor& x, const at::Tensor& weight, bool transposed, at::T
   transposed ? cpu::matmul_nt(shape, a, b, c) : cpu::matmul_nn(shape, a, b, c);
 }
 
-// transposed: x W^T, else x W.
+// Returns x W^T if `transposed`, else x W.
 at::Tensor widen(const at::Tensor& x, const at::Tensor& weight, bool transposed) {
   const at::Tensor rows = x.stride(1) == 1 ? x : x.contiguous();
   at::Tensor y = at::empty({x.size(0), weight.size(transposed ? 0 : 1)}, x.options());
@@ -88,8 +89,8 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
     case Route::kWiden: return widen(x, weight, /*transposed=*/true);
     case Route::kOneDnn: break;
   }
-  // From 16 rows on it packs the weight first, which only pays with more rows; in W x^T it packs the
-  // few rows of x.
+  // From 16 rows on, oneDNN packs the weight first, which pays off only with more rows. For W x^T
+  // it packs the few rows of x instead.
   constexpr std::int64_t kFew = 16, kMany = 96;
   const bool swapped = x.size(0) >= kFew && x.size(0) < kMany;
   return swapped ? one_dnn_linear(weight, x.contiguous()).t().contiguous()

@@ -17,7 +17,7 @@
 namespace incipit::model::ops {
 namespace {
 
-// Calls f with a value of the storage type that stands for the tensor's dtype.
+// Calls f with a value of the storage type of the tensor's dtype.
 template <typename F>
 void dispatch(const at::Tensor& x, F&& f) {
   switch (x.scalar_type()) {
@@ -34,7 +34,8 @@ T* data(const at::Tensor& x) {
   return static_cast<T*>(x.data_ptr());
 }
 
-// Rows per task, so that one task is worth handing to a thread. A rank's share of a width can be 0.
+// Returns the rows per task, so that a task is large enough for a thread. A rank's share of a width
+// can be 0.
 std::int64_t grain(std::int64_t width) {
   return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
 }

@@ -1,5 +1,5 @@
-// The operations of a block apart from matrix products and attention. On the CPU they run
-// our row kernels (model/cpu/kernels.h); on other devices they are composed of ATen calls.
+// The operations of a block other than matmuls and attention. On the CPU they use our row kernels
+// (model/cpu/kernels.h); on other devices they are composed of ATen calls.
 //
 // "Accumulate type" is float32, or float64 for float64 tensors.
 #pragma once
@@ -10,30 +10,31 @@
 
 namespace incipit::model::ops {
 
-// Cosines and sines of every position's angles, [positions, head_dim / 2], accumulate type.
+// Cosines and sines of the rotary angles: [positions, head_dim / 2], accumulate type.
 struct RotaryTable {
   at::Tensor cos;
   at::Tensor sin;
 };
 
-// x / sqrt(mean(x^2) + eps) * weight over the last dimension. x [rows, width], weight
-// [width] of accumulate type. `r` receives the inverse root mean square of every row.
+// Returns x / sqrt(mean(x^2) + eps) * weight over the last dimension. x [rows, width], weight
+// [width] of accumulate type. Sets `r` to the inverse root mean square of every row.
 [[nodiscard]] at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
                                   at::Tensor& r);
-// grad_x += gradient of rms_norm at x. All [rows, width] contiguous.
+// grad_x += gradient of rms_norm at x. All are [rows, width], contiguous.
 void rms_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight,
                            const at::Tensor& r, at::Tensor& grad_x);
 
-// Rotary embedding (halves layout) of `heads` heads, in place. x [rows, heads * head_dim],
-// rows may be strided; positions [rows] int32. `back` undoes it: its gradient.
+// Applies rotary position embeddings (halves layout) to `heads` heads, in place. x [rows, heads *
+// head_dim], rows may be strided; positions [rows] int32. With `back`, rotates back, which is the
+// gradient.
 void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
              const RotaryTable& table, bool back = false);
 
-// silu(gate) * up; gate_up [rows, 2 width] holds gate | up.
+// Returns silu(gate) * up. gate_up is [rows, 2 width]: gate | up.
 [[nodiscard]] at::Tensor swiglu(const at::Tensor& gate_up);
 [[nodiscard]] at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
 
-// The dtype in which sums over x are formed.
+// Returns the dtype in which values of dtype `storage` are accumulated.
 [[nodiscard]] at::ScalarType accumulate_type(at::ScalarType storage);
 
 }  // namespace incipit::model::ops

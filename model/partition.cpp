@@ -10,7 +10,8 @@
 namespace incipit::model {
 namespace {
 
-// Part `index` of `parts` of [0, total), sizes differing by at most one, larger ones first.
+// Returns part `index` of [0, total) split into `parts` parts. Sizes differ by at most one; larger
+// parts come first.
 Range even_part(std::int64_t total, int parts, int index) {
   const std::int64_t size = total / parts;
   const std::int64_t larger = total % parts;
@@ -18,7 +19,7 @@ Range even_part(std::int64_t total, int parts, int index) {
   return {begin(index), begin(index + 1)};
 }
 
-// Numbers of a layer's attention per query head and per key/value head.
+// Return the number of attention parameters of a layer per query head and per key/value head.
 std::int64_t head_numbers(const TransformerConfig& c) {
   return c.head_dim * (2 * c.hidden_size + (c.qkv_bias ? 1 : 0));
 }
@@ -50,8 +51,8 @@ void assign_heads(const TransformerConfig& c, std::vector<TensorShare>& shares) 
   }
 }
 
-// Columns that bring every rank to the same weights: ranks whose heads alone weigh more than
-// that get none, and the others share the columns anew.
+// Returns the columns per rank that give all ranks equally many parameters. Ranks whose heads
+// already have more than that get none, and the others divide the columns again.
 std::vector<double> wanted_columns(const TransformerConfig& c, const std::vector<double>& attention) {
   const auto per_column = static_cast<double>(column_numbers(c));
   std::vector<double> columns(attention.size(), 0.0);
@@ -83,7 +84,7 @@ void assign_columns(const TransformerConfig& c, std::vector<TensorShare>& shares
                                             share.kv_heads.size() * kv_head_numbers(c)));
   }
   const std::vector<double> wanted = wanted_columns(c, attention);
-  // Matrix products like widths that fill vectors; small models need the finer grain.
+  // Matmuls are faster for widths that fill vectors; small models need a finer grain.
   constexpr std::int64_t kGrain = 8;
   const auto ranks = static_cast<std::int64_t>(shares.size());
   const bool coarse = c.intermediate_size % kGrain == 0 && c.intermediate_size >= 16 * kGrain * ranks;
@@ -124,7 +125,7 @@ std::vector<Range> split_layers(const TransformerConfig& c, int stages) {
                       " stages, but the model has " + std::to_string(c.layers) +
                       " layers to split; set it to " + std::to_string(c.layers) + " or less");
   }
-  // One more layer each, to the stages from the middle outwards.
+  // The remaining layers go to the stages from the middle outwards, one each.
   std::vector<int> order(stages);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {

@@ -1,4 +1,4 @@
-// The ranks that one copy of the model is spread over.
+// The ranks over which one copy of the model is distributed.
 #pragma once
 
 #include <memory>
@@ -8,19 +8,20 @@
 
 namespace incipit::model {
 
-// Where a rank stands among those that hold a copy of the model together. No communicator is
-// null: along a dimension in which the model is not split it has one rank.
+// A rank's position among the ranks of one copy of the model. No communicator is null: for a
+// dimension along which the model is not split it has one rank.
 struct Placement {
   // The whole model on this rank.
   Placement();
-  // As the mesh has it, which outlives the placement and every backbone made with it.
+  // This rank's position in the mesh, which must outlive the placement and every backbone created
+  // with it.
   explicit Placement(const comm::Mesh& mesh);
 
-  std::shared_ptr<comm::Communicator> tensor;    // split every layer
-  std::shared_ptr<comm::Communicator> pipeline;  // split the sequence of layers
-  std::shared_ptr<comm::Communicator> gathered;  // hold shards of layers that are gathered for use
+  std::shared_ptr<comm::Communicator> tensor;    // ranks that split every layer
+  std::shared_ptr<comm::Communicator> pipeline;  // ranks that split the sequence of layers
+  std::shared_ptr<comm::Communicator> gathered;  // FSDP: ranks that shard every layer
 
-  // This rank's part. Throws ConfigError when the model cannot be split over so many ranks.
+  // Returns this rank's part. Throws ConfigError if the model cannot be split over so many ranks.
   [[nodiscard]] Partition partition(const TransformerConfig& config) const;
 };
 

@@ -10,10 +10,10 @@ namespace incipit::model {
 namespace {
 
 constexpr int kGradientBytes = 4;             // float32
-constexpr int kDoubleBytes = 8;               // what ranks tell each other of scores
-constexpr std::int64_t kMostBatch = 1 << 20;  // looked at for the largest batch
+constexpr int kDoubleBytes = 8;               // scores that ranks exchange
+constexpr std::int64_t kMostBatch = 1 << 20;  // upper limit in the search for the largest batch
 
-// Operations of a rank's part of training_flops() (model/flops.h).
+// Returns the FLOPs of a rank's part of training_flops() (model/flops.h).
 double flops_of(const PlannedPart& place, const StepRows& rows, const Workload& w) {
   const TransformerConfig& c = place.local;
   const auto product = [](std::int64_t in, std::int64_t out) {
@@ -34,12 +34,12 @@ double flops_of(const PlannedPart& place, const StepRows& rows, const Workload& 
     forward += rows.targets * rest + target_pairs * pair +
                rows.targets * product(c.hidden_size, place.part.share.vocabulary.size());
   }
-  // In front of the first layer only the prompt's rows need a gradient.
+  // Before the first layer only the prompt rows need a gradient.
   const double spared = place.part.embeds ? rows.branches * (keys_values + queries) : 0;
   return 2 * forward - spared;
 }
 
-// Bytes that one of `ranks` sends for a sum that all of them get.
+// Returns the bytes that each of `ranks` ranks sends in an all-reduce.
 double sum_bytes(double bytes, int ranks) { return 2 * bytes * (ranks - 1) / ranks; }
 
 Traffic traffic_of(const TransformerConfig& c, const PlannedPart& place,
@@ -88,7 +88,7 @@ std::int64_t largest_batch(const TransformerConfig& c, const std::vector<Planned
   };
   const std::int64_t copies = shape.data * shape.gathered;
   std::int64_t fitting = 0;
-  std::int64_t beyond = kMostBatch / copies + 1;  // examples of a copy
+  std::int64_t beyond = kMostBatch / copies + 1;  // examples per copy
   while (beyond - fitting > 1) {
     const std::int64_t middle = (fitting + beyond) / 2;
     (fits(middle * copies) ? fitting : beyond) = middle;
@@ -101,11 +101,11 @@ void add_times(const comm::MeshShape& shape, const StepRows& rows, const Machine
   const double compute = plan.compute_seconds;
   const double trunk = rows.has_trunk() ? compute * rows.prompt / rows.all() : 0;
   const auto micro_batches = static_cast<double>(rows.micro_batches);
-  // The prompt passes through the stages one after another, micro-batches side by side.
+  // The prompt passes through the stages one after the other; micro-batches overlap.
   const double filled = shape.pipeline * trunk +
                         (compute - trunk) * (micro_batches + shape.pipeline - 1) / micro_batches;
   plan.bubble = 1 - compute / filled;
-  // Ranks that differ in a dimension and those inside it are neighbours.
+  // Ranks that differ only in a dimension and the dimensions inside it are neighbours.
   const auto seconds = [&](double bytes, int span) {
     const bool within = span <= machine.ranks_per_machine;
     return bytes / (within ? machine.bandwidth_within : machine.bandwidth_between);

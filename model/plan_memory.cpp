@@ -5,8 +5,8 @@
 namespace incipit::model {
 namespace {
 
-constexpr int kFloatBytes = 4;           // norms, statistics of rows, sums in attention
-constexpr std::int64_t kHeadRows = 256;  // logits exist for so many rows at a time
+constexpr int kFloatBytes = 4;           // norms, row statistics, sums in attention
+constexpr std::int64_t kHeadRows = 256;  // logits exist for this many rows at a time
 
 std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -14,7 +14,7 @@ double weights_held(const TransformerConfig& c, const PlannedPart& place,
                     const comm::MeshShape& shape, int number_bytes) {
   const auto whole = static_cast<double>(weight_bytes(c, place.part, number_bytes, kFloatBytes));
   if (shape.gathered == 1) return whole;
-  // A share of all matrices, and room for two whole layers; norms are everywhere.
+  // A shard of all matrices, and buffers for two whole layers. Norms are not sharded.
   const double norms = (place.layers() * static_cast<double>(layer_norm_numbers(c)) +
                         static_cast<double>(c.hidden_size)) *
                        kFloatBytes;
@@ -24,9 +24,9 @@ double weights_held(const TransformerConfig& c, const PlannedPart& place,
 
 // Bytes of a row of each width.
 struct Widths {
-  double hidden, queries, keys, qkv, mlp;  // in the backbone's numbers
+  double hidden, queries, keys, qkv, mlp;  // in the backbone's dtype
   double wide_queries, wide_qkv;           // in float32
-  double heads;                            // a float32 each
+  double heads;                            // one float32 per head
   bool is_wide, qk_norm;
 };
 
@@ -46,8 +46,7 @@ Widths widths_of(const TransformerConfig& c, int number_bytes) {
           .qk_norm = c.qk_norm};
 }
 
-// What a layer keeps for its backward pass (BlockRecord): of every row, and of those that have
-// queries.
+// Bytes that a layer keeps for its backward pass (BlockRecord), per row and per query.
 double kept_of_row(const Widths& w) {
   return w.hidden + w.qkv + kFloatBytes + (w.qk_norm ? w.queries + w.keys : 0);
 }
@@ -55,9 +54,10 @@ double kept_of_query(const Widths& w) {
   return w.queries + w.hidden + 2 * w.mlp + kFloatBytes + w.heads;
 }
 
-// What the backward pass of a layer needs of a row besides: in the MLP its gradient and those of
-// gate and up, with the one they come from; in attention the gradients of its output and of
-// queries, keys and values, and without float32 storage wide copies of what they are made from.
+// Bytes per row that the backward pass of a layer needs in addition. In the MLP: the gradients of
+// the row, of gate and up, and of their product. In attention: the gradients of its output and of
+// queries, keys and values, and without float32 storage wide copies of the values from which they
+// are computed.
 double passing_of_row(const Widths& w) {
   const double mlp = w.hidden + 3 * w.mlp;
   const double narrow = w.is_wide ? 0 : std::max(w.wide_queries, w.wide_qkv);
@@ -65,23 +65,23 @@ double passing_of_row(const Widths& w) {
   return std::max(mlp, attention);
 }
 
-// Of one pass over `rows`, from its forward to the end of its backward pass.
+// Memory of one pass over some rows, from its forward to the end of its backward pass.
 struct PassBytes {
-  double kept = 0;  // between the two
+  double kept = 0;  // between forward and backward
   double peak = 0;
 };
 
 PassBytes pass_bytes(const PlannedPart& place, double rows, double targets, int number_bytes) {
   const Widths w = widths_of(place.local, number_bytes);
   const double full = place.full_layers() * rows * (kept_of_row(w) + kept_of_query(w));
-  // Forward, at the end of the last of these layers; backward, at its beginning.
-  const double gradient = place.part.scores ? rows * w.hidden : 0;  // else it is a message
+  // The peak of forward is at the end of the last of these layers, that of backward at its start.
+  const double gradient = place.part.scores ? rows * w.hidden : 0;  // else it is in `buffers`
   double peak = 0;
   if (place.full_layers() > 0) {
     peak = full + std::max(rows * (w.mlp + w.hidden), gradient + rows * passing_of_row(w));
   }
   if (!place.part.scores) return {.kept = full + rows * w.hidden, .peak = peak};
-  // The last layer: queries and MLP of target rows alone.
+  // The last layer: queries and MLP of target rows only.
   const double last = rows * kept_of_row(w) + targets * (kept_of_query(w) + w.hidden);
   const double attention = w.wide_qkv + (w.is_wide ? 0 : w.qkv);
   const double input = 2 * w.hidden + w.qkv;
@@ -93,7 +93,7 @@ PassBytes pass_bytes(const PlannedPart& place, double rows, double targets, int 
 
 double activation_bytes(const PlannedPart& place, const StepRows& rows, int number_bytes) {
   const PassBytes branch = pass_bytes(place, rows.at_once, rows.targets_at_once, number_bytes);
-  // One forward and one backward: a stage holds a micro-batch for itself and each one behind it.
+  // 1F1B: a stage keeps one micro-batch for itself and one for each stage after it.
   const auto held =
       static_cast<double>(std::min<std::int64_t>(place.stages_behind + 1, rows.micro_batches));
   const double branches = (held - 1) * branch.kept + branch.peak;
@@ -111,7 +111,7 @@ StepRows step_rows(const comm::MeshShape& shape, const Workload& w) {
   const std::int64_t wanted = std::min<std::int64_t>(
       examples,
       w.micro_batches > 0 ? w.micro_batches : (shape.pipeline > 1 ? 2 * shape.pipeline : 1));
-  // As cut_below_shared(): the most examples together that make so many branches and fit.
+  // Like cut_below_shared(): the most examples per branch that fit and give enough branches.
   std::int64_t together = examples;
   if (prompt_rows + examples * w.example_rows > w.micro_batch_rows) {
     together = std::clamp<std::int64_t>(w.micro_batch_rows / w.example_rows, 1, examples);
@@ -143,7 +143,7 @@ std::vector<PlannedPart> planned_parts(const TransformerConfig& c, const comm::M
                                  .scores = behind == 0},
                         .local = local_config(c, share),
                         .stages_behind = behind,
-                        // Gathered in pieces that fit the room of gate and up.
+                        // Under FSDP, chunks fit the buffer of gate and up.
                         .vocabulary_at_once =
                             shape.gathered > 1 ? std::min(ids, 2 * c.intermediate_size) : ids});
     }
@@ -159,7 +159,7 @@ RankBytes planned_bytes(const TransformerConfig& c, const PlannedPart& place,
   bytes.activations = activation_bytes(place, rows, w.number_bytes);
   bytes.optimizer = static_cast<double>(w.prompts * w.prompt_rows) * hidden * kFloatBytes *
                     static_cast<double>(w.prompt_copies);
-  // The gradient of a stage's output, as it comes. Sums over ranks are made in place.
+  // The received gradient of a stage's output. Sums over ranks are computed in place.
   if (!place.part.scores) bytes.buffers = rows.at_once * hidden * w.number_bytes;
   return bytes;
 }

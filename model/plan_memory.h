@@ -1,4 +1,5 @@
-// The memory of model/plan.h: which rows a step computes at a time, and what a rank holds of them.
+// The memory model of model/plan.h: the rows that a step computes at a time, and the memory that
+// they take on a rank.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace incipit::model {
 
-// How a rank's examples are computed: all at once, or the prompt first and then branches.
+// How a rank computes its examples: all at once, or first the prompt (trunk) and then branches.
 struct StepRows {
   double prompt = 0;    // of all prompts in the batch
   double branches = 0;  // of all micro-batches
@@ -23,18 +24,19 @@ struct StepRows {
 
 [[nodiscard]] StepRows step_rows(const comm::MeshShape& shape, const Workload& workload);
 
-// One rank's part, and the model as its blocks see it.
+// One rank's part, and its local configuration.
 struct PlannedPart {
   Partition part;
   TransformerConfig local;
-  int stages_behind = 0;
-  std::int64_t vocabulary_at_once = 0;  // logits of a row that are there together
+  int stages_behind = 0;                // pipeline stages after this one
+  std::int64_t vocabulary_at_once = 0;  // logits of a row that exist at the same time
   [[nodiscard]] double layers() const { return static_cast<double>(part.layers.size()); }
-  // Those that compute queries and MLP of every row: all but the model's last.
+  // Layers that compute queries and MLP of every row: all except the model's last layer.
   [[nodiscard]] double full_layers() const { return layers() - (part.scores ? 1 : 0); }
 };
 
-// Of all ranks of one copy; throws as plan_mesh(). Gathered ranks have one between them.
+// Returns the parts of all ranks of one copy; under FSDP one part stands for all ranks. Throws like
+// plan_mesh().
 [[nodiscard]] std::vector<PlannedPart> planned_parts(const TransformerConfig& config,
                                                      const comm::MeshShape& shape);
 

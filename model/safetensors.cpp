@@ -23,7 +23,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference reader's limit
 
-// Parses one header; every message names file and tensor.
+// Parses one header. Every message names file and tensor.
 class HeaderReader {
  public:
   HeaderReader(const std::filesystem::path& path, std::uint64_t data_bytes)
@@ -58,7 +58,7 @@ class HeaderReader {
     return metadata;
   }
 
-  // Tensors must cover the data from its first byte to its last, each byte once.
+  // Checks that the tensors cover every byte of the data exactly once.
   void check_coverage(const std::map<std::string, TensorInfo, std::less<>>& tensors) const {
     using Entry = std::pair<const std::string, TensorInfo>;
     std::vector<const Entry*> sorted;
@@ -132,7 +132,7 @@ class HeaderReader {
   }
 
   void check_size(const std::string& name, const TensorInfo& info) const {
-    // Zero sizes are left out of the overflow check's product: strides leave them out too.
+    // The overflow check ignores sizes of zero, as strides do.
     std::int64_t strided = static_cast<std::int64_t>(c10::elementSize(info.dtype));
     bool empty = false;
     for (const std::int64_t size : info.shape) {

@@ -3,11 +3,11 @@
 //   bytes 0..7   length n of the header, little-endian
 //   n bytes      JSON: {"__metadata__": {...}, "name": {"dtype": "F32", "shape": [...],
 //                "data_offsets": [begin, end]}, ...}, padded with spaces
-//   the rest     the tensors' bytes, row-major, without gap or overlap
+//   the rest     the tensors' bytes, row-major, without gaps or overlaps
 //
-// Everything is checked as the format's reference reader does (header <= 100 MB, offsets in
-// range, no overlap or hole, size = shape x dtype) before anything of a claimed size is
-// allocated. Duplicate keys are refused too.
+// The reader makes the checks of the format's reference reader (header <= 100 MB, offsets in range,
+// no overlaps or gaps, size = shape x dtype) before it allocates memory of a size that the file
+// claims. It also rejects duplicate keys.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -33,7 +33,7 @@ struct TensorInfo {
   [[nodiscard]] std::uint64_t bytes() const { return end - begin; }
 };
 
-// "[49152, 576]"
+// Returns "[49152, 576]".
 [[nodiscard]] std::string shape_text(at::IntArrayRef shape);
 
 class SafetensorsFile {
@@ -49,14 +49,14 @@ class SafetensorsFile {
   [[nodiscard]] std::string_view header() const;  // the JSON text with its padding
   [[nodiscard]] std::uint64_t file_bytes() const { return file_->bytes().size(); }
 
-  // A tensor's bytes in the mapped file. Throws DataError when missing.
+  // Returns a tensor's bytes in the mapped file. Throws DataError if it is missing.
   [[nodiscard]] std::span<const std::byte> bytes(std::string_view name) const;
 
-  // A view of the mapped file, on the CPU; the view keeps the mapping alive. The memory is
-  // read-only: writing to it ends the process. (Where the file places a tensor at an
-  // address that does not suit its type, it is a copy.) Throws DataError when missing.
+  // Returns a CPU view of the mapped file, which keeps the mapping alive. The memory is read-only:
+  // writing to it crashes the process. (If the tensor is misaligned in the file, it is a copy.)
+  // Throws DataError if the tensor is missing.
   [[nodiscard]] at::Tensor tensor(std::string_view name) const;
-  // Rows [begin, end) of the first dimension, likewise; other pages are not read.
+  // The same for rows [begin, end) of the first dimension. Does not read other pages.
   [[nodiscard]] at::Tensor rows(std::string_view name, std::int64_t begin, std::int64_t end) const;
 
  private:
@@ -69,9 +69,9 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// Writes the tensors (any device, strides and supported dtype) in one atomic replacement;
-// equal input gives equal bytes. "format": "pt" joins `metadata`, as PyTorch readers
-// expect. Throws DataError naming the file.
+// Writes the tensors (any device, strides and supported dtype) and replaces the file atomically.
+// Equal input gives equal bytes. Adds "format": "pt" to `metadata`, which PyTorch readers expect.
+// Throws DataError with the file's name.
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, at::Tensor>& tensors,
                        std::map<std::string, std::string> metadata = {});

@@ -31,7 +31,7 @@ inline constexpr std::array<std::pair<std::string_view, c10::ScalarType>, 10> kS
   return std::nullopt;
 }
 
-// "" when the format has no name for it, or we none.
+// Returns the type's name, or "" if the format or this table has none.
 [[nodiscard]] inline std::string safetensors_dtype_name(c10::ScalarType dtype) {
   for (const auto& [text, type] : kSafetensorsTypes) {
     if (type == dtype) return std::string(text);
@@ -39,7 +39,7 @@ inline constexpr std::array<std::pair<std::string_view, c10::ScalarType>, 10> kS
   return "";
 }
 
-// "F64, F32, ..."
+// Returns "F64, F32, ...".
 [[nodiscard]] inline std::string safetensors_dtype_names() {
   std::string names;
   for (const auto& [text, type] : kSafetensorsTypes) {

@@ -14,14 +14,14 @@
 namespace incipit::model {
 namespace {
 
-constexpr std::size_t kAlignment = 8;  // of the data, as the reference writer has it
+constexpr std::size_t kAlignment = 8;  // of the data, as in the reference writer
 
 struct NamedTensor {
   std::string name;
   at::Tensor tensor;  // contiguous, on the CPU
 };
 
-// Wide elements first, so that every tensor is aligned; by name among equals.
+// Orders tensors by element size, largest first, so that each is aligned; then by name.
 std::vector<NamedTensor> in_file_order(const std::map<std::string, at::Tensor>& tensors) {
   std::vector<NamedTensor> ordered;
   for (const auto& [name, tensor] : tensors) {

@@ -13,7 +13,7 @@ constexpr int kTag = 0;
 constexpr comm::Operation kActivations = "activations";
 constexpr comm::Operation kGradients = "gradients of activations";
 
-// Of the backends only NCCL reaches device memory.
+// Only the nccl backend accepts device memory.
 at::Device transfer_device(const Backbone& backbone) {
   return backbone.placement().pipeline->backend() == "nccl" ? backbone.device()
                                                             : at::Device(at::kCPU);

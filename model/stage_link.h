@@ -1,4 +1,4 @@
-// What the stages of a pipeline tell each other: hidden rows forwards, their gradients backwards.
+// Communication between pipeline stages: hidden states forward, their gradients backward.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,12 +12,12 @@
 
 namespace incipit::model {
 
-// This stage's neighbours. Each call is met by the matching one of the neighbour; where there is no
-// neighbour it does nothing and gives an undefined tensor. Tensors are [rows, hidden] in the
-// backbone's dtype, on its device.
+// Sends to and receives from this stage's neighbours. The neighbour must make the matching call. If
+// there is no neighbour, a call does nothing and returns an undefined tensor. Tensors are
+// [rows, hidden] in the backbone's dtype, on its device.
 class StageLink {
  public:
-  // `backbone` outlives it.
+  // `backbone` must outlive the object.
   explicit StageLink(const Backbone& backbone) : backbone_(&backbone) {}
 
   [[nodiscard]] at::Tensor receive_input(std::int64_t rows) const;
@@ -25,14 +25,14 @@ class StageLink {
   [[nodiscard]] at::Tensor receive_gradient(std::int64_t rows) const;
   void send_gradient(const at::Tensor& gradient) const;
 
-  // Two at once, so that neighbours that send to each other do not wait for each other.
+  // Send and receive at once, so that neighbours that send to each other do not deadlock.
   [[nodiscard]] at::Tensor send_output_receive_gradient(const at::Tensor& output,
                                                         std::int64_t rows) const;
   [[nodiscard]] at::Tensor send_gradient_receive_input(const at::Tensor& gradient,
                                                        std::int64_t rows) const;
 
  private:
-  [[nodiscard]] int previous() const;  // rank among the stages; -1: none
+  [[nodiscard]] int previous() const;  // its pipeline rank, or -1
   [[nodiscard]] int next() const;
   [[nodiscard]] at::Tensor receive(int from, std::int64_t rows, comm::Operation purpose) const;
   void send(const at::Tensor& values, int to, comm::Operation purpose) const;
@@ -44,8 +44,8 @@ class StageLink {
   const Backbone* backbone_;
 };
 
-// A forward pass through all stages: collective over the pipeline, one after the other. Its scores
-// are the last stage's. `options.input` is not set.
+// Runs a forward pass through all stages, one after the other. Only the last stage's pass has
+// scores. `options.input` must not be set. Collective over the pipeline.
 [[nodiscard]] ForestPass run_through_stages(const Backbone& backbone, const Forest& forest,
                                             std::span<const at::Tensor> prompts,
                                             ForestPassOptions options);

@@ -44,7 +44,7 @@ at::Tensor embed_tokens(const Backbone& backbone, std::span<const TokenId> ids) 
     const Range held = backbone.piece(piece);
     const at::Tensor table = backbone.embedding(piece);
     std::vector<std::int64_t> rows;
-    std::vector<std::int64_t> places;  // in `ids`
+    std::vector<std::int64_t> places;  // indices into `ids`
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (ids[i] < held.begin || ids[i] >= held.end) continue;
       places.push_back(static_cast<std::int64_t>(i));
@@ -132,8 +132,8 @@ void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
   if (!kept.empty()) logits_ = kept.size() == 1 ? kept.front() : at::cat(kept);
 }
 
-// Of every row, the normaliser, the largest logit and its id in a piece of the vocabulary, and the
-// logits of the targets in it.
+// Appends the numbers that ranks exchange for a chunk of the vocabulary: the log-sum-exp, the
+// largest logit and its id for every row, and the logits of the targets in it.
 void TargetScores::tell(const Chunk& chunk, int piece, const at::Tensor& logits,
                         std::vector<double>& told) {
   const auto first = static_cast<std::ptrdiff_t>(told.size());
@@ -179,7 +179,7 @@ void TargetScores::combine(const Chunk& chunk, const std::vector<double>& all) {
     likeliest.push_back(static_cast<TokenId>(all[best * size + 2 * chunk.rows + row]));
   }
   for (std::int64_t i = 0; i < chunk.targets(); ++i) {
-    double logit = 0;  // of the part that holds it; the others have 0
+    double logit = 0;  // one part has the target's logit; the others have 0
     for (std::int64_t part = 0; part < parts; ++part) {
       logit += all[part * size + 3 * chunk.rows + i];
     }
@@ -232,7 +232,8 @@ at::Tensor TargetScores::backward(const at::Tensor& last, std::span<const double
   return grad_last;
 }
 
-// d loss / d logit = grad of the targets there - probability * sum of the row's grads.
+// Returns d loss / d logit = grad of the targets at the logit - probability * sum of the row's
+// grads.
 at::Tensor TargetScores::logit_gradient(const Chunk& chunk, int piece, at::Tensor logits,
                                         std::span<const double> grad) const {
   std::vector<double> factors(static_cast<std::size_t>(chunk.rows), 0.0);

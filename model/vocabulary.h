@@ -1,5 +1,5 @@
-// The two ends of a model, split by rows of the vocabulary over the tensor ranks: the embedding
-// of tokens, and the scores of next tokens.
+// The embedding of tokens and the scores of next tokens, split over the tensor parallel ranks by
+// rows of the vocabulary.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,50 +13,52 @@
 
 namespace incipit::model {
 
-// Rows of the embedding table [ids, hidden] in the backbone's dtype, on its device; zeros for
-// ids below 0. Collective over the tensor ranks; only where partition().embeds.
+// Returns rows of the embedding table [ids, hidden] in the backbone's dtype, on its device; zeros
+// for ids below 0. Only if partition().embeds. Collective over the tensor parallel ranks.
 [[nodiscard]] at::Tensor embed_tokens(const Backbone& backbone, std::span<const TokenId> ids);
 
-// The log-likelihoods of a forest's targets, and their gradient. Logits exist for some rows and
-// this rank's part of the vocabulary at a time; ranks tell each other a few numbers a row.
+// The log-likelihoods of a forest's targets, and their gradient. Logits exist only for some rows
+// and this rank's part of the vocabulary at a time. Ranks exchange a few numbers per row.
 class TargetScores {
  public:
-  // `backbone` outlives it and has partition().scores before anything is computed.
+  // `backbone` must outlive the object; computing anything needs partition().scores.
   TargetScores(const Backbone& backbone, std::vector<Target> targets);
 
   // The distinct rows of targets, ascending.
   [[nodiscard]] const std::vector<std::int64_t>& rows() const { return rows_; }
 
-  // `last` [rows(), hidden] is what comes out of the last layer at rows(). Collective over the
-  // tensor ranks. `keep_logits`: see ForestPass::logits; it gathers them from the ranks.
+  // Computes the scores. `last` [rows(), hidden] is the last layer's output at rows().
+  // `keep_logits` gathers the logits from all ranks (see ForestPass::logits). Collective over the
+  // tensor parallel ranks.
   void forward(const at::Tensor& last, bool keep_logits);
 
-  // d(sum_t grad[t] * log_likelihood[t]) / d last, [rows(), hidden]. Logits are computed again,
-  // so that none are kept. Collective over the tensor ranks.
+  // Returns d(sum_t grad[t] * log_likelihood[t]) / d last, [rows(), hidden]. Recomputes the logits
+  // instead of keeping them. Collective over the tensor parallel ranks.
   [[nodiscard]] at::Tensor backward(const at::Tensor& last, std::span<const double> grad) const;
 
-  // Of forward(); equal on all tensor ranks. See ForestPass.
+  // Results of forward(), equal on all tensor parallel ranks. See ForestPass.
   [[nodiscard]] const at::Tensor& log_likelihoods() const { return log_likelihoods_; }
   [[nodiscard]] const std::vector<TokenId>& argmax() const { return argmax_; }
   [[nodiscard]] const at::Tensor& logits() const { return logits_; }
 
  private:
-  // Some of rows(), and the targets that stand there.
+  // Consecutive elements of rows(), and the targets at these rows.
   struct Chunk {
-    std::int64_t first_row = 0;  // as an index of rows()
+    std::int64_t first_row = 0;  // index into rows()
     std::int64_t rows = 0;
     std::int64_t first_target = 0;
     std::int64_t end_target = 0;
     [[nodiscard]] std::int64_t targets() const { return end_target - first_target; }
   };
-  // Targets whose ids this rank holds, and their places in its flattened logits of a chunk.
+  // Targets whose ids are in this rank's vocabulary, and their indices in its flattened logits of a
+  // chunk.
   struct Places {
     std::vector<std::int64_t> targets;
     std::vector<std::int64_t> flat;
   };
   [[nodiscard]] std::vector<Chunk> chunks() const;
   [[nodiscard]] Places held_targets(const Chunk& chunk, const Range& held) const;
-  // The chunk's rows behind the final norm, and their inverse root mean squares.
+  // Returns the chunk's rows after the final norm. Sets `r` to their inverse root mean squares.
   [[nodiscard]] at::Tensor normal(const at::Tensor& last, const Chunk& chunk, at::Tensor& r) const;
   [[nodiscard]] at::Tensor gather_columns(const at::Tensor& logits) const;
   void tell(const Chunk& chunk, int piece, const at::Tensor& logits, std::vector<double>& told);
@@ -67,9 +69,9 @@ class TargetScores {
   const Backbone* backbone_;
   std::vector<Target> targets_;
   std::vector<std::int64_t> rows_;
-  std::vector<std::int64_t> slot_;   // by target: its row's place in rows_
-  std::vector<double> normalisers_;  // by row: log of the sum of all logits' exponentials
-  std::vector<std::vector<double>> local_maxima_;  // by piece and row: the largest of its logits
+  std::vector<std::int64_t> slot_;   // by target: index of its row in rows_
+  std::vector<double> normalisers_;  // by row: log-sum-exp of all logits
+  std::vector<std::vector<double>> local_maxima_;  // by vocabulary chunk and row: largest logit
   std::vector<double> likelihoods_;                // by target
   at::Tensor log_likelihoods_;
   std::vector<TokenId> argmax_;

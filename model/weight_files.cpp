@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
-// Says why a folder without safetensors cannot be used, and what to do.
+// Throws DataError: why a folder without safetensors cannot be used, and what to do.
 [[noreturn]] void fail_without_safetensors(const fs::path& dir) {
   const std::string expected = std::string("neither ") + kSingleFile + " nor " + kIndexFile;
   std::vector<std::string> others;
@@ -42,7 +42,7 @@ constexpr const char* kIndexFile = "model.safetensors.index.json";
                   (others.empty() ? "" : "; found instead: " + join(others)));
 }
 
-// refs/main's snapshot, or the only one.
+// Returns the snapshot named by refs/main, or the only one.
 fs::path hub_snapshot(const fs::path& path) {
   const fs::path snapshots = path / "snapshots";
   const fs::path reference = path / "refs" / "main";
@@ -68,7 +68,7 @@ fs::path hub_snapshot(const fs::path& path) {
                   "); give the path of one");
 }
 
-// Tensor name -> shard, as the index has it.
+// Returns the map from tensor name to shard in the index.
 std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   const JsonObject weight_map = JsonObject::read(index).object("weight_map");
   std::map<std::string, std::string> map;
@@ -204,7 +204,7 @@ std::string WeightFiles::fingerprint() const {
     if (bytes.size() <= kBlock * kBlocks) return hash.update(bytes);
     const std::size_t last = bytes.size() - kBlock;
     for (std::size_t i = 0; i < kBlocks; ++i) {
-      hash.update(bytes.subspan(last * i / (kBlocks - 1), kBlock));  // both ends among them
+      hash.update(bytes.subspan(last * i / (kBlocks - 1), kBlock));  // includes both ends
     }
   });
 }

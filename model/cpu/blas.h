@@ -1,4 +1,4 @@
-// Row-major matrix products on the BLAS inside libtorch.
+// Row-major matmuls with the BLAS inside libtorch.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace incipit::model::cpu {
 
 namespace detail {
 
-// BLAS is column-major: a row-major C = A B is its C^T = B^T A^T.
+// BLAS is column-major, so a row-major C = A B is computed as C^T = B^T A^T.
 template <typename A>
 void gemm(char transpose_a, char transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
           A alpha, const A* a, std::int64_t lda, const A* b, std::int64_t ldb, A beta, A* c,

@@ -42,7 +42,8 @@ struct Limit {
   bool bfloat16_units;
 };
 
-// `incipit` has refused a word that is none of kCpuChoices; for other programs it is an error here.
+// `incipit` has already rejected values that are not in kCpuChoices; other programs get the error
+// here.
 Limit limit_of_environment() {
   const char* text = std::getenv(kCpuVariable);
   const std::string_view word = text == nullptr || *text == '\0' ? "auto" : text;

@@ -1,4 +1,4 @@
-// Which instructions of the processor our kernels use.
+// The instruction set that our kernels use.
 #pragma once
 
 #include <string>
@@ -6,21 +6,22 @@
 namespace incipit::model::cpu {
 
 enum class InstructionSet {
-  kBaseline,  // what every processor of the architecture has
+  kBaseline,  // available on every processor of the architecture
   kAvx2,      // x86-64-v3: AVX2 and FMA
   kAvx512,    // x86-64-v4: AVX-512 F, BW, DQ and VL
 };
 
-// The best that the processor and its operating system offer, or less where the environment's
-// INCIPIT_CPU names less: baseline, avx2, avx512 (without units for bfloat16), auto. `incipit` holds
-// the libraries to the same limit before they are loaded. Read once; throws ConfigError for another word.
+// Returns the best instruction set of the processor and operating system, or a lower one if the
+// environment variable INCIPIT_CPU limits it: baseline, avx2, avx512 (without bfloat16 units),
+// auto. `incipit` sets the same limit for the libraries before they are loaded. The variable is
+// read once; throws ConfigError for any other value.
 [[nodiscard]] InstructionSet instruction_set();
 
-// Whether the processor multiplies bfloat16 matrices by itself (AVX512-BF16 or AMX), and
-// INCIPIT_CPU does not forbid it.
+// Returns whether the processor has bfloat16 units (AVX512-BF16 or AMX) and INCIPIT_CPU allows
+// them.
 [[nodiscard]] bool has_bfloat16_units();
 
-// "AVX2", "AVX-512 and bfloat16 units".
+// Returns "AVX2", or "AVX-512 and bfloat16 units".
 [[nodiscard]] std::string instruction_set_text();
 
 }  // namespace incipit::model::cpu

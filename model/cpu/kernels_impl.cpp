@@ -1,5 +1,5 @@
-// Compiled several times with different -march flags; see CMakeLists.txt. Plain loops that
-// the compiler turns into vector code.
+// Compiled several times with different -march flags; see CMakeLists.txt. Plain loops that the
+// compiler vectorises.
 #include "model/cpu/kernels.h"
 #include "model/cpu/storage.h"
 
@@ -7,8 +7,8 @@ namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH {
 namespace {
 
 inline double exponential(double x) { return __builtin_exp(x); }
-// exp to about one unit in the last place: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]
-// (coefficients of the Taylor series, whose error there is below 2^-25).
+// Returns exp(x) to about one unit in the last place: 2^n times a polynomial on
+// [-ln 2 / 2, ln 2 / 2] (the Taylor series, whose error there is below 2^-25).
 inline float exponential(float x) {
   x = x < -87.0F ? -87.0F : x;
   x = x > 88.0F ? 88.0F : x;

@@ -8,8 +8,8 @@
 namespace incipit::model::cpu {
 namespace {
 
-// Up to here x W^T reads W once in place; beyond, ordering W by tiles pays. Tiles of few rows are
-// mostly padding, so the limit follows the tile.
+// Up to this number of rows, x W^T reads W once in place; for more rows, packing W pays off. Tiles
+// of few rows are mostly padding, so the limit depends on the tile.
 template <typename T>
 int64_t few_rows() {
   return 2 * matmul_kernels<T>().tile_rows;
@@ -32,7 +32,7 @@ void multiply_few(const MatmulShape<T>& shape, const T* x, const T* w, T* y) {
   }
 }
 
-// Rows of one task: as many as give every thread several tasks, so that all end together.
+// Returns the rows of one task, such that every thread gets several tasks and all finish together.
 int64_t rows_of_task(int64_t rows, int64_t column_blocks, int64_t tile_rows) {
   constexpr int64_t kMost = 512, kLeast = 64, kTasksPerThread = 4;
   int64_t height = kMost;
@@ -41,7 +41,7 @@ int64_t rows_of_task(int64_t rows, int64_t column_blocks, int64_t tile_rows) {
   return std::max(height / tile_rows, int64_t{1}) * tile_rows;
 }
 
-// At most kRowsAtOnce rows.
+// Multiplies at most kRowsAtOnce rows.
 template <typename T>
 void multiply_rows(const MatmulShape<T>& shape, const T* x, const T* w, bool transposed, T* y,
                    std::vector<float>& packed) {

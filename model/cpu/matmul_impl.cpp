@@ -1,8 +1,8 @@
-// Matrix products of 16-bit (or float32) operands in float32 arithmetic; compiled several times with
-// different -march flags, see CMakeLists.txt. The blocking is that of Goto and van de Geijn (2008):
-// tiles of kTileRows x kTileColumns sums stay in registers, and the operands are copied into the order
-// in which the tile reads them. That copy is where 16-bit numbers become float32, so that widening
-// costs nothing of its own.
+// GEMM of 16-bit (or float32) operands in float32 arithmetic. Compiled several times with different
+// -march flags, see CMakeLists.txt. The blocking is that of Goto and van de Geijn (2008): tiles of
+// kTileRows x kTileColumns sums stay in registers, and the operands are packed in the order in
+// which the tile reads them. Packing also converts 16-bit numbers to float32, so that widening has
+// no separate cost.
 #include "model/cpu/matmul_kernels.h"
 #include "model/cpu/storage.h"
 
@@ -37,7 +37,7 @@ struct Vectors {
   typedef uint16_t Bits __attribute__((vector_size(kCount * 2), aligned(2), may_alias));
 };
 
-// The same as load() of storage.h, for kCount numbers: the compiler does not find these instructions.
+// Like load() of storage.h, for kCount numbers: the compiler does not generate these instructions.
 template <int kCount>
 inline typename Vectors<kCount>::Float load_many(const float* x) {
   return *reinterpret_cast<const typename Vectors<kCount>::UnalignedFloat*>(x);
@@ -98,7 +98,7 @@ void narrow(const float* x, int64_t count, Float16Bits* y) {
 }
 #endif
 
-// Rows become columns.
+// Transposes an 8 x 8 block.
 inline void transpose(Eight (&a)[8]) {
   Eight b[8];
   for (int i = 0; i < 4; ++i) {
@@ -152,7 +152,8 @@ void pack_columns(const T* w, int64_t stride, int64_t count, int64_t depth, int6
   }
 }
 
-// sums[kTileRows, kTileColumns] (+)= x w; x packed by kTileRows, w of kTileColumns a row of `stride`.
+// sums[kTileRows, kTileColumns] (+)= x w; x packed by kTileRows, w of kTileColumns a row of
+// `stride`.
 template <typename W>
 void tile(const float* __restrict x, const W* __restrict w, int64_t stride, int64_t depth,
           float* __restrict sums, int64_t sums_stride, bool add) {
@@ -186,8 +187,8 @@ void tile(const float* __restrict x, const W* __restrict w, int64_t stride, int6
 constexpr int64_t up_to(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Tiles of this many columns read a block of W that stays in the second-level cache, and a strip of
-// kDepth x kTileColumns of it from the first-level cache.
+// Tiles read a block of W with this many columns, which stays in the L2 cache, and a strip of it of
+// kDepth x kTileColumns from the L1 cache.
 constexpr int64_t kBlockColumns = 96 / kTileColumns * kTileColumns;
 constexpr int64_t kDepth = 256;
 
@@ -198,7 +199,7 @@ void pack_x(const T* x, int64_t stride, int64_t rows, int64_t depth, float* pack
   }
 }
 
-// The sums of one block, over all of the depth, in float32.
+// Computes the sums of one block over the whole depth, in float32.
 template <typename T>
 void block_sums(const MatmulBlock<T>& block, float* packed_w, float* sums) {
   const int64_t width = up_to(block.columns, kTileColumns);
@@ -268,7 +269,7 @@ void dots(const float* x, int64_t depth, const T* w, int64_t w_stride, int64_t c
   }
 }
 
-// Few rows: W is read once, where it lies.
+// For few rows: reads W once, in place.
 template <typename T>
 void few_rows_nt(const float* x, int64_t rows, int64_t depth, const T* w, int64_t w_stride,
                  int64_t columns, T* y, int64_t y_stride) {
