@@ -1,4 +1,5 @@
 """Looking at processes through /proc."""
+import time
 from pathlib import Path
 
 STOP_SIGNALS = {"SIGTERM": 15, "SIGUSR1": 10, "SIGINT": 2}
@@ -52,6 +53,15 @@ def is_running(pid):
         return status(f"/proc/{pid}/status")["State"][0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def remaining(pids, seconds=10):
+    """Those of the processes that still run after at most so many seconds: a process that was killed
+    takes a moment to end."""
+    deadline = time.monotonic() + seconds
+    while (left := [pid for pid in pids if is_running(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
 
 
 def is_armed(pid):

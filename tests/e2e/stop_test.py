@@ -156,15 +156,13 @@ class Stop(program.ProgramTest):
         self.assertIsNone(process.poll())
         process.send_signal(signal.SIGINT)
         self.assert_stops(process, job, "twice", 128 + signal.SIGINT)
-        self.assertEqual([pid for pid in pids if processes.is_running(pid)], [])
+        self.assertEqual(processes.remaining(pids), [])
 
     @unittest.skipUnless(shutil.which("setpriv"), "setpriv is missing")
     def test_when_the_launcher_is_killed_the_ranks_write_a_checkpoint(self):
         process, job, pids = self.endless(2, "orphans")
         process.kill()
-        deadline = time.monotonic() + 30
-        while any(map(processes.is_running, pids)) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        self.assertEqual(processes.remaining(pids, 30), [])
         said = (job.folder / "orphans.log").read_text()
         self.assertRegex(said, stopping.STOPPED)
         self.assertTrue(runs.checkpoints(job.folder / "orphans"))
