@@ -89,10 +89,11 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
     case Route::kWiden: return widen(x, weight, /*transposed=*/true);
     case Route::kOneDnn: break;
   }
-  // From 16 rows on, oneDNN packs the weight first, which pays off only with more rows. For W x^T
-  // it packs the few rows of x instead.
+  // With AVX-512, oneDNN packs the weight first from 16 rows on, which pays off only with more rows.
+  // For W x^T it packs the few rows of x instead.
   constexpr std::int64_t kFew = 16, kMany = 96;
-  const bool swapped = x.size(0) >= kFew && x.size(0) < kMany;
+  const bool swapped = cpu::instruction_set() == cpu::InstructionSet::kAvx512 &&
+                       x.size(0) >= kFew && x.size(0) < kMany;
   return swapped ? one_dnn_linear(weight, x.contiguous()).t().contiguous()
                  : one_dnn_linear(x.contiguous(), weight);
 }
