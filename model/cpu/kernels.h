@@ -72,7 +72,6 @@ struct Kernels {
   RowKernels<double> float64;
   AttentionKernels<float> attention32;
   AttentionKernels<double> attention64;
-  const char* name;  // "x86-64-v4", ...
 };
 
 // The kernels of instruction_set() (model/cpu/instruction_set.h).

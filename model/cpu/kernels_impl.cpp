@@ -64,41 +64,83 @@ void rms_norm_backward_add(const T* g, const T* x, const Accumulate<T>* weight,
   }
 }
 
+// 16-bit numbers are widened into buffers of this many numbers, and the results rounded.
+constexpr int64_t kChunk = 256;
+template <typename T>
+constexpr bool kIs16Bit = sizeof(T) == 2;
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+template <typename A>
+inline void rotate_pairs(A* __restrict first, A* __restrict second, const A* cos, const A* sin,
+                         A sign, int64_t count) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    const A a = first[i];
+    const A b = second[i];
+    const A turn = sin[i] * sign;
+    first[i] = a * cos[i] - b * turn;
+    second[i] = b * cos[i] + a * turn;
+  }
+}
+
+template <typename T>
+inline void rotate_head(T* x, const Accumulate<T>* cos, const Accumulate<T>* sin,
+                        Accumulate<T> sign, int64_t half) {
+  if constexpr (kIs16Bit<T>) {
+    float first[kChunk];
+    float second[kChunk];
+    for (int64_t i = 0; i < half; i += kChunk) {
+      const int64_t count = smaller(kChunk, half - i);
+      widen(x + i, count, first);
+      widen(x + half + i, count, second);
+      rotate_pairs(first, second, cos + i, sin + i, sign, count);
+      narrow(first, count, x + i);
+      narrow(second, count, x + half + i);
+    }
+  } else {
+    rotate_pairs(x, x + half, cos, sin, sign, half);
+  }
+}
+
 template <typename T>
 void rotate(T* x, int64_t rows, int64_t stride, int64_t heads, int64_t head_dim,
             const int32_t* positions, const Accumulate<T>* cos, const Accumulate<T>* sin,
             Accumulate<T> sign) {
-  using A = Accumulate<T>;
   const int64_t half = head_dim / 2;
   for (int64_t row = 0; row < rows; ++row, x += stride) {
-    const A* c = cos + positions[row] * half;
-    const A* s = sin + positions[row] * half;
+    const int64_t angle = positions[row] * half;
     for (int64_t head = 0; head < heads; ++head) {
-      T* __restrict first = x + head * head_dim;
-      T* __restrict second = first + half;
-#pragma omp simd
-      for (int64_t i = 0; i < half; ++i) {
-        const A a = load(first[i]);
-        const A b = load(second[i]);
-        const A turn = s[i] * sign;
-        store(first[i], a * c[i] - b * turn);
-        store(second[i], b * c[i] + a * turn);
-      }
+      rotate_head(x + head * head_dim, cos + angle, sin + angle, sign, half);
     }
+  }
+}
+
+template <typename A>
+inline void swiglu_numbers(const A* __restrict gate, const A* __restrict up, int64_t count,
+                           A* __restrict out) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    const A z = gate[i];
+    out[i] = z / (1 + exponential(-z)) * up[i];
   }
 }
 
 template <typename T>
 void swiglu(const T* gate_up, int64_t rows, int64_t width, T* out) {
-  using A = Accumulate<T>;
   for (int64_t row = 0; row < rows; ++row, gate_up += 2 * width, out += width) {
-    const T* __restrict gate = gate_up;
-    const T* __restrict up = gate_up + width;
-    T* __restrict y = out;
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) {
-      const A z = load(gate[i]);
-      store(y[i], z / (1 + exponential(-z)) * load(up[i]));
+    if constexpr (kIs16Bit<T>) {
+      float gate[kChunk];
+      float up[kChunk];
+      float product[kChunk];
+      for (int64_t i = 0; i < width; i += kChunk) {
+        const int64_t count = smaller(kChunk, width - i);
+        widen(gate_up + i, count, gate);
+        widen(gate_up + width + i, count, up);
+        swiglu_numbers(gate, up, count, product);
+        narrow(product, count, out + i);
+      }
+    } else {
+      swiglu_numbers(gate_up, gate_up + width, width, out);
     }
   }
 }
@@ -182,7 +224,6 @@ const Kernels kTable{rows<float>(),
                      rows<Float16Bits>(),
                      rows<double>(),
                      {softmax<float>, softmax_backward<float>},
-                     {softmax<double>, softmax_backward<double>},
-                     INCIPIT_KERNEL_ARCH_NAME};
+                     {softmax<double>, softmax_backward<double>}};
 
 }  // namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH

@@ -6,10 +6,6 @@
 #include "model/cpu/matmul_kernels.h"
 #include "model/cpu/storage.h"
 
-#if defined(__F16C__)
-#include <immintrin.h>  // float16 to float32: the compiler has no vector conversion for it
-#endif
-
 namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH {
 namespace {
 
@@ -55,7 +51,9 @@ inline typename Vectors<kCount>::Float load_many(const Float16Bits* x) {
   const auto bits = *reinterpret_cast<const typename V::Bits*>(x);
 #if defined(__AVX512F__)
   if constexpr (kCount == 16) {
-    return reinterpret_cast<typename V::Float>(_mm512_cvtph_ps(reinterpret_cast<__m256i>(bits)));
+    // With a mask of ones: GCC 12 takes the plain intrinsic's undefined operand for a mistake of ours.
+    return reinterpret_cast<typename V::Float>(
+        _mm512_maskz_cvtph_ps(0xffff, reinterpret_cast<__m256i>(bits)));
   }
 #endif
 #if defined(__F16C__)
@@ -80,23 +78,6 @@ inline void store_many(float* y, Float x) {
 }
 
 using Eight = Vectors<8>::Float;
-
-// Rounds to the storage type.
-template <typename T>
-void narrow(const float* __restrict x, int64_t count, T* __restrict y) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) store(y[i], x[i]);
-}
-#if defined(__F16C__)
-void narrow(const float* x, int64_t count, Float16Bits* y) {
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const __m128i bits = _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT);
-    __builtin_memcpy(y + i, &bits, sizeof(bits));
-  }
-  for (; i < count; ++i) store(y[i], x[i]);
-}
-#endif
 
 // Transposes an 8 x 8 block.
 inline void transpose(Eight (&a)[8]) {
@@ -146,16 +127,13 @@ template <typename T>
 void pack_columns(const T* w, int64_t stride, int64_t count, int64_t depth, int64_t width,
                   float* packed) {
   for (int64_t k = 0; k < depth; ++k, w += stride, packed += width) {
-#pragma omp simd
-    for (int64_t c = 0; c < count; ++c) packed[c] = load(w[c]);
+    widen(w, count, packed);
     for (int64_t c = count; c < width; ++c) packed[c] = 0;
   }
 }
 
-// sums[kTileRows, kTileColumns] (+)= x w; x packed by kTileRows, w of kTileColumns a row of
-// `stride`.
-template <typename W>
-void tile(const float* __restrict x, const W* __restrict w, int64_t stride, int64_t depth,
+// sums[kTileRows, kTileColumns] = x w, or += if `add`; x and w packed by kTileRows and kTileColumns.
+void tile(const float* __restrict x, const float* __restrict w, int64_t depth,
           float* __restrict sums, int64_t sums_stride, bool add) {
   Vector sum[kTileRows][kTileVectors];
 #pragma GCC unroll 8
@@ -165,7 +143,7 @@ void tile(const float* __restrict x, const W* __restrict w, int64_t stride, int6
       sum[r][v] = add ? load_vector(sums + r * sums_stride + v * kLanes) : Vector{};
     }
   }
-  for (int64_t k = 0; k < depth; ++k, x += kTileRows, w += stride) {
+  for (int64_t k = 0; k < depth; ++k, x += kTileRows, w += kTileColumns) {
     Vector columns[kTileVectors];
 #pragma GCC unroll 3
     for (int v = 0; v < kTileVectors; ++v) columns[v] = load_vector(w + v * kLanes);
@@ -216,8 +194,8 @@ void block_sums(const MatmulBlock<T>& block, float* packed_w, float* sums) {
                      strip);
       }
       for (int64_t row = 0; row < block.rows; row += kTileRows) {
-        tile(block.x + row * block.depth + k * kTileRows, strip, kTileColumns, depth,
-             sums + row * width + c, width, k > 0);
+        tile(block.x + row * block.depth + k * kTileRows, strip, depth, sums + row * width + c,
+             width, k > 0);
       }
     }
   }
@@ -293,15 +271,9 @@ void few_rows_nt(const float* x, int64_t rows, int64_t depth, const T* w, int64_
 }
 
 template <typename T>
-void widen(const T* x, int64_t count, float* y) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) y[i] = load(x[i]);
-}
-
-template <typename T>
 constexpr MatmulKernels<T> matmul() {
   return {kTileRows, kBlockColumns, kBlockColumns * kDepth,     pack_x<T>,
-          widen<T>,  multiply_block<T>, few_rows_nt<T>};
+          widen,     multiply_block<T>, few_rows_nt<T>};
 }
 
 }  // namespace

@@ -6,6 +6,10 @@
 
 #include "model/cpu/kernels.h"
 
+#if defined(__F16C__)
+#include <immintrin.h>  // float16 from and to float32: the compiler vectorises neither
+#endif
+
 namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH {
 namespace {
 
@@ -44,6 +48,38 @@ inline void store(Float16Bits& y, float x) {
   rounded = magnitude > 0x7f800000U ? 0x7e00U : rounded;
   y.bits = static_cast<uint16_t>(rounded | sign);
 }
+
+// Converts `count` numbers from their storage type.
+template <typename T>
+void widen(const T* __restrict x, int64_t count, float* __restrict y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = load(x[i]);
+}
+// Rounds `count` numbers to their storage type.
+template <typename T>
+void narrow(const float* __restrict x, int64_t count, T* __restrict y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) store(y[i], x[i]);
+}
+#if defined(__F16C__)
+inline void widen(const Float16Bits* x, int64_t count, float* y) {
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    __m128i bits;
+    __builtin_memcpy(&bits, x + i, sizeof(bits));
+    _mm256_storeu_ps(y + i, _mm256_cvtph_ps(bits));
+  }
+  for (; i < count; ++i) y[i] = load(x[i]);
+}
+inline void narrow(const float* x, int64_t count, Float16Bits* y) {
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const __m128i bits = _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT);
+    __builtin_memcpy(y + i, &bits, sizeof(bits));
+  }
+  for (; i < count; ++i) store(y[i], x[i]);
+}
+#endif
 
 }  // namespace
 }  // namespace incipit::model::cpu::INCIPIT_KERNEL_ARCH
