@@ -32,6 +32,7 @@ struct ModelMachine {
 // device must be chosen.
 [[nodiscard]] ModelMachine this_machine(const configs::ModelOptions& options);
 
+// Resolves `auto` for one rank. Not collective.
 [[nodiscard]] ModelChoice choose_model(const configs::ModelOptions& options,
                                        const ModelMachine& machine);
 
@@ -41,9 +42,11 @@ struct ModelMachine {
 [[nodiscard]] ModelChoice agree(comm::Communicator& world, const configs::ModelOptions& options,
                                 const ModelMachine& machine);
 
+// Throws LogicError for kAuto, which must be resolved before.
 [[nodiscard]] c10::ScalarType scalar_type(configs::Dtype dtype);
 
-// "bfloat16 (auto: this processor multiplies bfloat16)"
+// The choice with its reason: "bfloat16 (auto: this processor multiplies bfloat16 directly)",
+// "cpu (auto: no GPU is visible)"
 [[nodiscard]] std::string dtype_text(const ModelChoice& choice);
 [[nodiscard]] std::string device_text(const ModelChoice& choice);
 

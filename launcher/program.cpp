@@ -6,12 +6,10 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <thread>
 
 #include "comm/launch.h"
-#include "core/cpu_choice.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -30,6 +28,7 @@
 #include "launcher/commands/tokenize.h"
 #include "launcher/commands/train.h"
 #include "launcher/commands/validate.h"
+#include "model/cpu/instruction_set.h"
 
 namespace incipit::launcher {
 namespace {
@@ -52,14 +51,6 @@ void let_rank_zero_speak() {
   int mpi_runs = 0;
   MPI_Initialized(&mpi_runs);
   if (mpi_runs == 0 && comm::read_launch().rank != 0) std::this_thread::sleep_for(kRankZeroFirst);
-}
-
-void check_cpu_choice() {
-  const char* name = std::getenv(kCpuVariable);
-  if (name == nullptr || *name == '\0' || find_cpu_choice(name) != nullptr) return;
-  std::vector<std::string> known;
-  for (const CpuChoice& choice : kCpuChoices) known.emplace_back(choice.name);
-  throw ConfigError(std::string(kCpuVariable) + ": '" + name + "' is not one of " + join(known));
 }
 
 // Returns the requested command, or the program itself.
@@ -111,7 +102,7 @@ int run_program(int argc, const char* const* argv) {
   add_example(*app.get_subcommand("tokenize"),
               "echo 'Two words' | incipit tokenize models/smollm2-135m-instruct");
   try {
-    check_cpu_choice();
+    (void)model::cpu::instruction_set();  // refuses an unknown INCIPIT_CPU
     app.parse(argc, argv);
   } catch (const CLI::Success& answer) {  // --help, --version
     if (comm::read_launch().rank == 0) (void)app.exit(answer);

@@ -142,7 +142,7 @@ Json description(const model::MeshPlan& plan) {
 std::string short_number(double number) { return fixed(number, number < 10 ? 3 : 0); }
 
 void print_assumptions(const Style& style, const PlanArguments& arguments,
-                       const model::Workload& w) {
+                       configs::Dtype dtype, const model::Workload& w) {
   print_facts(std::cout, style,
               {{"a step", grouped(w.batch_size) + " examples of " + grouped(w.example_rows) +
                               " rows behind " +
@@ -150,7 +150,10 @@ void print_assumptions(const Style& style, const PlanArguments& arguments,
                                               : "one of " + grouped(w.prompts) + " prompts") +
                               " of " + grouped(w.prompt_rows) + "; at most " +
                               grouped(w.micro_batch_rows) + " rows at once on a rank"},
-               {"numbers", std::to_string(w.number_bytes) + " bytes each"},
+               {"numbers", std::to_string(w.number_bytes) + " bytes each" +
+                               (dtype == configs::Dtype::kAuto
+                                    ? " (model.dtype: auto is bfloat16 on a GPU)"
+                                    : "")},
                {"a rank", fixed(arguments.memory_gib, 0) + " GiB, " +
                               short_number(arguments.tflops) + " TFLOP/s reached" +
                               (arguments.rates_of.empty() ? "" : " in " + arguments.rates_of)},
@@ -233,7 +236,7 @@ void run_plan(PlanArguments arguments) {
   }
   const Style style = Style::of_stdout();
   std::cout << style.bold("plan for " + arguments.config.config) << '\n';
-  print_assumptions(style, arguments, workload);
+  print_assumptions(style, arguments, config.model.dtype, workload);
   print_meshes(style, plans);
   if (plans.size() == 1) print_one(style, plans.front());
   if (best == nullptr || plans.size() > 1) {

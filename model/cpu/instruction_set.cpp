@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -10,6 +11,7 @@
 
 #include "core/cpu_choice.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace incipit::model::cpu {
 namespace {
@@ -42,17 +44,18 @@ struct Limit {
   bool bfloat16_units;
 };
 
-// `incipit` has already rejected values that are not in kCpuChoices; other programs get the error
-// here.
 Limit limit_of_environment() {
   const char* text = std::getenv(kCpuVariable);
-  const std::string_view word = text == nullptr || *text == '\0' ? "auto" : text;
-  if (word == "auto") return {InstructionSet::kAvx512, true};
-  if (word == "avx512") return {InstructionSet::kAvx512, false};
-  if (word == "avx2") return {InstructionSet::kAvx2, false};
-  if (word == "baseline") return {InstructionSet::kBaseline, false};
-  throw ConfigError(std::string(kCpuVariable) + "=" + std::string(word) +
-                    ": expected auto, baseline, avx2 or avx512");
+  const std::string_view name = text == nullptr || *text == '\0' ? "auto" : text;
+  if (find_cpu_choice(name) == nullptr) {
+    std::vector<std::string> known;
+    for (const CpuChoice& choice : kCpuChoices) known.emplace_back(choice.name);
+    throw ConfigError(std::string(kCpuVariable) + ": '" + std::string(name) + "' is not one of " +
+                      join(known));
+  }
+  if (name == "baseline") return {InstructionSet::kBaseline, false};
+  if (name == "avx2") return {InstructionSet::kAvx2, false};
+  return {InstructionSet::kAvx512, name == "auto"};
 }
 
 const Limit& limit() {
