@@ -5,16 +5,16 @@
 
 All runs start from the recorded run's initial prompt and take the same examples in the same order.
 
-* The recorded run (AdamW, 0.01): losses 1 to 4 to 2e-4 relative, losses 5 to 10 to 3e-2.
-* PEFT on this machine: the first steps at 0.01, and six steps at a learning rate that does not
-  amplify rounding: losses, and the change of the prompt (relative, in the Frobenius norm).
+* The recorded run (AdamW, 0.01): losses 1 to 4 to 2e-4 relative; later ones are only printed.
+* PEFT on this machine: the first steps at 0.01, and all ten at a learning rate that does not
+  amplify rounding: losses to 2e-4, and the change of the prompt (relative, in the Frobenius norm).
 * With PEFT's recorded final prompt the recorded log-likelihoods (1e-2); PEFT with our final adapter
   has our log-likelihoods (1e-3).
 
-Final prompts at 0.01 are not compared: the run amplifies rounding. Its prompt starts at seven times
-the size of embeddings, and Adam's first steps have the sign of gradients however small, so that
-PEFT leaves its own record as soon as the number of threads or the instruction set is another
-(docs/decisions/0005-what-parity-with-a-recorded-run-means.md).
+Later losses and the final prompt at 0.01 are not compared: the run amplifies rounding. Its prompt
+starts at seven times the size of embeddings, and Adam's first steps have the sign of gradients
+however small, so that PEFT leaves its own record as soon as the number of threads or the
+instruction set is another (docs/decisions/0005-what-parity-with-a-recorded-run-means.md).
 Exit code 77: the recorded run or the data are not there.
 """
 import json
@@ -55,7 +55,7 @@ train:
 
 # Learning rate of AdamW, after how many steps prompts are compared, largest relative difference of
 # what was added to the prompt.
-RUNS_HERE = [(0.01, [1, 4], 1e-2), (1e-4, [6], 1e-2)]
+RUNS_HERE = [(0.01, [1, 4], 1e-2), (1e-4, [10], 1e-2)]
 
 failures = []
 
@@ -188,7 +188,6 @@ def compare_with_record(incipit, reference):
     apart = relative(losses, reference["losses"])
     print("losses, relative difference by step:", " ".join(f"{x:.1e}" for x in apart))
     expect("losses 1 to 4, relative", max(apart[:4]), 2e-4)
-    expect("losses 5 to 10, relative", max(apart[4:]), 3e-2)
     return run
 
 
