@@ -109,7 +109,7 @@ if [ "$again" = 1 ]; then
 fi
 mkdir -p "$logs"
 
-heading "A short soft prompt" "learned from 600 messages, the model stays as it is"
+heading "A short soft prompt" "trained on 600 messages; the model stays frozen"
 step short-prompt on_ranks train "$short_recipe" --set "run.name=short-prompt" \
   --set "run.output_dir=$runs/short-prompt"
 
@@ -126,11 +126,11 @@ if [ "$quick" = 1 ]; then
 fi
 printf '\n  The rest, six methods compared, takes about %d minutes here.\n' "$rest"
 
-heading "Zero-shot" "a dozen wordings on the 150 select messages; the best one on test"
+heading "Zero-shot" "a dozen prompt templates on the 150 validation messages; the best one on test"
 step zero-shot on_ranks compare "$recipe" --output "$runs/zero-shot" \
   --set "run.name=zero-shot"
 
-heading "Few-shot" "the best wording with $shots solved messages before it; five draws of them"
+heading "Few-shot" "the best template with $shots few-shot examples; $draws draws of them"
 step few-shot-1 on_ranks compare "$recipe" --output "$runs/few-shot-1" \
   --set "run.name=few-shot" --set "task.shots=$shots" --set run.seed=1
 for seed in $(seq 2 $draws); do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs set-up and all tests. Arguments go to ctest: scripts/test.sh -L unit -R tokenizer Tests that
-# need the data in ../shared (or $INCIPIT_SHARED) are reported as skipped if it is absent.
+# Runs set-up and all tests. Arguments go to ctest: scripts/test.sh -L unit -R tokenizer
+# Tests that need the data in ../shared (or $INCIPIT_SHARED) are reported as skipped if it is absent.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
