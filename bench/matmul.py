@@ -5,7 +5,7 @@
 
 Uses two threads and the four weights of a block of SmolLM2-135M. For each number of rows, prints the time
 of mm divided by that of oneDNN, for three matmuls: `plain`, x W^T (oneDNN computes x W^T); `swapped`, the
-same (oneDNN computes (W x^T)^T); and `gradient`, g W. model/matmul.cpp chooses by these figures.
+same (oneDNN computes (W x^T)^T); and `gradient`, g W. nn/matmul.cpp chooses by these figures.
 """
 import statistics
 import time

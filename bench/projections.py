@@ -15,7 +15,7 @@ ROWS, HIDDEN, WIDTHS = 740, 576, ([576, 192, 192], [1536, 1536])
 
 
 def product(x, weight):
-    """Returns x W^T as model/matmul.cpp computes it."""
+    """Returns x W^T as nn/matmul.cpp computes it."""
     if x.dtype != torch.float32:
         return x @ weight.t()
     return torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")

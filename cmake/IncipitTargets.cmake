@@ -2,7 +2,15 @@
 
 # Compile flags of all Incipit code.
 add_library(incipit_flags INTERFACE)
-target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter)
+option(INCIPIT_WERROR "Warnings are errors (on by default where CI=true)" $ENV{CI})
+target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter
+                       $<$<BOOL:${INCIPIT_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports these of its own std::string once functions are inlined (GCC bug 105651).
+  target_compile_options(incipit_flags INTERFACE -Wno-error=restrict
+                         -Wno-error=stringop-overread -Wno-error=stringop-overflow
+                         -Wno-error=array-bounds)
+endif()
 target_include_directories(incipit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 
 include(IncipitFastBuild)

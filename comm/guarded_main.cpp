@@ -6,9 +6,9 @@
 #include <new>
 #include <thread>
 
-#include "comm/launch.h"
 #include "comm/mpi_environment.h"
 #include "core/error.h"
+#include "core/launch.h"
 #include "core/stop_request.h"
 
 namespace incipit::comm {

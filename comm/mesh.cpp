@@ -13,21 +13,21 @@ std::string MeshDimensions::name() const {
     if ((bits_ & bit) != 0) text += (text.empty() ? "" : " x ") + std::string(word);
   };
   add(1, "data");
-  add(2, "gathered");
+  add(2, "fsdp");
   add(4, "pipeline");
   add(8, "tensor");
   return text.empty() ? "none" : text;
 }
 
 MeshPosition position_of(int rank, const MeshShape& shape) {
-  return {.data = rank / (shape.tensor * shape.pipeline * shape.gathered),
-          .gathered = rank / (shape.tensor * shape.pipeline) % shape.gathered,
+  return {.data = rank / (shape.tensor * shape.pipeline * shape.fsdp),
+          .fsdp = rank / (shape.tensor * shape.pipeline) % shape.fsdp,
           .pipeline = rank / shape.tensor % shape.pipeline,
           .tensor = rank % shape.tensor};
 }
 
 int rank_of(const MeshPosition& position, const MeshShape& shape) {
-  const int copy = position.data * shape.gathered + position.gathered;
+  const int copy = position.data * shape.fsdp + position.fsdp;
   return (copy * shape.pipeline + position.pipeline) * shape.tensor + position.tensor;
 }
 
@@ -39,7 +39,7 @@ Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
   // communicator.
   MeshDimensions real;
   if (shape.data > 1) real = real | kData;
-  if (shape.gathered > 1) real = real | kGathered;
+  if (shape.fsdp > 1) real = real | kFsdp;
   if (shape.pipeline > 1) real = real | kPipeline;
   if (shape.tensor > 1) real = real | kTensor;
   for (unsigned bits = 0; bits < MeshDimensions::kSubsets; ++bits) {
@@ -59,7 +59,7 @@ Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
       // Ranks with equal indices in all other dimensions get the same color.
       MeshPosition corner = position_;
       if (wanted.contains(kData)) corner.data = 0;
-      if (wanted.contains(kGathered)) corner.gathered = 0;
+      if (wanted.contains(kFsdp)) corner.fsdp = 0;
       if (wanted.contains(kPipeline)) corner.pipeline = 0;
       if (wanted.contains(kTensor)) corner.tensor = 0;
       parts_.push_back(world_->split(rank_of(corner, shape), world_->rank(), wanted.name()));

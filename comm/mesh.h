@@ -1,7 +1,7 @@
-// The device mesh of ranks, data parallel x FSDP (`gathered`) x pipeline parallel x tensor
+// The device mesh of ranks, data parallel x FSDP (`fsdp`) x pipeline parallel x tensor
 // parallel, and the communicators along its dimensions.
 //
-//   rank = ((data * gathered_size + gathered) * pipeline_size + pipeline) * tensor_size + tensor
+//   rank = ((data * fsdp_size + fsdp) * pipeline_size + pipeline) * tensor_size + tensor
 //
 // Tensor parallel ranks are innermost: they communicate most, so they are neighbours on one
 // machine.
@@ -45,16 +45,16 @@ class MeshDimensions {
 
 inline constexpr MeshDimensions kNoDimension{};
 inline constexpr MeshDimensions kData = MeshDimensions::from_bits(1);
-inline constexpr MeshDimensions kGathered = MeshDimensions::from_bits(2);
+inline constexpr MeshDimensions kFsdp = MeshDimensions::from_bits(2);
 inline constexpr MeshDimensions kPipeline = MeshDimensions::from_bits(4);
 inline constexpr MeshDimensions kTensor = MeshDimensions::from_bits(8);
 // The ranks over which the examples of a batch are divided.
-inline constexpr MeshDimensions kBatch = kData | kGathered;
+inline constexpr MeshDimensions kBatch = kData | kFsdp;
 
 // A rank's index along each dimension.
 struct MeshPosition {
   int data = 0;
-  int gathered = 0;
+  int fsdp = 0;
   int pipeline = 0;
   int tensor = 0;
   friend bool operator==(const MeshPosition&, const MeshPosition&) = default;
@@ -78,7 +78,7 @@ class Mesh {
   [[nodiscard]] Communicator& along(MeshDimensions dimensions) const;
   [[nodiscard]] Communicator& world() const { return *world_; }
   [[nodiscard]] Communicator& batch() const { return along(kBatch); }
-  [[nodiscard]] Communicator& gathered() const { return along(kGathered); }
+  [[nodiscard]] Communicator& fsdp() const { return along(kFsdp); }
   [[nodiscard]] Communicator& pipeline() const { return along(kPipeline); }
   [[nodiscard]] Communicator& tensor() const { return along(kTensor); }
 

@@ -22,8 +22,8 @@ MeshShape nearest(const MeshShape& wanted, int world, const MeshLimits& limits) 
   };
   for (int part = 1; part <= world; ++part) {  // ranks of one copy
     if (world % part != 0) continue;
-    if (wanted.gathered > 1) {
-      consider({.data = world / part, .gathered = part});
+    if (wanted.fsdp > 1) {
+      consider({.data = world / part, .fsdp = part});
       continue;
     }
     for (int pipeline = 1; pipeline <= std::min(part, limits.pipeline); ++pipeline) {
@@ -47,8 +47,7 @@ std::string objection(const MeshOptions& options, const MeshShape& shape, int wo
            std::to_string(limits.pipeline) + " layers to split";
   }
   if (shape.product() == world) return "";
-  const MeshShape one_copy{
-      .gathered = shape.gathered, .pipeline = shape.pipeline, .tensor = shape.tensor};
+  const MeshShape one_copy{.fsdp = shape.fsdp, .pipeline = shape.pipeline, .tensor = shape.tensor};
   if (options.data == 0) {
     return "parallel: one copy of the model takes " + ranks(one_copy.product()) + " (" +
            describe(one_copy) + "), which does not divide the world of " + ranks(world);
@@ -64,7 +63,7 @@ std::string describe(const MeshShape& shape) {
   const auto add = [&](const char* name, int size) {
     if (size > 1) text += std::string(" x ") + name + " " + std::to_string(size);
   };
-  add("gathered", shape.gathered);
+  add("fsdp", shape.fsdp);
   add("pipeline", shape.pipeline);
   add("tensor", shape.tensor);
   return text;
@@ -72,7 +71,7 @@ std::string describe(const MeshShape& shape) {
 
 double distance(const MeshShape& shape, const MeshShape& wanted) {
   const auto doublings = [](double a, double b) { return std::abs(std::log2(a / b)); };
-  return doublings(shape.gathered, wanted.gathered) + doublings(shape.pipeline, wanted.pipeline) +
+  return doublings(shape.fsdp, wanted.fsdp) + doublings(shape.pipeline, wanted.pipeline) +
          doublings(shape.tensor, wanted.tensor);
 }
 
@@ -86,11 +85,12 @@ std::vector<OptionProblem> validate(const MeshOptions& options) {
   at_least(options.data, 0, "data", "a number of copies, or auto");
   at_least(options.tensor, 1, "tensor", "1 for layers that are not split");
   at_least(options.pipeline, 1, "pipeline", "1 for layers that are all on one rank");
-  at_least(options.gathered, 0, "gathered", "a number of ranks, true or false");
-  if (options.gathered != 1 && (options.tensor > 1 || options.pipeline > 1)) {
-    problems.push_back({"gathered",
-                        "layers are gathered, or split by tensor and pipeline, not both; set it to "
-                        "false, or parallel.tensor and parallel.pipeline to 1"});
+  at_least(options.fsdp, 0, "fsdp", "a number of ranks, true or false");
+  if (options.fsdp != 1 && (options.tensor > 1 || options.pipeline > 1)) {
+    problems.push_back(
+        {"fsdp",
+         "layers are sharded by fsdp, or split by tensor and pipeline, not both; set it to "
+         "false, or parallel.tensor and parallel.pipeline to 1"});
   }
   if (std::find(kBackends.begin(), kBackends.end(), options.backend) == kBackends.end()) {
     problems.push_back({"backend", "'" + options.backend + "' is not one of " + join(kBackends) +
@@ -112,14 +112,14 @@ void require_valid(const MeshOptions& options) {
 MeshShape resolve_mesh(const MeshOptions& options, int world_size, const MeshLimits& limits) {
   require_valid(options);
   MeshShape shape{.data = options.data,
-                  .gathered = options.gathered,
+                  .fsdp = options.fsdp,
                   .pipeline = options.pipeline,
                   .tensor = options.tensor};
-  if (shape.gathered == 0) {
+  if (shape.fsdp == 0) {
     shape.data = std::max(shape.data, 1);
-    shape.gathered = std::max(world_size / shape.data, 1);
+    shape.fsdp = std::max(world_size / shape.data, 1);
   } else if (shape.data == 0) {
-    shape.data = std::max(world_size / (shape.gathered * shape.pipeline * shape.tensor), 1);
+    shape.data = std::max(world_size / (shape.fsdp * shape.pipeline * shape.tensor), 1);
   }
   const std::string wrong = objection(options, shape, world_size, limits);
   if (wrong.empty()) return shape;

@@ -15,7 +15,7 @@ struct MeshOptions {
   int pipeline = 1;  // pipeline parallel: ranks that split the sequence of layers
   // FSDP: ranks that shard one copy of the model and gather each layer for use. 1 (false): no FSDP.
   // 0 (true): the number of ranks divided by `data`.
-  int gathered = 1;
+  int fsdp = 1;
   std::string backend = "auto";  // auto, single, mpi, nccl
   double timeout_seconds = 600;  // of one operation between ranks
 };
@@ -23,10 +23,10 @@ struct MeshOptions {
 // The sizes of the mesh, with no automatic values left.
 struct MeshShape {
   int data = 1;
-  int gathered = 1;
+  int fsdp = 1;
   int pipeline = 1;
   int tensor = 1;
-  [[nodiscard]] int product() const { return data * gathered * pipeline * tensor; }
+  [[nodiscard]] int product() const { return data * fsdp * pipeline * tensor; }
   friend bool operator==(const MeshShape&, const MeshShape&) = default;
 };
 

@@ -7,9 +7,9 @@
 #include <chrono>
 #include <exception>
 
-#include "comm/launch.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/launch.h"
 
 namespace incipit::comm {
 

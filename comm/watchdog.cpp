@@ -77,7 +77,7 @@ void Watchdog::beat() {
   self_.written = std::chrono::system_clock::now();
   const bool written = write_heartbeat(options_.heartbeat_folder, self_);
   if (!written && !heartbeat_failed_) {
-    log::warn("cannot write heartbeats into {}; the run goes on without",
+    log::warn("cannot write heartbeats into {}; the run continues without",
               options_.heartbeat_folder.string());
   }
   heartbeat_failed_ = !written;

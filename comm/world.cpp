@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "comm/launch.h"
 #include "comm/mpi_communicator.h"
 #include "comm/nccl.h"
 #include "comm/single.h"
 #include "core/error.h"
+#include "core/launch.h"
 
 namespace incipit::comm {
 

@@ -9,7 +9,7 @@
 namespace incipit::comm {
 
 // Returns the communicator of all ranks of this job, with the backend of options.backend:
-//   auto    mpi if a launcher started the process (comm/launch.h), else single
+//   auto    mpi if a launcher started the process (core/launch.h), else single
 //   single  one rank; refused under a launcher with several ranks
 //   mpi     MPI, also as a world of one rank without a launcher
 //   nccl    NCCL for device memory, on the GPU whose number is the local rank; MPI for host memory

@@ -44,15 +44,15 @@ Field truncate_field(TruncateOptions& o) {
   return {.key = "truncate",
           .type = "none, source_head or {field: FIELD}",
           .meaning =
-              "what is cut from longer sources: nothing (an error), all behind the first "
+              "what is cut from longer sources: nothing (an error), all after the first "
               "tokens, or the end of one field",
           .read = [&o](const YamlValue& value, const std::string& path,
                        Problems& problems) { read_truncate(value, path, problems, o); },
           .write = [&o] { return write_truncate(o); }};
 }
 
-void read_select(const YamlValue& value, const std::string& path, Problems& problems,
-                 data::SelectOptions& target) {
+void read_validation(const YamlValue& value, const std::string& path, Problems& problems,
+                     data::ValidationOptions& target) {
   if (value.kind == YamlValue::Kind::kScalar && !value.quoted && looks_like_number(value.scalar)) {
     double share = 0;
     const std::string problem = read_scalar(value, share, {.min = 0, .max = 1, .open_max = true});
@@ -73,12 +73,12 @@ void read_select(const YamlValue& value, const std::string& path, Problems& prob
   }
 }
 
-Field select_field(data::SelectOptions& o) {
-  return {.key = "select",
+Field validation_field(data::ValidationOptions& o) {
+  return {.key = "validation",
           .type = "file or number >= 0 and < 1",
           .meaning = "for early stop and choices: a file, or a seeded share of train; 0: none",
           .read = [&o](const YamlValue& value, const std::string& path,
-                       Problems& problems) { read_select(value, path, problems, o); },
+                       Problems& problems) { read_validation(value, path, problems, o); },
           .write =
               [&o] {
                 return o.file.empty() ? YamlValue::plain(number_text(o.share))
@@ -131,17 +131,17 @@ Field verbalizer_field(std::vector<data::VerbalizerEntry>& o) {
 }
 
 void read_each(const YamlValue& value, const std::string& path, Problems& problems,
-               std::vector<data::EachOptions>& target) {
+               std::vector<data::ForeachOptions>& target) {
   if (value.kind != YamlValue::Kind::kMap) {
     problems.add(value.where,
                  path + ": expected {NAME: PATH OF A LIST, ...}, found " + value.describe());
     return;
   }
-  std::vector<data::EachOptions> entries;
+  std::vector<data::ForeachOptions> entries;
   bool ok = true;
   for (const YamlPair& pair : value.pairs) {
-    data::EachOptions& entry =
-        entries.emplace_back(data::EachOptions{.name = pair.key, .path = ""});
+    data::ForeachOptions& entry =
+        entries.emplace_back(data::ForeachOptions{.name = pair.key, .path = ""});
     if (const std::string problem = read_scalar(pair.value, entry.path); !problem.empty()) {
       problems.add(pair.value.where, path + "." + pair.key + ": " + problem);
       ok = false;
@@ -150,7 +150,7 @@ void read_each(const YamlValue& value, const std::string& path, Problems& proble
   if (ok) target = std::move(entries);
 }
 
-Field each_field(const char* key, std::vector<data::EachOptions>& o, const char* meaning) {
+Field foreach_field(const char* key, std::vector<data::ForeachOptions>& o, const char* meaning) {
   return {.key = key,
           .type = "{NAME: PATH, ...}",
           .meaning = meaning,
@@ -194,7 +194,7 @@ Field id_field(std::vector<std::string>& o) {
 
 }  // namespace
 
-void bind_wording(data::TaskOptions& o, Block& block) {
+void bind_prompt_template(data::TaskOptions& o, Block& block) {
   using data::Format;
   block.choice("format", o.format, {{"raw", Format::kRaw}, {"chat", Format::kChat}},
                "the template's text as it is, or as a user's turn of the model's chat format");
@@ -204,7 +204,8 @@ void bind_wording(data::TaskOptions& o, Block& block) {
   block.custom(verbalizer_field(o.verbalizer));
   Block& candidates = block.block(
       "candidates", "Candidates that every record brings along, in place of a verbalizer.");
-  candidates.field("each", o.candidates.each, "path of a list; {candidate} is one of its elements");
+  candidates.field("foreach", o.candidates.foreach,
+                   "path of a list; {candidate} is one of its elements");
   candidates.field("text", o.candidates.text, "template of what the model is to say");
   candidates.field("label", o.candidates.label, "template of how the answer is called");
   block.field("target", o.target, "template of the target, where there is neither");
@@ -217,7 +218,7 @@ namespace {
 void bind_texts(data::TaskOptions& o, Block& block) {
   using data::BosPolicy;
   using data::EosPolicy;
-  bind_wording(o, block);
+  bind_prompt_template(o, block);
   block.field("labels", o.labels, "labels that the verbalizer must name, all of them");
   block.field("label_field", o.label_field, "field of the label");
   block.custom(id_field(o.id_fields));
@@ -228,17 +229,16 @@ void bind_texts(data::TaskOptions& o, Block& block) {
   block.field("max_source_tokens", o.max_source_tokens,
               "of the source alone; 0: what the model's positions allow", {.min = 0});
   block.custom(truncate_field(o.truncate));
-  block.choice(
-      "bos", o.bos,
-      {{"auto", BosPolicy::kAuto},
-       {"none", BosPolicy::kNone},
-       {"before_prompt", BosPolicy::kBeforePrompt},
-       {"after_prompt", BosPolicy::kAfterPrompt}},
-      "beginning-of-text token; auto: behind the soft prompt where the tokenizer adds one");
+  block.choice("bos", o.bos,
+               {{"auto", BosPolicy::kAuto},
+                {"none", BosPolicy::kNone},
+                {"before_prompt", BosPolicy::kBeforePrompt},
+                {"after_prompt", BosPolicy::kAfterPrompt}},
+               "beginning-of-text token; auto: after the soft prompt where the tokenizer adds one");
   block.choice(
       "eos", o.eos,
       {{"auto", EosPolicy::kAuto}, {"none", EosPolicy::kNone}, {"always", EosPolicy::kAlways}},
-      "end-of-text token; auto: behind generated answers only");
+      "end-of-text token; auto: after generated answers only");
 }
 
 void bind_records(data::TaskOptions& o, Block& block) {
@@ -247,11 +247,12 @@ void bind_records(data::TaskOptions& o, Block& block) {
       "preprocess", o.preprocess,
       {{"none", Preprocess::kNone}, {"record", Preprocess::kRecord}, {"wsc", Preprocess::kWsc}},
       "what is done to a record first: fields that ReCoRD or WSC need");
-  block.custom(each_field("each", o.each,
-                          "lists of a record, nested in this order: an example for each element, "
-                          "whose fields are {NAME.field}"));
   block.custom(
-      each_field("train_each", o.train_each, "the same, behind `each`, for training alone"));
+      foreach_field("foreach", o.foreach,
+                    "lists of a record, nested in this order: an example for each element, "
+                    "whose fields are {NAME.field}"));
+  block.custom(foreach_field("train_foreach", o.train_foreach,
+                             "the same, after `foreach`, for training alone"));
   block.field("train_where", o.train_where, "{FIELD: VALUE} that records to train on have");
 }
 
@@ -270,7 +271,7 @@ void bind_scoring(data::TaskOptions& o, Block& block) {
                 {"byte_mean", Score::kByteMean},
                 {"pmi", Score::kPmi}},
                "what a candidate's log-likelihood counts: all of it, per token, per byte, or less "
-               "that behind an empty input");
+               "that after an empty input");
   block.choice("answer_rule", o.answer_rule,
                {{"exact", AnswerRule::kExact}, {"referent", AnswerRule::kReferent}},
                "what a generated text counts as: the label of just this text, or WSC's rule");
@@ -295,12 +296,12 @@ void bind_task(data::TaskOptions& o, Block& block) {
               "a built-in task or the path of a task file, whose keys stand under these");
   block.field("data_dir", o.data_dir, "folder of the files, from the current directory");
   block.field("train", o.train, "file, from data_dir");
-  block.custom(select_field(o.select));
+  block.custom(validation_field(o.validation));
   block.field("test", o.test, "file, from data_dir; scored once, at the end");
   bind_records(o, block);
   bind_texts(o, block);
   block.field("shots", o.shots, "demonstrations drawn from train", {.min = 0});
-  block.field("shot_separator", o.shot_separator, "behind each demonstration (raw format)");
+  block.field("shot_separator", o.shot_separator, "after each demonstration (raw format)");
   bind_scoring(o, block);
   block.choice("on_bad_record", o.on_bad_record,
                {{"fail", OnBadRecord::kFail}, {"skip", OnBadRecord::kSkip}},

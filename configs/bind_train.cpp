@@ -70,8 +70,8 @@ void bind_train(trainer::TrainOptions& o, Block& block) {
   bind_optimizer(o.optimizer, block.block("optimizer", "update rule"));
   bind_schedule(o.schedule, block.block("schedule", "learning rate over the steps"));
   block.field("max_grad_norm", o.max_grad_norm, "clips the global norm; 0: off", {.min = 0});
-  block.field("eval_every", o.eval_every, "steps between evaluations on the select split; 0: never",
-              {.min = 0});
+  block.field("eval_every", o.eval_every,
+              "steps between evaluations on the validation split; 0: never", {.min = 0});
   block.field("checkpoint_every", o.checkpoint_every,
               "steps between checkpoints; 0: only when a signal stops the run", {.min = 0});
   block.field("keep_checkpoints", o.keep_checkpoints, "older ones are removed", {.min = 1});

@@ -40,7 +40,7 @@ void bind_parallel(comm::MeshOptions& o, Block& block) {
                    {.min = 1});
   block.field("tensor", o.tensor, "ranks that split every layer", {.min = 1});
   block.field("pipeline", o.pipeline, "ranks that split the sequence of layers", {.min = 1});
-  block.integer_or("gathered", o.gathered, {{"false", 1}, {"true", 0}},
+  block.integer_or("fsdp", o.fsdp, {{"false", 1}, {"true", 0}},
                    "ranks that hold one copy of the model between them and gather each layer for "
                    "use; true: all that data leaves",
                    {.min = 1});
@@ -50,9 +50,9 @@ void bind_parallel(comm::MeshOptions& o, Block& block) {
               {.min = 0, .max = 86400, .open_min = true});
 }
 
-void bind_method(prompt::PromptOptions& o, Block& block) {
-  using prompt::InitKind;
-  using prompt::MethodKind;
+void bind_method(prompt_tuning::PromptOptions& o, Block& block) {
+  using prompt_tuning::InitKind;
+  using prompt_tuning::MethodKind;
   block.choice("kind", o.kind,
                {{"none", MethodKind::kNone}, {"prompt_tuning", MethodKind::kPromptTuning}},
                "none: the model as it is; prompt_tuning: learned input vectors");
@@ -87,11 +87,11 @@ void bind_eval(eval::EvalOptions& o, Block& block) {
                "what a candidate's log-likelihood counts, for all tasks; auto: as task.score says");
 }
 
-void bind_metrics(metrics::MetricsOptions& o, Block& block) {
+void bind_metrics(telemetry::EndpointOptions& o, Block& block) {
   block.field("listen", o.listen,
               "HOST:PORT of the Prometheus endpoint (port + local rank); empty: off");
   block.choice("port_taken", o.port_taken,
-               {{"free", metrics::PortTaken::kFree}, {"error", metrics::PortTaken::kError}},
+               {{"free", telemetry::PortTaken::kFree}, {"error", telemetry::PortTaken::kError}},
                "when the port is taken: use a free one, or end the run");
   block.field("peak_flops", o.peak_flops,
               "operations a second a rank can do, for its utilization; 0: measured at the start",

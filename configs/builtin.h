@@ -1,5 +1,5 @@
 // The YAML files built into the program: task files, recipes and lists of prompt templates
-// (configs/tasks, configs/recipes, configs/wordings).
+// (configs/tasks, configs/recipes, configs/templates).
 #pragma once
 
 #include <optional>
@@ -20,7 +20,7 @@ struct BuiltinFile {
 // Sorted by name.
 [[nodiscard]] std::span<const BuiltinFile> builtin_tasks();
 [[nodiscard]] std::span<const BuiltinFile> builtin_recipes();
-[[nodiscard]] std::span<const BuiltinFile> builtin_wordings();
+[[nodiscard]] std::span<const BuiltinFile> builtin_templates();
 
 [[nodiscard]] const BuiltinFile* find_file(std::span<const BuiltinFile> files,
                                            std::string_view name);

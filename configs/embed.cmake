@@ -1,8 +1,8 @@
 # Writes OUTPUT, a C++ file that holds the text of the *.yaml of tasks, recipes and
-# wordings in the folder SOURCE.
+# templates in the folder SOURCE.
 set(text "// Made by configs/embed.cmake.\n#include <array>\n\n#include \"configs/builtin.h\"\n\n")
 string(APPEND text "namespace incipit::configs {\n\n")
-foreach(kind IN ITEMS tasks recipes wordings)
+foreach(kind IN ITEMS tasks recipes templates)
   file(GLOB files "${SOURCE}/${kind}/*.yaml")
   list(SORT files)
   list(LENGTH files count)

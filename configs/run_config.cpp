@@ -81,10 +81,14 @@ void bind_tasks(RunConfig& config, Block& root) {
 
 const char* dtype_name(Dtype dtype) {
   switch (dtype) {
-    case Dtype::kAuto: return "auto";
-    case Dtype::kFloat32: return "float32";
-    case Dtype::kBFloat16: return "bfloat16";
-    case Dtype::kFloat16: return "float16";
+    case Dtype::kAuto:
+      return "auto";
+    case Dtype::kFloat32:
+      return "float32";
+    case Dtype::kBFloat16:
+      return "bfloat16";
+    case Dtype::kFloat16:
+      return "float16";
   }
   return "";
 }
@@ -95,7 +99,7 @@ void bind(RunConfig& config, Block& root) {
   bind_run(config.run, root.block("run", "The run itself."));
   bind_model(config.model, root.block("model", "The frozen model."));
   bind_parallel(config.parallel, root.block("parallel", "How ranks share the work."));
-  bind_method(config.method, root.block("method", "What stands before the input."));
+  bind_method(config.method, root.block("method", "What comes before the input."));
   bind_tasks(config, root);
   bind_mixture(config.mixture, root.block("mixture", "How several `tasks` share a run."));
   bind_train(config.train, root.block("train", "How the prompt is learned."));

@@ -12,8 +12,8 @@
 #include "data/mixture_options.h"
 #include "data/task_options.h"
 #include "eval/eval_options.h"
-#include "metrics/metrics_options.h"
-#include "prompt/prompt_options.h"
+#include "methods/prompt_tuning/prompt_options.h"
+#include "telemetry/endpoint_options.h"
 #include "trainer/train_options.h"
 
 namespace incipit::configs {
@@ -54,13 +54,13 @@ struct RunConfig {
   RunOptions run;
   ModelOptions model;
   comm::MeshOptions parallel;
-  prompt::PromptOptions method;
+  prompt_tuning::PromptOptions method;
   data::TaskOptions task;  // `task:`; unused if there are `tasks:`
   std::vector<NamedTask> tasks{};
   data::MixtureOptions mixture;
   trainer::TrainOptions train;
   eval::EvalOptions eval;
-  metrics::MetricsOptions metrics;
+  telemetry::EndpointOptions metrics;
   LogOptions log;
 
   // The task that pick_task() chose among several. The task's files in the run directory carry this

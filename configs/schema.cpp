@@ -209,37 +209,38 @@ Field& Block::loose_text(std::string key, std::string& target, std::string type,
            }});
 }
 
-Field& Block::integer_or(std::string key, int& target, const Names<int>& words,
-                         std::string meaning, Range range) {
+Field& Block::integer_or(std::string key, int& target, const Names<int>& words, std::string meaning,
+                         Range range) {
   range.max = std::min<double>(range.max, std::numeric_limits<int>::max());
   const std::string least = range.min > 0 ? " >= " + number_text(range.min) : "";
   std::vector<std::string> texts;
   for (const auto& [word, stand_in] : words) texts.push_back(word);
-  return custom(
-      {.key = std::move(key),
-       .type = join(texts) + " or integer" + least,
-       .meaning = std::move(meaning),
-       .read =
-           [&target, words, texts, range](const YamlValue& value, const std::string& path,
-                                          Problems& problems) {
-             for (const auto& [word, stand_in] : words) {
-               if (value.kind != YamlValue::Kind::kScalar || value.scalar != word) continue;
-               target = stand_in;
-               return;
-             }
-             std::int64_t number = target;
-             const std::string problem = read_scalar(value, number, range);
-             add_problem(problems, value, path,
-                         problem.empty() ? "" : problem + " (or write " + any_of(texts) + ")");
-             target = static_cast<int>(number);
-           },
-       .write =
-           [&target, words] {
-             for (const auto& [word, stand_in] : words) {
-               if (target == stand_in) return YamlValue::plain(word);
-             }
-             return YamlValue::plain(std::to_string(target));
-           }});
+  return custom({.key = std::move(key),
+                 .type = join(texts) + " or integer" + least,
+                 .meaning = std::move(meaning),
+                 .read =
+                     [&target, words, texts, range](const YamlValue& value, const std::string& path,
+                                                    Problems& problems) {
+                       for (const auto& [word, stand_in] : words) {
+                         if (value.kind != YamlValue::Kind::kScalar || value.scalar != word)
+                           continue;
+                         target = stand_in;
+                         return;
+                       }
+                       std::int64_t number = target;
+                       const std::string problem = read_scalar(value, number, range);
+                       add_problem(
+                           problems, value, path,
+                           problem.empty() ? "" : problem + " (or write " + any_of(texts) + ")");
+                       target = static_cast<int>(number);
+                     },
+                 .write =
+                     [&target, words] {
+                       for (const auto& [word, stand_in] : words) {
+                         if (target == stand_in) return YamlValue::plain(word);
+                       }
+                       return YamlValue::plain(std::to_string(target));
+                     }});
 }
 
 Field& Block::choice_of(std::string key, std::vector<std::string> words, std::string meaning,

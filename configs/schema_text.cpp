@@ -61,7 +61,8 @@ std::string flow_yaml(const YamlValue& value) {
     case YamlValue::Kind::kScalar:
       return value.quoted ? yaml_text(value.scalar) : value.scalar;
     case YamlValue::Kind::kSequence:
-      for (const YamlValue& item : value.items) text += (text.empty() ? "" : ", ") + flow_yaml(item);
+      for (const YamlValue& item : value.items)
+        text += (text.empty() ? "" : ", ") + flow_yaml(item);
       return text.insert(0, 1, '[').append("]");
     case YamlValue::Kind::kMap:
       for (const YamlPair& pair : value.pairs) {

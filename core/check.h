@@ -21,15 +21,15 @@ template <typename... Parts>
 
 [[noreturn]] inline void check_failed(const char* file, int line, const char* condition,
                                       const std::string& message) {
-  throw LogicError(concat(file, ":", line, ": check failed: ", condition,
-                          message.empty() ? "" : ": ", message));
+  throw LogicError(
+      concat(file, ":", line, ": check failed: ", condition, message.empty() ? "" : ": ", message));
 }
 
 }  // namespace incipit::detail
 
-#define INCIPIT_CHECK(condition, ...)                                                  \
-  do {                                                                                 \
-    if (!(condition)) [[unlikely]]                                                     \
-      ::incipit::detail::check_failed(__FILE__, __LINE__, #condition,                  \
+#define INCIPIT_CHECK(condition, ...)                                                            \
+  do {                                                                                           \
+    if (!(condition)) [[unlikely]]                                                               \
+      ::incipit::detail::check_failed(__FILE__, __LINE__, #condition,                            \
                                       ::incipit::detail::concat("" __VA_OPT__(, ) __VA_ARGS__)); \
   } while (false)

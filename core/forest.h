@@ -55,9 +55,9 @@ class Symbol {
 
 // Consecutive rows filled by consecutive rows of a soft prompt.
 struct PromptSpan {
-  std::int64_t row = 0;        // first row of the forest
-  int prompt = 0;              // which prompt of the batch
-  int prompt_row = 0;          // first row of that prompt
+  std::int64_t row = 0;  // first row of the forest
+  int prompt = 0;        // which prompt of the batch
+  int prompt_row = 0;    // first row of that prompt
   int count = 0;
   friend bool operator==(const PromptSpan&, const PromptSpan&) = default;
 };

@@ -137,7 +137,8 @@ Forest RadixTree::write() {
   Forest forest;
   std::vector<std::pair<int, int>> pending;  // (node, segment of its parent)
   const auto push_children = [&](const std::vector<int>& children, int segment) {
-    for (auto it = children.rbegin(); it != children.rend(); ++it) pending.emplace_back(*it, segment);
+    for (auto it = children.rbegin(); it != children.rend(); ++it)
+      pending.emplace_back(*it, segment);
   };
   push_children(roots_, -1);
   while (!pending.empty()) {

@@ -17,7 +17,8 @@ namespace incipit {
                                        std::span<const std::string> candidates);
 
 // "a, b, c"
-[[nodiscard]] std::string join(std::span<const std::string> words, std::string_view separator = ", ");
+[[nodiscard]] std::string join(std::span<const std::string> words,
+                               std::string_view separator = ", ");
 
 // 1536 -> "1.5 KiB"
 [[nodiscard]] std::string human_bytes(double bytes);

@@ -120,9 +120,8 @@ std::vector<std::string> without_determiners(std::string_view text) {
 }
 
 bool has_apostrophe(const std::vector<std::string>& words) {
-  return std::any_of(words.begin(), words.end(), [](const std::string& word) {
-    return word.find('\'') != std::string::npos;
-  });
+  return std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return word.find('\'') != std::string::npos; });
 }
 
 bool contains(const std::set<std::string>& whole, const std::set<std::string>& part) {

@@ -80,7 +80,7 @@ std::optional<Record> CsvReader::next() {
     throw DataError(here(row_line_) + "the row has " + std::to_string(fields_.size()) +
                     " fields, the header has " + std::to_string(columns_.size()) + " (" +
                     join(columns_) + "); fields are divided by " + name_of(delimiter_) +
-                    ", one that contains it stands in double quotes");
+                    ", one that contains it is in double quotes");
   }
   return Record(columns_, fields_, lines_.name(), row_line_);
 }

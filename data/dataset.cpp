@@ -129,7 +129,7 @@ std::vector<Example> examples_of(const Task& task, Record record, std::int64_t n
     example.part = static_cast<std::int64_t>(examples.size());
     if (example.id.empty()) {
       example.id = std::to_string(number);
-      if (!task.options().each.empty()) {
+      if (!task.options().foreach.empty()) {
         example.id = "[" + example.id + "," + std::to_string(example.part) + "]";
       }
     }

@@ -113,30 +113,30 @@ constexpr std::uint64_t kCachedFileBytes = std::uint64_t{1} << 20;
 
 struct Splits {
   Dataset train;
-  Dataset select;
+  Dataset validation;
   Dataset test;
   // Number of examples of the later split that also occur in the earlier one (data/overlap.h);
   // above 0 only with on_overlap: warn.
-  std::int64_t select_in_train = 0;
+  std::int64_t validation_in_train = 0;
   std::int64_t test_in_train = 0;
-  std::int64_t test_in_select = 0;
+  std::int64_t test_in_validation = 0;
 };
 
-// Which splits to read. Train is also read when the requested validation split (`select`) is a
+// Which splits to read. Train is also read when the requested validation split (`validation`) is a
 // share of it, and when few-shot examples are needed.
 struct WhichSplits {
   bool train = true;
-  bool select = true;
+  bool validation = true;
   bool test = true;
 };
 
 // Reads the splits that `which` requests and the options of `task` name; the others are empty.
 //
-// If the validation split (`select`) is a share of train, whole groups drawn by `seed` are moved to
-// it, and examples with the same text move together. They are then read as validation examples, not
-// as training examples. Few-shot examples are drawn from the rest of train (draw_demonstrations),
-// removed from it and given to `task`. Every sequence, with a soft prompt of `prompt_rows` rows, is
-// checked against the model's positions.
+// If the validation split (`validation`) is a share of train, whole groups drawn by `seed` are
+// moved to it, and examples with the same text move together. They are then read as validation
+// examples, not as training examples. Few-shot examples are drawn from the rest of train
+// (draw_demonstrations), removed from it and given to `task`. Every sequence, with a soft prompt of
+// `prompt_rows` rows, is checked against the model's positions.
 //
 // Throws DataError, also when an example occurs in two of the splits read and on_overlap is fail.
 // Throws ConfigError when train is requested and the options name none, and when the validation

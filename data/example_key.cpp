@@ -54,7 +54,7 @@ class KeyText {
     const auto& [label, text] = entry;
     add_all(label, text);
   }
-  void add(const EachOptions& each) {
+  void add(const ForeachOptions& each) {
     const auto& [name, path] = each;
     add_all(name, path);
   }
@@ -96,13 +96,14 @@ class KeyText {
 // All options except those for file names, measuring, answering and warnings. Anyone who adds an
 // option decides here.
 void KeyText::add(const TaskOptions& options) {
-  const auto& [name, data_dir, train, select, test,  // the file is in the key
-               preprocess, each, train_each, train_where, format, source_prefix, source_template,
-               verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
-               group_field, metric_group, references, max_source_tokens, truncate, bos, eos, shots,
-               shot_separator, answer, score, answer_rule, max_answer_tokens, metrics, submission,
-               on_bad_record, max_bad_records, on_overlap] = options;
-  add_all(preprocess, each, train_each, train_where, format, source_prefix, source_template,
+  const auto& [name, data_dir, train, validation, test,  // the file is in the key
+               preprocess, foreach, train_foreach, train_where, format, source_prefix,
+               source_template, verbalizer, candidates, target, separator, system, labels,
+               label_field, id_fields, group_field, metric_group, references, max_source_tokens,
+               truncate, bos, eos, shots, shot_separator, answer, score, answer_rule,
+               max_answer_tokens, metrics, submission, on_bad_record, max_bad_records, on_overlap] =
+      options;
+  add_all(preprocess, foreach, train_foreach, train_where, format, source_prefix, source_template,
           verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
           group_field, metric_group, references, max_source_tokens, truncate, bos, eos,
           shots > 0,  // a chat's opening then precedes them

@@ -63,7 +63,7 @@ class Prefetcher {
   void run(const std::stop_token& stop) {
     std::exception_ptr error;
     try {
-      while (wait_for_room(stop)) {
+      while (wait_for_capacity(stop)) {
         std::optional<T> value = produce_();
         if (!value) break;
         const std::scoped_lock lock(mutex_);
@@ -79,7 +79,7 @@ class Prefetcher {
     changed_.notify_all();
   }
 
-  bool wait_for_room(const std::stop_token& stop) {
+  bool wait_for_capacity(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     return changed_.wait(lock, stop, [&] { return values_.size() < capacity_; }) &&
            !stop.stop_requested();

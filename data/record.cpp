@@ -130,11 +130,11 @@ std::string Record::full_path(std::string_view field) const {
 }
 
 Record Record::bind(std::string_view name, std::string_view path) const {
-  Record scope(*this);
+  Record nested(*this);
   Binding bound{std::string(name), full_path(path), &need(path)};
-  std::erase_if(scope.bindings_, [&](const Binding& each) { return each.name == name; });
-  scope.bindings_.push_back(std::move(bound));
-  return scope;
+  std::erase_if(nested.bindings_, [&](const Binding& each) { return each.name == name; });
+  nested.bindings_.push_back(std::move(bound));
+  return nested;
 }
 
 std::int64_t Record::list_size(std::string_view path) const {

@@ -16,8 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Separate random streams of the seed.
-constexpr std::uint64_t kSelectStream = 0x73656c656374;  // "select"
-constexpr std::uint64_t kShotsStream = 0x73686f7473;     // "shots"
+constexpr std::uint64_t kValidationStream = 0x73656c656374;  // changes every drawn split
+constexpr std::uint64_t kShotsStream = 0x73686f7473;         // "shots"
 
 std::vector<std::int64_t> all_but(std::int64_t size, std::vector<std::int64_t> taken) {
   std::sort(taken.begin(), taken.end());
@@ -47,7 +47,7 @@ std::vector<std::int64_t> draw_share(const std::vector<std::int64_t>& groups, do
   }
   std::vector<std::int64_t> order(sizes.size());
   std::iota(order.begin(), order.end(), 0);
-  Random random(seed, kSelectStream);
+  Random random(seed, kValidationStream);
   random.shuffle(std::span(order));
   std::int64_t taken = 0;
   for (const std::int64_t group : order) {
@@ -94,14 +94,14 @@ bool same_file(const fs::path& a, const fs::path& b) {
 // The validation split must not come from the test split's file.
 void check_files(const TaskOptions& options) {
   if (options.test.empty()) return;
-  const bool shares = options.select.file.empty() && options.select.share > 0;
-  const std::string& selected = shares ? options.train : options.select.file;
-  if (selected.empty()) return;
-  const fs::path select = data_path(options, selected);
+  const bool shares = options.validation.file.empty() && options.validation.share > 0;
+  const std::string& file = shares ? options.train : options.validation.file;
+  if (file.empty()) return;
+  const fs::path validation = data_path(options, file);
   const fs::path test = data_path(options, options.test);
-  if (!same_file(select, test)) return;
-  throw ConfigError("task.select: " + std::string(shares ? "is a share of " : "is ") +
-                    select.string() + ", and task.test is the same file (" + test.string() +
+  if (!same_file(validation, test)) return;
+  throw ConfigError("task.validation: " + std::string(shares ? "is a share of " : "is ") +
+                    validation.string() + ", and task.test is the same file (" + test.string() +
                     "): choices would be made on the test split; name another file in one of them");
 }
 
@@ -123,13 +123,13 @@ std::int64_t check_overlap(const Dataset& earlier, const Dataset& later, const c
                   "them pass with task.on_overlap: warn");
 }
 
-// Divides train if the validation split (`select`) is a share of it.
-void draw_select(const Task& task, std::uint64_t seed, Splits& splits) {
+// Divides train if the validation split (`validation`) is a share of it.
+void draw_validation(const Task& task, std::uint64_t seed, Splits& splits) {
   const TaskOptions& options = task.options();
-  const double share = options.select.share;
-  if (options.train_each.empty() && options.train_where.empty()) {
+  const double share = options.validation.share;
+  if (options.train_foreach.empty() && options.train_where.empty()) {
     const auto drawn = draw_share(groups_with_duplicates(splits.train), share, seed);
-    splits.select = splits.train.subset(drawn);
+    splits.validation = splits.train.subset(drawn);
     splits.train = splits.train.subset(all_but(splits.train.size(), drawn));
     return;
   }
@@ -144,7 +144,7 @@ void draw_select(const Task& task, std::uint64_t seed, Splits& splits) {
       rest.push_back(i);
     }
   }
-  splits.select = asked.subset(drawn);
+  splits.validation = asked.subset(drawn);
   splits.train = splits.train.subset(rest);
 }
 
@@ -154,8 +154,8 @@ void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
   std::vector<Record> records;
   for (const std::int64_t index : indices) {
     const ExampleFacts facts = train.facts(index);
-    auto scopes = task.expand(reader->at_line(facts.line), true);
-    records.push_back(std::move(scopes.at(facts.part)));
+    auto nested = task.expand(reader->at_line(facts.line), true);
+    records.push_back(std::move(nested.at(facts.part)));
   }
   task.set_demonstrations(records);
   train = train.subset(all_but(train.size(), indices));
@@ -191,33 +191,33 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
     throw ConfigError("task.train: is missing: name the file to train on");
   }
   check_files(options);
-  const bool shares = options.select.file.empty() && options.select.share > 0;
-  const bool needs_train = which.train || options.shots > 0 || (which.select && shares);
+  const bool shares = options.validation.file.empty() && options.validation.share > 0;
+  const bool needs_train = which.train || options.shots > 0 || (which.validation && shares);
   Splits splits;
   if (!options.train.empty() && needs_train) {
     splits.train = read_dataset(task, data_path(options, options.train), true, true);
-    if (shares) draw_select(task, seed, splits);
+    if (shares) draw_validation(task, seed, splits);
   }
-  if (which.select && !options.select.file.empty()) {
-    splits.select = read_dataset(task, data_path(options, options.select.file), true);
+  if (which.validation && !options.validation.file.empty()) {
+    splits.validation = read_dataset(task, data_path(options, options.validation.file), true);
   }
   if (which.test && !options.test.empty()) {
     splits.test = read_dataset(task, data_path(options, options.test), false);
   }
-  splits.select_in_train =
-      check_overlap(splits.train, splits.select, "task.train and task.select", options);
+  splits.validation_in_train =
+      check_overlap(splits.train, splits.validation, "task.train and task.validation", options);
   splits.test_in_train =
       check_overlap(splits.train, splits.test, "task.train and task.test", options);
-  splits.test_in_select =
-      check_overlap(splits.select, splits.test, "task.select and task.test", options);
+  splits.test_in_validation =
+      check_overlap(splits.validation, splits.test, "task.validation and task.test", options);
   if (!splits.train.empty() && options.shots > 0) take_demonstrations(task, splits.train, seed);
   if (which.train && splits.train.empty()) {
     throw DataError(data_path(options, options.train).string() +
-                    ": no example is left to train on after task.select and task.shots");
+                    ": no example is left to train on after task.validation and task.shots");
   }
   if (!which.train) splits.train = {};
-  if (!which.select) splits.select = {};
-  for (const Dataset* split : {&splits.train, &splits.select, &splits.test}) {
+  if (!which.validation) splits.validation = {};
+  for (const Dataset* split : {&splits.train, &splits.validation, &splits.test}) {
     check_rows(task, *split, prompt_rows);
   }
   return splits;

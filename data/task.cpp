@@ -20,7 +20,7 @@ TaskOptions checked(TaskOptions options) {
 }
 
 // Replaces each record with one record per element of the lists.
-void unroll(const std::vector<EachOptions>& lists, std::vector<Record>& records) {
+void unroll(const std::vector<ForeachOptions>& lists, std::vector<Record>& records) {
   for (const auto& [name, path] : lists) {
     std::vector<Record> unrolled;
     for (const Record& record : records) {
@@ -65,7 +65,7 @@ Task::Task(TaskOptions options, TaskModel model)
   INCIPIT_CHECK(model_.tokenizer != nullptr);
   INCIPIT_CHECK(options_.format == Format::kRaw || model_.chat.has_value());
   if (!options_.target.empty()) target_.emplace(options_.target);
-  if (!options_.candidates.each.empty()) {
+  if (!options_.candidates.foreach.empty()) {
     candidate_text_.emplace(options_.candidates.text);
     candidate_label_.emplace(options_.candidates.label);
   }
@@ -142,9 +142,9 @@ std::vector<Record> Task::expand(Record record, bool training) const {
   preprocess(options_.preprocess, record);
   std::vector<Record> records;
   records.push_back(std::move(record));
-  unroll(options_.each, records);
+  unroll(options_.foreach, records);
   if (!training) return records;
-  unroll(options_.train_each, records);
+  unroll(options_.train_foreach, records);
   std::erase_if(records, [&](const Record& each) {
     return std::any_of(options_.train_where.begin(), options_.train_where.end(),
                        [&](const auto& where) { return each.text(where.first) != where.second; });
@@ -278,7 +278,7 @@ void Task::check_rows(const Example& example, const std::string& file,
   if (prompt_rows == 0 && bos_place_ == BosPlace::kNone && prefix_.empty() &&
       example.source.empty()) {
     throw DataError(where +
-                    "the source is empty, and nothing stands before it from which the "
+                    "the source is empty, and nothing comes before it from which the "
                     "answer could be predicted; set task.bos, or write more into "
                     "task.template");
   }

@@ -43,7 +43,7 @@ struct Example {
   std::int64_t line = 0;  // in its file, from 1
   std::int64_t part = 0;  // index among the examples of that line, from 0
   // JSON text of the id field, or of the list of several id fields. Without one, the record's
-  // number from 0; with `each`, [number, part].
+  // number from 0; with `foreach`, [number, part].
   std::string id;
   std::string group;         // text of the group field; empty: its own group
   std::string metric_group;  // text of that field; empty: its own group
@@ -85,7 +85,7 @@ class Task {
   Task(TaskOptions options, TaskModel model);
 
   // Expands a record into one record per example: after preprocessing, one for each element of
-  // every list in `each` and, if `training`, `train_each`; if `training`, only those with the
+  // every list in `foreach` and, if `training`, `train_foreach`; if `training`, only those with the
   // values of `train_where` are kept. The result may be empty. Throws DataError.
   [[nodiscard]] std::vector<Record> expand(Record record, bool training) const;
 

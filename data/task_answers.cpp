@@ -93,13 +93,13 @@ std::shared_ptr<const Candidates> Task::candidates_of(const Record& record) cons
     candidates->push_back(own_candidate(record, verbalizer_.label(i), verbalizer_.text(i)));
   }
   if (!candidate_text_) return candidates;
-  const std::string& list = options_.candidates.each;
+  const std::string& list = options_.candidates.foreach;
   const std::int64_t size = record.list_size(list);
   for (std::int64_t i = 0; i < size; ++i) {
-    const Record scope = record.bind("candidate", list + "." + std::to_string(i));
-    std::string label = candidate_label_->render(scope);
+    const Record nested = record.bind("candidate", list + "." + std::to_string(i));
+    std::string label = candidate_label_->render(nested);
     if (index_of(*candidates, label) >= 0) continue;
-    candidates->push_back(own_candidate(scope, std::move(label), *candidate_text_));
+    candidates->push_back(own_candidate(nested, std::move(label), *candidate_text_));
   }
   if (candidates->empty()) record.fail(list + " is empty: there is no candidate to choose");
   return candidates;
@@ -156,8 +156,8 @@ Task::Gold Task::gold_of_own(const Record& record, const Candidates& candidates)
     if (std::find(right.begin(), right.end(), label) == right.end()) continue;
     return {.label = i, .text = candidate_text(i)};
   }
-  const Record scope = record.bind("candidate", reference_path(record, options_.references, 0));
-  return {.label = -1, .text = answer_text(candidate_text_->render(scope))};
+  const Record nested = record.bind("candidate", reference_path(record, options_.references, 0));
+  return {.label = -1, .text = answer_text(candidate_text_->render(nested))};
 }
 
 }  // namespace incipit::data

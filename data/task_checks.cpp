@@ -89,7 +89,7 @@ void check_split(const std::string& name, const Dataset& split, Warnings& warnin
 std::vector<std::string> split_warnings(const Splits& splits) {
   Warnings warnings;
   check_split("train", splits.train, warnings);
-  check_split("select", splits.select, warnings);
+  check_split("validation", splits.validation, warnings);
   check_split("test", splits.test, warnings);
   const auto overlap = [&](std::int64_t count, const std::string& later, const Dataset& split,
                            const std::string& earlier) {
@@ -97,9 +97,9 @@ std::vector<std::string> split_warnings(const Splits& splits) {
     warnings.push_back(number(count) + " of the " + number(split.size()) + " sources of " + later +
                        " also occur in " + earlier + ": scores on them say little");
   };
-  overlap(splits.select_in_train, "select", splits.select, "train");
+  overlap(splits.validation_in_train, "validation", splits.validation, "train");
   overlap(splits.test_in_train, "test", splits.test, "train");
-  overlap(splits.test_in_select, "test", splits.test, "select");
+  overlap(splits.test_in_validation, "test", splits.test, "validation");
   return warnings;
 }
 

@@ -54,14 +54,14 @@ bool names_candidate(const Template& text) {
 
 void check_candidates(const TaskOptions& t, Problems& problems) {
   const CandidateOptions& c = t.candidates;
-  if (c.each.empty() != c.text.empty()) {
-    const std::string missing = c.each.empty() ? "candidates.each" : "candidates.text";
+  if (c.foreach.empty() != c.text.empty()) {
+    const std::string missing = c.foreach.empty() ? "candidates.foreach" : "candidates.text";
     problems.push_back({missing,
-                        "is missing: candidates need the path of their list, `each`, and "
+                        "is missing: candidates need the path of their list, `foreach`, and "
                         "what the model is to say, `text`"});
     return;
   }
-  if (c.each.empty()) return;
+  if (c.foreach.empty()) return;
   for (const auto& [key, text] :
        {std::pair{"candidates.text", c.text}, {"candidates.label", c.label}}) {
     const auto parsed = parse(text, key, problems);
@@ -73,7 +73,7 @@ void check_candidates(const TaskOptions& t, Problems& problems) {
 
 // One of verbalizer, candidates and target defines the answers.
 void check_answers(const TaskOptions& t, Problems& problems) {
-  const bool candidates = !t.candidates.each.empty() || !t.candidates.text.empty();
+  const bool candidates = !t.candidates.foreach.empty() || !t.candidates.text.empty();
   if (t.verbalizer.empty() && t.target.empty() && !candidates) {
     problems.push_back({"verbalizer",
                         "is missing: give the text of every label, as in {yes: \" Yes\", no: "
@@ -165,7 +165,7 @@ void check_metrics(const TaskOptions& t, Problems& problems) {
 void check_names(const TaskOptions& t, Problems& problems) {
   std::vector<std::string> names{"candidate"};
   for (const auto& [key, lists] :
-       {std::pair{"each.", &t.each}, std::pair{"train_each.", &t.train_each}}) {
+       {std::pair{"foreach.", &t.foreach}, std::pair{"train_foreach.", &t.train_foreach}}) {
     for (const auto& [name, path] : *lists) {
       const std::string where = key + name;
       if (name.empty() || name.find_first_of(".|{}") != std::string::npos) {
@@ -202,8 +202,8 @@ void check_numbers(const TaskOptions& t, Problems& problems) {
     problems.push_back(
         {"max_answer_tokens", "must be at least 1, is " + std::to_string(t.max_answer_tokens)});
   }
-  if (t.select.file.empty() && !(t.select.share >= 0 && t.select.share < 1)) {
-    problems.push_back({"select", "must be the name of a file or a share of train in [0, 1)"});
+  if (t.validation.file.empty() && !(t.validation.share >= 0 && t.validation.share < 1)) {
+    problems.push_back({"validation", "must be the name of a file or a share of train in [0, 1)"});
   }
 }
 

@@ -78,9 +78,9 @@ struct VerbalizerEntry {
   friend bool operator==(const VerbalizerEntry&, const VerbalizerEntry&) = default;
 };
 
-// The validation split (`select:`): a file name, or a share of train. Neither (share 0): no
+// The validation split (`validation:`): a file name, or a share of train. Neither (share 0): no
 // validation split.
-struct SelectOptions {
+struct ValidationOptions {
   std::string file;
   double share = 0.1;  // in [0, 1); used only if `file` is empty
 };
@@ -99,16 +99,16 @@ struct TruncateOptions {
 
 // Candidates that each record lists, any number of them.
 struct CandidateOptions {
-  std::string each;                   // path of a list; {candidate} is its current element
+  std::string foreach;                // path of a list; {candidate} is its current element
   std::string text;                   // template of what the model should say
   std::string label = "{candidate}";  // template of the candidate label
 };
 
-// One name of `each`: {name: path}. `path` starts at the record or at an earlier name.
-struct EachOptions {
+// One name of `foreach`: {name: path}. `path` starts at the record or at an earlier name.
+struct ForeachOptions {
   std::string name;
   std::string path;
-  friend bool operator==(const EachOptions&, const EachOptions&) = default;
+  friend bool operator==(const ForeachOptions&, const ForeachOptions&) = default;
 };
 
 // The submission file for a benchmark's server.
@@ -127,15 +127,15 @@ struct TaskOptions {
   std::string name;      // a built-in task or the path of a task file; empty: all is given here
   std::string data_dir;  // relative to the current directory; see data/dataset.h
   std::string train;     // relative to data_dir
-  SelectOptions select;
+  ValidationOptions validation;
   std::string test;
 
   Preprocess preprocess = Preprocess::kNone;
   // A record has one example per element of these lists, nested in their order: {question:
-  // passage.questions, answer: question.answers} makes {answer.text} a field. `train_each` adds
+  // passage.questions, answer: question.answers} makes {answer.text} a field. `train_foreach` adds
   // lists for training only. `train_where`: only records with these values are trained on.
-  std::vector<EachOptions> each;
-  std::vector<EachOptions> train_each;
+  std::vector<ForeachOptions> foreach;
+  std::vector<ForeachOptions> train_foreach;
   std::vector<std::pair<std::string, std::string>> train_where;
 
   Format format = Format::kRaw;

@@ -15,8 +15,8 @@ namespace incipit::eval {
 namespace {
 
 // Merges the answers of all ranks, each a list of [example, text], into dataset order.
-std::vector<std::string> gathered(const nlohmann::json& mine, bool left,
-                                  const data::Dataset& dataset, comm::Communicator& ranks) {
+std::vector<std::string> gather_answers(const nlohmann::json& mine, bool left,
+                                        const data::Dataset& dataset, comm::Communicator& ranks) {
   std::vector<std::string> all(static_cast<std::size_t>(dataset.size()));
   bool stopped = false;
   const std::string told = dump_json(nlohmann::json{mine, left});
@@ -75,7 +75,7 @@ std::vector<std::string> generate_answers(const model::Backbone& backbone, const
     }
     tell(std::min(b - ranks.rank() + ranks.size(), plan.count()));
   }
-  return gathered(mine, left, dataset, ranks);
+  return gather_answers(mine, left, dataset, ranks);
 }
 
 bool answers_by_generation(const data::Task& task) {

@@ -91,7 +91,7 @@ void add_metrics(const data::Task& task, const data::Dataset& split, SplitResult
 }
 
 bool has_classes(const data::Task& task) {
-  return !task.labels().empty() || !task.options().candidates.each.empty();
+  return !task.labels().empty() || !task.options().candidates.foreach.empty();
 }
 
 }  // namespace

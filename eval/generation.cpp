@@ -11,8 +11,8 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "eval/sampling.h"
-#include "model/ops.h"
 #include "model/stage_link.h"
+#include "nn/ops.h"
 
 namespace incipit::eval {
 namespace {
@@ -23,14 +23,14 @@ using model::KeyValueStore;
 // Allocates a store for `rows` rows, in the type that attention reads without conversion.
 KeyValueStore make_store(const model::Backbone& backbone, std::int64_t rows) {
   const auto type =
-      backbone.device().is_cpu() ? model::ops::accumulate_type(backbone.dtype()) : backbone.dtype();
-  const auto room = [&] {
+      backbone.device().is_cpu() ? nn::ops::accumulate_type(backbone.dtype()) : backbone.dtype();
+  const auto allocate = [&] {
     return at::empty({rows, backbone.local_config().kv_width()},
                      at::TensorOptions(type).device(backbone.device()));
   };
   KeyValueStore store;
   for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
-    store.layers.push_back({room(), room(), {}, {}});
+    store.layers.push_back({allocate(), allocate(), {}, {}});
   }
   return store;
 }
@@ -237,9 +237,9 @@ Generator::Generator(const model::Backbone& backbone, const std::optional<at::Te
                      const std::function<Sequence(data::PromptRows)>& beginning)
     : backbone_(backbone), beginning_(backbone, prompt, beginning) {
   // FSDP ranks would have to take every step together.
-  if (backbone.placement().gathered->size() > 1) {
+  if (backbone.placement().fsdp->size() > 1) {
     throw ConfigError(
-        "parallel.gathered: text is not generated from gathered layers; set it to "
+        "parallel.fsdp: text is not generated from FSDP layers; set it to "
         "false and split the model by parallel.tensor or parallel.pipeline");
   }
 }

@@ -49,7 +49,7 @@ using TokenSink = std::function<bool(std::size_t sequence, TokenId token)>;
 class Generator {
  public:
   // `beginning` is as in SharedBeginning. `backbone` must outlive the generator. Throws ConfigError
-  // under FSDP (`parallel.gathered`).
+  // under FSDP (`parallel.fsdp`).
   Generator(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
             const std::function<Sequence(data::PromptRows)>& beginning);
 

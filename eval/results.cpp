@@ -86,16 +86,16 @@ void write_results(const std::filesystem::path& run_dir, std::span<const TaskRes
   write_atomically(run_dir / "scores.json", dump_json(scores, 2) + "\n");
 }
 
-void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& split,
-                    const std::string& split_name, std::span<const WordingScore> wordings,
-                    std::size_t best) {
+void write_templates(const std::filesystem::path& run_dir, const data::Dataset& split,
+                     const std::string& split_name, std::span<const TemplateScore> templates,
+                     std::size_t best) {
   Json all = Json::array();
-  for (const auto& [name, metrics, intervals] : wordings) {
+  for (const auto& [name, metrics, intervals] : templates) {
     Json& entry = all.emplace_back(Json{{"name", name}});
     entry.update(metrics_entry(split.size(), metrics, intervals));
   }
-  const Json file{{"split", split_name}, {"best", wordings[best].name}, {"wordings", all}};
-  write_atomically(run_dir / "wordings.json", dump_json(file, 2) + "\n");
+  const Json file{{"split", split_name}, {"best", templates[best].name}, {"templates", all}};
+  write_atomically(run_dir / "templates.json", dump_json(file, 2) + "\n");
 }
 
 }  // namespace incipit::eval

@@ -12,7 +12,7 @@
 namespace incipit::eval {
 
 struct NamedResult {
-  std::string split;  // "select", "test"
+  std::string split;  // "validation", "test"
   const data::Dataset* dataset = nullptr;
   const SplitResult* result = nullptr;
 };
@@ -41,21 +41,21 @@ struct TaskResults {
 // RUN_DIR/scores.json, {"TASK":{"test":{...}},...}.
 void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks);
 
-// The metrics of one prompt template (`wording`) of a task.
-struct WordingScore {
+// The metrics of one prompt template (`template`) of a task.
+struct TemplateScore {
   std::string name;
   Metrics metrics;
   Intervals intervals{};
 };
 
-// Writes RUN_DIR/wordings.json with the scores of the prompt templates; `best` is the index of the
+// Writes RUN_DIR/templates.json with the scores of the prompt templates; `best` is the index of the
 // chosen one:
 //
-//   {"split":"select","best":"chat","wordings":[{"name":"chat","examples":150,"accuracy":0.57,...}]}
+//   {"split":"validation","best":"chat","templates":[{"name":"chat","examples":150,"accuracy":0.57,...}]}
 //
 // Throws DataError naming the file that cannot be written.
-void write_wordings(const std::filesystem::path& run_dir, const data::Dataset& split,
-                    const std::string& split_name, std::span<const WordingScore> wordings,
-                    std::size_t best);
+void write_templates(const std::filesystem::path& run_dir, const data::Dataset& split,
+                     const std::string& split_name, std::span<const TemplateScore> templates,
+                     std::size_t best);
 
 }  // namespace incipit::eval

@@ -9,8 +9,8 @@
 #include "core/error.h"
 #include "core/stop_request.h"
 #include "data/batch.h"
-#include "eval/answers_alone.h"
 #include "eval/batches.h"
+#include "eval/pmi_baseline.h"
 #include "eval/shared_beginning.h"
 
 namespace incipit::eval {
@@ -144,7 +144,7 @@ double divisor(Score score, const data::Candidate& candidate) {
 }  // namespace
 
 bool leaves_alone(const model::Placement& placement) {
-  return placement.tensor->size() * placement.pipeline->size() * placement.gathered->size() == 1;
+  return placement.tensor->size() * placement.pipeline->size() * placement.fsdp->size() == 1;
 }
 
 Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
@@ -156,7 +156,7 @@ Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
   result.scores =
       candidate_likelihoods(backbone, task, dataset, prompt, options, ranks, on_progress);
   if (score == Score::kPmi) {
-    const AnswersAlone alone(task, dataset, prompt.has_value());
+    const PmiBaseline alone(task, dataset, prompt.has_value());
     alone.subtract_from(
         result.scores, dataset,
         candidate_likelihoods(backbone, task, alone.dataset(), prompt, options, ranks, nullptr));

@@ -30,16 +30,16 @@ std::vector<std::pair<std::string, const data::TaskOptions*>> task_blocks(
 void check_trained_task(const configs::RunConfig& config, const std::string& block,
                         const data::TaskOptions& task, const configs::Report& report) {
   if (task.train.empty()) report(block + ".train", "missing; expected a file");
-  const bool no_select = task.select.file.empty() && task.select.share == 0;
-  if (config.train.eval_every > 0 && no_select) {
+  const bool no_validation = task.validation.file.empty() && task.validation.share == 0;
+  if (config.train.eval_every > 0 && no_validation) {
     report("train.eval_every",
-           "needs a select split: set " + block + ".select, or train.eval_every: 0");
+           "needs a validation split: set " + block + ".validation, or train.eval_every: 0");
   }
   if (!task.verbalizer.empty()) return;
-  if (config.train.loss == trainer::Loss::kCandidates && task.candidates.each.empty()) {
+  if (config.train.loss == trainer::Loss::kCandidates && task.candidates.foreach.empty()) {
     report("train.loss", "candidates needs " + block + ".verbalizer or " + block + ".candidates");
   }
-  if (config.method.init.kind == prompt::InitKind::kClassLabels) {
+  if (config.method.init.kind == prompt_tuning::InitKind::kClassLabels) {
     report("method.init.kind", "class_labels needs " + block + ".verbalizer");
   }
 }
@@ -48,7 +48,7 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
   report_all(report, "parallel", comm::validate(config.parallel));
-  report_all(report, "method", prompt::validate(config.method));
+  report_all(report, "method", prompt_tuning::validate(config.method));
   for (const auto& [block, task] : task_blocks(config)) {
     report_all(report, block, data::validate(*task));
   }
@@ -63,7 +63,7 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
            "float16 is for scoring and generating: gradients are too small for it; expected "
            "bfloat16, float32 or auto to train");
   }
-  if (config.method.kind == prompt::MethodKind::kNone) {
+  if (config.method.kind == prompt_tuning::MethodKind::kNone) {
     report("method.kind", "none has nothing to train; incipit eval scores the model as it is");
   }
   for (const auto& [block, task] : task_blocks(config)) {

@@ -8,7 +8,7 @@ void EvaluationProgress::update(const std::string& title, std::int64_t done, std
   if (!shown_) return;
   const auto now = std::chrono::steady_clock::now();
   if (!bar_) {
-    bar_ = std::make_unique<metrics::Progress>(title, total);
+    bar_ = std::make_unique<telemetry::Progress>(title, total);
     begin_ = now;
   }
   const double seconds = std::chrono::duration<double>(now - begin_).count();

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "eval/scorer.h"
-#include "metrics/progress.h"
+#include "telemetry/progress.h"
 
 namespace incipit::launcher {
 
@@ -26,7 +26,7 @@ class EvaluationProgress {
 
  private:
   bool shown_;
-  std::unique_ptr<metrics::Progress> bar_;
+  std::unique_ptr<telemetry::Progress> bar_;
   std::chrono::steady_clock::time_point begin_;
 };
 

@@ -97,16 +97,16 @@ Json diagnosis_json(const trainer::Diagnosis& diagnosis) {
 
 }  // namespace
 
-void LearningWatch::add(std::int64_t step, const data::Dataset& select,
+void LearningWatch::add(std::int64_t step, const data::Dataset& validation,
                         std::span<const int> predictions) {
   Evaluation evaluation{.step = step, .predictions = {}, .answers = {}};
-  for (std::int64_t i = 0; i < select.size(); ++i) {
-    if (select[i].label < 0) continue;
+  for (std::int64_t i = 0; i < validation.size(); ++i) {
+    if (validation[i].label < 0) continue;
     evaluation.predictions.push_back(predictions[static_cast<std::size_t>(i)]);
-    evaluation.answers.push_back(select[i].label);
+    evaluation.answers.push_back(validation[i].label);
   }
   if (evaluation.answers.empty()) return;
-  const std::vector<std::string> labels = shared_labels(select);
+  const std::vector<std::string> labels = shared_labels(validation);
   if (labels.empty()) return;
   const auto one_label =
       trainer::one_label_predicted(evaluation.predictions, evaluation.answers, labels);
@@ -146,7 +146,7 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, const Session
   return diagnosis;
 }
 
-void print_diagnosis(std::ostream& out, const Style& style, const std::string& task,
+void print_diagnosis(std::ostream& out, const telemetry::Style& style, const std::string& task,
                      const trainer::Diagnosis& diagnosis) {
   if (!task.empty()) out << style.bold(task) << ": ";
   const bool learned = diagnosis.verdict == trainer::Verdict::kLearned;

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "launcher/output.h"
 #include "launcher/session.h"
+#include "telemetry/output.h"
 #include "trainer/diagnosis.h"
 
 namespace incipit::launcher {
@@ -24,7 +24,7 @@ class LearningWatch {
 
   // Records the predictions for the validation split after `step` steps. Warns when nearly all of
   // them are one label.
-  void add(std::int64_t step, const data::Dataset& select, std::span<const int> predictions);
+  void add(std::int64_t step, const data::Dataset& validation, std::span<const int> predictions);
 
   // Returns the diagnosis of the session's run for this task, whose best prompt is that of
   // `best_step`. Reads the losses from the run's metrics.jsonl, so that losses from before a resume
@@ -43,7 +43,7 @@ class LearningWatch {
 };
 
 // Prints the diagnosis and the advice. `task` is printed unless it is empty.
-void print_diagnosis(std::ostream& out, const Style& style, const std::string& task,
+void print_diagnosis(std::ostream& out, const telemetry::Style& style, const std::string& task,
                      const trainer::Diagnosis& diagnosis);
 
 // Writes RUN_DIR/diagnosis.json, which reports show:

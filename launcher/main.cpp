@@ -1,7 +1,7 @@
 #include <string_view>
 
 #include "comm/guarded_main.h"
-#include "comm/launch.h"
+#include "core/launch.h"
 #include "core/memory.h"
 #include "core/stop_request.h"
 #include "launcher/program.h"
@@ -20,7 +20,7 @@ incipit::OnSignal on_first_signal(int argc, const char* const* argv) {
 int main(int argc, char** argv) {
   // Never destroyed: a signal must not end a process whose results are already written.
   [[maybe_unused]] static const auto& signals = *new incipit::StopSignals(
-      on_first_signal(argc, argv), /*announce=*/incipit::comm::read_launch().rank == 0);
+      on_first_signal(argc, argv), /*announce=*/incipit::read_launch().rank == 0);
   incipit::keep_freed_memory();
   return incipit::comm::guarded_main([&] { return incipit::launcher::run_program(argc, argv); });
 }

@@ -19,7 +19,7 @@ void add_new(std::vector<T>& list, const T& value) {
 }
 
 std::string score_text(const std::optional<double>& score) {
-  return score ? fixed(*score, 4) : "-";
+  return score ? telemetry::fixed(*score, 4) : "-";
 }
 
 std::vector<std::string> metrics_of(std::span<const TaskScores> scores) {
@@ -37,9 +37,10 @@ bool counts(const SessionTask& task) {
 }
 
 std::string times_text(double low, double high) {
-  const std::string most = grouped(std::llround(high));
-  return std::llround(low) == std::llround(high) ? most
-                                                 : grouped(std::llround(low)) + " to " + most;
+  const std::string most = telemetry::grouped(std::llround(high));
+  return std::llround(low) == std::llround(high)
+             ? most
+             : telemetry::grouped(std::llround(low)) + " to " + most;
 }
 
 }  // namespace
@@ -58,15 +59,16 @@ std::optional<double> overall_score(std::span<const eval::Metrics* const> tasks)
   return score;
 }
 
-void print_task_scores(std::ostream& out, const Style& style, std::span<const TaskScores> scores) {
+void print_task_scores(std::ostream& out, const telemetry::Style& style,
+                       std::span<const TaskScores> scores) {
   const std::vector<std::string> names = metrics_of(scores);
   std::vector<std::string> header{"task", "split", "examples"};
   add_score_heads(header, names);
   header.emplace_back("mean");
-  Table table(header);
+  telemetry::Table table(header);
   std::vector<std::string> splits;
   for (const TaskScores& each : scores) {
-    std::vector<std::string> row{each.task->name, each.split, grouped(each.examples)};
+    std::vector<std::string> row{each.task->name, each.split, telemetry::grouped(each.examples)};
     add_scores(row, names, *each.metrics, *each.intervals);
     const std::vector<const eval::Metrics*> alone{each.metrics};
     row.push_back(score_text(overall_score(alone)));
@@ -81,7 +83,7 @@ void print_task_scores(std::ostream& out, const Style& style, std::span<const Ta
       tasks.push_back(each.metrics);
       examples += each.examples;
     }
-    std::vector<std::string> row{"all", split, grouped(examples)};
+    std::vector<std::string> row{"all", split, telemetry::grouped(examples)};
     row.resize(header.size() - 1, "-");
     row.push_back(score_text(overall_score(tasks)));
     table.add(std::move(row));

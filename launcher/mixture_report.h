@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "eval/evaluation.h"
-#include "launcher/output.h"
 #include "launcher/session.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 
@@ -28,7 +28,8 @@ struct TaskScores {
 
 // Prints a row per score, and for each split a last row: overall_score() of all tasks except the
 // diagnostics AX-b and AX-g.
-void print_task_scores(std::ostream& out, const Style& style, std::span<const TaskScores> scores);
+void print_task_scores(std::ostream& out, const telemetry::Style& style,
+                       std::span<const TaskScores> scores);
 
 // Describes the size of soft prompts relative to full copies of a model with `parameters`
 // parameters, tuned in float32: "45.0 KiB a task; a tuned copy of the model would be 513.1 MiB:

@@ -8,8 +8,8 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "kernels/cpu/instruction_set.h"
 #include "launcher/system_info.h"
-#include "model/cpu/instruction_set.h"
 
 namespace incipit::launcher {
 namespace {
@@ -61,7 +61,7 @@ std::string device_name(Device device) { return device == Device::kCuda ? "cuda"
 
 ModelMachine this_machine(const configs::ModelOptions& options) {
   return {.gpus = options.device == Device::kAuto ? usable_gpus() : 0,
-          .bfloat16_units = model::cpu::has_bfloat16_units(),
+          .bfloat16_units = kernels::cpu::has_bfloat16_units(),
           .float32_bytes = 0,
           .memory = std::numeric_limits<double>::infinity()};
 }
@@ -99,10 +99,14 @@ ModelChoice agree(comm::Communicator& world, const configs::ModelOptions& option
 
 c10::ScalarType scalar_type(Dtype dtype) {
   switch (dtype) {
-    case Dtype::kFloat32: return c10::ScalarType::Float;
-    case Dtype::kBFloat16: return c10::ScalarType::BFloat16;
-    case Dtype::kFloat16: return c10::ScalarType::Half;
-    case Dtype::kAuto: break;
+    case Dtype::kFloat32:
+      return c10::ScalarType::Float;
+    case Dtype::kBFloat16:
+      return c10::ScalarType::BFloat16;
+    case Dtype::kFloat16:
+      return c10::ScalarType::Half;
+    case Dtype::kAuto:
+      break;
   }
   INCIPIT_CHECK(false, "model.dtype was not chosen");
 }

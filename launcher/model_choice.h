@@ -1,7 +1,8 @@
 // Resolves `auto` for model.dtype and model.device:
 //
 //   device  cuda if a GPU is visible, else cpu
-//   dtype   bfloat16 on a GPU and on a processor with bfloat16 units; else float32, which is as fast
+//   dtype   bfloat16 on a GPU and on a processor with bfloat16 units; else float32, which is as
+//   fast
 //           there and exact, unless only bfloat16 fits in memory
 #pragma once
 

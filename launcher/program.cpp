@@ -9,10 +9,11 @@
 #include <iostream>
 #include <thread>
 
-#include "comm/launch.h"
 #include "core/error.h"
+#include "core/launch.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "kernels/cpu/instruction_set.h"
 #include "launcher/arguments.h"
 #include "launcher/commands/compare.h"
 #include "launcher/commands/doctor.h"
@@ -28,7 +29,6 @@
 #include "launcher/commands/tokenize.h"
 #include "launcher/commands/train.h"
 #include "launcher/commands/validate.h"
-#include "model/cpu/instruction_set.h"
 
 namespace incipit::launcher {
 namespace {
@@ -50,7 +50,7 @@ constexpr std::chrono::seconds kRankZeroFirst{5};
 void let_rank_zero_speak() {
   int mpi_runs = 0;
   MPI_Initialized(&mpi_runs);
-  if (mpi_runs == 0 && comm::read_launch().rank != 0) std::this_thread::sleep_for(kRankZeroFirst);
+  if (mpi_runs == 0 && read_launch().rank != 0) std::this_thread::sleep_for(kRankZeroFirst);
 }
 
 // Returns the requested command, or the program itself.
@@ -80,7 +80,7 @@ std::string usage_problem(const CLI::App& app, int argc, const char* const* argv
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
-  log::configure("info", comm::read_launch().rank, comm::read_launch().size);
+  log::configure("info", read_launch().rank, read_launch().size);
   CLI::App app(kAbout, "incipit");
   app.footer(kExitCodes);
   app.require_subcommand(1);
@@ -102,10 +102,10 @@ int run_program(int argc, const char* const* argv) {
   add_example(*app.get_subcommand("tokenize"),
               "echo 'Two words' | incipit tokenize models/smollm2-135m-instruct");
   try {
-    (void)model::cpu::instruction_set();  // refuses an unknown INCIPIT_CPU
+    (void)kernels::cpu::instruction_set();  // refuses an unknown INCIPIT_CPU
     app.parse(argc, argv);
   } catch (const CLI::Success& answer) {  // --help, --version
-    if (comm::read_launch().rank == 0) (void)app.exit(answer);
+    if (read_launch().rank == 0) (void)app.exit(answer);
   } catch (const CLI::ParseError& error) {
     let_rank_zero_speak();
     throw ConfigError(usage_problem(app, argc, argv, error));

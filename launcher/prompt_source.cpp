@@ -5,19 +5,19 @@
 #include <string>
 
 #include "core/error.h"
-#include "prompt/initializer.h"
+#include "methods/prompt_tuning/initializer.h"
 
 namespace incipit::launcher {
 
 namespace {
 
 // Returns the initial soft prompt for `tasks`. class_labels uses the labels of all of them.
-prompt::SoftPrompt start_prompt(const Session& session, std::span<const SessionTask> tasks,
-                                const std::string& name) {
-  const prompt::PromptOptions& options = session.config.method;
+prompt_tuning::SoftPrompt start_prompt(const Session& session, std::span<const SessionTask> tasks,
+                                       const std::string& name) {
+  const prompt_tuning::PromptOptions& options = session.config.method;
   const model::Backbone& backbone = *session.backbone;
   const data::Tokenizer& tokenizer = session.task->tokenizer();
-  prompt::InitInputs inputs;
+  prompt_tuning::InitInputs inputs;
   inputs.embed = [&backbone](std::span<const TokenId> ids) { return backbone.embed(ids); };
   inputs.vocab_size = backbone.config().vocab_size;
   inputs.hidden_size = backbone.config().hidden_size;
@@ -37,27 +37,27 @@ prompt::SoftPrompt start_prompt(const Session& session, std::span<const SessionT
       }
     }
   }
-  return prompt::initialize_prompt(options, inputs, session.config.run.seed, name);
+  return prompt_tuning::initialize_prompt(options, inputs, session.config.run.seed, name);
 }
 
 }  // namespace
 
-std::vector<prompt::SoftPrompt> start_prompts(const Session& session) {
+std::vector<prompt_tuning::SoftPrompt> start_prompts(const Session& session) {
   const std::span<const SessionTask> tasks(session.tasks);
   if (!configs::has_several_prompts(session.config)) {
     return {start_prompt(session, tasks, session.config.run.name)};
   }
-  std::vector<prompt::SoftPrompt> prompts;
+  std::vector<prompt_tuning::SoftPrompt> prompts;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     prompts.push_back(start_prompt(session, tasks.subspan(i, 1), tasks[i].name));
   }
   return prompts;
 }
 
-std::optional<prompt::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
-                                                   const std::filesystem::path& adapter) {
-  if (!adapter.empty()) return prompt::load_prompt(adapter);
-  if (config.method.kind == prompt::MethodKind::kNone) return std::nullopt;
+std::optional<prompt_tuning::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
+                                                          const std::filesystem::path& adapter) {
+  if (!adapter.empty()) return prompt_tuning::load_prompt(adapter);
+  if (config.method.kind == prompt_tuning::MethodKind::kNone) return std::nullopt;
   auto best = std::filesystem::path(config.run.output_dir) / "adapter" / "best";
   if (!config.picked.empty()) best /= config.picked;
   if (!std::filesystem::exists(best)) {
@@ -65,7 +65,7 @@ std::optional<prompt::LoadedPrompt> trained_prompt(const configs::RunConfig& con
                       ": there is no trained prompt; run incipit train first, name one with "
                       "--adapter, or score the model alone with --set method.kind=none");
   }
-  return prompt::load_prompt(best);
+  return prompt_tuning::load_prompt(best);
 }
 
 std::vector<std::filesystem::path> adapters_by_task(const configs::RunConfig& config,
@@ -100,11 +100,11 @@ std::vector<std::filesystem::path> adapters_by_task(const configs::RunConfig& co
 }
 
 std::optional<at::Tensor> values_for(const Session& session,
-                                     const std::optional<prompt::LoadedPrompt>& trained,
+                                     const std::optional<prompt_tuning::LoadedPrompt>& trained,
                                      const std::filesystem::path& adapter) {
   if (!trained) return std::nullopt;
   const auto own = std::filesystem::path(session.config.run.output_dir) / "adapter";
-  prompt::check_backbone(*trained, session.backbone_info, adapter.empty() ? own : adapter);
+  prompt_tuning::check_backbone(*trained, session.backbone_info, adapter.empty() ? own : adapter);
   return trained->prompt.values;
 }
 

@@ -74,7 +74,7 @@ void require_no_conflict(const fs::path& dir, const std::vector<configs::Differe
     message +=
         "\n  " + each.key + ": " + shown(each.before) + " before, " + shown(each.now) + " now";
   }
-  throw ConfigError(message + "\nset them back to go on with that run, or " + kFreshHint);
+  throw ConfigError(message + "\nset them back to continue with that run, or " + kFreshHint);
 }
 
 void add_split(trainer::Facts& facts, const std::string& name, const data::Dataset& split) {
@@ -118,9 +118,7 @@ RunPlan plan_run(const RunConfig& asked, bool fresh) {
   }
   log::info("going on from {}, step {} of {}", checkpoint->folder.string(), checkpoint->state.step,
             config.train.steps);
-  return {.kind = Kind::kResume,
-          .checkpoint = std::move(checkpoint),
-          .dtype = before.model.dtype};
+  return {.kind = Kind::kResume, .checkpoint = std::move(checkpoint), .dtype = before.model.dtype};
 }
 
 trainer::RunFacts run_facts(const Session& session) {
@@ -133,16 +131,16 @@ trainer::RunFacts run_facts(const Session& session) {
   for (const SessionTask& task : session.tasks) {
     const std::string of = session.mixes() ? " of " + task.name : "";
     add_split(facts.identity, "train" + of, task.splits.train);
-    add_split(facts.identity, "select" + of, task.splits.select);
+    add_split(facts.identity, "validation" + of, task.splits.validation);
   }
   facts.circumstances = {
       {"build", "incipit " + incipit_version() + ", libtorch " + libtorch_version()},
       {"processor", processor_name() + ", " + processor_capability()},
       {"device", session.backbone->device().str()},
       {"ranks", std::to_string(session.world().size())},
-      {"mesh", "data " + std::to_string(mesh.data) + " x gathered " +
-                   std::to_string(mesh.gathered) + " x pipeline " + std::to_string(mesh.pipeline) +
-                   " x tensor " + std::to_string(mesh.tensor)},
+      {"mesh", "data " + std::to_string(mesh.data) + " x fsdp " + std::to_string(mesh.fsdp) +
+                   " x pipeline " + std::to_string(mesh.pipeline) + " x tensor " +
+                   std::to_string(mesh.tensor)},
       {"threads per rank", std::to_string(session.threads)},
       {"train.micro_batch_tokens", std::to_string(train.micro_batch_tokens)},
       {"train.micro_batches", std::to_string(train.micro_batches)},

@@ -26,7 +26,7 @@ std::int64_t restarts(bool resumed) {
 std::int64_t skipped_records(const data::Splits& splits) {
   std::int64_t skipped = splits.train.skipped() + splits.test.skipped();
   // A validation split taken from the training file repeats the records skipped there.
-  if (splits.select.file() != splits.train.file()) skipped += splits.select.skipped();
+  if (splits.validation.file() != splits.train.file()) skipped += splits.validation.skipped();
   return skipped;
 }
 
@@ -41,12 +41,12 @@ double peak_flops(const Session& session) {
 
 }  // namespace
 
-metrics::Exporter open_exporter(const Session& session, bool resumed) {
+telemetry::Exporter open_exporter(const Session& session, bool resumed) {
   const configs::RunConfig& config = session.config;
   if (config.metrics.listen.empty()) return {config.metrics, {}};
   std::int64_t skipped = 0;
   for (const SessionTask& task : session.tasks) skipped += skipped_records(task.splits);
-  metrics::ExporterIdentity identity{
+  telemetry::ExporterIdentity identity{
       .rank = session.world().rank(),
       .local_rank = session.local.rank,
       .version = incipit_version(),
@@ -59,7 +59,7 @@ metrics::Exporter open_exporter(const Session& session, bool resumed) {
       .peak_flops = peak_flops(session)};
   for (const SessionTask& task : session.tasks) {
     if (task.task->generates()) continue;
-    for (const char* split : {"select", "test"}) {
+    for (const char* split : {"validation", "test"}) {
       for (const std::string& metric : eval::metric_names(*task.task)) {
         identity.scores.push_back({task.name, split, metric});
       }

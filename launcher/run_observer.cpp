@@ -3,9 +3,9 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "launcher/output.h"
 #include "launcher/run_exporter.h"
 #include "model/device_memory.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -15,7 +15,7 @@ constexpr double kSmoothing = 0.9;
 
 }  // namespace
 
-RunObserver::RunObserver(const Session& session, const metrics::LoggedUntil& done)
+RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& done)
     : exporter_(open_exporter(session, done.step > 0)),
       device_(session.backbone->device()),
       evaluation_(session.is_rank_zero()) {
@@ -26,13 +26,13 @@ RunObserver::RunObserver(const Session& session, const metrics::LoggedUntil& don
   }
   if (!session.is_rank_zero()) return;
   const std::filesystem::path dir(session.config.run.output_dir);
-  run_log_ = std::make_unique<metrics::RunLog>(dir / "metrics.jsonl", done);
+  run_log_ = std::make_unique<telemetry::RunLog>(dir / "metrics.jsonl", done);
   progress_ =
-      std::make_unique<metrics::Progress>(session.config.run.name, session.config.train.steps,
-                                          metrics::ProgressOptions{.start = done.step});
+      std::make_unique<telemetry::Progress>(session.config.run.name, session.config.train.steps,
+                                            telemetry::ProgressOptions{.start = done.step});
 }
 
-void RunObserver::on_step(const metrics::StepRecord& record) {
+void RunObserver::on_step(const telemetry::StepRecord& record) {
   exporter_.record(record);
   exporter_.record_memory(model::device_memory(device_));
   recent_samples_ = kSmoothing * recent_samples_ + static_cast<double>(record.samples);
@@ -65,13 +65,14 @@ void RunObserver::on_scores(std::int64_t step, const trainer::ScoredSplit& which
   const std::string task = tasks_.size() > 1 ? tasks_[which.task] : "";
   log_line([&] { run_log_->append_scores(step, task, which.split, scores); });
   std::string text;
-  for (const auto& [name, value] : scores) text += "  " + name + " " + fixed(value, 4);
+  for (const auto& [name, value] : scores) text += "  " + name + " " + telemetry::fixed(value, 4);
   log::info("step {}  {}{}", step, title(which), text);
 }
 
-void RunObserver::on_predictions(std::int64_t step, std::size_t task, const data::Dataset& select,
+void RunObserver::on_predictions(std::int64_t step, std::size_t task,
+                                 const data::Dataset& validation,
                                  std::span<const int> predictions) {
-  if (run_log_) learning_[task].add(step, select, predictions);
+  if (run_log_) learning_[task].add(step, validation, predictions);
 }
 
 void RunObserver::on_checkpoint(std::int64_t step, double seconds, bool ok) {

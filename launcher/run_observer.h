@@ -13,9 +13,9 @@
 #include "launcher/evaluation_progress.h"
 #include "launcher/learning_watch.h"
 #include "launcher/session.h"
-#include "metrics/exporter.h"
-#include "metrics/progress.h"
-#include "metrics/run_log.h"
+#include "telemetry/exporter.h"
+#include "telemetry/progress.h"
+#include "telemetry/run_log.h"
 #include "trainer/observer.h"
 
 namespace incipit::launcher {
@@ -26,15 +26,15 @@ class RunObserver : public trainer::TrainObserver {
  public:
   // The run directory must exist. `done`: what an interrupted run had already logged. Throws
   // DataError and ConfigError as these components do.
-  RunObserver(const Session& session, const metrics::LoggedUntil& done);
+  RunObserver(const Session& session, const telemetry::LoggedUntil& done);
 
-  void on_step(const metrics::StepRecord& record) override;
+  void on_step(const telemetry::StepRecord& record) override;
   void on_nonfinite_step(std::int64_t step) override;
   void on_evaluation_progress(const trainer::ScoredSplit& which, std::int64_t done,
                               std::int64_t total) override;
   void on_scores(std::int64_t step, const trainer::ScoredSplit& which,
                  std::span<const std::pair<std::string, double>> scores) override;
-  void on_predictions(std::int64_t step, std::size_t task, const data::Dataset& select,
+  void on_predictions(std::int64_t step, std::size_t task, const data::Dataset& validation,
                       std::span<const int> predictions) override;
 
   void on_checkpoint(std::int64_t step, double seconds, bool ok) override;
@@ -46,13 +46,13 @@ class RunObserver : public trainer::TrainObserver {
 
  private:
   void log_line(const std::function<void()>& append);
-  // Returns "select" or, with several tasks, "rte select".
+  // Returns "validation" or, with several tasks, "rte validation".
   [[nodiscard]] std::string title(const trainer::ScoredSplit& which) const;
 
-  metrics::Exporter exporter_;
+  telemetry::Exporter exporter_;
   c10::Device device_;
-  std::unique_ptr<metrics::RunLog> run_log_;     // rank 0
-  std::unique_ptr<metrics::Progress> progress_;  // rank 0, until finish()
+  std::unique_ptr<telemetry::RunLog> run_log_;     // rank 0
+  std::unique_ptr<telemetry::Progress> progress_;  // rank 0, until finish()
   EvaluationProgress evaluation_;
   std::vector<std::string> tasks_;       // names
   std::vector<LearningWatch> learning_;  // per task; filled on rank 0

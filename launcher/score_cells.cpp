@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "data/task_metrics.h"
-#include "launcher/output.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -39,13 +39,14 @@ void add_scores(std::vector<std::string>& row, const std::vector<std::string>& n
                 const eval::Metrics& metrics, const eval::Intervals& intervals) {
   for (const std::string& name : names) {
     const double* value = find(metrics, name);
-    row.push_back(value == nullptr ? "-" : fixed(*value, 4));
+    row.push_back(value == nullptr ? "-" : telemetry::fixed(*value, 4));
   }
   for (const std::string& name : names) {
     if (!data::is_share(name)) continue;
     const data::Interval* interval = find(intervals, name);
-    row.push_back(
-        interval == nullptr ? "-" : fixed(interval->low, 4) + " to " + fixed(interval->high, 4));
+    row.push_back(interval == nullptr ? "-"
+                                      : telemetry::fixed(interval->low, 4) + " to " +
+                                            telemetry::fixed(interval->high, 4));
   }
 }
 

@@ -18,12 +18,12 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "launcher/room.h"
+#include "launcher/memory_budget.h"
 #include "launcher/system_info.h"
 #include "model/config.h"
 #include "model/ledger.h"
-#include "model/plan.h"
 #include "model/weight_files.h"
+#include "plan/plan.h"
 
 namespace incipit::launcher {
 namespace {
@@ -62,7 +62,7 @@ void require_same_data(comm::Communicator& world, const SessionTask& task) {
            " examples, fingerprint " + std::to_string(split.fingerprint()) + "\n";
   };
   comm::require_same(world, "data",
-                     line("train", task.splits.train) + line("select", task.splits.select) +
+                     line("train", task.splits.train) + line("validation", task.splits.validation) +
                          line("test", task.splits.test));
 }
 
@@ -90,7 +90,7 @@ void choose_model(Session& session, const model::TransformerConfig& transformer,
                   const comm::MeshShape& shape) {
   configs::ModelOptions& options = session.config.model;
   ModelMachine machine = this_machine(options);
-  machine.float32_bytes = model::planned_weight_bytes(transformer, shape, /*number_bytes=*/4);
+  machine.float32_bytes = plan::planned_weight_bytes(transformer, shape, /*number_bytes=*/4);
   machine.memory = memory_of_rank(session.local, configs::Device::kCpu);
   session.model_choice = agree(session.world(), options, machine);
   options.dtype = session.model_choice.options.dtype;
@@ -125,8 +125,7 @@ void load_weights(Session& session, const model::WeightFiles& files,
   const auto start = std::chrono::steady_clock::now();
   const configs::ModelOptions& options = session.model_choice.options;
   session.backbone = std::make_unique<model::Backbone>(model::Backbone::load(
-      files,
-      {.dtype = scalar_type(options.dtype), .device = choose_device(options, session.local)},
+      files, {.dtype = scalar_type(options.dtype), .device = choose_device(options, session.local)},
       model::Placement(*session.mesh)));
   session.backbone_info = {.name = options.path,
                            .weights_fingerprint = session.is_rank_zero() ? files.fingerprint() : "",
@@ -152,7 +151,7 @@ Json describe(const data::Splits& splits) {
                        {"fingerprint", std::to_string(split.fingerprint())}};
   };
   add("train", splits.train);
-  add("select", splits.select);
+  add("validation", splits.validation);
   add("test", splits.test);
   return described;
 }
@@ -185,7 +184,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
   choose_model(session, transformer, shape);
-  require_room(session.world(), session.local, transformer, shape, session.model_choice.options);
+  require_memory(session.world(), session.local, transformer, shape, session.model_choice.options);
   const UsableCores cores = usable_cores();
   session.threads =
       set_threads(cores, cores_of_machine(session.world(), cores), session.local.size);
@@ -263,7 +262,7 @@ std::string manifest(const Session& session, const std::string& command,
             {"ranks", session.world().size()},
             {"mesh",
              {{"data", shape.data},
-              {"gathered", shape.gathered},
+              {"fsdp", shape.fsdp},
               {"pipeline", shape.pipeline},
               {"tensor", shape.tensor}}},
             {"backend", std::string(session.world().backend())},

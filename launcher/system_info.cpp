@@ -16,7 +16,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
-#include "model/cpu/instruction_set.h"
+#include "kernels/cpu/instruction_set.h"
 
 namespace incipit::launcher {
 namespace {
@@ -121,7 +121,7 @@ std::string processor_name() {
 
 std::string processor_capability() {
   return "libtorch " + at::get_cpu_capability() + ", incipit " +
-         model::cpu::instruction_set_text();
+         kernels::cpu::instruction_set_text();
 }
 
 std::string memory_text() {

@@ -43,15 +43,15 @@ class BackboneBuilder {
     const LedgerScope scope(MemoryKind::kWeights);
     const TransformerConfig& c = backbone_.config_;
     const Partition& part = backbone_.partition_;
-    if (part.embeds && !is_gathered()) backbone_.embedding_ = vocabulary_table(kEmbedding);
+    if (part.embeds && !is_sharded()) backbone_.embedding_ = vocabulary_table(kEmbedding);
     for (std::int64_t layer = part.layers.begin; layer < part.layers.end; ++layer) {
       backbone_.blocks_.push_back(block("model.layers." + std::to_string(layer) + "."));
     }
     if (part.scores) backbone_.final_norm_ = norm("model.norm.weight", c.hidden_size);
-    if (is_gathered()) {
-      backbone_.gathered_ = gather();
+    if (is_sharded()) {
+      backbone_.fsdp_ = gather();
     } else if (part.scores) {
-      backbone_.head_ = make_column_parallel(head_table(), {}, ranks());
+      backbone_.head_ = nn::make_column_parallel(head_table(), {}, ranks());
     }
     backbone_.inverse_frequencies_ = inverse_frequencies();
     return std::move(backbone_);
@@ -60,45 +60,44 @@ class BackboneBuilder {
  private:
   [[nodiscard]] comm::Communicator& ranks() const { return *backbone_.placement_.tensor; }
   [[nodiscard]] const BackboneOptions& options() const { return backbone_.options_; }
-  [[nodiscard]] at::Tensor room(at::IntArrayRef shape) const {
+  [[nodiscard]] at::Tensor allocate(at::IntArrayRef shape) const {
     return at::empty(shape, at::TensorOptions(options().device).dtype(options().dtype));
   }
 
-  [[nodiscard]] bool is_gathered() const { return backbone_.placement_.gathered->size() > 1; }
+  [[nodiscard]] bool is_sharded() const { return backbone_.placement_.fsdp->size() > 1; }
 
-  std::unique_ptr<GatheredModel> gather() {
-    std::vector<std::vector<GatheredLinear*>> layers;
+  std::unique_ptr<FsdpModel> gather() {
+    std::vector<std::vector<FsdpLinear*>> layers;
     for (const BlockWeights& w : backbone_.blocks_) {
       auto& matrices = layers.emplace_back();
-      for (Linear* linear : {w.qkv.get(), w.output.get(), w.gate_up.get(), w.down.get()}) {
-        matrices.push_back(static_cast<GatheredLinear*>(linear));
+      for (nn::Linear* linear : {w.qkv.get(), w.output.get(), w.gate_up.get(), w.down.get()}) {
+        matrices.push_back(static_cast<FsdpLinear*>(linear));
       }
     }
     constexpr std::size_t kGateUp = 2;
-    return std::make_unique<GatheredModel>(
+    return std::make_unique<FsdpModel>(
         std::move(layers), kGateUp, pieces(kEmbedding),
-        backbone_.config_.tied_embeddings ? GatheredModel::Pieces{} : pieces(kHead));
+        backbone_.config_.tied_embeddings ? FsdpModel::Pieces{} : pieces(kHead));
   }
 
   // Returns this rank's shards of a vocabulary table, one per chunk.
-  GatheredModel::Pieces pieces(const std::string& name) {
+  FsdpModel::Pieces pieces(const std::string& name) {
     const TransformerConfig& c = backbone_.config_;
-    comm::Communicator& group = *backbone_.placement_.gathered;
+    comm::Communicator& group = *backbone_.placement_.fsdp;
     const std::int64_t longest = backbone_.piece(0).size();
-    const Range mine = gathered_rows(longest, group.size(), group.rank());
-    GatheredModel::Pieces pieces;
+    const Range mine = shard_rows(longest, group.size(), group.rank());
+    FsdpModel::Pieces pieces;
     for (int p = 0; p < backbone_.piece_count(); ++p) {
       const Range ids = backbone_.piece(p);
       const Range held{std::min(ids.begin + mine.begin, ids.end),
                        std::min(ids.begin + mine.end, ids.end)};
       at::Tensor shard =
-          room({gathered_rows(longest, group.size(), 0).size(), c.hidden_size}).zero_();
+          allocate({shard_rows(longest, group.size(), 0).size(), c.hidden_size}).zero_();
       if (held.size() > 0) {
-        shard.narrow(0, 0, held.size())
-            .copy_(source_(name, {c.vocab_size, c.hidden_size}, held));
+        shard.narrow(0, 0, held.size()).copy_(source_(name, {c.vocab_size, c.hidden_size}, held));
       }
       pieces.push_back(
-          std::make_unique<GatheredLinear>(std::move(shard), ids.size(), at::Tensor(), group));
+          std::make_unique<FsdpLinear>(std::move(shard), ids.size(), at::Tensor(), group));
     }
     return pieces;
   }
@@ -106,7 +105,7 @@ class BackboneBuilder {
   at::Tensor vocabulary_table(const std::string& name) {
     const TransformerConfig& c = backbone_.config_;
     const Range& rows = backbone_.partition_.share.vocabulary;
-    return room({rows.size(), c.hidden_size})
+    return allocate({rows.size(), c.hidden_size})
         .copy_(source_(name, {c.vocab_size, c.hidden_size}, rows));
   }
 
@@ -117,7 +116,7 @@ class BackboneBuilder {
 
   at::Tensor norm(const std::string& name, std::int64_t width) {
     return source_(name, {width}, {0, width})
-        .to(options().device, ops::accumulate_type(options().dtype), /*non_blocking=*/false,
+        .to(options().device, nn::ops::accumulate_type(options().dtype), /*non_blocking=*/false,
             /*copy=*/true);
   }
 
@@ -129,50 +128,51 @@ class BackboneBuilder {
   };
 
   // Concatenates the rows of projections of the same input, so that one matmul computes them.
-  std::unique_ptr<Linear> columns_split(const std::string& prefix, const std::vector<Part>& parts,
-                                        std::int64_t in, bool has_bias) {
-    if (is_gathered()) return gathered(prefix, parts, in, has_bias);
+  std::unique_ptr<nn::Linear> columns_split(const std::string& prefix,
+                                            const std::vector<Part>& parts, std::int64_t in,
+                                            bool has_bias) {
+    if (is_sharded()) return sharded(prefix, parts, in, has_bias);
     std::int64_t out = 0;
     for (const Part& part : parts) out += part.rows.size();
-    at::Tensor weight = room({out, in});
-    at::Tensor bias = has_bias ? room({out}) : at::Tensor();
+    at::Tensor weight = allocate({out, in});
+    at::Tensor bias = has_bias ? allocate({out}) : at::Tensor();
     std::int64_t row = 0;
     for (const Part& part : parts) {
       const std::int64_t rows = part.rows.size();
       weight.narrow(0, row, rows)
           .copy_(source_(prefix + part.name + ".weight", {part.out, in}, part.rows));
       if (has_bias) {
-        bias.narrow(0, row, rows).copy_(source_(prefix + part.name + ".bias", {part.out}, part.rows));
+        bias.narrow(0, row, rows)
+            .copy_(source_(prefix + part.name + ".bias", {part.out}, part.rows));
       }
       row += rows;
     }
-    return make_column_parallel(std::move(weight), std::move(bias), ranks());
+    return nn::make_column_parallel(std::move(weight), std::move(bias), ranks());
   }
 
   // The inputs `columns` of a projection from `in` inputs to the hidden size.
-  std::unique_ptr<Linear> rows_split(const std::string& name, std::int64_t in, const Range& columns,
-                                     bool has_bias) {
+  std::unique_ptr<nn::Linear> rows_split(const std::string& name, std::int64_t in,
+                                         const Range& columns, bool has_bias) {
     const std::int64_t out = backbone_.config_.hidden_size;
-    if (is_gathered()) return gathered("", {{name, out, {0, out}}}, in, has_bias);
-    at::Tensor weight =
-        room({out, columns.size()})
-            .copy_(source_(name + ".weight", {out, in}, {0, out})
-                       .narrow(1, columns.begin, columns.size()));
+    if (is_sharded()) return sharded("", {{name, out, {0, out}}}, in, has_bias);
+    at::Tensor weight = allocate({out, columns.size()})
+                            .copy_(source_(name + ".weight", {out, in}, {0, out})
+                                       .narrow(1, columns.begin, columns.size()));
     at::Tensor bias =
-        has_bias ? room({out}).copy_(source_(name + ".bias", {out}, {0, out})) : at::Tensor();
-    return make_row_parallel(std::move(weight), std::move(bias), ranks());
+        has_bias ? allocate({out}).copy_(source_(name + ".bias", {out}, {0, out})) : at::Tensor();
+    return nn::make_row_parallel(std::move(weight), std::move(bias), ranks());
   }
 
   // FSDP: this rank's shard of the concatenated rows of the parts, whose `rows` are all their
   // outputs.
-  std::unique_ptr<Linear> gathered(const std::string& prefix, const std::vector<Part>& parts,
-                                   std::int64_t in, bool has_bias) {
-    comm::Communicator& group = *backbone_.placement_.gathered;
+  std::unique_ptr<nn::Linear> sharded(const std::string& prefix, const std::vector<Part>& parts,
+                                      std::int64_t in, bool has_bias) {
+    comm::Communicator& group = *backbone_.placement_.fsdp;
     std::int64_t out = 0;
     for (const Part& part : parts) out += part.out;
-    const Range mine = gathered_rows(out, group.size(), group.rank());
-    at::Tensor shard = room({gathered_rows(out, group.size(), 0).size(), in}).zero_();
-    at::Tensor bias = has_bias ? room({out}) : at::Tensor();
+    const Range mine = shard_rows(out, group.size(), group.rank());
+    at::Tensor shard = allocate({shard_rows(out, group.size(), 0).size(), in}).zero_();
+    at::Tensor bias = has_bias ? allocate({out}) : at::Tensor();
     std::int64_t first = 0;
     for (const Part& part : parts) {
       const Range held{std::max(mine.begin, first), std::min(mine.end, first + part.out)};
@@ -187,7 +187,7 @@ class BackboneBuilder {
       }
       first += part.out;
     }
-    return std::make_unique<GatheredLinear>(std::move(shard), out, std::move(bias), group);
+    return std::make_unique<FsdpLinear>(std::move(shard), out, std::move(bias), group);
   }
 
   BlockWeights block(const std::string& prefix) {
@@ -230,7 +230,7 @@ class BackboneBuilder {
       values.push_back(c.rope_scaling ? stretch(frequency, *c.rope_scaling) : frequency);
     }
     return at::tensor(values, at::kDouble)
-        .to(options().device, ops::accumulate_type(options().dtype));
+        .to(options().device, nn::ops::accumulate_type(options().dtype));
   }
 
   static double stretch(double frequency, const Llama3RopeScaling& scaling) {
@@ -239,9 +239,8 @@ class BackboneBuilder {
     if (wavelength > scaling.original_max_positions / scaling.low_freq_factor) {
       return frequency / scaling.factor;
     }
-    const double smooth =
-        (scaling.original_max_positions / wavelength - scaling.low_freq_factor) /
-        (scaling.high_freq_factor - scaling.low_freq_factor);
+    const double smooth = (scaling.original_max_positions / wavelength - scaling.low_freq_factor) /
+                          (scaling.high_freq_factor - scaling.low_freq_factor);
     return (1 - smooth) * frequency / scaling.factor + smooth * frequency;
   }
 
@@ -281,34 +280,34 @@ Backbone Backbone::random(const TransformerConfig& config, std::uint64_t seed,
 }
 
 const BlockWeights& Backbone::layer(std::int64_t layer, Sweep sweep) const {
-  if (gathered_) gathered_->use_layer(layer, sweep);
+  if (fsdp_) fsdp_->use_layer(layer, sweep);
   return blocks_[layer];
 }
 
 int Backbone::piece_count() const {
-  if (placement_.gathered->size() == 1) return 1;
+  if (placement_.fsdp->size() == 1) return 1;
   // Chunks use the buffer of the gate and up matrix, so they have no more rows than it.
   const std::int64_t most = 2 * config_.intermediate_size;
   return static_cast<int>((config_.vocab_size + most - 1) / most);
 }
 
 Range Backbone::piece(int index) const {
-  if (placement_.gathered->size() == 1) return partition_.share.vocabulary;
+  if (placement_.fsdp->size() == 1) return partition_.share.vocabulary;
   const std::int64_t rows = (config_.vocab_size + piece_count() - 1) / piece_count();
   return {index * rows, std::min((index + 1) * rows, config_.vocab_size)};
 }
 
 at::Tensor Backbone::embedding(int piece) const {
-  return gathered_ ? gathered_->use_embedding(piece).weight() : embedding_;
+  return fsdp_ ? fsdp_->use_embedding(piece).weight() : embedding_;
 }
 
-const Linear& Backbone::head(int piece) const {
-  if (gathered_) return gathered_->use_head(piece);
+const nn::Linear& Backbone::head(int piece) const {
+  if (fsdp_) return fsdp_->use_head(piece);
   return *head_;
 }
 
 void Backbone::idle(Sweep sweep) const {
-  if (!gathered_) return;
+  if (!fsdp_) return;
   for (int p = 0; sweep == Sweep::kForward && p < piece_count(); ++p) (void)embedding(p);
   for (int p = 0; sweep == Sweep::kBackward && p < piece_count(); ++p) (void)head(p);
   for (std::int64_t i = 0; i < block_count(); ++i) {
@@ -317,7 +316,7 @@ void Backbone::idle(Sweep sweep) const {
   for (int p = 0; sweep == Sweep::kForward && p < piece_count(); ++p) (void)head(p);
 }
 
-ops::RotaryTable Backbone::rotary_table(std::int64_t count) const {
+nn::ops::RotaryTable Backbone::rotary_table(std::int64_t count) const {
   const at::Tensor angles =
       at::arange(count, inverse_frequencies_.options()).unsqueeze(1) * inverse_frequencies_;
   return {angles.cos(), angles.sin()};
@@ -343,7 +342,7 @@ void for_each_of(const BlockWeights& w, F&& f) {
   for (const at::Tensor& norm : {w.attention_norm, w.mlp_norm, w.query_norm, w.key_norm}) {
     if (norm.defined()) f(norm);
   }
-  for (const Linear* linear : {w.qkv.get(), w.output.get(), w.gate_up.get(), w.down.get()}) {
+  for (const nn::Linear* linear : {w.qkv.get(), w.output.get(), w.gate_up.get(), w.down.get()}) {
     for (const at::Tensor& stored : linear->stored()) f(stored);
   }
 }
@@ -360,14 +359,14 @@ std::vector<at::Tensor> Backbone::stored() const {
   if (has_own_head) {
     for (const at::Tensor& tensor : head_->stored()) add(tensor);
   }
-  if (gathered_) {
-    for (const at::Tensor& tensor : gathered_->stored_tables()) add(tensor);
+  if (fsdp_) {
+    for (const at::Tensor& tensor : fsdp_->stored_tables()) add(tensor);
   }
   return all;
 }
 
 std::int64_t Backbone::weight_bytes() const {
-  std::int64_t bytes = gathered_ ? gathered_->room_bytes() : 0;
+  std::int64_t bytes = fsdp_ ? fsdp_->buffer_bytes() : 0;
   for (const at::Tensor& w : stored()) bytes += static_cast<std::int64_t>(w.nbytes());
   return bytes;
 }

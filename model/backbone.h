@@ -12,25 +12,25 @@
 
 #include "core/forest.h"
 #include "model/config.h"
-#include "model/gathered_layers.h"
-#include "model/linear.h"
-#include "model/ops.h"
+#include "model/fsdp_layers.h"
 #include "model/placement.h"
 #include "model/weight_files.h"
+#include "nn/linear.h"
+#include "nn/ops.h"
 
 namespace incipit::model {
 
 // One layer's weights. Norm weights are float32 (float64 in a float64 backbone). Under tensor
 // parallelism, all widths except the hidden size are this rank's (Backbone::local_config).
 struct BlockWeights {
-  at::Tensor attention_norm;  // [hidden]
-  at::Tensor mlp_norm;        // [hidden]
-  at::Tensor query_norm;      // [head_dim] or undefined
-  at::Tensor key_norm;        // [head_dim] or undefined
-  std::unique_ptr<Linear> qkv;      // hidden -> q_width + 2 kv_width: queries, keys, values
-  std::unique_ptr<Linear> output;   // q_width -> hidden
-  std::unique_ptr<Linear> gate_up;  // hidden -> 2 intermediate: gate, up
-  std::unique_ptr<Linear> down;     // intermediate -> hidden
+  at::Tensor attention_norm;            // [hidden]
+  at::Tensor mlp_norm;                  // [hidden]
+  at::Tensor query_norm;                // [head_dim] or undefined
+  at::Tensor key_norm;                  // [head_dim] or undefined
+  std::unique_ptr<nn::Linear> qkv;      // hidden -> q_width + 2 kv_width: queries, keys, values
+  std::unique_ptr<nn::Linear> output;   // q_width -> hidden
+  std::unique_ptr<nn::Linear> gate_up;  // hidden -> 2 intermediate: gate, up
+  std::unique_ptr<nn::Linear> down;     // intermediate -> hidden
 };
 
 struct BackboneOptions {
@@ -74,24 +74,26 @@ class Backbone {
   // Under FSDP both are collective and, like layer(), valid until the chunk after the next is
   // requested; all ranks must request whole sweeps.
   [[nodiscard]] at::Tensor embedding(int piece) const;
-  [[nodiscard]] const Linear& head(int piece) const;
+  [[nodiscard]] const nn::Linear& head(int piece) const;
   // Layers of this pipeline stage, indexed from 0. Under FSDP this is collective: all ranks must
   // request whole sweeps, and a layer stays valid until the layer after the next is requested.
   [[nodiscard]] const BlockWeights& layer(std::int64_t layer, Sweep sweep) const;
   // Requests everything that a pass requests, without using it. Under FSDP a rank with nothing to
   // compute calls this while the others compute.
   void idle(Sweep sweep) const;
-  [[nodiscard]] std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
+  [[nodiscard]] std::int64_t block_count() const {
+    return static_cast<std::int64_t>(blocks_.size());
+  }
   [[nodiscard]] const at::Tensor& final_norm() const { return final_norm_; }  // if scores
   // Returns rotary tables for positions [0, count), in float32 (float64 in a float64 backbone).
-  [[nodiscard]] ops::RotaryTable rotary_table(std::int64_t count) const;
+  [[nodiscard]] nn::ops::RotaryTable rotary_table(std::int64_t count) const;
 
   // Returns rows of the embedding table [ids, hidden] in float32 on the CPU, with the precision of
   // the backbone's dtype. For initialisers. Collective over the ranks of one copy of the model; all
   // of them get the rows.
   [[nodiscard]] at::Tensor embed(std::span<const TokenId> ids) const;
 
-  // Bytes of the weights on this rank, including FSDP's buffers for gathered layers.
+  // Bytes of the weights on this rank, including FSDP's buffers for FSDP layers.
   [[nodiscard]] std::int64_t weight_bytes() const;
   // Hash of the weights on this rank (SHA-256, hex). It depends on dtype and partition and reads
   // every byte. For tests: WeightFiles::fingerprint() identifies a model.
@@ -109,9 +111,9 @@ class Backbone {
   Partition partition_;
   at::Tensor embedding_;
   std::vector<BlockWeights> blocks_;
-  std::unique_ptr<GatheredModel> gathered_;  // FSDP; null: `embedding_` and `head_` are used
+  std::unique_ptr<FsdpModel> fsdp_;  // FSDP; null: `embedding_` and `head_` are used
   at::Tensor final_norm_;
-  std::unique_ptr<Linear> head_;
+  std::unique_ptr<nn::Linear> head_;
   at::Tensor inverse_frequencies_;  // [head_dim / 2]
 };
 

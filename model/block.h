@@ -5,10 +5,10 @@
 
 #include <cstdint>
 
-#include "model/attention.h"
 #include "model/backbone.h"
 #include "model/forest_pass.h"
-#include "model/ops.h"
+#include "nn/attention.h"
+#include "nn/ops.h"
 
 namespace incipit::model {
 
@@ -16,25 +16,25 @@ namespace incipit::model {
 struct BlockContext {
   const TransformerConfig* config = nullptr;
   at::Tensor positions;  // [rows] int32
-  ops::RotaryTable rotary;
+  nn::ops::RotaryTable rotary;
 };
 
 // The rows for which a layer computes queries, attention and MLP: all, or only some (the last layer
 // needs only the target rows). Keys and values are computed for all rows.
 struct QueryRows {
-  const AttentionPlan* plan = nullptr;
+  const nn::AttentionPlan* plan = nullptr;
   at::Tensor index;  // [queries] int64, undefined: every row
 };
 
 // The activations that a layer's backward needs from its forward. The queries and keys in `qkv` are
 // rotated.
 struct BlockRecord {
-  at::Tensor input, input_r;    // [rows, hidden], [rows]
-  at::Tensor raw_qk;            // [rows, q_width + kv_width], before the norms of queries and keys
-  at::Tensor qkv;               // [rows, qkv_width]
-  AttentionResult attention;    // of the queries
-  at::Tensor middle, middle_r;  // [queries, hidden], [queries]: after attention
-  at::Tensor gate_up;           // [queries, 2 intermediate]
+  at::Tensor input, input_r;  // [rows, hidden], [rows]
+  at::Tensor raw_qk;          // [rows, q_width + kv_width], before the norms of queries and keys
+  at::Tensor qkv;             // [rows, qkv_width]
+  nn::AttentionResult attention;  // of the queries
+  at::Tensor middle, middle_r;    // [queries, hidden], [queries]: after attention
+  at::Tensor gate_up;             // [queries, 2 intermediate]
 };
 
 // Computes a layer: x [rows, hidden] -> [queries, hidden]. `residents` may be null. Always sets
@@ -55,6 +55,6 @@ struct BlockRecord {
                                         const at::Tensor& input_rows);
 
 // Returns views of the keys and values in a layer's qkv.
-[[nodiscard]] KeysValues keys_values_of(const TransformerConfig& config, const at::Tensor& qkv);
+[[nodiscard]] nn::KeysValues keys_values_of(const TransformerConfig& config, const at::Tensor& qkv);
 
 }  // namespace incipit::model

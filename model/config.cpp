@@ -167,8 +167,8 @@ void read_activation(const JsonObject& json) {
 std::int32_t token_id(const JsonObject& json, const std::string& key, const nlohmann::json& value) {
   const auto id = value.is_number_integer() ? value.get<std::int64_t>() : -1;
   if (id < 0 || id > kMostOfAnything) {
-    json.fail(key, "must be a token id, is " +
-                       dump_json(value, -1, BadUtf8::kThrow, Letters::kAscii));
+    json.fail(key,
+              "must be a token id, is " + dump_json(value, -1, BadUtf8::kThrow, Letters::kAscii));
   }
   return static_cast<std::int32_t>(id);
 }

@@ -31,13 +31,13 @@ struct TransformerConfig {
   double rope_theta = 10000;
   std::optional<Llama3RopeScaling> rope_scaling;
   bool tied_embeddings = false;
-  bool qkv_bias = false;      // Qwen2
-  bool output_bias = false;   // Llama's attention_bias also adds one to the output projection
-  bool mlp_bias = false;      // Llama's mlp_bias
-  bool qk_norm = false;       // Qwen3: RMS norm of every query and key head
+  bool qkv_bias = false;     // Qwen2
+  bool output_bias = false;  // Llama's attention_bias also adds one to the output projection
+  bool mlp_bias = false;     // Llama's mlp_bias
+  bool qk_norm = false;      // Qwen3: RMS norm of every query and key head
   std::optional<std::int32_t> bos_token_id;
   std::vector<std::int32_t> eos_token_ids;
-  std::string torch_dtype;    // as stored: float32, bfloat16, float16
+  std::string torch_dtype;  // as stored: float32, bfloat16, float16
 
   [[nodiscard]] std::int64_t q_width() const { return heads * head_dim; }
   [[nodiscard]] std::int64_t kv_width() const { return kv_heads * head_dim; }

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "model/matmul.h"
+#include "nn/matmul.h"
 
 namespace incipit::model {
 namespace {
@@ -78,7 +78,7 @@ double measured_peak_flops(at::ScalarType dtype, at::Device device) {
   do {
     const auto start = Clock::now();
     // Reading a number waits for the device.
-    static_cast<void>(matmul_nt(a, a)[0][0].item<float>());
+    static_cast<void>(nn::matmul_nt(a, a)[0][0].item<float>());
     const std::chrono::duration<double> taken = Clock::now() - start;
     best = std::max(best, flops / taken.count());
   } while (std::chrono::duration<double>(Clock::now() - begin).count() < kSeconds);

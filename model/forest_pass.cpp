@@ -17,7 +17,7 @@ void KeyValueStore::enable_gradients() {
   const LedgerScope scope(MemoryKind::kActivations);
   const auto cleared = [](const at::Tensor& like) {
     return at::zeros({like.size(0), like.size(1)},
-                     like.options().dtype(ops::accumulate_type(like.scalar_type())));
+                     like.options().dtype(nn::ops::accumulate_type(like.scalar_type())));
   };
   for (Layer& layer : layers) {
     layer.grad_keys = cleared(layer.keys);
@@ -50,8 +50,8 @@ void check_forest(const Forest& forest, const Backbone& backbone,
   }
   const auto last = std::max_element(forest.positions.begin(), forest.positions.end());
   if (last != forest.positions.end() && *last >= c.max_positions) {
-    throw DataError("a sequence of " + std::to_string(*last + 1) + " positions, but the model has " +
-                    std::to_string(c.max_positions) +
+    throw DataError("a sequence of " + std::to_string(*last + 1) +
+                    " positions, but the model has " + std::to_string(c.max_positions) +
                     ": shorten the prompt or set task.max_source_tokens");
   }
 }
@@ -66,9 +66,9 @@ struct ForestPass::State {
   TargetScores scores;
 
   BlockContext context;
-  AttentionPlan plan;         // queries at every row
-  AttentionPlan target_plan;  // queries at target rows
-  at::Tensor target_index;    // [target rows] int64
+  nn::AttentionPlan plan;         // queries at every row
+  nn::AttentionPlan target_plan;  // queries at target rows
+  at::Tensor target_index;        // [target rows] int64
   KeyValueStore* residents = nullptr;
 
   std::vector<BlockRecord> records;
@@ -148,10 +148,10 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
   at::Tensor x = part.embeds ? state.embed(forest, prompts) : options.input;
   for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
     BlockRecord record;
-    x = block_forward(state.context, backbone.layer(layer, Sweep::kForward), state.queries(layer), x,
-                      state.resident_layer(layer), options.for_backward, record);
+    x = block_forward(state.context, backbone.layer(layer, Sweep::kForward), state.queries(layer),
+                      x, state.resident_layer(layer), options.for_backward, record);
     if (options.for_backward || options.keep_keys_values) {
-      const KeysValues views = keys_values_of(backbone.local_config(), record.qkv);
+      const nn::KeysValues views = keys_values_of(backbone.local_config(), record.qkv);
       state.keys_values.layers.push_back({views.keys, views.values, {}, {}});
     }
     if (options.for_backward) state.records.push_back(std::move(record));
@@ -199,9 +199,9 @@ at::Tensor ForestPass::backward(std::span<const double> grad,
   for (std::int64_t layer = state.backbone->block_count() - 1; layer >= 0; --layer) {
     const BlockRecord record = std::move(state.records[layer]);
     // Before the model's first layer only the prompt rows are trainable.
-    grad_x = block_backward(state.context, state.backbone->layer(layer, Sweep::kBackward), state.queries(layer),
-                            record, std::move(grad_x), state.keys_values.layers[layer],
-                            state.resident_layer(layer),
+    grad_x = block_backward(state.context, state.backbone->layer(layer, Sweep::kBackward),
+                            state.queries(layer), record, std::move(grad_x),
+                            state.keys_values.layers[layer], state.resident_layer(layer),
                             part.embeds && layer == 0 ? prompt_rows : at::Tensor());
     state.keys_values.layers[layer] = {};
   }

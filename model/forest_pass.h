@@ -40,11 +40,11 @@ struct KeyValueStore {
 };
 
 struct ForestPassOptions {
-  bool for_backward = false;          // keep the activations that backward() needs
-  bool keep_keys_values = false;      // for later passes: keys_values()
-  bool keep_logits = false;           // for sampling: logits()
-  KeyValueStore* residents = nullptr; // the rows that the forest's resident ranges refer to
-  at::Tensor input{};                 // output() of the previous stage; undefined: the first stage
+  bool for_backward = false;           // keep the activations that backward() needs
+  bool keep_keys_values = false;       // for later passes: keys_values()
+  bool keep_logits = false;            // for sampling: logits()
+  KeyValueStore* residents = nullptr;  // the rows that the forest's resident ranges refer to
+  at::Tensor input{};                  // output() of the previous stage; undefined: the first stage
 };
 
 // The first pipeline stage uses the soft prompts; the last stage computes the scores.

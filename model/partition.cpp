@@ -43,8 +43,8 @@ void assign_heads(const TransformerConfig& c, std::vector<TensorShare>& shares) 
   for (int g = 0; g < c.kv_heads; ++g) {
     const Range owners = even_part(ranks, static_cast<int>(c.kv_heads), g);
     for (std::int64_t r = owners.begin; r < owners.end; ++r) {
-      const Range part = even_part(group, static_cast<int>(owners.size()),
-                                   static_cast<int>(r - owners.begin));
+      const Range part =
+          even_part(group, static_cast<int>(owners.size()), static_cast<int>(r - owners.begin));
       shares[r].kv_heads = {g, g + 1};
       shares[r].heads = {g * group + part.begin, g * group + part.end};
     }
@@ -53,7 +53,8 @@ void assign_heads(const TransformerConfig& c, std::vector<TensorShare>& shares) 
 
 // Returns the columns per rank that give all ranks equally many parameters. Ranks whose heads
 // already have more than that get none, and the others divide the columns again.
-std::vector<double> wanted_columns(const TransformerConfig& c, const std::vector<double>& attention) {
+std::vector<double> wanted_columns(const TransformerConfig& c,
+                                   const std::vector<double>& attention) {
   const auto per_column = static_cast<double>(column_numbers(c));
   std::vector<double> columns(attention.size(), 0.0);
   std::vector<bool> full(attention.size(), false);
@@ -87,16 +88,17 @@ void assign_columns(const TransformerConfig& c, std::vector<TensorShare>& shares
   // Matmuls are faster for widths that fill vectors; small models need a finer grain.
   constexpr std::int64_t kGrain = 8;
   const auto ranks = static_cast<std::int64_t>(shares.size());
-  const bool coarse = c.intermediate_size % kGrain == 0 && c.intermediate_size >= 16 * kGrain * ranks;
+  const bool coarse =
+      c.intermediate_size % kGrain == 0 && c.intermediate_size >= 16 * kGrain * ranks;
   const std::int64_t grain = coarse ? kGrain : 1;
   double sum = 0;
   std::int64_t begin = 0;
   for (std::size_t r = 0; r < shares.size(); ++r) {
     sum += wanted[r];
-    const auto rounded =
-        static_cast<std::int64_t>(sum / static_cast<double>(grain) + 0.5) * grain;
-    const std::int64_t end = r + 1 == shares.size() ? c.intermediate_size
-                                                    : std::clamp(rounded, begin, c.intermediate_size);
+    const auto rounded = static_cast<std::int64_t>(sum / static_cast<double>(grain) + 0.5) * grain;
+    const std::int64_t end = r + 1 == shares.size()
+                                 ? c.intermediate_size
+                                 : std::clamp(rounded, begin, c.intermediate_size);
     shares[r].columns = {begin, end};
     begin = end;
   }
@@ -143,7 +145,8 @@ std::vector<Range> split_layers(const TransformerConfig& c, int stages) {
   return layers;
 }
 
-Partition partition_of(const TransformerConfig& config, int stages, int stage, int ranks, int rank) {
+Partition partition_of(const TransformerConfig& config, int stages, int stage, int ranks,
+                       int rank) {
   INCIPIT_CHECK(stage >= 0 && stage < stages && rank >= 0 && rank < ranks);
   return {.layers = split_layers(config, stages)[stage],
           .share = split_tensor(config, ranks)[rank],
@@ -176,10 +179,9 @@ std::int64_t weight_bytes(const TransformerConfig& c, const Partition& part, int
   const int tables = part.embeds && part.scores && c.tied_embeddings
                          ? 1
                          : (part.embeds ? 1 : 0) + (part.scores ? 1 : 0);
-  const std::int64_t matrices =
-      part.layers.size() * layer_matrix_numbers(local) + tables * table;
-  const std::int64_t norms = part.layers.size() * layer_norm_numbers(local) +
-                             (part.scores ? c.hidden_size : 0);
+  const std::int64_t matrices = part.layers.size() * layer_matrix_numbers(local) + tables * table;
+  const std::int64_t norms =
+      part.layers.size() * layer_norm_numbers(local) + (part.scores ? c.hidden_size : 0);
   return matrices * matrix_bytes + norms * norm_bytes;
 }
 

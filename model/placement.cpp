@@ -11,12 +11,12 @@ std::shared_ptr<comm::Communicator> not_owned(comm::Communicator& communicator) 
 
 }  // namespace
 
-Placement::Placement() : tensor(comm::make_single("self")), pipeline(tensor), gathered(tensor) {}
+Placement::Placement() : tensor(comm::make_single("self")), pipeline(tensor), fsdp(tensor) {}
 
 Placement::Placement(const comm::Mesh& mesh)
     : tensor(not_owned(mesh.tensor())),
       pipeline(not_owned(mesh.pipeline())),
-      gathered(not_owned(mesh.gathered())) {}
+      fsdp(not_owned(mesh.fsdp())) {}
 
 Partition Placement::partition(const TransformerConfig& config) const {
   return partition_of(config, pipeline->size(), pipeline->rank(), tensor->size(), tensor->rank());

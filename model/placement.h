@@ -19,7 +19,7 @@ struct Placement {
 
   std::shared_ptr<comm::Communicator> tensor;    // ranks that split every layer
   std::shared_ptr<comm::Communicator> pipeline;  // ranks that split the sequence of layers
-  std::shared_ptr<comm::Communicator> gathered;  // FSDP: ranks that shard every layer
+  std::shared_ptr<comm::Communicator> fsdp;      // FSDP: ranks that shard every layer
 
   // Returns this rank's part. Throws ConfigError if the model cannot be split over so many ranks.
   [[nodiscard]] Partition partition(const TransformerConfig& config) const;

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "model/collectives.h"
+#include "nn/collectives.h"
 
 namespace incipit::model {
 namespace {
@@ -28,7 +28,7 @@ int StageLink::next() const {
   return stages.rank() + 1 < stages.size() ? stages.rank() + 1 : -1;
 }
 
-at::Tensor StageLink::room(std::int64_t rows) const {
+at::Tensor StageLink::allocate(std::int64_t rows) const {
   return at::empty({rows, backbone_->config().hidden_size},
                    at::TensorOptions(backbone_->dtype()).device(transfer_device(*backbone_)));
 }
@@ -39,23 +39,24 @@ at::Tensor StageLink::for_transfer(const at::Tensor& values) const {
 
 at::Tensor StageLink::receive(int from, std::int64_t rows, comm::Operation purpose) const {
   if (from < 0) return {};
-  const at::Tensor values = room(rows);
-  backbone_->placement().pipeline->recv(bytes_of(values), from, kTag, purpose);
+  const at::Tensor values = allocate(rows);
+  backbone_->placement().pipeline->recv(nn::bytes_of(values), from, kTag, purpose);
   return values.to(backbone_->device());
 }
 
 void StageLink::send(const at::Tensor& values, int to, comm::Operation purpose) const {
   if (to < 0) return;
   const at::Tensor own = for_transfer(values);
-  backbone_->placement().pipeline->send(bytes_of(own), to, kTag, purpose);
+  backbone_->placement().pipeline->send(nn::bytes_of(own), to, kTag, purpose);
 }
 
 at::Tensor StageLink::swap(const at::Tensor& values, std::int64_t rows, int peer,
                            comm::Operation purpose) const {
   if (peer < 0) return {};
   const at::Tensor own = for_transfer(values);
-  const at::Tensor theirs = room(rows);
-  backbone_->placement().pipeline->exchange(bytes_of(own), bytes_of(theirs), peer, kTag, purpose);
+  const at::Tensor theirs = allocate(rows);
+  backbone_->placement().pipeline->exchange(nn::bytes_of(own), nn::bytes_of(theirs), peer, kTag,
+                                            purpose);
   return theirs.to(backbone_->device());
 }
 

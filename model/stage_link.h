@@ -38,7 +38,7 @@ class StageLink {
   void send(const at::Tensor& values, int to, comm::Operation purpose) const;
   [[nodiscard]] at::Tensor swap(const at::Tensor& values, std::int64_t rows, int peer,
                                 comm::Operation purpose) const;
-  [[nodiscard]] at::Tensor room(std::int64_t rows) const;
+  [[nodiscard]] at::Tensor allocate(std::int64_t rows) const;
   [[nodiscard]] at::Tensor for_transfer(const at::Tensor& values) const;
 
   const Backbone* backbone_;

@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/collectives.h"
+#include "nn/collectives.h"
 
 namespace incipit::model {
 namespace {
@@ -33,7 +33,7 @@ at::Tensor on_device(const Backbone& backbone, const std::vector<std::int64_t>& 
 
 at::Tensor on_device(const Backbone& backbone, const std::vector<double>& values) {
   return at::tensor(values, at::kDouble)
-      .to(backbone.device(), ops::accumulate_type(backbone.dtype()));
+      .to(backbone.device(), nn::ops::accumulate_type(backbone.dtype()));
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ at::Tensor embed_tokens(const Backbone& backbone, std::span<const TokenId> ids) 
     }
     x.index_copy_(0, on_device(backbone, places), found);
   }
-  sum_over(*backbone.placement().tensor, x, "embedding");
+  nn::sum_over(*backbone.placement().tensor, x, "embedding");
   return x;
 }
 
@@ -71,7 +71,7 @@ TargetScores::TargetScores(const Backbone& backbone, std::vector<Target> targets
     slot_.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
   }
   log_likelihoods_ = at::zeros({static_cast<std::int64_t>(targets_.size())},
-                               ops::accumulate_type(backbone.dtype()));
+                               nn::ops::accumulate_type(backbone.dtype()));
 }
 
 std::vector<TargetScores::Chunk> TargetScores::chunks() const {
@@ -102,18 +102,18 @@ TargetScores::Places TargetScores::held_targets(const Chunk& chunk, const Range&
 }
 
 at::Tensor TargetScores::normal(const at::Tensor& last, const Chunk& chunk, at::Tensor& r) const {
-  return ops::rms_norm(last.narrow(0, chunk.first_row, chunk.rows), backbone_->final_norm(),
-                       backbone_->config().rms_norm_eps, r);
+  return nn::ops::rms_norm(last.narrow(0, chunk.first_row, chunk.rows), backbone_->final_norm(),
+                           backbone_->config().rms_norm_eps, r);
 }
 
 void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
   const std::vector<Chunk> chunks = this->chunks();
-  const auto type = ops::accumulate_type(backbone_->dtype());
+  const auto type = nn::ops::accumulate_type(backbone_->dtype());
   std::vector<std::vector<double>> told(chunks.size());
   std::vector<at::Tensor> kept;
   at::Tensor r;
   for (int piece = 0; piece < backbone_->piece_count(); ++piece) {
-    const Linear& head = backbone_->head(piece);
+    const nn::Linear& head = backbone_->head(piece);
     local_maxima_.emplace_back();
     for (std::size_t c = 0; c < chunks.size(); ++c) {
       const at::Tensor logits = head.forward(normal(last, chunks[c], r)).to(type);
@@ -199,7 +199,7 @@ at::Tensor TargetScores::gather_columns(const at::Tensor& logits) const {
   const at::Tensor mine =
       at::constant_pad_nd(logits.cpu(), {0, widest - logits.size(1)}).contiguous();
   const at::Tensor all = at::empty({ranks.size(), logits.size(0), widest}, mine.options());
-  ranks.all_gather(bytes_of(mine), bytes_of(all), "logits");
+  ranks.all_gather(nn::bytes_of(mine), nn::bytes_of(all), "logits");
   std::vector<at::Tensor> parts;
   for (int rank = 0; rank < ranks.size(); ++rank) {
     parts.push_back(all.select(0, rank).narrow(1, 0, held(rank)));
@@ -209,14 +209,14 @@ at::Tensor TargetScores::gather_columns(const at::Tensor& logits) const {
 
 at::Tensor TargetScores::backward(const at::Tensor& last, std::span<const double> grad) const {
   const std::vector<Chunk> chunks = this->chunks();
-  const auto type = ops::accumulate_type(backbone_->dtype());
+  const auto type = nn::ops::accumulate_type(backbone_->dtype());
   std::vector<at::Tensor> grad_normal(chunks.size());
   at::Tensor r;
   for (int piece = 0; piece < backbone_->piece_count(); ++piece) {
-    const Linear& head = backbone_->head(piece);
+    const nn::Linear& head = backbone_->head(piece);
     for (std::size_t c = 0; c < chunks.size(); ++c) {
-      const at::Tensor grad_logits = logit_gradient(
-          chunks[c], piece, head.forward(normal(last, chunks[c], r)).to(type), grad);
+      const at::Tensor grad_logits =
+          logit_gradient(chunks[c], piece, head.forward(normal(last, chunks[c], r)).to(type), grad);
       at::Tensor part = head.backward(grad_logits.to(last.scalar_type()));
       grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(part) : part;
     }
@@ -225,9 +225,9 @@ at::Tensor TargetScores::backward(const at::Tensor& last, std::span<const double
   for (std::size_t c = 0; c < chunks.size(); ++c) {
     (void)normal(last, chunks[c], r);
     at::Tensor grad_x = grad_last.narrow(0, chunks[c].first_row, chunks[c].rows);
-    ops::rms_norm_backward_add(grad_normal[c],
-                               last.narrow(0, chunks[c].first_row, chunks[c].rows),
-                               backbone_->final_norm(), r, grad_x);
+    nn::ops::rms_norm_backward_add(grad_normal[c],
+                                   last.narrow(0, chunks[c].first_row, chunks[c].rows),
+                                   backbone_->final_norm(), r, grad_x);
   }
   return grad_last;
 }

@@ -69,8 +69,8 @@ class TargetScores {
   const Backbone* backbone_;
   std::vector<Target> targets_;
   std::vector<std::int64_t> rows_;
-  std::vector<std::int64_t> slot_;   // by target: index of its row in rows_
-  std::vector<double> normalisers_;  // by row: log-sum-exp of all logits
+  std::vector<std::int64_t> slot_;                 // by target: index of its row in rows_
+  std::vector<double> normalisers_;                // by row: log-sum-exp of all logits
   std::vector<std::vector<double>> local_maxima_;  // by vocabulary chunk and row: largest logit
   std::vector<double> likelihoods_;                // by target
   at::Tensor log_likelihoods_;

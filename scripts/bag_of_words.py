@@ -3,9 +3,9 @@
 
     bag_of_words.py DATA_DIR RUN_DIR --text text --label office
 
-DATA_DIR contains train.jsonl, select.jsonl and test.jsonl. The features are words and pairs of
+DATA_DIR contains train.jsonl, validation.jsonl and test.jsonl. The features are words and pairs of
 words, weighted by tf-idf. The regularisation strength is chosen on the validation split
-(select.jsonl); the test split is scored once. The script writes predictions/test.jsonl and
+(validation.jsonl); the test split is scored once. The script writes predictions/test.jsonl and
 scores.json to RUN_DIR in the format that `incipit report` reads.
 """
 import argparse
@@ -34,7 +34,7 @@ def write_atomically(path, content):
     os.replace(unfinished, path)
 
 
-def choose(train, select):
+def choose(train, validation):
     """Returns the vectorizer, the model best on the validation split, and that model's score.
 
     On ties the most regularised model wins.
@@ -45,7 +45,7 @@ def choose(train, select):
     best, best_score = None, -1.0
     for strength in STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=2000).fit(features, labels)
-        score = model.score(vectorizer.transform(select[1]), select[2])
+        score = model.score(vectorizer.transform(validation[1]), validation[2])
         if score > best_score:
             best, best_score = model, score
     return vectorizer, best, best_score
@@ -58,9 +58,9 @@ def main():
     parser.add_argument("--text", default="text", help="field of the text")
     parser.add_argument("--label", default="label", help="field of the label")
     arguments = parser.parse_args()
-    train, select, test = (read(arguments.data_dir / f"{split}.jsonl", arguments.text,
-                                arguments.label) for split in ("train", "select", "test"))
-    vectorizer, model, select_score = choose(train, select)
+    train, validation, test = (read(arguments.data_dir / f"{split}.jsonl", arguments.text,
+                                arguments.label) for split in ("train", "validation", "test"))
+    vectorizer, model, validation_score = choose(train, validation)
     ids, texts, labels = test
     likelihoods = np.atleast_2d(model.predict_log_proba(vectorizer.transform(texts)))
     predictions = model.classes_[likelihoods.argmax(axis=1)].tolist()
@@ -69,11 +69,11 @@ def main():
                         ensure_ascii=False) + "\n"
              for idx, prediction, label, row in zip(ids, predictions, labels, likelihoods)]
     write_atomically(arguments.run_dir / "predictions" / "test.jsonl", "".join(lines))
-    scores = {"select": {"examples": len(select[2]), "accuracy": select_score},
+    scores = {"validation": {"examples": len(validation[2]), "accuracy": validation_score},
               "test": {"examples": len(labels), "accuracy": accuracy_score(labels, predictions),
                        "macro_f1": f1_score(labels, predictions, average="macro")}}
     write_atomically(arguments.run_dir / "scores.json", json.dumps(scores, indent=2) + "\n")
-    print(f"bag of words: select {select_score:.4f} (C = {model.C:g}), "
+    print(f"bag of words: validation {validation_score:.4f} (C = {model.C:g}), "
           f"test {scores['test']['accuracy']:.4f} of {len(labels)}")
 
 

@@ -15,7 +15,7 @@ HEADER = """# Commands
 Written by `scripts/command_reference.py` from the program's own help; every example is run by a test.
 
 Any value of a configuration can be replaced on the command line: `--set train.steps=50`.
-`mpirun -n N` in front of a command starts N ranks ([scripts/mpirun.sh](../scripts/mpirun.sh) adds the flags
+`mpirun -n N` before a command starts N ranks ([scripts/mpirun.sh](../scripts/mpirun.sh) adds the flags
 that a workstation or a container needs).
 """
 # Page with more about each command.

@@ -118,7 +118,7 @@ answer
 printf '\n  %s so far. Ask it more:\n' "$(minutes $SECONDS)"
 printf "    echo 'Nobody has emptied our bins' |\n      %s predict %s/short-prompt\n" "$incipit" "$runs"
 rest=$("$python" scripts/demo_estimate.py "$runs/short-prompt" "$recipe" --data "$data" \
-  --wordings configs/wordings/town_hall.yaml --ranks "$ranks" --seeds $seeds --steps $steps \
+  --templates configs/templates/town_hall.yaml --ranks "$ranks" --seeds $seeds --steps $steps \
   --draws $draws)
 if [ "$quick" = 1 ]; then
   printf '\n  Six methods compared take about %d minutes here: bash scripts/demo.sh\n' "$rest"

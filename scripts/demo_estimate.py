@@ -33,12 +33,12 @@ def rows_to_train(options, per_message):
     """Returns the cost of the remaining steps, as the number of training rows of equal cost."""
     recipe = yaml.safe_load(options.recipe.read_text(encoding="utf8"))
     train, virtual = recipe["train"], recipe["method"]["num_virtual_tokens"]
-    select, test = (lines(options.data / f"{split}.jsonl") for split in ("select", "test"))
-    wordings = len(yaml.safe_load(options.wordings.read_text(encoding="utf8")))
-    compared = wordings * select + test
+    validation, test = (lines(options.data / f"{split}.jsonl") for split in ("validation", "test"))
+    templates = len(yaml.safe_load(options.templates.read_text(encoding="utf8")))
+    compared = templates * validation + test
     # Zero-shot, and few-shot with the first draw of examples.
     evaluated = 2 * compared + (options.draws - 1) * test
-    evaluated += options.seeds * (options.steps // train["eval_every"] * select + test)
+    evaluated += options.seeds * (options.steps // train["eval_every"] * validation + test)
     step = train["batch_size"] * per_message + options.ranks * virtual
     return options.seeds * options.steps * step + evaluated * per_message / 2
 
@@ -48,7 +48,7 @@ def main():
     parser.add_argument("run", type=Path)
     parser.add_argument("recipe", type=Path, help="of the soft prompts")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--wordings", type=Path, required=True)
+    parser.add_argument("--templates", type=Path, required=True)
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--seeds", type=int, required=True, help="soft prompts")
     parser.add_argument("--steps", type=int, required=True, help="of each soft prompt")

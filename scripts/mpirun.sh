@@ -81,7 +81,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( threads > 0 ? threads : 1 ))}
 export OMPI_MCA_mpi_yield_when_idle=1
 flags+=(-x OMP_NUM_THREADS)  # also to ranks on other machines
 if [ -n "${INCIPIT_CPU:-}" ]; then flags+=(-x INCIPIT_CPU); fi
-# Ranks cannot detect whether their output goes to a terminal: see metrics/terminal.h.
+# Ranks cannot detect whether their output goes to a terminal: see telemetry/terminal.h.
 unset INCIPIT_STDERR_COLUMNS INCIPIT_STDOUT_COLUMNS
 exec 3>&1 4>&2
 columns_of() { stty size <&"$1" | awk '{print ($2 > 0 ? $2 : 80)}'; }

@@ -51,7 +51,7 @@ hold even the weights, and name the nearest mesh that can.
   has examples of all tasks. The batch size and `train.micro_batch_tokens` come from the configuration.
 * A rank reaches `--tflops` for every shape of matmul. A message takes only the time of its bytes. Latency is
   ignored, so small models and large tensor parallel meshes look better than they are.
-* An all-reduce is a ring: each of N ranks sends 2 (N - 1) / N times the bytes. FSDP (`parallel.gathered`) fetches
+* An all-reduce is a ring: each of N ranks sends 2 (N - 1) / N times the bytes. FSDP (`parallel.fsdp`) fetches
   layers while others compute; only the part of that time that computation does not hide counts.
 * Weights are counted matrix by matrix, as ranks load them. Activations are the tensors kept for the backward pass
   plus the largest temporaries, tensor by tensor as the engine allocates them on the CPU. Examples that begin alike

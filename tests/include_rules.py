@@ -15,18 +15,24 @@ MAX_LINES = 500
 ALLOWED = {
     "core": set(),
     "comm": {"core"},
-    "metrics": {"core"},
+    "telemetry": {"core"},
     "data": {"core"},
-    "model": {"core", "comm"},
-    "prompt": {"core", "model"},
-    "eval": {"core", "data", "model", "prompt", "comm"},
-    "trainer": {"core", "comm", "metrics", "data", "model", "prompt", "eval"},
+    "kernels": {"core"},
+    "nn": {"core", "comm", "kernels"},
+    "model": {"core", "comm", "nn"},
+    "methods": {"core", "model"},
+    "eval": {"core", "data", "model", "methods", "comm", "nn"},
+    "trainer": {"core", "comm", "telemetry", "data", "nn", "model", "methods", "eval"},
     "configs": {"core"},  # and the *_options.h of any folder
-    "launcher": {"core", "comm", "metrics", "data", "model", "prompt", "eval", "trainer",
-                 "configs"},
+    "plan": {"core", "comm", "model"},
+    "report": {"core", "telemetry", "data", "model", "eval", "configs"},
+    "predict": {"core", "comm", "telemetry", "data"},
+    "init": {"core", "telemetry", "data", "configs"},
+    "launcher": {"core", "comm", "telemetry", "data", "kernels", "nn", "model", "methods", "eval",
+                 "trainer", "configs", "plan", "report", "predict", "init"},
 }
 TEST_FOLDERS = ("tests", "bench")  # may include anything of ours
-NO_TORCH = {"core", "metrics", "data", "configs"}
+NO_TORCH = {"core", "telemetry", "data", "kernels", "configs", "plan", "report", "predict", "init"}
 TORCH = ("torch/", "ATen/", "c10/")
 WIDE_HEADERS = {"torch/torch.h", "torch/all.h", "torch/extension.h", "ATen/ATen.h",
                 "ATen/Functions.h", "bits/stdc++.h"}

@@ -71,7 +71,7 @@ BatchStream::BatchStream(std::vector<TrainSource> sources, const StreamOptions& 
 
 TrainBatch BatchStream::next() {
   std::optional<TrainBatch> batch = prefetcher_->next();
-  INCIPIT_CHECK(batch.has_value(), "no batch behind the last step");
+  INCIPIT_CHECK(batch.has_value(), "no batch after the last step");
   return *std::move(batch);
 }
 

@@ -175,7 +175,7 @@ class Judge {
 
   [[nodiscard]] std::string score_text() const {
     const Figures& figures = diagnosis_.figures;
-    return "select accuracy " + share_text(*figures.accuracy) +
+    return "validation accuracy " + share_text(*figures.accuracy) +
            " (95 %: " + share_text(figures.accuracy_95.low) + " to " +
            share_text(figures.accuracy_95.high) + ")";
   }
@@ -196,7 +196,7 @@ class Judge {
       conclude(Verdict::kNotLearned, "nothing is being learned");
     } else {
       conclude(Verdict::kUndecided,
-               "perhaps something was learned: the select split is too small to tell");
+               "perhaps something was learned: the validation split is too small to tell");
     }
   }
 
@@ -211,7 +211,7 @@ class Judge {
       conclude(Verdict::kUndecided, "the train split is being learned (loss " +
                                         loss_text(course_.first) + " to " +
                                         loss_text(course_.last) +
-                                        "); without a scored select split nobody knows whether "
+                                        "); without a scored validation split nobody knows whether "
                                         "that holds for new examples");
     }
   }
@@ -231,8 +231,8 @@ class Judge {
       return;
     }
     if (diagnosis_.verdict == Verdict::kUndecided) {
-      diagnosis_.advice.emplace_back(scored() ? "a larger select split: task.select"
-                                              : "a scored select split: task.select and "
+      diagnosis_.advice.emplace_back(scored() ? "a larger validation split: task.validation"
+                                              : "a scored validation split: task.validation and "
                                                 "train.eval_every above 0");
       return;
     }
@@ -249,7 +249,7 @@ class Judge {
   }
 
   void advise_on_labels() {
-    if (evidence_.method.init.kind != prompt::InitKind::kClassLabels) {
+    if (evidence_.method.init.kind != prompt_tuning::InitKind::kClassLabels) {
       diagnosis_.advice.emplace_back(
           "a start from the labels' words: --set method.init.kind=class_labels");
     }
@@ -261,7 +261,7 @@ class Judge {
         "show CONFIG --index 0");
     if (evidence_.shots == 0) {
       diagnosis_.advice.emplace_back(
-          "solved examples in front of the input: --set task.shots=" +
+          "solved examples before the input: --set task.shots=" +
           std::to_string(std::min<std::size_t>(8, 2 * evidence_.labels.size())));
     }
   }
@@ -316,7 +316,7 @@ std::optional<std::string> one_label_predicted(std::span<const int> predictions,
   if (static_cast<double>(true_count) >= kNearlyAll * size) return std::nullopt;
   const std::string answered = std::to_string(most.count) + " of " +
                                std::to_string(predictions.size()) +
-                               " select examples are answered ";
+                               " validation examples are answered ";
   if (most.label < 0) return answered + "with none of the labels";
   return answered + quoted(labels[static_cast<std::size_t>(most.label)]) + ", which " +
          std::to_string(true_count) + " are";

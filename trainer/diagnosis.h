@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/task_metrics.h"
-#include "prompt/prompt_options.h"
+#include "methods/prompt_tuning/prompt_options.h"
 #include "trainer/train_options.h"
 
 namespace incipit::trainer {
@@ -45,7 +45,7 @@ struct Evidence {
   std::vector<int> answers{};
   // The run's options. The advice refers to them.
   TrainOptions train{};
-  prompt::PromptOptions method{};
+  prompt_tuning::PromptOptions method{};
   std::int64_t shots = 0;
 };
 
@@ -73,8 +73,8 @@ struct Diagnosis {
 // Pure function. `predictions` and `answers` must have the same size.
 [[nodiscard]] Diagnosis diagnose(const Evidence& evidence);
 
-// Returns, for example, "148 of 150 select examples are answered 'roads', which 61 are" when nearly
-// all predictions are one label that is not nearly always correct; otherwise nothing.
+// Returns, for example, "148 of 150 validation examples are answered 'roads', which 61 are" when
+// nearly all predictions are one label that is not nearly always correct; otherwise nothing.
 [[nodiscard]] std::optional<std::string> one_label_predicted(std::span<const int> predictions,
                                                              std::span<const int> answers,
                                                              std::span<const std::string> labels);

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "metrics/step_record.h"
+#include "telemetry/step_record.h"
 
 namespace incipit::data {
 class Dataset;
@@ -18,7 +18,7 @@ namespace incipit::trainer {
 // The task and split that an evaluation scores.
 struct ScoredSplit {
   std::size_t task = 0;  // index into the run's tasks
-  std::string split;     // "select", "test"
+  std::string split;     // "validation", "test"
 };
 
 // Called on every rank with the same values, except for times. Steps count from 1. An exception
@@ -27,7 +27,7 @@ class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
 
-  virtual void on_step(const metrics::StepRecord& /*record*/) {}
+  virtual void on_step(const telemetry::StepRecord& /*record*/) {}
 
   // The step's update was skipped because its loss or gradient was not finite. on_step follows with
   // the values as they were.
@@ -48,7 +48,7 @@ class TrainObserver {
   // The predictions of an evaluation of a task's validation split after `step` steps: one candidate
   // index per example. Not called for generation tasks.
   virtual void on_predictions(std::int64_t /*step*/, std::size_t /*task*/,
-                              const data::Dataset& /*select*/,
+                              const data::Dataset& /*validation*/,
                               std::span<const int> /*predictions*/) {}
 };
 

@@ -102,8 +102,8 @@ class Step {
     std::array<std::int64_t, 4> sweeps{cut_.trunk.row_count() > 0 ? 1 : 0, trunk_learns_ ? 1 : 0,
                                        std::count(ahead_.begin(), ahead_.end(), true),
                                        static_cast<std::int64_t>(cut_.branches.size())};
-    backbone_.placement().gathered->all_reduce_max(std::span<std::int64_t>(sweeps),
-                                                   "sweeps over the layers");
+    backbone_.placement().fsdp->all_reduce_max(std::span<std::int64_t>(sweeps),
+                                               "sweeps over the layers");
     any_trunk_ = sweeps[0] != 0;
     any_trunk_learns_ = sweeps[1] != 0;
     most_ahead_ = sweeps[2];

@@ -54,7 +54,7 @@ void Trainer::train_step() {
   activity().set_step(step_);
   const double waited = batches_->wait_seconds();
   const TrainBatch batch = batches_->next();
-  metrics::StepRecord record{.step = step_, .learning_rate = learning_rate()};
+  telemetry::StepRecord record{.step = step_, .learning_rate = learning_rate()};
   record.data_wait_seconds = batches_->wait_seconds() - waited;
 
   const double talked = setup_.mesh.world().context().seconds;
@@ -139,7 +139,7 @@ void Trainer::reduce(comm::BatchTotals& totals) {
 
 // Records the mean loss of each task in the global batch. Returns which prompts occur in the batch.
 // Collective, except with one task, for which both are already known.
-std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, metrics::StepRecord& record) {
+std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record) {
   const std::size_t tasks = setup_.tasks.size();
   std::vector<bool> present(prompts_.size(), tasks == 1);
   if (tasks == 1) return present;
@@ -159,7 +159,7 @@ std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, metrics::Ste
   return present;
 }
 
-void Trainer::skip_update(const metrics::StepRecord& record) {
+void Trainer::skip_update(const telemetry::StepRecord& record) {
   setup_.observer.on_nonfinite_step(step_);
   if (++nonfinite_in_a_row_ <= setup_.train.max_nonfinite_steps) return;
   throw NumericsError("step " + std::to_string(step_) + ": the loss (" +

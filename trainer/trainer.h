@@ -7,7 +7,7 @@
 //                     step, and when a signal asks to stop
 //   adapter/last      the soft prompt after the latest checkpoint, at the end after the last
 //                     step (PEFT layout)
-//   adapter/best      the soft prompt with the best score on the validation split (`select`);
+//   adapter/best      the soft prompt with the best score on the validation split (`validation`);
 //                     without evaluations, the last one
 //   predictions/test.jsonl, scores.json   results of adapter/best on the test split
 //
@@ -30,9 +30,9 @@
 #include "data/task.h"
 #include "eval/eval_options.h"
 #include "eval/evaluation.h"
+#include "methods/prompt_tuning/adapter_files.h"
+#include "methods/prompt_tuning/soft_prompt.h"
 #include "model/backbone.h"
-#include "prompt/adapter_files.h"
-#include "prompt/soft_prompt.h"
 #include "trainer/batch_stream.h"
 #include "trainer/checkpoint.h"
 #include "trainer/early_stop.h"
@@ -45,8 +45,8 @@
 
 namespace incipit::trainer {
 
-// A task of a run. `splits.select` (the validation split) may be empty when train.eval_every is 0.
-// An empty `splits.test` is not scored.
+// A task of a run. `splits.validation` (the validation split) may be empty when train.eval_every is
+// 0. An empty `splits.test` is not scored.
 struct TrainTask {
   std::string name;  // used in file names and messages when there are several tasks
   const data::Task& task;
@@ -64,8 +64,8 @@ struct TrainSetup {
   data::MixtureOptions mixture{};
   std::uint64_t seed = 0;
   std::filesystem::path run_dir;
-  prompt::BackboneInfo backbone_info;  // for the adapter files
-  RunFacts facts{};                    // for the checkpoints' manifests
+  prompt_tuning::BackboneInfo backbone_info;  // for the adapter files
+  RunFacts facts{};                           // for the checkpoints' manifests
 };
 
 struct TaskResult {
@@ -88,7 +88,7 @@ class Trainer {
  public:
   // `start`: one soft prompt per task, or one for all of them; copied. Throws ConfigError when
   // options and data are incompatible.
-  Trainer(const TrainSetup& setup, const std::vector<prompt::SoftPrompt>& start);
+  Trainer(const TrainSetup& setup, const std::vector<prompt_tuning::SoftPrompt>& start);
 
   // Resumes from `state`, which only rank 0 reads. Call before run(). Throws DataError when the
   // state belongs to a different run. Collective over the mesh.
@@ -116,9 +116,9 @@ class Trainer {
   [[nodiscard]] MicroBatches micro_batches() const;
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
-  std::vector<bool> add_task_losses(const TrainBatch& batch, metrics::StepRecord& record);
+  std::vector<bool> add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record);
   [[nodiscard]] double needed_flops(const Forest& forest) const;
-  void skip_update(const metrics::StepRecord& record);
+  void skip_update(const telemetry::StepRecord& record);
   void evaluate();
   [[nodiscard]] TrainResult finish();
   [[nodiscard]] TrainResult stopped();

@@ -24,7 +24,7 @@ double signed_score(const std::string& metric, double value) {
 eval::SplitResult Trainer::score(const ScoredSplit& which, const at::Tensor& prompt) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
   const TrainTask& task = setup_.tasks[which.task];
-  const data::Dataset& split = which.split == "test" ? task.splits.test : task.splits.select;
+  const data::Dataset& split = which.split == "test" ? task.splits.test : task.splits.validation;
   return eval::evaluate(setup_.backbone, task.task, split, prompt, setup_.eval, setup_.mesh.batch(),
                         [&](std::int64_t done, std::int64_t total) {
                           setup_.observer.on_evaluation_progress(which, done, total);
@@ -45,7 +45,7 @@ void Trainer::save(const char* which, std::size_t prompt, const at::Tensor& valu
   if (setup_.mesh.world().rank() != 0) return;
   auto folder = setup_.run_dir / "adapter" / which;
   if (several_prompts()) folder /= setup_.tasks[prompt].name;
-  prompt::save_peft_adapter(folder, {prompts_[prompt].name, values}, setup_.backbone_info);
+  prompt_tuning::save_peft_adapter(folder, {prompts_[prompt].name, values}, setup_.backbone_info);
 }
 
 void Trainer::save_last() const {
@@ -55,10 +55,10 @@ void Trainer::save_last() const {
 void Trainer::evaluate() try {
   std::vector<double> scores;
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
-    const auto result = score({task, "select"}, prompts_[prompt_of(task)].value);
-    setup_.observer.on_scores(step_, {task, "select"}, result.metrics);
+    const auto result = score({task, "validation"}, prompts_[prompt_of(task)].value);
+    setup_.observer.on_scores(step_, {task, "validation"}, result.metrics);
     if (!setup_.tasks[task].task.generates()) {
-      setup_.observer.on_predictions(step_, task, setup_.tasks[task].splits.select,
+      setup_.observer.on_predictions(step_, task, setup_.tasks[task].splits.validation,
                                      result.scores.predictions);
     }
     scores.push_back(selection_score(task, result.metrics));

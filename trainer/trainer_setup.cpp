@@ -37,10 +37,10 @@ std::string selection_metric(const TrainSetup& setup, const TrainTask& task) {
                     task.name + "', which has " + join(names));
 }
 
-std::vector<Parameter> trainable(const std::vector<prompt::SoftPrompt>& starts) {
+std::vector<Parameter> trainable(const std::vector<prompt_tuning::SoftPrompt>& starts) {
   const model::LedgerScope scope(model::MemoryKind::kOptimizer);
   std::vector<Parameter> prompts;
-  for (const prompt::SoftPrompt& start : starts) {
+  for (const prompt_tuning::SoftPrompt& start : starts) {
     prompts.emplace_back(start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone());
   }
   return prompts;
@@ -48,15 +48,15 @@ std::vector<Parameter> trainable(const std::vector<prompt::SoftPrompt>& starts) 
 
 void check_splits(const TrainSetup& setup, const TrainTask& task) {
   INCIPIT_CHECK(task.splits.train.labelled(), "an unlabelled example to train on");
-  if (setup.train.eval_every == 0 || task.splits.select.labelled()) return;
+  if (setup.train.eval_every == 0 || task.splits.validation.labelled()) return;
   throw ConfigError("train.eval_every is " + std::to_string(setup.train.eval_every) +
-                    ", but the task has no select split with labels; set " + block_of(setup, task) +
-                    ".select, or train.eval_every: 0");
+                    ", but the task has no validation split with labels; set " +
+                    block_of(setup, task) + ".validation, or train.eval_every: 0");
 }
 
 }  // namespace
 
-Trainer::Trainer(const TrainSetup& setup, const std::vector<prompt::SoftPrompt>& start)
+Trainer::Trainer(const TrainSetup& setup, const std::vector<prompt_tuning::SoftPrompt>& start)
     : setup_(setup),
       prompts_(trainable(start)),
       best_(start.size()),

@@ -91,7 +91,7 @@ int measure(const std::string& name, const fs::path& model, const data::TaskOpti
       "  memory grew by at most %.0f MiB, of which %.0f MiB are its own at the end\n"
       "  a batch of 32 in %.2f ms\n",
       name.c_str(), static_cast<long long>(splits.train.size()),
-      static_cast<long long>(splits.select.size()), static_cast<long long>(splits.test.size()),
+      static_cast<long long>(splits.validation.size()), static_cast<long long>(splits.test.size()),
       static_cast<unsigned long long>(fingerprint), loading, print, order, peak, own,
       batches / kBatches * 1e3);
   return 0;
@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
   options.data_dir = folder.string();
   options.train = "train.jsonl";
   options.test = "test.jsonl";
-  options.select.share = 0.01;
+  options.validation.share = 0.01;
   options.source_template = "{text}\nIs it about water?";
   options.verbalizer = {{"yes", " Yes"}, {"no", " No"}};
   for (const char* name : {"first start", "second start"}) {

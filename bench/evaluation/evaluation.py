@@ -43,7 +43,7 @@ def configuration(task, folder):
     directory, file, _ = FILES[task]
     path = Path(folder) / f"{task}.yaml"
     path.write_text(f"model: {{path: {MODEL}, dtype: float32}}\nmethod: {{kind: none}}\n"
-                    f"task: {{name: {task}, data_dir: {DATA / directory}, train: '', select: 0, "
+                    f"task: {{name: {task}, data_dir: {DATA / directory}, train: '', validation: 0, "
                     f"test: {file}}}\neval: {{score: sum}}\n", encoding="utf8")
     return path
 

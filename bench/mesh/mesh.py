@@ -29,7 +29,7 @@ ONE = "1 rank x 2 threads"
 # (batch size, rows of the prompt): the meshes.
 CASES = {
     (32, 20): {"data 2": ["data=2"], "tensor 2": ["tensor=2"], "pipeline 2": ["pipeline=2"],
-               "gathered 2": ["gathered=2"]},
+               "fsdp 2": ["fsdp=2"]},
     (8, 100): {"data 2": ["data=2"]},
 }
 UNCOUNTED_STEPS = 2

@@ -11,12 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "core/memory.h"
 #include "core/error.h"
 #include "core/forest.h"
+#include "core/memory.h"
+#include "methods/prompt_tuning/adapter_files.h"
 #include "model/backbone.h"
 #include "model/forest_pass.h"
-#include "prompt/adapter_files.h"
 #include "trainer/objective.h"
 #include "trainer/optimizer.h"
 #include "trainer/parameter.h"
@@ -64,7 +64,7 @@ class Worker {
                                                       : dtype == "float16" ? at::kHalf
                                                                            : at::kFloat}));
     if (!request.at("prompt").is_null()) {
-      start_ = prompt::load_npy(request.at("prompt").get<std::string>()).prompt.values;
+      start_ = prompt_tuning::load_npy(request.at("prompt").get<std::string>()).prompt.values;
     }
     (void)backbone_->weight_hash();  // reads every weight, so that all pages are in memory
     reset(request);
@@ -105,9 +105,9 @@ class Worker {
     const auto objective = trainer::target_token_objective(packed.forest);
     prompt_->grad.zero_();
     const trainer::TrainOptions defaults;
-    const auto sums = trainer::forward_backward(*backbone_, packed.forest, *objective,
-                                                {&prompt_->value, 1}, {&prompt_->grad, 1},
-                                                {.max_rows = defaults.micro_batch_tokens});
+    const auto sums =
+        trainer::forward_backward(*backbone_, packed.forest, *objective, {&prompt_->value, 1},
+                                  {&prompt_->grad, 1}, {.max_rows = defaults.micro_batch_tokens});
     prompt_->grad.div_(sums.count);
     optimizer_->step(options_.lr);
     return sums.loss / sums.count;

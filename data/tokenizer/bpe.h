@@ -98,9 +98,9 @@ class Bpe {
   std::size_t longest_word_ = 0;      // bytes of the longest of whole_words_
 
   FlatMap<Merge> merges_;
-  FlatMap<char> joints_;      // pairs of initial symbols that some merge joins
-  bool cuts_allowed_ = true;  // whether joints_ shows where to split a word
-  FlatMap<TokenId> chars_;    // character -> initial symbol
+  FlatMap<char> joints_;                     // pairs of initial symbols that some merge joins
+  bool cuts_allowed_ = true;                 // whether joints_ shows where to split a word
+  FlatMap<TokenId> chars_;                   // character -> initial symbol
   std::array<TokenId, 256> byte_symbols_{};  // byte, or ASCII character -> symbol, -1: none
 };
 

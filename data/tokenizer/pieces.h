@@ -28,14 +28,14 @@ class TextArena {
  public:
   // Returns uninitialized memory for `size` bytes.
   char* allocate(std::size_t size) {
-    if (size > room_) {
-      room_ = std::max(size, kBlock);
-      blocks_.push_back(std::make_unique_for_overwrite<char[]>(room_));
+    if (size > capacity_) {
+      capacity_ = std::max(size, kBlock);
+      blocks_.push_back(std::make_unique_for_overwrite<char[]>(capacity_));
       free_ = blocks_.back().get();
     }
     char* memory = free_;
     free_ += size;
-    room_ -= size;
+    capacity_ -= size;
     return memory;
   }
   std::string_view copy(std::string_view text) {
@@ -47,21 +47,21 @@ class TextArena {
   void reset() {
     if (blocks_.empty()) return;
     const auto used = static_cast<std::size_t>(free_ - blocks_.back().get());
-    if (blocks_.size() == 1 && used + room_ == kBlock) {
+    if (blocks_.size() == 1 && used + capacity_ == kBlock) {
       free_ -= used;
-      room_ = kBlock;
+      capacity_ = kBlock;
     } else {
       blocks_.clear();
       free_ = nullptr;
-      room_ = 0;
+      capacity_ = 0;
     }
   }
 
  private:
   static constexpr std::size_t kBlock = std::size_t{16} << 10;
   std::vector<std::unique_ptr<char[]>> blocks_;
-  char* free_ = nullptr;  // in the last block
-  std::size_t room_ = 0;  // bytes available from free_ on
+  char* free_ = nullptr;      // in the last block
+  std::size_t capacity_ = 0;  // bytes available from free_ on
 };
 
 struct Pieces {

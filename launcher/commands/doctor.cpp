@@ -13,10 +13,10 @@
 #include "data/tokenizer/tokenizer.h"
 #include "launcher/arguments.h"
 #include "launcher/model_choice.h"
-#include "launcher/output.h"
 #include "launcher/system_info.h"
 #include "model/config.h"
 #include "model/weight_files.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -31,12 +31,12 @@ std::string cache_text() {
          std::to_string(use.files) + (use.files == 1 ? " file" : " files");
 }
 
-void print_machine(const Style& style) {
+void print_machine(const telemetry::Style& style) {
   const UsableCores cores = usable_cores();
   const auto openmp = openmp_runtimes();
   const ModelChoice choice = choose_model({}, this_machine({}));
   std::cout << style.bold("machine") << '\n';
-  print_facts(
+  telemetry::print_facts(
       std::cout, style,
       {{"processor", processor_name() + " (" + processor_capability() + ")"},
        {"cores", std::to_string(cores.count()) + " usable of " + std::to_string(cores.machine)},
@@ -50,24 +50,26 @@ void print_machine(const Style& style) {
        {"cache", cache_text()}});
   std::cout << style.bold("libraries") << '\n';
   const GpuInfo gpu = gpu_info();
-  print_facts(std::cout, style,
-              {{"incipit", incipit_version()},
-               {"libtorch", libtorch_version()},
-               {"MPI", mpi_version()},
-               {"NCCL", gpu.nccl + (comm::has_nccl() ? "" : " (this build has no nccl backend)")},
-               {"CUDA", "runtime " + gpu.runtime + ", driver " + gpu.driver}});
+  telemetry::print_facts(
+      std::cout, style,
+      {{"incipit", incipit_version()},
+       {"libtorch", libtorch_version()},
+       {"MPI", mpi_version()},
+       {"NCCL", gpu.nccl + (comm::has_nccl() ? "" : " (this build has no nccl backend)")},
+       {"CUDA", "runtime " + gpu.runtime + ", driver " + gpu.driver}});
   std::cout << style.bold("GPUs") << '\n';
-  Facts devices;
+  telemetry::Facts devices;
   for (std::size_t i = 0; i < gpu.devices.size(); ++i) {
     devices.emplace_back(std::to_string(i), gpu.devices[i]);
   }
   if (devices.empty()) devices.emplace_back("none", "work runs on the processor");
-  print_facts(std::cout, style, devices);
+  telemetry::print_facts(std::cout, style, devices);
 }
 
 // Runs a check. Returns its text, or why it failed.
 template <typename Look>
-void check(Facts& facts, bool& ok, const Style& style, const char* name, const Look& look) {
+void check(telemetry::Facts& facts, bool& ok, const telemetry::Style& style, const char* name,
+           const Look& look) {
   try {
     facts.emplace_back(name, style.good("ok") + "  " + look());
   } catch (const Error& error) {
@@ -76,9 +78,9 @@ void check(Facts& facts, bool& ok, const Style& style, const char* name, const L
   }
 }
 
-bool print_model(const Style& style, const fs::path& path) {
+bool print_model(const telemetry::Style& style, const fs::path& path) {
   std::cout << style.bold("model " + path.string()) << '\n';
-  Facts facts;
+  telemetry::Facts facts;
   bool ok = true;
   fs::path dir = path;
   check(facts, ok, style, "folder",
@@ -87,7 +89,7 @@ bool print_model(const Style& style, const fs::path& path) {
     check(facts, ok, style, "config.json", [&] {
       const model::TransformerConfig config = model::read_config(dir);
       return config.model_type + ", " + std::to_string(config.layers) + " layers, " +
-             grouped(config.max_positions) + " positions";
+             telemetry::grouped(config.max_positions) + " positions";
     });
     check(facts, ok, style, "weights", [&] {
       const model::WeightFiles weights(dir);
@@ -97,15 +99,15 @@ bool print_model(const Style& style, const fs::path& path) {
     check(facts, ok, style, "tokenizer", [&] {
       const data::Tokenizer tokenizer = data::Tokenizer::load(dir);
       (void)data::read_special_tokens(dir, tokenizer);
-      return grouped(tokenizer.vocab_size()) + " tokens";
+      return telemetry::grouped(tokenizer.vocab_size()) + " tokens";
     });
   }
-  print_facts(std::cout, style, facts);
+  telemetry::print_facts(std::cout, style, facts);
   return ok;
 }
 
 void run_doctor(const fs::path& model) {
-  const Style style = Style::of_stdout();
+  const telemetry::Style style = telemetry::Style::of_stdout();
   print_machine(style);
   if (model.empty() || print_model(style, model)) return;
   throw DataError(model.string() + ": this model cannot be used; the reasons are above");

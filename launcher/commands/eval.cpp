@@ -15,11 +15,11 @@
 #include "launcher/check_options.h"
 #include "launcher/evaluation_progress.h"
 #include "launcher/mixture_report.h"
-#include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
 #include "launcher/score_cells.h"
 #include "launcher/session.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -41,7 +41,7 @@ const data::Dataset& split_of(const Session& session, const SessionTask& task,
                               const std::string& name) {
   const data::Splits& splits = task.splits;
   const data::Dataset& split =
-      name == "train" ? splits.train : (name == "select" ? splits.select : splits.test);
+      name == "train" ? splits.train : (name == "validation" ? splits.validation : splits.test);
   if (split.empty()) {
     throw ConfigError((session.mixes() ? "tasks." + task.name : "task") + "." + name +
                       ": the task has no " + name + " split to score");
@@ -82,19 +82,19 @@ class Prompts {
  private:
   std::vector<fs::path> adapters_;
   bool several_;
-  std::vector<std::optional<prompt::LoadedPrompt>> trained_;
+  std::vector<std::optional<prompt_tuning::LoadedPrompt>> trained_;
 };
 
 void print_task(const Session& session, const eval::TaskResults& results) {
   std::vector<std::string> header{"split", "examples"};
   add_score_heads(header, *session.task);
-  Table table(header);
+  telemetry::Table table(header);
   for (const eval::NamedResult& named : results.splits) {
-    std::vector<std::string> row{named.split, grouped(named.dataset->size())};
+    std::vector<std::string> row{named.split, telemetry::grouped(named.dataset->size())};
     add_scores(row, *session.task, named.result->metrics, named.result->intervals);
     table.add(std::move(row));
   }
-  table.print(std::cout, Style::of_stdout());
+  table.print(std::cout, telemetry::Style::of_stdout());
 }
 
 void print_tasks(const Session& session, const std::vector<eval::TaskResults>& results) {
@@ -105,12 +105,12 @@ void print_tasks(const Session& session, const std::vector<eval::TaskResults>& r
           {&session.tasks[i], split, dataset->size(), &result->metrics, &result->intervals});
     }
   }
-  print_task_scores(std::cout, Style::of_stdout(), scores);
+  print_task_scores(std::cout, telemetry::Style::of_stdout(), scores);
 }
 
 void print_results(const Session& session, const std::vector<eval::TaskResults>& results,
                    const Prompts& prompts) {
-  Facts facts;
+  telemetry::Facts facts;
   if (session.mixes()) {
     print_tasks(session, results);
     const auto bytes = prompts.bytes();
@@ -121,7 +121,7 @@ void print_results(const Session& session, const std::vector<eval::TaskResults>&
     print_task(session, results.front());
   }
   facts.emplace_back("run", session.config.run.output_dir);
-  print_facts(std::cout, Style::of_stdout(), facts);
+  telemetry::print_facts(std::cout, telemetry::Style::of_stdout(), facts);
 }
 
 void write_run(const Session& session, const std::vector<eval::TaskResults>& results) {
@@ -139,7 +139,7 @@ void run_eval(const EvalArguments& arguments) {
   const Prompts prompts(config, arguments.adapters);
   Session session = open_session(config, prompts.rows(),
                                  {.train = asks_for(arguments, "train"),
-                                  .select = asks_for(arguments, "select"),
+                                  .validation = asks_for(arguments, "validation"),
                                   .test = asks_for(arguments, "test")});
   std::deque<eval::SplitResult> scored;  // `results` points into it
   std::vector<eval::TaskResults> results;
@@ -174,9 +174,9 @@ void add_eval_command(CLI::App& app) {
                    "tasks one for each: TASK=PATH, or in their order")
       ->type_name("PATH")
       ->allow_extra_args(false);
-  command->add_option("--split", arguments->splits, "train, select or test (default: test)")
+  command->add_option("--split", arguments->splits, "train, validation or test (default: test)")
       ->type_name("SPLIT")
-      ->check(CLI::IsMember({"train", "select", "test"}));
+      ->check(CLI::IsMember({"train", "validation", "test"}));
   add_example(*command,
               "incipit eval configs/recipes/rte.yaml --adapter runs/rte/adapter/last --split test");
   command->callback([arguments] { run_eval(*arguments); });

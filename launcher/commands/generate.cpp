@@ -10,22 +10,22 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "comm/launch.h"
 #include "configs/builtin.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/launch.h"
 #include "data/batch.h"
 #include "eval/generation.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
-#include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
 #include "launcher/session.h"
 #include "launcher/text_stream.h"
-#include "metrics/terminal.h"
 #include "model/weight_files.h"
+#include "telemetry/output.h"
+#include "telemetry/terminal.h"
 
 namespace incipit::launcher {
 namespace {
@@ -160,10 +160,11 @@ class Speaker {
     say(stream.finish());
     std::cout << std::endl;
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    if (metrics::is_terminal(STDERR_FILENO) && tokens > 0) {
-      std::cerr << Style(metrics::wants_colour(STDERR_FILENO))
-                       .dim(grouped(tokens) + " tokens, " +
-                            fixed(static_cast<double>(tokens) / taken.count(), 1) + " tokens/s")
+    if (telemetry::is_terminal(STDERR_FILENO) && tokens > 0) {
+      std::cerr << telemetry::Style(telemetry::wants_colour(STDERR_FILENO))
+                       .dim(telemetry::grouped(tokens) + " tokens, " +
+                            telemetry::fixed(static_cast<double>(tokens) / taken.count(), 1) +
+                            " tokens/s")
                 << '\n';
     }
     return text;
@@ -206,7 +207,7 @@ configs::RunConfig read_config(const GenerateArguments& arguments, bool is_model
 }
 
 void run_generate(const GenerateArguments& arguments) {
-  if (comm::read_launch().size > 1) {
+  if (read_launch().size > 1) {
     throw ConfigError("generate writes one text, on one rank; start it without mpirun");
   }
   const bool is_model = !names_configuration(arguments.config.config);
@@ -214,12 +215,12 @@ void run_generate(const GenerateArguments& arguments) {
   const std::string field = only_field(config.task);
   const auto trained = trained_prompt(config, arguments.adapter);
   const Session session = open_session(config, trained ? trained->prompt.rows() : 0,
-                                       {.train = false, .select = false, .test = false});
+                                       {.train = false, .validation = false, .test = false});
   Speaker speaker(session, values_for(session, trained, arguments.adapter), arguments);
   const bool chats = is_model && config.task.format == data::Format::kChat &&
                      session.task->model().chat->multi_turn;
   Conversation conversation(*session.task, field, chats);
-  if (!arguments.prompt && metrics::is_terminal(STDIN_FILENO)) return talk(speaker, conversation);
+  if (!arguments.prompt && telemetry::is_terminal(STDIN_FILENO)) return talk(speaker, conversation);
   (void)speaker.answer(conversation.ask(arguments.prompt ? *arguments.prompt : read_stdin()));
 }
 

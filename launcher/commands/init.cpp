@@ -13,11 +13,11 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "data/stratified_split.h"
+#include "init/files.h"
+#include "init/labelled_table.h"
+#include "init/summary.h"
+#include "init/task_plan.h"
 #include "launcher/arguments.h"
-#include "launcher/init/files.h"
-#include "launcher/init/labelled_table.h"
-#include "launcher/init/summary.h"
-#include "launcher/init/task_plan.h"
 #include "model/config.h"
 #include "model/weight_files.h"
 
@@ -26,10 +26,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kSelectShare = 0.15;
+constexpr double kValidationShare = 0.15;
 constexpr double kTestShare = 0.2;
 // More validation examples than this improve a score little and cost time.
-constexpr double kMostSelect = 300;
+constexpr double kMostValidation = 300;
 constexpr double kMostTest = 1000;
 
 struct InitArguments {
@@ -40,7 +40,7 @@ struct InitArguments {
   std::string name;
   std::string recipe = "town_hall";
   std::string model = "models/smollm2-135m-instruct";
-  std::optional<double> select;
+  std::optional<double> validation;
   std::optional<double> test;
   std::uint64_t seed = 17;
   bool force = false;
@@ -80,9 +80,9 @@ void check_arguments(const InitArguments& arguments) {
     throw ConfigError("init: column '" + column + "' is given as text and as label");
   }
   const double held_out =
-      arguments.select.value_or(kSelectShare) + arguments.test.value_or(kTestShare);
+      arguments.validation.value_or(kValidationShare) + arguments.test.value_or(kTestShare);
   if (held_out >= 1) {
-    throw ConfigError("init: --select and --test take " + configs::number_text(held_out) +
+    throw ConfigError("init: --validation and --test take " + configs::number_text(held_out) +
                       " of the examples and leave none to train on");
   }
 }
@@ -105,14 +105,14 @@ configs::RunConfig run_config(const InitArguments& arguments, const std::string&
 
 std::vector<double> held_out_shares(const InitArguments& arguments, std::size_t examples) {
   const auto count = static_cast<double>(examples);
-  return {arguments.select.value_or(std::min(kSelectShare, kMostSelect / count)),
+  return {arguments.validation.value_or(std::min(kValidationShare, kMostValidation / count)),
           arguments.test.value_or(std::min(kTestShare, kMostTest / count))};
 }
 
-TaskPlan plan_for_model(const LabelledTable& table, const configs::RunConfig& config) {
+init::TaskPlan plan_for_model(const init::LabelledTable& table, const configs::RunConfig& config) {
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
   const model::TransformerConfig transformer = model::read_config(model_dir);
-  return plan_task(
+  return init::plan_task(
       table, data::Tokenizer::load(model_dir),
       {.positions = transformer.max_positions, .prompt_rows = config.method.num_virtual_tokens});
 }
@@ -122,41 +122,44 @@ void init_from_data(const InitArguments& arguments) {
   const std::string name = run_name(arguments, fs::path(arguments.data).stem().string());
   const fs::path folder = arguments.output.empty() ? fs::path(name) : fs::path(arguments.output);
   refuse_existing(folder, arguments);
-  const LabelledTable table = read_labelled_table(arguments.data, arguments.text, arguments.label);
-  const auto groups = duplicate_groups(table);
-  const auto warnings = table_warnings(table, groups);
+  const init::LabelledTable table =
+      init::read_labelled_table(arguments.data, arguments.text, arguments.label);
+  const auto groups = init::duplicate_groups(table);
+  const auto warnings = init::table_warnings(table, groups);
   std::vector<int> labels;
-  for (const LabelledText& row : table.rows) labels.push_back(row.label);
+  for (const init::LabelledText& row : table.rows) labels.push_back(row.label);
   const auto parts = data::stratified_split(
       labels, groups, held_out_shares(arguments, table.rows.size()), arguments.seed);
 
   configs::RunConfig config = run_config(arguments, name);
-  TaskPlan plan = plan_for_model(table, config);
+  init::TaskPlan plan = plan_for_model(table, config);
   plan.options.train = "train.jsonl";
-  plan.options.select = {.file = "select.jsonl", .share = 0};
+  plan.options.validation = {.file = "validation.jsonl", .share = 0};
   plan.options.test = "test.jsonl";
   config.task.name = (folder / "task.yaml").string();
   config.task.data_dir = folder.string();
-  config.train = plan_training(std::count(parts.begin(), parts.end(), 0));
-  if (plan.answers.kind == AnswerKind::kWholeLabels) config.eval.score = eval::Score::kTokenMean;
+  config.train = init::plan_training(std::count(parts.begin(), parts.end(), 0));
+  if (plan.answers.kind == init::AnswerKind::kWholeLabels)
+    config.eval.score = eval::Score::kTokenMean;
 
-  write_atomically(folder / plan.options.train, split_lines(table, plan, parts, 0));
-  write_atomically(folder / plan.options.select.file, split_lines(table, plan, parts, 1));
-  write_atomically(folder / plan.options.test, split_lines(table, plan, parts, 2));
+  write_atomically(folder / plan.options.train, init::split_lines(table, plan, parts, 0));
+  write_atomically(folder / plan.options.validation.file, init::split_lines(table, plan, parts, 1));
+  write_atomically(folder / plan.options.test, init::split_lines(table, plan, parts, 2));
   write_atomically(folder / "task.yaml",
-                   task_yaml(plan.options, "The " + arguments.label + " of a text, from " +
-                                               arguments.data + "."));
+                   init::task_yaml(plan.options, "The " + arguments.label + " of a text, from " +
+                                                     arguments.data + "."));
   const fs::path config_file = folder / (name + ".yaml");
-  write_atomically(config_file,
-                   run_yaml(config, "Learns a soft prompt for the task in " + config.task.name +
-                                        ".\n\n  incipit train " + config_file.string()));
-  print_init_summary(std::cout, Style::of_stdout(),
-                     {.config = config,
-                      .config_file = config_file.string(),
-                      .table = table,
-                      .plan = plan,
-                      .parts = parts,
-                      .warnings = warnings});
+  write_atomically(
+      config_file,
+      init::run_yaml(config, "Learns a soft prompt for the task in " + config.task.name +
+                                 ".\n\n  incipit train " + config_file.string()));
+  init::print_init_summary(std::cout, telemetry::Style::of_stdout(),
+                           {.config = config,
+                            .config_file = config_file.string(),
+                            .table = table,
+                            .plan = plan,
+                            .parts = parts,
+                            .warnings = warnings});
 }
 
 // Writes out a built-in recipe for editing.
@@ -176,12 +179,12 @@ void init_from_recipe(const InitArguments& arguments) {
   config.eval = recipe.eval;
   const fs::path file = fs::path(arguments.output) / (name + ".yaml");
   refuse_existing(file, arguments);
-  write_atomically(file,
-                   run_yaml(config, "A run to start from: the built-in recipe " + arguments.recipe +
-                                        ". Every key: docs/configuration.md.\n\n"
-                                        "  incipit train " +
-                                        file.string()));
-  print_next_steps(std::cout, Style::of_stdout(), file.string(), config);
+  write_atomically(
+      file, init::run_yaml(config, "A run to start from: the built-in recipe " + arguments.recipe +
+                                       ". Every key: docs/configuration.md.\n\n"
+                                       "  incipit train " +
+                                       file.string()));
+  init::print_next_steps(std::cout, telemetry::Style::of_stdout(), file.string(), config);
 }
 
 }  // namespace
@@ -206,7 +209,9 @@ void add_init_command(CLI::App& app) {
   command->add_option("--model", arguments->model, "folder in Hugging Face layout")
       ->type_name("DIR")
       ->capture_default_str();
-  command->add_option("--select", arguments->select, "share of the examples to choose by (0.15)")
+  command
+      ->add_option("--validation", arguments->validation,
+                   "share of the examples to choose by (0.15)")
       ->type_name("SHARE")
       ->check(CLI::Range(0.01, 0.9).description("0.01 to 0.9"));
   command->add_option("--test", arguments->test, "share of the examples to score on (0.2)")

@@ -11,13 +11,13 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "launcher/arguments.h"
-#include "launcher/output.h"
 #include "launcher/run_dir.h"
+#include "methods/prompt_tuning/adapter_files.h"
 #include "model/config.h"
 #include "model/safetensors.h"
 #include "model/safetensors_types.h"
 #include "model/weight_files.h"
-#include "prompt/adapter_files.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -33,12 +33,12 @@ std::int64_t element_count(const model::TensorInfo& info) {
 
 // Works for a single file and for a folder of shards: both list names and provide their tensors.
 template <typename Files>
-void print_tensors(const Style& style, const Files& files) {
-  Table table({"tensor", "type", "shape", "bytes"});
+void print_tensors(const telemetry::Style& style, const Files& files) {
+  telemetry::Table table({"tensor", "type", "shape", "bytes"});
   for (const std::string& name : files.names()) {
     const model::TensorInfo& info = files.info(name);
     table.add({name, model::safetensors_dtype_name(info.dtype), model::shape_text(info.shape),
-               grouped(static_cast<std::int64_t>(info.bytes()))});
+               telemetry::grouped(static_cast<std::int64_t>(info.bytes()))});
   }
   table.print(std::cout, style);
 }
@@ -49,45 +49,47 @@ struct Show {
   bool hash = false;
 };
 
-void inspect_model(const Style& style, const fs::path& path, const Show& show) {
+void inspect_model(const telemetry::Style& style, const fs::path& path, const Show& show) {
   const fs::path dir = model::resolve_model_dir(path);
   const model::TransformerConfig config = model::read_config(dir);
   const model::WeightFiles weights(dir);
   std::int64_t parameters = 0;
   for (const std::string& name : weights.names()) parameters += element_count(weights.info(name));
   std::cout << style.bold("model " + path.string()) << '\n';
-  print_facts(
+  telemetry::print_facts(
       std::cout, style,
       {{"type", config.model_type},
        {"layers", std::to_string(config.layers)},
-       {"hidden",
-        grouped(config.hidden_size) + ", intermediate " + grouped(config.intermediate_size)},
+       {"hidden", telemetry::grouped(config.hidden_size) + ", intermediate " +
+                      telemetry::grouped(config.intermediate_size)},
        {"heads", std::to_string(config.heads) + " query, " + std::to_string(config.kv_heads) +
                      " key and value, of " + std::to_string(config.head_dim)},
-       {"vocabulary", grouped(config.vocab_size) +
+       {"vocabulary", telemetry::grouped(config.vocab_size) +
                           (config.tied_embeddings ? ", head tied to the embedding" : "")},
-       {"positions", grouped(config.max_positions)},
-       {"parameters", short_count(parameters)},
+       {"positions", telemetry::grouped(config.max_positions)},
+       {"parameters", telemetry::short_count(parameters)},
        {"stored as",
         config.torch_dtype + ", " + human_bytes(static_cast<double>(weights.total_bytes()))},
        {"headers", "SHA-256 " + weights.header_fingerprint()},
        {"fingerprint", weights.fingerprint()}});
-  if (show.hash) print_facts(std::cout, style, {{"all weights", "SHA-256 " + weights.full_hash()}});
+  if (show.hash)
+    telemetry::print_facts(std::cout, style, {{"all weights", "SHA-256 " + weights.full_hash()}});
   if (show.tensors) print_tensors(style, weights);
 }
 
-void inspect_prompt(const Style& style, const fs::path& path) {
-  const prompt::LoadedPrompt loaded = prompt::load_prompt(path);
-  Facts facts{{"virtual tokens", grouped(loaded.prompt.rows())},
-              {"width", grouped(loaded.prompt.width())},
-              {"parameters", grouped(loaded.prompt.rows() * loaded.prompt.width())}};
+void inspect_prompt(const telemetry::Style& style, const fs::path& path) {
+  const prompt_tuning::LoadedPrompt loaded = prompt_tuning::load_prompt(path);
+  telemetry::Facts facts{
+      {"virtual tokens", telemetry::grouped(loaded.prompt.rows())},
+      {"width", telemetry::grouped(loaded.prompt.width())},
+      {"parameters", telemetry::grouped(loaded.prompt.rows() * loaded.prompt.width())}};
   if (!loaded.prompt.name.empty()) facts.emplace_back("name", loaded.prompt.name);
   if (!loaded.backbone.name.empty()) facts.emplace_back("made for", loaded.backbone.name);
   if (!loaded.backbone.weights_fingerprint.empty()) {
     facts.emplace_back("weights", "fingerprint " + loaded.backbone.weights_fingerprint);
   }
   std::cout << style.bold("soft prompt " + path.string()) << '\n';
-  print_facts(std::cout, style, facts);
+  telemetry::print_facts(std::cout, style, facts);
 }
 
 // Returns the last line of metrics.jsonl that records a step.
@@ -98,17 +100,17 @@ std::string last_step(const fs::path& metrics) {
   for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
     const Json line = parse_json_or_discard<Json>(text.substr(begin, end - begin));
     if (!line.is_object() || !line.contains("loss") || !line["loss"].is_number()) continue;
-    last = grouped(line.value("step", std::int64_t{0})) + ", loss " +
-           fixed(line["loss"].get<double>(), 4);
+    last = telemetry::grouped(line.value("step", std::int64_t{0})) + ", loss " +
+           telemetry::fixed(line["loss"].get<double>(), 4);
   }
   return last;
 }
 
-void inspect_run(const Style& style, const fs::path& path) {
+void inspect_run(const telemetry::Style& style, const fs::path& path) {
   const Json manifest = parse_json_or_discard<Json>(read_text(path / "manifest.json"));
   if (!manifest.is_object())
     throw DataError((path / "manifest.json").string() + ": not valid JSON");
-  Facts facts;
+  telemetry::Facts facts;
   for (const char* key : {"command", "started", "host", "ranks", "threads_per_rank", "seed"}) {
     if (!manifest.contains(key)) continue;
     const Json& value = manifest[key];
@@ -126,14 +128,14 @@ void inspect_run(const Style& style, const fs::path& path) {
     }
   }
   std::cout << style.bold("run " + path.string()) << '\n';
-  print_facts(std::cout, style, facts);
+  telemetry::print_facts(std::cout, style, facts);
   for (const char* which : {"best", "last"}) {
     if (fs::exists(path / "adapter" / which)) inspect_prompt(style, path / "adapter" / which);
   }
 }
 
 void run_inspect(const fs::path& path, const Show& show) {
-  const Style style = Style::of_stdout();
+  const telemetry::Style style = telemetry::Style::of_stdout();
   if (!fs::exists(path)) throw DataError(path.string() + ": no such file or folder");
   const std::string ending = path.extension().string();
   if (fs::is_directory(path)) {
@@ -146,7 +148,7 @@ void run_inspect(const fs::path& path, const Show& show) {
     const model::SafetensorsFile file(path);
     std::cout << style.bold("tensors " + path.string()) << '\n';
     for (const auto& [key, value] : file.metadata()) {
-      print_facts(std::cout, style, {{key, value}});
+      telemetry::print_facts(std::cout, style, {{key, value}});
     }
     return print_tensors(style, file);
   }

@@ -5,29 +5,29 @@
 
 #include "configs/builtin.h"
 #include "launcher/arguments.h"
-#include "launcher/output.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
 
-Facts described(std::span<const configs::BuiltinFile> files) {
-  Facts facts;
+telemetry::Facts described(std::span<const configs::BuiltinFile> files) {
+  telemetry::Facts facts;
   for (const auto& file : files) facts.emplace_back(file.name, file.description());
   return facts;
 }
 
 void run_ls() {
-  const Style style = Style::of_stdout();
-  const auto section = [&](const char* title, const Facts& facts) {
+  const telemetry::Style style = telemetry::Style::of_stdout();
+  const auto section = [&](const char* title, const telemetry::Facts& facts) {
     std::cout << style.bold(title) << '\n';
-    print_facts(std::cout, style, facts);
+    telemetry::print_facts(std::cout, style, facts);
   };
   section("tasks (task.name)", described(configs::builtin_tasks()));
   section("recipes (incipit train NAME)", described(configs::builtin_recipes()));
-  section("wordings (incipit compare CONFIG --wordings NAME)",
-          described(configs::builtin_wordings()));
+  section("templates (incipit compare CONFIG --templates NAME)",
+          described(configs::builtin_templates()));
   section("methods (method.kind)",
-          {{"prompt_tuning", "learned vectors in front of the input (Lester et al. 2021)"},
+          {{"prompt_tuning", "learned vectors before the input (Lester et al. 2021)"},
            {"none", "the model as it is, for evaluation"}});
 }
 

@@ -14,9 +14,9 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/commands/plan_rates.h"
-#include "launcher/output.h"
 #include "model/config.h"
-#include "model/plan.h"
+#include "plan/plan.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -51,7 +51,7 @@ void take_rates(PlanArguments& arguments) {
   arguments.bandwidth[1] = std::min(arguments.bandwidth[1], arguments.bandwidth[0]);
 }
 
-model::Machine machine_of(const PlanArguments& arguments) {
+plan::Machine machine_of(const PlanArguments& arguments) {
   return {.memory_bytes = arguments.memory_gib * kGiB,
           .flops = arguments.tflops * 1e12,
           .bandwidth_within = arguments.bandwidth[0] * 1e9,
@@ -62,7 +62,7 @@ model::Machine machine_of(const PlanArguments& arguments) {
 // Returns the configuration's mesh. An open number of copies becomes one.
 comm::MeshShape mesh_of(const comm::MeshOptions& options, const model::TransformerConfig& shape) {
   const int ranks =
-      std::max(options.data, 1) * std::max(options.gathered, 1) * options.pipeline * options.tensor;
+      std::max(options.data, 1) * std::max(options.fsdp, 1) * options.pipeline * options.tensor;
   return comm::resolve_mesh(
       options, ranks,
       {.tensor = static_cast<int>(shape.heads), .pipeline = static_cast<int>(shape.layers)});
@@ -74,15 +74,15 @@ std::string mesh_text(const comm::MeshShape& shape) {
     if (size > 1) parts.push_back(std::string(name) + " " + std::to_string(size));
   };
   add("data", shape.data);
-  add("gathered", shape.gathered);
+  add("fsdp", shape.fsdp);
   add("pipeline", shape.pipeline);
   add("tensor", shape.tensor);
   return parts.empty() ? "one rank" : join(parts, " x ");
 }
 
-double cost_of(const model::MeshPlan& plan) { return plan.shape.product() * plan.step_seconds; }
+double cost_of(const plan::MeshPlan& plan) { return plan.shape.product() * plan.step_seconds; }
 
-std::string reason_for(const model::MeshPlan* best, const std::vector<model::MeshPlan>& plans) {
+std::string reason_for(const plan::MeshPlan* best, const std::vector<plan::MeshPlan>& plans) {
   if (best == nullptr) {
     const auto least = std::min_element(
         plans.begin(), plans.end(),
@@ -92,28 +92,29 @@ std::string reason_for(const model::MeshPlan* best, const std::vector<model::Mes
            " on a rank: give more ranks or smaller micro-batches";
   }
   std::string reason = "least milliseconds x ranks a step";
-  const model::MeshPlan* next = nullptr;
+  const plan::MeshPlan* next = nullptr;
   std::size_t too_large = 0;
-  for (const model::MeshPlan& plan : plans) {
+  for (const plan::MeshPlan& plan : plans) {
     if (!plan.fits) ++too_large;
     if (&plan == best || !plan.fits) continue;
     if (next == nullptr || cost_of(plan) < cost_of(*next)) next = &plan;
   }
-  reason += " (" + fixed(1000 * cost_of(*best), 1) + ")";
+  reason += " (" + telemetry::fixed(1000 * cost_of(*best), 1) + ")";
   if (next != nullptr) {
-    reason += "; next is " + mesh_text(next->shape) + " with " + fixed(1000 * cost_of(*next), 1);
+    reason += "; next is " + mesh_text(next->shape) + " with " +
+              telemetry::fixed(1000 * cost_of(*next), 1);
   }
   if (too_large > 0) reason += "; " + std::to_string(too_large) + " do not fit";
   return reason;
 }
 
-Json description(const model::MeshPlan& plan) {
+Json description(const plan::MeshPlan& plan) {
   const auto bytes = [](double value) { return std::llround(value); };
-  const model::RankBytes& held = plan.bytes;
-  const model::Traffic& sent = plan.traffic;
+  const plan::RankBytes& held = plan.bytes;
+  const plan::Traffic& sent = plan.traffic;
   return {{"mesh",
            {{"data", plan.shape.data},
-            {"gathered", plan.shape.gathered},
+            {"fsdp", plan.shape.fsdp},
             {"pipeline", plan.shape.pipeline},
             {"tensor", plan.shape.tensor}}},
           {"name", mesh_text(plan.shape)},
@@ -130,7 +131,7 @@ Json description(const model::MeshPlan& plan) {
             {"tensor", bytes(sent.tensor)},
             {"head", bytes(sent.head)},
             {"pipeline", bytes(sent.pipeline)},
-            {"gathered", bytes(sent.gathered)}}},
+            {"fsdp", bytes(sent.fsdp)}}},
           {"micro_batches", plan.micro_batches},
           {"compute_seconds", plan.compute_seconds},
           {"communication_seconds", plan.communication_seconds},
@@ -139,33 +140,33 @@ Json description(const model::MeshPlan& plan) {
           {"largest_batch", plan.largest_batch}};
 }
 
-std::string short_number(double number) { return fixed(number, number < 10 ? 3 : 0); }
+std::string short_number(double number) { return telemetry::fixed(number, number < 10 ? 3 : 0); }
 
-void print_assumptions(const Style& style, const PlanArguments& arguments,
-                       configs::Dtype dtype, const model::Workload& w) {
-  print_facts(std::cout, style,
-              {{"a step", grouped(w.batch_size) + " examples of " + grouped(w.example_rows) +
-                              " rows behind " +
-                              (w.prompts == 1 ? std::string("a prompt")
-                                              : "one of " + grouped(w.prompts) + " prompts") +
-                              " of " + grouped(w.prompt_rows) + "; at most " +
-                              grouped(w.micro_batch_rows) + " rows at once on a rank"},
-               {"numbers", std::to_string(w.number_bytes) + " bytes each" +
-                               (dtype == configs::Dtype::kAuto
-                                    ? " (model.dtype: auto is bfloat16 on a GPU)"
-                                    : "")},
-               {"a rank", fixed(arguments.memory_gib, 0) + " GiB, " +
-                              short_number(arguments.tflops) + " TFLOP/s reached" +
-                              (arguments.rates_of.empty() ? "" : " in " + arguments.rates_of)},
-               {"sends", short_number(arguments.bandwidth[0]) + " GB/s among " +
-                             std::to_string(arguments.ranks_per_machine) + " ranks of a machine, " +
-                             short_number(arguments.bandwidth[1]) + " GB/s between machines"}});
+void print_assumptions(const telemetry::Style& style, const PlanArguments& arguments,
+                       configs::Dtype dtype, const plan::Workload& w) {
+  telemetry::print_facts(
+      std::cout, style,
+      {{"a step", telemetry::grouped(w.batch_size) + " examples of " +
+                      telemetry::grouped(w.example_rows) + " rows after " +
+                      (w.prompts == 1 ? std::string("a prompt")
+                                      : "one of " + telemetry::grouped(w.prompts) + " prompts") +
+                      " of " + telemetry::grouped(w.prompt_rows) + "; at most " +
+                      telemetry::grouped(w.micro_batch_rows) + " rows at once on a rank"},
+       {"numbers",
+        std::to_string(w.number_bytes) + " bytes each" +
+            (dtype == configs::Dtype::kAuto ? " (model.dtype: auto is bfloat16 on a GPU)" : "")},
+       {"a rank", telemetry::fixed(arguments.memory_gib, 0) + " GiB, " +
+                      short_number(arguments.tflops) + " TFLOP/s reached" +
+                      (arguments.rates_of.empty() ? "" : " in " + arguments.rates_of)},
+       {"sends", short_number(arguments.bandwidth[0]) + " GB/s among " +
+                     std::to_string(arguments.ranks_per_machine) + " ranks of a machine, " +
+                     short_number(arguments.bandwidth[1]) + " GB/s between machines"}});
 }
 
-void print_one(const Style& style, const model::MeshPlan& plan) {
-  const model::RankBytes& held = plan.bytes;
-  const model::Traffic& sent = plan.traffic;
-  Table table({"", "of the fullest rank"});
+void print_one(const telemetry::Style& style, const plan::MeshPlan& plan) {
+  const plan::RankBytes& held = plan.bytes;
+  const plan::Traffic& sent = plan.traffic;
+  telemetry::Table table({"", "of the fullest rank"});
   const auto add = [&](const char* name, double bytes) {
     if (bytes > 0) table.add({name, human_bytes(bytes)});
   };
@@ -178,22 +179,23 @@ void print_one(const Style& style, const model::MeshPlan& plan) {
   add("sent: tensor", sent.tensor);
   add("sent: head", sent.head);
   add("sent: pipeline", sent.pipeline);
-  add("sent: gathered", sent.gathered);
+  add("sent: fsdp", sent.fsdp);
   table.print(std::cout, style);
 }
 
-void print_meshes(const Style& style, std::vector<model::MeshPlan> plans) {
+void print_meshes(const telemetry::Style& style, std::vector<plan::MeshPlan> plans) {
   std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) {
     return a.fits != b.fits ? a.fits : cost_of(a) < cost_of(b);
   });
-  Table table({"mesh", "weights", "all", "fits", "step ms", "sending", "bubble", "largest batch"});
+  telemetry::Table table(
+      {"mesh", "weights", "all", "fits", "step ms", "sending", "bubble", "largest batch"});
   for (std::size_t i = 0; i < std::min(plans.size(), kShownMeshes); ++i) {
-    const model::MeshPlan& plan = plans[i];
-    table.add({mesh_text(plan.shape), human_bytes(plan.bytes.weights),
-               human_bytes(plan.bytes.total()), plan.fits ? "yes" : "no",
-               fixed(1000 * plan.step_seconds, 1),
-               fixed(100 * plan.communication_seconds / plan.step_seconds, 0) + " %",
-               fixed(100 * plan.bubble, 0) + " %", grouped(plan.largest_batch)});
+    const plan::MeshPlan& plan = plans[i];
+    table.add(
+        {mesh_text(plan.shape), human_bytes(plan.bytes.weights), human_bytes(plan.bytes.total()),
+         plan.fits ? "yes" : "no", telemetry::fixed(1000 * plan.step_seconds, 1),
+         telemetry::fixed(100 * plan.communication_seconds / plan.step_seconds, 0) + " %",
+         telemetry::fixed(100 * plan.bubble, 0) + " %", telemetry::grouped(plan.largest_batch)});
   }
   table.print(std::cout, style);
   if (plans.size() > kShownMeshes) {
@@ -206,23 +208,23 @@ void run_plan(PlanArguments arguments) {
   const model::TransformerConfig shape =
       planned_shape(arguments.model.empty() ? config.model.path : arguments.model);
   take_rates(arguments);
-  const model::Workload workload = planned_workload(config, arguments.tokens);
-  const model::Machine machine = machine_of(arguments);
+  const plan::Workload workload = planned_workload(config, arguments.tokens);
+  const plan::Machine machine = machine_of(arguments);
   std::vector<comm::MeshShape> meshes;
   for (const int ranks : arguments.ranks) {
-    const auto possible = model::possible_meshes(shape, ranks);
+    const auto possible = plan::possible_meshes(shape, ranks);
     meshes.insert(meshes.end(), possible.begin(), possible.end());
   }
   if (meshes.empty()) meshes.push_back(mesh_of(config.parallel, shape));
-  std::vector<model::MeshPlan> plans;
+  std::vector<plan::MeshPlan> plans;
   for (const comm::MeshShape& mesh : meshes) {
-    plans.push_back(model::plan_mesh(shape, mesh, workload, machine));
+    plans.push_back(plan::plan_mesh(shape, mesh, workload, machine));
   }
-  const model::MeshPlan* best = model::cheapest(plans);
+  const plan::MeshPlan* best = plan::cheapest(plans);
   const std::string reason = reason_for(best, plans);
   if (arguments.json) {
     Json list = Json::array();
-    for (const model::MeshPlan& plan : plans) list.push_back(description(plan));
+    for (const plan::MeshPlan& plan : plans) list.push_back(description(plan));
     Json answer{{"example_rows", workload.example_rows},
                 {"rates",
                  {{"flops", machine.flops},
@@ -234,7 +236,7 @@ void run_plan(PlanArguments arguments) {
     std::cout << dump_json(answer, 2) << '\n';
     return;
   }
-  const Style style = Style::of_stdout();
+  const telemetry::Style style = telemetry::Style::of_stdout();
   std::cout << style.bold("plan for " + arguments.config.config) << '\n';
   print_assumptions(style, arguments, config.model.dtype, workload);
   print_meshes(style, plans);

@@ -69,7 +69,7 @@ comm::MeshShape read_mesh(const fs::path& path) {
   }
   const nlohmann::json& mesh = manifest["mesh"];
   return {.data = mesh.value("data", 1),
-          .gathered = mesh.value("gathered", 1),
+          .fsdp = mesh.value("fsdp", 1),
           .pipeline = mesh.value("pipeline", 1),
           .tensor = mesh.value("tensor", 1)};
 }
@@ -80,7 +80,7 @@ std::int64_t prompt_count(const configs::RunConfig& config) {
 
 }  // namespace
 
-model::Workload planned_workload(const configs::RunConfig& config, std::int64_t example_rows) {
+plan::Workload planned_workload(const configs::RunConfig& config, std::int64_t example_rows) {
   std::int64_t source = 0;  // longest of the tasks
   for (const auto& [name, task] : configs::all_tasks(config)) {
     source = std::max(
@@ -104,10 +104,9 @@ model::TransformerConfig planned_shape(const fs::path& model) {
 MeasuredRates rates_of_run(const fs::path& run_dir) {
   const Steps steps = read_steps(run_dir / "metrics.jsonl");
   const comm::MeshShape mesh = read_mesh(run_dir / "manifest.json");
-  const configs::RunConfig config =
-      load_config({.config = (run_dir / "config.yaml").string(), .overrides = {}, .task = {}},
-                  check_options);
-  const double copies = static_cast<double>(steps.count) * mesh.data * mesh.gathered;
+  const configs::RunConfig config = load_config(
+      {.config = (run_dir / "config.yaml").string(), .overrides = {}, .task = {}}, check_options);
+  const double copies = static_cast<double>(steps.count) * mesh.data * mesh.fsdp;
   const double prompts =
       std::min(copies * static_cast<double>(prompt_count(config)), steps.examples);
   const double prompt_rows = prompts * static_cast<double>(config.method.num_virtual_tokens);
@@ -116,23 +115,22 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
       std::max<std::int64_t>(1, std::llround((steps.rows - prompt_rows) / steps.examples));
   // On a machine with one operation and one byte per second, the planned seconds are the amount of
   // work.
-  const model::MeshPlan work = model::plan_mesh(
+  const plan::MeshPlan work = plan::plan_mesh(
       planned_shape(config.model.path), mesh, planned_workload(config, rates.example_rows),
       {.flops = 1, .bandwidth_within = 1, .bandwidth_between = 1});
   const double computing = std::max(1e-9, steps.seconds - steps.waiting - steps.talking);
   rates.flops = steps.count * work.compute_seconds / computing;
-  const model::Traffic& sent = work.traffic;
+  const plan::Traffic& sent = work.traffic;
   // With only the gradient to reduce, communication time is nothing but waiting.
-  if (sent.tensor + sent.pipeline + sent.gathered == 0) return rates;
+  if (sent.tensor + sent.pipeline + sent.fsdp == 0) return rates;
   // Excludes what is not traffic (the pipeline bubble) and adds what is hidden (FSDP layers that
   // arrive while others compute).
   const double bubble = computing * work.bubble / (1 - work.bubble);
-  const double hidden = sent.gathered > 0 ? computing : 0;
+  const double hidden = sent.fsdp > 0 ? computing : 0;
   const double sending = steps.talking - bubble + hidden;
   if (sending <= 0) return rates;
-  rates.bandwidth = steps.count *
-                    (sent.gradient + sent.tensor + sent.head + sent.pipeline + sent.gathered) /
-                    sending;
+  rates.bandwidth =
+      steps.count * (sent.gradient + sent.tensor + sent.head + sent.pipeline + sent.fsdp) / sending;
   return rates;
 }
 

@@ -6,23 +6,22 @@
 #include <optional>
 
 #include "configs/run_config.h"
-#include "model/plan.h"
+#include "plan/plan.h"
 
 namespace incipit::launcher {
 
 // Returns the workload of a configuration's step with `example_rows` rows per example. 0:
 // task.max_source_tokens plus two rows for an answer.
-[[nodiscard]] model::Workload planned_workload(const configs::RunConfig& config,
-                                               std::int64_t example_rows);
+[[nodiscard]] plan::Workload planned_workload(const configs::RunConfig& config,
+                                              std::int64_t example_rows);
 
 // Returns the shape of a model, given its folder or a config.json.
 [[nodiscard]] model::TransformerConfig planned_shape(const std::filesystem::path& model);
 
 struct MeasuredRates {
-  double flops = 0;  // operations per second of a rank, excluding waiting
-  std::optional<double>
-      bandwidth;                  // bytes per second, including ranks' waiting; one rank: none
-  std::int64_t example_rows = 0;  // average
+  double flops = 0;                 // operations per second of a rank, excluding waiting
+  std::optional<double> bandwidth;  // bytes per second, including ranks' waiting; one rank: none
+  std::int64_t example_rows = 0;    // average
 };
 
 // Returns the rates of the mean step of an `incipit train` run, without its first two steps. Throws

@@ -12,14 +12,14 @@
 #include "eval/answers.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
-#include "launcher/output.h"
-#include "launcher/predict/prediction_file.h"
-#include "launcher/predict/predictor.h"
-#include "launcher/predict/shared_input.h"
-#include "launcher/predict/submission.h"
-#include "launcher/predict/submission_archive.h"
+#include "launcher/predictor.h"
 #include "launcher/prompt_source.h"
 #include "launcher/session.h"
+#include "predict/prediction_file.h"
+#include "predict/shared_input.h"
+#include "predict/submission.h"
+#include "predict/submission_archive.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -41,24 +41,24 @@ struct PredictArguments {
 struct Work {
   Session session;
   Predictor predictor;
-  SharedInput input;
+  predict::SharedInput input;
 
   Work(const configs::RunConfig& config, const PredictArguments& arguments, const fs::path& path)
       : Work(config, arguments, path, trained_prompt(config, arguments.adapter)) {}
 
  private:
   Work(const configs::RunConfig& config, const PredictArguments& arguments, const fs::path& path,
-       const std::optional<prompt::LoadedPrompt>& trained)
+       const std::optional<prompt_tuning::LoadedPrompt>& trained)
       : session(open_session(config, trained ? trained->prompt.rows() : 0,
-                             {.train = false, .select = false, .test = false})),
+                             {.train = false, .validation = false, .test = false})),
         predictor(session, values_for(session, trained, arguments.adapter), arguments.max_tokens),
         input(session.world(), path, arguments.input_format,
               data::Template(session.config.task.source_template).fields()) {}
 };
 
-PredictionLayout layout_of(const Work& work) {
+predict::PredictionLayout layout_of(const Work& work) {
   const data::Task& task = *work.session.task;
-  PredictionLayout layout;
+  predict::PredictionLayout layout;
   layout.scores = !eval::answers_by_generation(task);
   if (layout.scores) layout.labels = task.labels();
   layout.columns = work.input.input()->columns();
@@ -70,12 +70,14 @@ PredictionLayout layout_of(const Work& work) {
 void run_predict(const PredictArguments& arguments) {
   const configs::RunConfig config = load_one_task(resolve_run(arguments.config), check_options);
   Work work(config, arguments, arguments.input.empty() ? "-" : arguments.input);
-  std::unique_ptr<PredictionFile> file;
-  std::unique_ptr<PredictionProgress> progress;
-  from_rank_zero(work.session.world(), [&] {
-    file = std::make_unique<PredictionFile>(arguments.output, arguments.format, layout_of(work));
-    progress = std::make_unique<PredictionProgress>(
-        PredictionFile::is_terminal(arguments.output) ? std::nullopt : work.input.input()->count());
+  std::unique_ptr<predict::PredictionFile> file;
+  std::unique_ptr<predict::PredictionProgress> progress;
+  predict::from_rank_zero(work.session.world(), [&] {
+    file = std::make_unique<predict::PredictionFile>(arguments.output, arguments.format,
+                                                     layout_of(work));
+    progress = std::make_unique<predict::PredictionProgress>(
+        predict::PredictionFile::is_terminal(arguments.output) ? std::nullopt
+                                                               : work.input.input()->count());
     return "";
   });
   while (true) {
@@ -103,40 +105,41 @@ configs::RunConfig submission_config(const PredictArguments& arguments) {
 }
 
 // Writes the submission file. Call on rank 0.
-void write_submission(const fs::path& folder, const Submission& submission,
+void write_submission(const fs::path& folder, const predict::Submission& submission,
                       const std::string& input) {
   write_atomically(folder / submission.file(), submission.text());
-  const auto missing = write_submission_archive(folder);
+  const auto missing = predict::write_submission_archive(folder);
   if (submission.replaced() > 0) {
     log::warn("{} of {} answers were none of the labels; the first label stands in for them",
               submission.replaced(), submission.size());
   }
-  print_facts(std::cout, Style::of_stdout(),
-              {{"answered", grouped(submission.size()) + " examples of " + input},
-               {"written", (folder / submission.file()).string()},
-               {"archive", (folder / "submission.zip").string()},
-               {"missing", missing.empty() ? "nothing: it can be handed in" : join(missing)}});
+  telemetry::print_facts(
+      std::cout, telemetry::Style::of_stdout(),
+      {{"answered", telemetry::grouped(submission.size()) + " examples of " + input},
+       {"written", (folder / submission.file()).string()},
+       {"archive", (folder / "submission.zip").string()},
+       {"missing", missing.empty() ? "nothing: it can be handed in" : join(missing)}});
 }
 
 // Returns whether the example has a label. The server wants answers to a file without labels.
-bool is_labelled(const Prediction& prediction, const data::TaskOptions& task) {
+bool is_labelled(const predict::Prediction& prediction, const data::TaskOptions& task) {
   if (prediction.record == nullptr) return false;
   return prediction.record->has(task.label_field) ||
          (!task.references.empty() && prediction.record->has(task.references));
 }
 
 // Runs on every rank, so that all ranks see a problem with an answer.
-Submission answer_all(Work& work) try {
-  Submission submission(*work.session.task);
+predict::Submission answer_all(Work& work) try {
+  predict::Submission submission(*work.session.task);
   bool labelled = false;
-  std::unique_ptr<PredictionProgress> progress;
+  std::unique_ptr<predict::PredictionProgress> progress;
   if (work.input.input() != nullptr) {
-    progress = std::make_unique<PredictionProgress>(work.input.input()->count());
+    progress = std::make_unique<predict::PredictionProgress>(work.input.input()->count());
   }
   while (true) {
     const auto rows = work.input.next();
     if (rows.empty()) break;
-    for (const Prediction& prediction : work.predictor.run(rows, work.input.name())) {
+    for (const predict::Prediction& prediction : work.predictor.run(rows, work.input.name())) {
       submission.add(prediction);
       labelled = labelled || is_labelled(prediction, work.session.task->options());
     }
@@ -158,8 +161,8 @@ void run_submission(const PredictArguments& arguments) {
   Work work(
       config, arguments,
       arguments.input.empty() ? data::data_path(config.task, config.task.test) : arguments.input);
-  const Submission submission = answer_all(work);
-  from_rank_zero(work.session.world(), [&] {
+  const predict::Submission submission = answer_all(work);
+  predict::from_rank_zero(work.session.world(), [&] {
     write_submission(arguments.submission, submission, work.input.name());
     return "";
   });

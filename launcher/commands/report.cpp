@@ -9,10 +9,10 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "launcher/arguments.h"
-#include "launcher/output.h"
-#include "launcher/report/comparison_output.h"
-#include "launcher/report/page.h"
-#include "launcher/report/page_parts.h"
+#include "report/comparison_output.h"
+#include "report/page.h"
+#include "report/page_parts.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -37,13 +37,13 @@ void run_report(const ReportArguments& arguments) {
   const fs::path path = page_path(arguments);
   write_atomically(path, report::render(report));
   if (!arguments.json.empty()) write_atomically(arguments.json, report::report_json(report));
-  const Style style = Style::of_stdout();
+  const telemetry::Style style = telemetry::Style::of_stdout();
   if (report.comparison) report::print_comparison(std::cout, style, *report.comparison);
   const std::string result = report::result_sentence(report);
-  if (!result.empty()) print_paragraph(std::cout, visible(result));
-  Facts facts{{"page", path.string()}};
+  if (!result.empty()) telemetry::print_paragraph(std::cout, telemetry::visible(result));
+  telemetry::Facts facts{{"page", path.string()}};
   if (!arguments.json.empty()) facts.emplace_back("figures", arguments.json.string());
-  print_facts(std::cout, style, facts);
+  telemetry::print_facts(std::cout, style, facts);
 }
 
 }  // namespace

@@ -13,9 +13,9 @@
 #include "data/records.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
-#include "launcher/output.h"
 #include "model/config.h"
 #include "model/weight_files.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -43,7 +43,7 @@ configs::RunConfig load(const ConfigArguments& arguments) {
 
 class Painter {
  public:
-  Painter(const data::Task& task, const Style& style, bool ids)
+  Painter(const data::Task& task, const telemetry::Style& style, bool ids)
       : task_(task), style_(style), ids_(ids) {}
 
   // Returns the tokens' texts, separated by colour, or by | without colour.
@@ -52,7 +52,8 @@ class Painter {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       std::string piece = "[prompt]";
       if (tokens[i] >= 0) {
-        piece = visible(task_.tokenizer().decode({&tokens[i], 1}, /*skip_special=*/false));
+        piece =
+            telemetry::visible(task_.tokenizer().decode({&tokens[i], 1}, /*skip_special=*/false));
       }
       if (ids_ && tokens[i] >= 0) piece.append("(").append(std::to_string(tokens[i])).append(")");
       if (!style_.colour() && i > 0) text += "|";
@@ -93,12 +94,12 @@ class Painter {
 
  private:
   const data::Task& task_;
-  const Style& style_;
+  const telemetry::Style& style_;
   bool ids_;
 };
 
-void print_segments(const Style& style, const Painter& painter, const Forest& forest) {
-  std::cout << style.bold("segments") << style.dim("  (behind ->: what is scored, @row)") << '\n';
+void print_segments(const telemetry::Style& style, const Painter& painter, const Forest& forest) {
+  std::cout << style.bold("segments") << style.dim("  (after ->: what is scored, @row)") << '\n';
   for (int s = 0; s < forest.segment_count(); ++s) {
     const RowRange rows = forest.rows(s);
     std::string place = std::to_string(s);
@@ -113,7 +114,7 @@ void print_segments(const Style& style, const Painter& painter, const Forest& fo
 
 const data::Dataset& pick(const data::Splits& splits, const std::string& name) {
   if (name == "test") return splits.test;
-  return name == "select" ? splits.select : splits.train;
+  return name == "validation" ? splits.validation : splits.train;
 }
 
 // Returns the part of the record that belongs to this example.
@@ -141,24 +142,25 @@ Forest forest_of(const data::Task& task, const data::Example& example, data::Pro
 
 void print_example(const configs::RunConfig& config, const data::Task& task,
                    const data::Dataset& split, const ShowArguments& arguments) {
-  const Style style = Style::of_stdout();
+  const telemetry::Style style = telemetry::Style::of_stdout();
   const Painter painter(task, style, arguments.ids);
   const data::Example example = split[arguments.index];
   const data::Record record = record_of(task, split, example, arguments.split == "train");
   const std::string label = label_of(task, example);
-  Facts facts{{"idx", example.id},
-              {"label", label.empty() ? "none" : visible(label)},
-              {"source", std::to_string(example.source.size()) + " tokens" +
-                             (example.truncated ? ", cut" : "")}};
+  telemetry::Facts facts{{"idx", example.id},
+                         {"label", label.empty() ? "none" : telemetry::visible(label)},
+                         {"source", std::to_string(example.source.size()) + " tokens" +
+                                        (example.truncated ? ", cut" : "")}};
   for (const std::string& reference : example.references) {
-    facts.emplace_back("right", visible(reference));
+    facts.emplace_back("right", telemetry::visible(reference));
   }
   std::cout << style.bold(split.file() + ":" + std::to_string(example.line)) << '\n';
-  print_facts(std::cout, style, facts);
-  std::cout << style.bold("text") << '\n' << "  " << visible(task.source_text(record)) << '\n';
+  telemetry::print_facts(std::cout, style, facts);
+  std::cout << style.bold("text") << '\n'
+            << "  " << telemetry::visible(task.source_text(record)) << '\n';
 
   const data::PromptRows prompt{.prompt = 0,
-                                .rows = config.method.kind == prompt::MethodKind::kNone
+                                .rows = config.method.kind == prompt_tuning::MethodKind::kNone
                                             ? 0
                                             : static_cast<int>(config.method.num_virtual_tokens)};
   print_segments(style, painter, forest_of(task, example, prompt));
@@ -174,7 +176,7 @@ void run_show(const ShowArguments& arguments) {
   const data::Splits splits =
       data::load_splits(task, config.run.seed, config.method.num_virtual_tokens,
                         {.train = arguments.split == "train",
-                         .select = arguments.split == "select",
+                         .validation = arguments.split == "validation",
                          .test = arguments.split == "test"});
   const data::Dataset& split = pick(splits, arguments.split);
   if (split.empty()) {
@@ -199,10 +201,10 @@ void add_show_command(CLI::App& app) {
   command->add_option("--index", arguments->index, "which example of the split, from 0")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--split", arguments->split, "train, select or test (default: train)")
+  command->add_option("--split", arguments->split, "train, validation or test (default: train)")
       ->type_name("SPLIT")
-      ->check(CLI::IsMember({"train", "select", "test"}));
-  command->add_flag("--ids", arguments->ids, "write each token's id behind it");
+      ->check(CLI::IsMember({"train", "validation", "test"}));
+  command->add_flag("--ids", arguments->ids, "write each token's id after it");
   add_example(*command, "incipit show configs/recipes/rte.yaml --index 3 --split test");
   command->callback([arguments] { run_show(*arguments); });
 }

@@ -7,41 +7,45 @@
 #include <utility>
 #include <vector>
 
-#include "comm/launch.h"
+#include "core/launch.h"
 #include "core/stop_request.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/learning_watch.h"
 #include "launcher/memory_report.h"
 #include "launcher/mixture_report.h"
-#include "launcher/output.h"
 #include "launcher/prompt_source.h"
 #include "launcher/resume.h"
 #include "launcher/run_dir.h"
 #include "launcher/run_observer.h"
 #include "launcher/session.h"
+#include "telemetry/output.h"
 #include "trainer/trainer.h"
 
 namespace incipit::launcher {
 namespace {
 
-// "step 75, select accuracy 0.6100"
+// "step 75, validation accuracy 0.6100"
 std::string best_text(const trainer::TaskResult& task) {
-  return "step " + grouped(task.best_step) + ", select " + task.metric + " " +
-         fixed(*task.best_score, 4);
+  return "step " + telemetry::grouped(task.best_step) + ", validation " + task.metric + " " +
+         telemetry::fixed(*task.best_score, 4);
 }
 
-void add_result(Facts& facts, const trainer::TaskResult& task) {
+void add_result(telemetry::Facts& facts, const trainer::TaskResult& task) {
   if (task.best_score) facts.emplace_back("best prompt", best_text(task));
   std::string test;
   for (const auto& [name, value] : task.test) {
-    test.append(test.empty() ? "" : ", ").append(name).append(" ").append(fixed(value, 4));
+    test.append(test.empty() ? "" : ", ")
+        .append(name)
+        .append(" ")
+        .append(telemetry::fixed(value, 4));
   }
   if (!test.empty()) facts.emplace_back("test", test);
 }
 
 // Adds the results of several tasks.
-void add_results(Facts& facts, const Session& session, const trainer::TrainResult& result) {
+void add_results(telemetry::Facts& facts, const Session& session,
+                 const trainer::TrainResult& result) {
   std::string best;
   std::vector<TaskScores> scores;
   for (std::size_t i = 0; i < result.tasks.size(); ++i) {
@@ -53,7 +57,7 @@ void add_results(Facts& facts, const Session& session, const trainer::TrainResul
     if (!own.test.empty())
       scores.push_back({&task, "test", task.splits.test.size(), &own.test, &own.test_intervals});
   }
-  if (!scores.empty()) print_task_scores(std::cout, Style::of_stdout(), scores);
+  if (!scores.empty()) print_task_scores(std::cout, telemetry::Style::of_stdout(), scores);
   if (!best.empty()) facts.emplace_back("best prompts", best);
   const auto& method = session.config.method;
   const std::int64_t bytes = method.num_virtual_tokens * session.backbone->config().hidden_size *
@@ -64,18 +68,18 @@ void add_results(Facts& facts, const Session& session, const trainer::TrainResul
 }
 
 void print_result(const Session& session, const trainer::TrainResult& result) {
-  const Style style = Style::of_stdout();
-  std::cout << style.bold(session.config.run.name) << ": " << grouped(result.steps) << " steps"
-            << (result.stopped_early ? ", stopped early" : "") << ", last loss "
-            << fixed(result.last_loss, 4) << '\n';
-  Facts facts;
+  const telemetry::Style style = telemetry::Style::of_stdout();
+  std::cout << style.bold(session.config.run.name) << ": " << telemetry::grouped(result.steps)
+            << " steps" << (result.stopped_early ? ", stopped early" : "") << ", last loss "
+            << telemetry::fixed(result.last_loss, 4) << '\n';
+  telemetry::Facts facts;
   if (session.mixes()) {
     add_results(facts, session, result);
   } else {
     add_result(facts, result.tasks.front());
   }
   facts.emplace_back("run", session.config.run.output_dir);
-  print_facts(std::cout, style, facts);
+  telemetry::print_facts(std::cout, style, facts);
 }
 
 void judge(const Session& session, const RunObserver& observer,
@@ -85,7 +89,7 @@ void judge(const Session& session, const RunObserver& observer,
     const SessionTask& task = session.tasks[i];
     diagnoses.emplace_back(task.name,
                            observer.learning(i).diagnose(session, task, result.tasks[i].best_step));
-    print_diagnosis(std::cout, Style::of_stdout(), session.mixes() ? task.name : "",
+    print_diagnosis(std::cout, telemetry::Style::of_stdout(), session.mixes() ? task.name : "",
                     diagnoses.back().second);
   }
   write_diagnoses(session.config.run.output_dir, diagnoses);
@@ -112,7 +116,7 @@ std::string stopped_text(const trainer::TrainResult& result, const configs::RunC
   return signal_name() + ": stopped after step " + std::to_string(result.steps) + " of " +
          std::to_string(config.train.steps) + ", checkpoint in " +
          (folder / ("step-" + std::to_string(result.steps))).string() +
-         "; start the same command again to go on";
+         "; start the same command again to continue";
 }
 
 // Resumes if the plan, which rank 0 made, says so. Collective.
@@ -135,9 +139,9 @@ void begin_to_write(Session& session) {
 trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan) {
   Session session = open_session(config, config.method.num_virtual_tokens, {});
   const std::filesystem::path run_dir(config.run.output_dir);
-  const std::vector<prompt::SoftPrompt> start = start_prompts(session);
+  const std::vector<prompt_tuning::SoftPrompt> start = start_prompts(session);
   const trainer::RunFacts facts = run_facts(session);
-  metrics::LoggedUntil done;
+  telemetry::LoggedUntil done;
   if (plan.checkpoint) {
     check_facts(*plan.checkpoint, facts);
     done = {.step = plan.checkpoint->state.step, .evaluation = plan.checkpoint->state.evaluated_at};
@@ -178,7 +182,7 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
 void run_train(const TrainArguments& arguments) {
   configs::RunConfig config = load_config(arguments.config, check_training_options);
   RunPlan plan;
-  if (comm::read_launch().rank == 0) plan = plan_run(config, arguments.fresh);
+  if (read_launch().rank == 0) plan = plan_run(config, arguments.fresh);
   if (plan.kind == RunPlan::Kind::kResume) config.model.dtype = plan.dtype;
   const trainer::TrainResult result = train(config, plan);
   if (result.stopped) throw Stopped(stopped_text(result, config));  // after orderly MPI shutdown
@@ -188,7 +192,7 @@ void run_train(const TrainArguments& arguments) {
 
 void add_train_command(CLI::App& app) {
   const auto arguments = std::make_shared<TrainArguments>();
-  CLI::App* command = app.add_subcommand("train", "Learn a soft prompt, or go on with it");
+  CLI::App* command = app.add_subcommand("train", "Learn a soft prompt, or continue with it");
   add_config_arguments(*command, arguments->config);
   command->add_flag("--fresh", arguments->fresh,
                     "start anew; an unfinished run in the run directory is moved aside");

@@ -13,10 +13,10 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/commands/validate_report.h"
-#include "launcher/output.h"
-#include "launcher/room.h"
+#include "launcher/memory_budget.h"
 #include "model/config.h"
 #include "model/weight_files.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -36,14 +36,14 @@ ModelChoice choice_on_one_rank(const configs::ModelOptions& options,
 }
 
 void check_run(const ConfigArguments& arguments) {
-  const Style style = Style::of_stdout();
+  const telemetry::Style style = telemetry::Style::of_stdout();
   const configs::RunConfig config =
       load_config(arguments, [](const auto& read, const auto& report) {
-        const bool trains = read.method.kind != prompt::MethodKind::kNone;
+        const bool trains = read.method.kind != prompt_tuning::MethodKind::kNone;
         (trains ? check_training_options : check_options)(read, report);
       });
   log::configure("error");  // the readers' log messages are among the warnings below
-  const bool trains = config.method.kind != prompt::MethodKind::kNone;
+  const bool trains = config.method.kind != prompt_tuning::MethodKind::kNone;
   const auto model_dir = model::resolve_model_dir(config.model.path);
   const model::TransformerConfig transformer = model::read_config(model_dir);
   const model::WeightFiles weights(model_dir);
@@ -55,7 +55,7 @@ void check_run(const ConfigArguments& arguments) {
         ReadTask{name, std::make_unique<data::Task>(options, std::move(task_model)), {}});
     read.splits = data::load_splits(*read.task, config.run.seed,
                                     trains ? config.method.num_virtual_tokens : 0,
-                                    {.train = trains, .select = trains});
+                                    {.train = trains, .validation = trains});
   }
 
   std::cout << style.bold(arguments.config) << '\n';

@@ -14,11 +14,11 @@ namespace {
 
 std::string method_text(const configs::RunConfig& config,
                         const model::TransformerConfig& transformer) {
-  if (config.method.kind == prompt::MethodKind::kNone) return "none: the model as it is";
+  if (config.method.kind == prompt_tuning::MethodKind::kNone) return "none: the model as it is";
   const std::int64_t rows = config.method.num_virtual_tokens;
-  return "prompt_tuning, " + grouped(rows) + " virtual tokens x " +
-         grouped(transformer.hidden_size) + " = " + grouped(rows * transformer.hidden_size) +
-         " parameters";
+  return "prompt_tuning, " + telemetry::grouped(rows) + " virtual tokens x " +
+         telemetry::grouped(transformer.hidden_size) + " = " +
+         telemetry::grouped(rows * transformer.hidden_size) + " parameters";
 }
 
 std::string task_text(const data::Task& task) {
@@ -27,14 +27,15 @@ std::string task_text(const data::Task& task) {
   text += options.format == data::Format::kChat ? "chat format" : "raw format";
   if (task.generates()) return text + ", generates its answers";
   const data::CandidateOptions& own = options.candidates;
-  if (!own.each.empty()) return text + "\n" + own.each + " -> \"" + visible(own.text) + "\"";
+  if (!own.foreach.empty())
+    return text + "\n" + own.foreach + " -> \"" + telemetry::visible(own.text) + "\"";
   if (task.candidates().empty()) {
     for (const auto& entry : options.verbalizer) {
-      text += "\n" + entry.label + " -> \"" + visible(entry.text) + "\"";
+      text += "\n" + entry.label + " -> \"" + telemetry::visible(entry.text) + "\"";
     }
   }
   for (const data::Candidate& candidate : task.candidates()) {
-    text += "\n" + candidate.label + " -> \"" + visible(candidate.text) + "\" (" +
+    text += "\n" + candidate.label + " -> \"" + telemetry::visible(candidate.text) + "\" (" +
             std::to_string(candidate.tokens.size()) +
             (candidate.tokens.size() == 1 ? " token)" : " tokens)");
   }
@@ -56,19 +57,21 @@ std::string mixture_text(const configs::RunConfig& config, std::span<const ReadT
   const auto samples = static_cast<double>(config.train.steps * config.train.batch_size);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const double share = static_cast<double>(weights[i]) / total;
-    text += "\n" + tasks[i].name + ": " + fixed(100 * share, 1) + " % of the examples, " +
-            fixed(share * samples / static_cast<double>(sizes[i]), 1) + " epochs";
+    text += "\n" + tasks[i].name + ": " + telemetry::fixed(100 * share, 1) +
+            " % of the examples, " +
+            telemetry::fixed(share * samples / static_cast<double>(sizes[i]), 1) + " epochs";
   }
   return text;
 }
 
 std::string training_text(const trainer::TrainOptions& train, const data::Splits& splits) {
   const std::int64_t samples = train.steps * train.batch_size;
-  std::string text = grouped(train.steps) + " steps x " + grouped(train.batch_size) +
-                     " examples = " + grouped(samples);
+  std::string text = telemetry::grouped(train.steps) + " steps x " +
+                     telemetry::grouped(train.batch_size) +
+                     " examples = " + telemetry::grouped(samples);
   if (!splits.train.empty()) {
     const double epochs = static_cast<double>(samples) / static_cast<double>(splits.train.size());
-    text += ", " + fixed(epochs, 1) + " epochs";
+    text += ", " + telemetry::fixed(epochs, 1) + " epochs";
   }
   return text + ", learning rate " + configs::number_text(train.optimizer.lr);
 }
@@ -82,22 +85,23 @@ std::string label_text(const data::Task& task, const data::Dataset& split) {
       return example.label == static_cast<int>(label);
     });
     if (!text.empty()) text += ", ";
-    text += task.labels()[label] + " " + grouped(count);
+    text += task.labels()[label] + " " + telemetry::grouped(count);
   }
   return text;
 }
 
 }  // namespace
 
-void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
-                   const model::TransformerConfig& transformer, const model::WeightFiles& weights,
-                   const ModelChoice& choice, std::span<const ReadTask> tasks) {
-  Facts facts{
+void print_summary(std::ostream& out, const telemetry::Style& style,
+                   const configs::RunConfig& config, const model::TransformerConfig& transformer,
+                   const model::WeightFiles& weights, const ModelChoice& choice,
+                   std::span<const ReadTask> tasks) {
+  telemetry::Facts facts{
       {"run", config.run.name + " -> " + config.run.output_dir},
       {"model", config.model.path + "\n" + transformer.model_type + ", " +
                     std::to_string(transformer.layers) + " layers x " +
-                    grouped(transformer.hidden_size) + ", " +
-                    short_count(weights.parameter_count()) + " parameters, " +
+                    telemetry::grouped(transformer.hidden_size) + ", " +
+                    telemetry::short_count(weights.parameter_count()) + " parameters, " +
                     human_bytes(static_cast<double>(weights.total_bytes())) + " on disk"},
       {"dtype", dtype_text(choice)},
       {"device", device_text(choice)},
@@ -106,29 +110,30 @@ void print_summary(std::ostream& out, const Style& style, const configs::RunConf
     const bool alone = tasks.size() == 1;
     facts.emplace_back(alone ? "task" : "task " + read.name, task_text(*read.task));
   }
-  if (config.method.kind != prompt::MethodKind::kNone) {
+  if (config.method.kind != prompt_tuning::MethodKind::kNone) {
     const data::Splits several;  // the mixture line reports epochs
     if (tasks.size() > 1) facts.emplace_back("mixture", mixture_text(config, tasks));
     facts.emplace_back(
         "training", training_text(config.train, tasks.size() > 1 ? several : tasks.front().splits));
   }
-  print_facts(out, style, facts);
+  telemetry::print_facts(out, style, facts);
 }
 
-void print_splits(std::ostream& out, const Style& style, const data::Task& task,
+void print_splits(std::ostream& out, const telemetry::Style& style, const data::Task& task,
                   const data::Splits& splits) {
-  Table table({"split", "file", "examples", "mean tokens", "longest", "cut", "labels"});
+  telemetry::Table table({"split", "file", "examples", "mean tokens", "longest", "cut", "labels"});
   const auto add = [&](const char* name, const data::Dataset& split) {
     if (split.empty()) return;
     const auto lengths = split.lengths();
     const auto total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-    table.add({name, std::filesystem::path(split.file()).filename().string(), grouped(split.size()),
-               fixed(static_cast<double>(total) / static_cast<double>(split.size()), 1),
-               grouped(*std::max_element(lengths.begin(), lengths.end())),
-               grouped(split.truncated()), label_text(task, split)});
+    table.add({name, std::filesystem::path(split.file()).filename().string(),
+               telemetry::grouped(split.size()),
+               telemetry::fixed(static_cast<double>(total) / static_cast<double>(split.size()), 1),
+               telemetry::grouped(*std::max_element(lengths.begin(), lengths.end())),
+               telemetry::grouped(split.truncated()), label_text(task, split)});
   };
   add("train", splits.train);
-  add("select", splits.select);
+  add("validation", splits.validation);
   add("test", splits.test);
   table.print(out, style);
 }

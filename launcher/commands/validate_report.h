@@ -10,9 +10,9 @@
 #include "data/dataset.h"
 #include "data/task.h"
 #include "launcher/model_choice.h"
-#include "launcher/output.h"
 #include "model/config.h"
 #include "model/weight_files.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 
@@ -24,12 +24,13 @@ struct ReadTask {
 };
 
 // Prints run, model, dtype, device, method, tasks, mixture and training, one line each.
-void print_summary(std::ostream& out, const Style& style, const configs::RunConfig& config,
-                   const model::TransformerConfig& transformer, const model::WeightFiles& weights,
-                   const ModelChoice& choice, std::span<const ReadTask> tasks);
+void print_summary(std::ostream& out, const telemetry::Style& style,
+                   const configs::RunConfig& config, const model::TransformerConfig& transformer,
+                   const model::WeightFiles& weights, const ModelChoice& choice,
+                   std::span<const ReadTask> tasks);
 
 // Prints a table of the splits: sizes, lengths, labels.
-void print_splits(std::ostream& out, const Style& style, const data::Task& task,
+void print_splits(std::ostream& out, const telemetry::Style& style, const data::Task& task,
                   const data::Splits& splits);
 
 }  // namespace incipit::launcher

@@ -75,7 +75,7 @@ class BadFiles(program.ProgramTest):
     def test_bad_records_are_skipped_on_request(self):
         self.records_with("skip.jsonl", "{", *['{"text": "moss", "label": "green"}'] * 4)
         done = self.incipit("validate", self.config, "--set", "task.train=skip.jsonl",
-                            "--set", "task.on_bad_record=skip", "--set", "task.select=0",
+                            "--set", "task.on_bad_record=skip", "--set", "task.validation=0",
                             "--set", "train.eval_every=0")
         self.assertIn("1 bad record", done.stdout)
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Wordings of a task against each other.  compare_test.py INCIPIT MPIRUN"""
+"""Templates of a task against each other.  compare_test.py INCIPIT MPIRUN"""
 import json
 
 import program
 
-WORDINGS = """# Three ways to ask.
+TEMPLATES = """# Three ways to ask.
 - name: as it is
 - {name: asked, template: "Which colour has {text}?"}
 - name: shouted
@@ -19,17 +19,17 @@ def read_lines(path):
 
 class Compare(program.ProgramTest):
     def setUp(self):
-        self.wordings = self.write("wordings.yaml", WORDINGS)
+        self.templates = self.write("templates.yaml", TEMPLATES)
 
     def compare(self, output, *options, **how):
-        done = self.incipit("compare", self.config, "--wordings", self.wordings, "--output",
+        done = self.incipit("compare", self.config, "--templates", self.templates, "--output",
                             output, *options, **how)
         return self.folder / output, done
 
-    def test_leaves_the_best_wording_as_a_run(self):
+    def test_leaves_the_best_template_as_a_run(self):
         run, done = self.compare("best")
-        chosen = json.loads((run / "wordings.json").read_text())
-        scores = {each["name"]: each["accuracy"] for each in chosen["wordings"]}
+        chosen = json.loads((run / "templates.json").read_text())
+        scores = {each["name"]: each["accuracy"] for each in chosen["templates"]}
         self.assertEqual(list(scores), ["as it is", "asked", "shouted"])
         # The first of the best ones, and the table from the best to the worst.
         self.assertEqual(chosen["best"], max(scores, key=scores.get))
@@ -51,24 +51,24 @@ class Compare(program.ProgramTest):
     def test_two_ranks_choose_alike(self):
         one, _ = self.compare("one")
         two, done = self.compare("two", ranks=2)
-        self.assertEqual((one / "wordings.json").read_text(), (two / "wordings.json").read_text())
-        self.assertEqual(done.stdout.count("3 wordings"), 1)
+        self.assertEqual((one / "templates.json").read_text(), (two / "templates.json").read_text())
+        self.assertEqual(done.stdout.count("3 templates"), 1)
 
-    def test_demonstrations_stand_before_every_wording(self):
+    def test_demonstrations_stand_before_every_template(self):
         run, _ = self.compare("shots", "--set", "task.shots=2")
         self.assertIn("shots: 2", (run / "config.yaml").read_text())
 
     def test_all_mistakes_of_the_list_at_once(self):
-        self.wordings = self.write("bad.yaml", "- {name: a, temlate: x}\n- {template: y}\n")
-        message = self.refused(2, "compare", self.config, "--wordings", self.wordings)
-        self.assertIn("bad.yaml:1:13: unknown key 'wording 1.temlate'", message)
-        self.assertIn("bad.yaml:2:3: wording 2.name: missing", message)
+        self.templates = self.write("bad.yaml", "- {name: a, temlate: x}\n- {template: y}\n")
+        message = self.refused(2, "compare", self.config, "--templates", self.templates)
+        self.assertIn("bad.yaml:1:13: unknown key 'template 1.temlate'", message)
+        self.assertIn("bad.yaml:2:3: template 2.name: missing", message)
 
     def test_what_it_cannot_do_without(self):
-        self.assertIn("--wordings is missing", self.refused(2, "compare", self.config))
-        message = self.refused(2, "compare", self.config, "--wordings", self.wordings, "--set",
-                               "task.select=0")
-        self.assertIn("task.select: missing", message)
+        self.assertIn("--templates is missing", self.refused(2, "compare", self.config))
+        message = self.refused(2, "compare", self.config, "--templates", self.templates, "--set",
+                               "task.validation=0")
+        self.assertIn("task.validation: missing", message)
 
 
 if __name__ == "__main__":

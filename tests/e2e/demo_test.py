@@ -26,7 +26,7 @@ class Demo(program.ProgramTest):
         super().setUpClass()
         (cls.folder / "model" / "incipit_chat.json").write_text(json.dumps(CHAT))
         # Few messages, in the layout of the task.
-        for split in ("train", "select", "test"):
+        for split in ("train", "validation", "test"):
             lines = (PROJECT / "configs/tasks/town_hall" / f"{split}.jsonl").read_text(
                 encoding="utf8").splitlines(keepends=True)
             (cls.folder / f"{split}.jsonl").write_text("".join(lines[:48]), encoding="utf8")

@@ -65,7 +65,7 @@ class FromCsv(program.ProgramTest):
         with (self.folder / "mails of may.csv").open(encoding="utf8", newline="") as file:
             rows = list(csv.DictReader(file))
         seen = []
-        for split in ("train", "select", "test"):
+        for split in ("train", "validation", "test"):
             records = read_lines(self.folder / "mails_of_may" / f"{split}.jsonl")
             self.assertEqual({record["label"] for record in records}, set(TEAMS))
             for record in records:
@@ -116,7 +116,7 @@ class FromCsv(program.ProgramTest):
         self.assertIn("that is a quantity", self.refusal(2, label="No"))
         self.assertIn("given as text and as label", self.refusal(2, text="team"))
         self.assertIn("nowhere.csv", self.refusal(3, data="nowhere.csv"))
-        self.assertIn("leave none to train on", self.refusal(2, "--select", "0.5", "--test", "0.5"))
+        self.assertIn("leave none to train on", self.refusal(2, "--validation", "0.5", "--test", "0.5"))
         self.assertIn("--name", self.refusal(2, "--name", "a/b"))
         self.assertIn("needs --text", self.refused(2, "init", "--data", "mails of may.csv"))
         self.assertIn("give it with --data", self.refused(2, "init", "--label", "team"))

@@ -10,7 +10,7 @@ class Validate(program.ProgramTest):
         text = self.incipit("validate", self.config).stdout
         self.assertIn("llama, 2 layers x 32", text)
         self.assertRegex(text, r"train +train\.jsonl +30 ")
-        self.assertRegex(text, r"select +train\.jsonl +10 ")
+        self.assertRegex(text, r"validation +train\.jsonl +10 ")
         self.assertIn('blue -> " blue" (5 tokens)', text)
         self.assertIn("differ in their number of tokens", text)
         self.assertRegex(text, r"\nok, \d warnings?\n$")
@@ -18,12 +18,12 @@ class Validate(program.ProgramTest):
     def test_tells_of_records_in_two_splits(self):
         same = ("validate", self.config, "--set", "task.test=train.jsonl", "--set",
                 "train.eval_every=0", "--set")
-        message = self.refused(2, *same, "task.select=0.25")
-        self.assertIn("task.select: is a share of", message)
-        message = self.refused(3, *same, "task.select=0")
+        message = self.refused(2, *same, "task.validation=0.25")
+        self.assertIn("task.validation: is a share of", message)
+        message = self.refused(3, *same, "task.validation=0")
         self.assertRegex(message, r"train\.jsonl:1: 40 of 40 examples also occur in .*train\.jsonl "
                                   r"\(line 1 = line 1, line 2 = line 2, line 3 = line 3, \.\.\.\)")
-        text = self.incipit(*same, "task.select=0", "--set", "task.on_overlap=warn").stdout
+        text = self.incipit(*same, "task.validation=0", "--set", "task.on_overlap=warn").stdout
         self.assertIn("40 of the 40 sources of test also occur in train", text)
 
     def test_tells_of_cut_sources(self):

@@ -29,14 +29,14 @@ MESHES = {
     "tensor 2, bfloat16": (2, ["parallel.tensor=2", "model.dtype=bfloat16"]),
     "pipeline 2": (2, ["parallel.pipeline=2"]),
     "pipeline 3": (3, ["parallel.pipeline=3"]),
-    "gathered 2": (2, ["parallel.gathered=2"]),
-    "gathered 3": (3, ["parallel.gathered=3"]),
+    "fsdp 2": (2, ["parallel.fsdp=2"]),
+    "fsdp 3": (3, ["parallel.fsdp=3"]),
     "data 2 x tensor 2": (4, ["parallel.data=2", "parallel.tensor=2"]),
     "data 2 x pipeline 2": (4, ["parallel.data=2", "parallel.pipeline=2"]),
     "pipeline 2 x tensor 2": (4, ["parallel.pipeline=2", "parallel.tensor=2"]),
-    "data 2 x gathered 2": (4, ["parallel.data=2", "parallel.gathered=2"]),
+    "data 2 x fsdp 2": (4, ["parallel.data=2", "parallel.fsdp=2"]),
 }
-MODEL_MESHES = ("one rank", "tensor 2", "tensor 3", "pipeline 2", "gathered 2")
+MODEL_MESHES = ("one rank", "tensor 2", "tensor 3", "pipeline 2", "fsdp 2")
 
 MIXED = """run: {{name: mixed}}
 method: {{kind: prompt_tuning}}
@@ -63,7 +63,7 @@ def write_records(path, words):
 
 
 def norm_bytes(config):
-    """Of all norms in float32, which every gathered rank holds whole."""
+    """Of all norms in float32, which every FSDP rank holds whole."""
     return 4 * (2 * config["num_hidden_layers"] + 1) * config["hidden_size"]
 
 
@@ -89,7 +89,7 @@ class Memory(program.ProgramTest):
     def measure(self, name, model, batch):
         """(the ranks' reports, the plan of the run's mesh)"""
         ranks, sets = MESHES[name]
-        sets = [f"task.name={self.folder}/levels.yaml", "task.select=0",
+        sets = [f"task.name={self.folder}/levels.yaml", "task.validation=0",
                 f"method.num_virtual_tokens={PROMPT_ROWS}", *sets]
         run = f"{'model' if model == self.MODEL else 'tiny'}, {name}"
         return self.run_and_plan(self.config, run, model, batch, ranks, sets, PROMPT_ROWS)
@@ -109,7 +109,7 @@ class Memory(program.ProgramTest):
     @staticmethod
     def copies(run):
         mesh = json.loads((run / "manifest.json").read_text())["mesh"]
-        return mesh["data"] * mesh["gathered"]
+        return mesh["data"] * mesh["fsdp"]
 
     def compare(self, meshes, model, batch):
         held = {}
@@ -138,7 +138,7 @@ class Memory(program.ProgramTest):
             with self.subTest(name):
                 if name in ("tensor 2", "tensor 3"):
                     self.assertLessEqual(weights, 1.02 * total / ranks)
-                if name in ("gathered 2", "gathered 3"):
+                if name in ("fsdp 2", "fsdp 3"):
                     self.assertLessEqual(weights, total / ranks + 2 * layer_bytes(config)
                                          + norm_bytes(config))
 
@@ -153,8 +153,8 @@ class Memory(program.ProgramTest):
         config.write_text(MIXED.format(folder=self.folder))
         for name in ("one rank", "one rank, micro-batches", "data 2"):
             ranks, sets = MESHES[name]
-            sets = [f"method.num_virtual_tokens={MIXED_PROMPT_ROWS}", "tasks.first.select=0",
-                    "tasks.second.select=0", *sets]
+            sets = [f"method.num_virtual_tokens={MIXED_PROMPT_ROWS}", "tasks.first.validation=0",
+                    "tasks.second.validation=0", *sets]
             self.assert_as_predicted(f"two prompts, {name}", *self.run_and_plan(
                 config, f"mixed, {name}", self.folder / "model", 12, ranks, sets,
                 2 * MIXED_PROMPT_ROWS))

@@ -20,15 +20,15 @@ method:
   num_virtual_tokens: 4
   init: {{kind: sampled_vocab}}
 tasks:
-  colours: {{name: "{folder}/colours.yaml", data_dir: "{folder}", select: 0.25}}
-  warmth: {{name: "{folder}/warmth.yaml", data_dir: "{folder}", select: 0.25}}
+  colours: {{name: "{folder}/colours.yaml", data_dir: "{folder}", validation: 0.25}}
+  warmth: {{name: "{folder}/warmth.yaml", data_dir: "{folder}", validation: 0.25}}
 mixture: {{sampling: even}}
 train: {{steps: 6, batch_size: 8, eval_every: 3}}
 """
 
 SINGLE = """run: {{name: {task}, output_dir: "{folder}/{task}_alone", seed: 5}}
 model: {{path: "{folder}/model", dtype: float32}}
-task: {{name: "{folder}/{task}.yaml", data_dir: "{folder}", select: 0.25}}
+task: {{name: "{folder}/{task}.yaml", data_dir: "{folder}", validation: 0.25}}
 """
 
 
@@ -90,8 +90,8 @@ class Mixture(program.ProgramTest):
             low, high = sorted(line["losses"].values())
             self.assertTrue(low <= line["loss"] <= high, line)
         scored = [(line["step"], line["task"], line["split"]) for line in lines if "split" in line]
-        self.assertEqual(scored, [(3, "colours", "select"), (3, "warmth", "select"),
-                                  (6, "colours", "select"), (6, "warmth", "select"),
+        self.assertEqual(scored, [(3, "colours", "validation"), (3, "warmth", "validation"),
+                                  (6, "colours", "validation"), (6, "warmth", "validation"),
                                   (6, "colours", "test"), (6, "warmth", "test")])
 
     def test_says_what_it_scores_and_costs(self):
@@ -192,10 +192,10 @@ class Mixture(program.ProgramTest):
         both = self.write("both.yaml", text + "task: {name: rte}\n")
         message = self.refused(2, "train", both)
         self.assertRegex(message, r"both\.yaml:\d+:1: task: the configuration has tasks, too")
-        wrong = self.write("wrong.yaml", text.replace("select: 0.25}\nmixture", "shots: -1}\nmixture"))
+        wrong = self.write("wrong.yaml", text.replace("validation: 0.25}\nmixture", "shots: -1}\nmixture"))
         self.assertRegex(self.refused(2, "train", wrong), r"wrong\.yaml:9:\d+: tasks\.warmth\.shots")
-        message = self.refused(2, "train", self.mixed, "--set", "tasks.warmth.select=0")
-        self.assertIn("set tasks.warmth.select", message)
+        message = self.refused(2, "train", self.mixed, "--set", "tasks.warmth.validation=0")
+        self.assertIn("set tasks.warmth.validation", message)
         message = self.refused(2, "eval", self.mixed, "--adapter", self.run_dir)
         self.assertIn("colours, warmth", message)
         message = self.refused(2, "eval", self.mixed, "--set", "run.output_dir=nowhere")

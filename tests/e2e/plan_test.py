@@ -29,7 +29,7 @@ class Plan(program.ProgramTest):
 
     def test_takes_rates_from_a_run_and_gives_its_time_back(self):
         for name, ranks, parallel in (("alone", 0, "data=auto"), ("split", 2, "tensor=2"),
-                                      ("shared", 2, "gathered=2")):
+                                      ("shared", 2, "fsdp=2")):
             settings = ("--set", f"parallel.{parallel}", "--set", "train.eval_every=0")
             self.incipit("train", self.config, *settings, "--set", f"run.output_dir={name}",
                          "--set", "train.steps=20", ranks=ranks, OMP_NUM_THREADS="1")
@@ -51,8 +51,8 @@ class Plan(program.ProgramTest):
         message = self.refused(2, "eval", self.config, "--set", f"model.path={shape}",
                                "--set", "method.kind=none", "--set", "parallel.tensor=2", ranks=2)
         self.assertRegex(message, r"parallel: data 1 x tensor 2: the weights of a rank take 7\d\d\.\d "
-                                  r"GiB, but there is room for \d+\.\d .iB on each; the nearest mesh "
-                                  r"that has it is .*, of \d+ ranks with as much memory each; "
+                                  r"GiB, but each has \d+\.\d .iB; the nearest mesh "
+                                  r"that fits is .*, of \d+ ranks with as much memory each; "
                                   r"model.dtype: bfloat16 halves the weights")
 
     def test_needs_a_shape_and_no_weights(self):

@@ -202,9 +202,9 @@ class ScrapedRun(program.ProgramTest):
         self.assertGreater(compared, 0)
 
     def test_the_score_is_that_of_the_last_evaluations(self):
-        expression = 'incipit_eval_score_ratio{split="select",metric="accuracy",task="colours"}'
+        expression = 'incipit_eval_score_ratio{split="validation",metric="accuracy",task="colours"}'
         values = self.wait_for(expression, lambda values: values and values[0] > 0)
-        self.assertIn(values[0], [line["accuracy"] for line in self.lines(split="select")])
+        self.assertIn(values[0], [line["accuracy"] for line in self.lines(split="validation")])
         self.assertEqual(self.values('incipit_eval_score_ratio{split="test"}'), [0])
 
     def test_what_is_measured_is_plausible(self):

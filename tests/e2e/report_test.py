@@ -63,7 +63,7 @@ class OfOneRun(Report):
     def test_tells_all_that_the_run_left(self):
         text, said = self.page("run", at="run/report.html")
         for word in ("tiny", "soft prompt of 4 tokens", "Scores", "Labels on test", "Training",
-                     "Gradient norm", "accuracy on select", "What the model reads", "Cost",
+                     "Gradient norm", "accuracy on validation", "What the model reads", "Cost",
                      "learned / frozen", "tokens a second"):
             self.assertIn(word, text)
         self.assertIn("Of 12 test examples", said)
@@ -112,7 +112,7 @@ class OfSeveral(Report):
         for seed in (1, 2):
             self.incipit("train", self.config, "--set", f"run.seed={seed}", "--set",
                          f"run.output_dir=seed_{seed}", "--set", f"run.name=prompt-{seed}", "--set",
-                         "task.select=train.jsonl", "--set", "task.on_overlap=warn")
+                         "task.validation=train.jsonl", "--set", "task.on_overlap=warn")
         self.incipit("eval", self.config, "--set", "method.kind=none", "--set",
                      "run.output_dir=zero", "--set", "run.name=zero")
         comparison = self.figures("seed_1", "seed_2", "zero")["comparison"]

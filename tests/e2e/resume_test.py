@@ -112,9 +112,9 @@ class Resume(program.ProgramTest):
         whole, _ = self.train("on_one_rank", steps=20)
         meshes = {"data 4": (4, []), "tensor 3": (3, ["parallel.tensor=3"]),
                   "pipeline 2": (2, ["parallel.pipeline=2"]),
-                  "gathered 2": (2, ["parallel.gathered=true"])}
+                  "fsdp 2": (2, ["parallel.fsdp=true"])}
         for first, second in [("tensor 3", "data 4"), ("data 4", "tensor 3"),
-                              ("pipeline 2", "gathered 2"), ("gathered 2", "pipeline 2")]:
+                              ("pipeline 2", "fsdp 2"), ("fsdp 2", "pipeline 2")]:
             name = f"{first} then {second}"
             for mesh, steps in ((first, 10), (second, 20)):
                 ranks, sets = meshes[mesh]

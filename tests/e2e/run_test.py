@@ -40,7 +40,7 @@ class Training(program.ProgramTest):
         manifest = json.loads((run / "manifest.json").read_text())
         self.assertEqual(manifest["ranks"], 1)
         self.assertEqual(manifest["splits"]["train"]["examples"], 30)
-        self.assertEqual(manifest["splits"]["select"]["examples"], 10)
+        self.assertEqual(manifest["splits"]["validation"]["examples"], 10)
         self.assertEqual(hashlib.sha256(weights.read_bytes()).hexdigest(), before)
         self.assertIn("6 steps", done.stdout)
         self.assertNotIn("\x1b", done.stdout + done.stderr)
@@ -108,16 +108,16 @@ class Evaluation(program.ProgramTest):
 
     def test_repeats_the_scores_of_training(self):
         trained = read_lines(self.folder / "run" / "predictions" / "test.jsonl")
-        done = self.incipit("eval", self.config, "--split", "test", "--split", "select")
+        done = self.incipit("eval", self.config, "--split", "test", "--split", "validation")
         self.assertRegex(done.stdout, r"\n  test +12 ")
-        self.assertRegex(done.stdout, r"\n  select +10 ")
+        self.assertRegex(done.stdout, r"\n  validation +10 ")
         again = read_lines(self.folder / "run" / "predictions" / "test.jsonl")
         self.assertEqual([p["prediction"] for p in again], [p["prediction"] for p in trained])
         for a, b in zip(trained, again):
             for label, score in a["scores"].items():
                 self.assertAlmostEqual(b["scores"][label], score, delta=1e-4)
         scores = json.loads((self.folder / "run" / "scores.json").read_text())
-        self.assertEqual(sorted(scores), ["select", "test"])
+        self.assertEqual(sorted(scores), ["test", "validation"])
 
     def test_of_the_model_alone_on_two_ranks(self):
         options = ("eval", self.config, "--set", "method.kind=none")
@@ -165,8 +165,8 @@ class Watching(program.ProgramTest):
 
     def test_a_bar_for_evaluations(self):
         text = self.on_terminal("train", self.config, "--set", "run.output_dir=bars")
-        self.assertRegex(text, r"\rselect  |\x1b\[2Kselect  ")
-        self.assertIn("0/10", text)  # of the select split, gone when its scores are logged
+        self.assertRegex(text, r"\rvalidation  |\x1b\[2Kvalidation  ")
+        self.assertIn("0/10", text)  # of the validation split, gone when its scores are logged
         self.assertLess(text.rindex("0/10"), text.rindex("accuracy"))
         text = self.on_terminal("eval", self.config, "--set", "run.output_dir=bars")
         self.assertIn("\x1b[2Ktest  ", text)
@@ -180,8 +180,8 @@ class Watching(program.ProgramTest):
 
     def test_a_bar_for_evaluations(self):
         text = self.on_terminal("train", self.config, "--set", "run.output_dir=bars")
-        self.assertRegex(text, r"\rselect  |\x1b\[2Kselect  ")
-        self.assertIn("0/10", text)  # of the select split, gone when its scores are logged
+        self.assertRegex(text, r"\rvalidation  |\x1b\[2Kvalidation  ")
+        self.assertIn("0/10", text)  # of the validation split, gone when its scores are logged
         self.assertLess(text.rindex("0/10"), text.rindex("accuracy"))
         text = self.on_terminal("eval", self.config, "--set", "run.output_dir=bars")
         self.assertIn("\x1b[2Ktest  ", text)

@@ -38,10 +38,10 @@ class SplitModel(program.ProgramTest):
         self.assertIn("parallel.tensor: 5 ranks, but the model has 4 attention heads to split; "
                       "the nearest mesh of 5 ranks is data 5", message)
 
-    def test_stages_and_gathered_layers_score_as_one_rank(self):
+    def test_stages_and_fsdp_layers_score_as_one_rank(self):
         self.incipit("eval", self.config, "--set", "method.kind=none",
                      "--set", "run.output_dir=alone")
-        for setting, ranks in (("pipeline=2", 2), ("gathered=true", 3)):
+        for setting, ranks in (("pipeline=2", 2), ("fsdp=true", 3)):
             run = f"scored_{setting}"
             self.incipit("eval", self.config, "--set", "method.kind=none", "--set",
                          f"parallel.{setting}", "--set", f"run.output_dir={run}", ranks=ranks)

@@ -111,7 +111,7 @@ method:
 task:
   name: "{folder}/colours.yaml"
   data_dir: "{folder}"
-  select: 0.25
+  validation: 0.25
 train:
   steps: 6
   batch_size: 8

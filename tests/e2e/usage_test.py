@@ -73,7 +73,7 @@ class Mistakes(program.ProgramTest):
         def refusal(*overrides):
             sets = [word for each in overrides for word in ("--set", each)]
             return self.refused(2, "train", self.config, *sets)
-        self.assertIn("train.eval_every: needs a select split", refusal("task.select=0"))
+        self.assertIn("train.eval_every: needs a validation split", refusal("task.validation=0"))
         self.assertIn("method.kind: none has nothing to train", refusal("method.kind=none"))
         self.assertIn("parallel: one copy of the model takes 2 ranks (data 1 x tensor 2), which does "
                       "not divide the world of 1 rank", refusal("parallel.tensor=2"))

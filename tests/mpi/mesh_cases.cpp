@@ -20,11 +20,11 @@ using ::testing::HasSubstr;
 std::vector<MeshShape> shapes_of(int size) {
   std::vector<MeshShape> shapes;
   for (int data = 1; data <= size; ++data) {
-    for (int gathered = 1; data * gathered <= size; ++gathered) {
-      for (int pipeline = 1; data * gathered * pipeline <= size; ++pipeline) {
-        const int others = data * gathered * pipeline;
+    for (int fsdp = 1; data * fsdp <= size; ++fsdp) {
+      for (int pipeline = 1; data * fsdp * pipeline <= size; ++pipeline) {
+        const int others = data * fsdp * pipeline;
         if (size % others != 0) continue;
-        shapes.push_back({data, gathered, pipeline, size / others});
+        shapes.push_back({data, fsdp, pipeline, size / others});
       }
     }
   }
@@ -52,7 +52,7 @@ TEST(Mesh, JoinsTheRanksThatDifferAlongTheDimensionsAsked) {
         for (int r = 0; r < world.size(); ++r) {
           MeshPosition other = position_of(r, shape);
           if (dimensions.contains(kData)) other.data = mesh.position().data;
-          if (dimensions.contains(kGathered)) other.gathered = mesh.position().gathered;
+          if (dimensions.contains(kFsdp)) other.fsdp = mesh.position().fsdp;
           if (dimensions.contains(kPipeline)) other.pipeline = mesh.position().pipeline;
           if (dimensions.contains(kTensor)) other.tensor = mesh.position().tensor;
           if (other == mesh.position()) expected.push_back(r);
@@ -72,14 +72,13 @@ TEST(Mesh, KeepsTensorRanksTogether) {
   });
 }
 
-TEST(Mesh, BatchesAreSharedByTheRanksOfDataAndGathered) {
+TEST(Mesh, BatchesAreSharedByTheRanksOfDataAndFsdp) {
   on_world([](Communicator& world) {
     for (const MeshShape& shape : shapes_of(world.size())) {
       const Mesh mesh(copy_of(world), shape);
-      EXPECT_EQ(mesh.batch().size(), shape.data * shape.gathered);
-      EXPECT_EQ(mesh.batch().rank(),
-                mesh.position().data * shape.gathered + mesh.position().gathered);
-      EXPECT_EQ(mesh.gathered().rank(), mesh.position().gathered);
+      EXPECT_EQ(mesh.batch().size(), shape.data * shape.fsdp);
+      EXPECT_EQ(mesh.batch().rank(), mesh.position().data * shape.fsdp + mesh.position().fsdp);
+      EXPECT_EQ(mesh.fsdp().rank(), mesh.position().fsdp);
     }
   });
 }
@@ -99,7 +98,7 @@ TEST(GradientReduction, SumsEachParameterOverItsOwnDimensions) {
           {"second", second, kBatch},
       };
       reduce_gradients(mesh, parameters);
-      const int shares = shape.data * shape.gathered;
+      const int shares = shape.data * shape.fsdp;
       EXPECT_THAT(prompt, Each(static_cast<float>(shares)));
       EXPECT_THAT(deep, Each(static_cast<float>(world.size())));
       EXPECT_THAT(sharded, Each(static_cast<float>(world.rank())));
@@ -117,7 +116,7 @@ TEST(GradientReduction, CountsTheLossOncePerShareOfTheBatch) {
       if (last_stage)
         mine = {.loss_sum = 0.1, .target_count = 16'777'217, .tokens = 5, .examples = 2};
       const BatchTotals all = reduce_totals(mesh, mine);
-      const double shares = shape.data * shape.gathered;
+      const double shares = shape.data * shape.fsdp;
       EXPECT_DOUBLE_EQ(all.loss_sum, 0.1 * shares);
       EXPECT_EQ(all.target_count, 16'777'217.0 * shares);
       EXPECT_EQ(all.tokens, 5.0 * shares);

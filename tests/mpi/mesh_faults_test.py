@@ -16,11 +16,11 @@ import program
 
 # Ranks and settings.
 MESHES = {"data": (2, ["data=2"]), "tensor": (2, ["tensor=2"]), "pipeline": (2, ["pipeline=2"]),
-          "gathered": (2, ["gathered=2"]),
+          "fsdp": (2, ["fsdp=2"]),
           "data x tensor": (4, ["data=2", "tensor=2"]),
           "data x pipeline": (4, ["data=2", "pipeline=2"]),
           "pipeline x tensor": (4, ["pipeline=2", "tensor=2"]),
-          "data x gathered": (4, ["data=2", "gathered=2"])}
+          "data x fsdp": (4, ["data=2", "fsdp=2"])}
 TIMEOUT = 5  # seconds, of one operation among ranks
 
 

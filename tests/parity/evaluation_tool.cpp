@@ -56,7 +56,7 @@ Json run(const std::string& config_path, const std::vector<std::string>& overrid
   const configs::RunConfig config = configs::load_run_config(config_path, overrides);
   data::Task task(config.task, data::load_task_model(config.model.path, config.task));
   data::Dataset split =
-      data::load_splits(task, config.run.seed, 0, {.train = false, .select = false}).test;
+      data::load_splits(task, config.run.seed, 0, {.train = false, .validation = false}).test;
   const auto limit = request["examples"].get<std::int64_t>();
   if (limit > 0 && limit < split.size()) {
     std::vector<std::int64_t> first(static_cast<std::size_t>(limit));

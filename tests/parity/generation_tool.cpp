@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/generation.h"
-#include "prompt/adapter_files.h"
+#include "methods/prompt_tuning/adapter_files.h"
 
 namespace incipit {
 namespace {
@@ -22,7 +22,7 @@ nlohmann::json run(const std::string& model_dir, const nlohmann::json& request) 
   const auto backbone = model::Backbone::load(model_dir, {.dtype = at::kFloat});
   std::optional<at::Tensor> prompt;
   if (request["prompt"].is_string()) {
-    prompt = prompt::load_npy(request["prompt"].get<std::string>()).prompt.values;
+    prompt = prompt_tuning::load_npy(request["prompt"].get<std::string>()).prompt.values;
   }
   nlohmann::json answer = {{"tokens", nlohmann::json::array()},
                            {"seconds", nlohmann::json::array()}};

@@ -5,18 +5,18 @@
 #include <exception>
 #include <filesystem>
 
-#include "prompt/adapter_files.h"
+#include "methods/prompt_tuning/adapter_files.h"
 
 int main(int count, char** arguments) {
   if (count != 3) return 2;
   try {
     const std::filesystem::path to = arguments[2];
-    incipit::prompt::LoadedPrompt loaded = incipit::prompt::load_prompt(arguments[1]);
+    incipit::prompt_tuning::LoadedPrompt loaded = incipit::prompt_tuning::load_prompt(arguments[1]);
     if (to.extension() == ".npy") {
-      incipit::prompt::save_npy(to, loaded.prompt);
+      incipit::prompt_tuning::save_npy(to, loaded.prompt);
     } else {
       loaded.backbone.weights_fingerprint = "0123456789abcdef";
-      incipit::prompt::save_peft_adapter(to, loaded.prompt, loaded.backbone);
+      incipit::prompt_tuning::save_peft_adapter(to, loaded.prompt, loaded.backbone);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -36,7 +36,7 @@ method:
 task:
   data_dir: "{data}"
   train: train.jsonl
-  select: 0
+  validation: 0
   test: "{out}/last_batch.jsonl"
   on_overlap: warn  # it is the last batch of train
   template: "rte hypothesis: {{hypothesis}} premise: {{premise}} answer:"

@@ -23,7 +23,7 @@ def pad(rows):
 
 
 def plain(model, questions, batch_size):
-    """The usual loop: every candidate behind its source is a row of a padded batch, and the whole batch
+    """The usual loop: every candidate after its source is a row of a padded batch, and the whole batch
     goes through the softmax."""
     return in_padded_batches(model, questions, batch_size, lambda logits: logits.float().log_softmax(-1),
                              lambda table: table)
@@ -74,7 +74,7 @@ def common_length(sequences):
 
 def behind_shared(model, rows):
     whole = [source + candidate for source, candidate in rows]
-    # At least the first token of every candidate is predicted behind the shared part.
+    # At least the first token of every candidate is predicted after the shared part.
     shared = min(common_length(whole), min(len(source) for source, _ in rows))
     out = model(input_ids=torch.tensor([whole[0][:shared]]), use_cache=True, logits_to_keep=1)
     first = out.logits[0, -1].float().log_softmax(-1)

@@ -32,15 +32,15 @@ TINY_MESHES = {
     "pipeline 3": (3, ["parallel.pipeline=3"]),
     "data 2 x pipeline 2": (4, ["parallel.pipeline=2"]),
     "pipeline 2 x tensor 2": (4, ["parallel.pipeline=2", "parallel.tensor=2"]),
-    "gathered 2": (2, ["parallel.gathered=true"]),
-    "gathered 3": (3, ["parallel.gathered=3"]),
-    "data 2 x gathered 2": (4, ["parallel.gathered=2"]),
+    "fsdp 2": (2, ["parallel.fsdp=true"]),
+    "fsdp 3": (3, ["parallel.fsdp=3"]),
+    "data 2 x fsdp 2": (4, ["parallel.fsdp=2"]),
 }
 MODEL_MESHES = {
     "data 2": (2, []),
     "tensor 3": (3, ["parallel.tensor=3"]),
     "pipeline 2": (2, ["parallel.pipeline=2"]),
-    "gathered 2": (2, ["parallel.gathered=true"]),
+    "fsdp 2": (2, ["parallel.fsdp=true"]),
 }
 LOSSES_WITHIN = 1e-4  # relative
 NORMS_WITHIN = 1e-3   # relative; AdamW does not show a gradient that is counted twice
@@ -53,7 +53,7 @@ method: {{kind: prompt_tuning, num_virtual_tokens: 8, init: {{kind: sampled_voca
 task:
   data_dir: "{folder}"
   train: train.jsonl
-  select: 0
+  validation: 0
   template: "Is this order hot or cold? {{text}}\\nAnswer:"
   verbalizer: {{hot: " hot", cold: " cold"}}
 train:

@@ -29,7 +29,7 @@ TOOL, MODEL = sys.argv[1], Path(sys.argv[2])
 DATA = Path(os.environ.get("INCIPIT_SHARED", sys.argv[3])) / "data" / "superglue"
 EXAMPLES, WITHIN = 50, 1e-3
 
-# Folder and file of each task; several files are put behind each other.
+# Folder and file of each task; several files are put after each other.
 FILES = {"boolq": ("BoolQ", ["val-head2000.jsonl"]), "cb": ("CB", ["val.jsonl"]),
          "copa": ("COPA", ["val.jsonl"]), "multirc": ("MultiRC", ["train32.jsonl"]),
          "record": ("ReCoRD", ["train32.jsonl", "dev32.jsonl"]), "rte": ("RTE", ["val.jsonl"]),
@@ -69,7 +69,7 @@ class SuperGlue(unittest.TestCase):
         config = self.folder / f"{task}.yaml"
         config.write_text(
             f"model: {{path: {self.folder}/model, dtype: float32}}\nmethod: {{kind: none}}\n"
-            f"task: {{name: {task}, data_dir: {self.folder}, train: '', select: 0, "
+            f"task: {{name: {task}, data_dir: {self.folder}, train: '', validation: 0, "
             f"test: {task}.jsonl}}\neval: {{score: sum}}\n", encoding="utf8")
         request = {"examples": EXAMPLES, "threads": 2, "repeat": 1}
         done = subprocess.run([TOOL, str(config)], input=json.dumps(request), text=True,

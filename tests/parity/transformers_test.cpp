@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "methods/prompt_tuning/adapter_files.h"
 #include "model/forest_pass.h"
-#include "prompt/adapter_files.h"
 
 namespace incipit {
 namespace {
@@ -27,7 +27,7 @@ std::vector<std::string> families() {
   return nlohmann::json::parse(read_text(list)).get<std::vector<std::string>>();
 }
 
-// The sequence `ids` behind `prompt_rows` rows, with every token predicted that can be.
+// The sequence `ids` after `prompt_rows` rows, with every token predicted that can be.
 Sequence score_all(const std::vector<TokenId>& ids, int prompt_rows) {
   Sequence sequence;
   sequence.append_prompt(0, prompt_rows);
@@ -61,7 +61,7 @@ class TransformersParity : public ::testing::TestWithParam<std::string> {
 
   std::filesystem::path dir_ = models_dir() / GetParam();
   nlohmann::json reference_ = nlohmann::json::parse(read_text(dir_ / "reference.json"));
-  at::Tensor prompt_ = prompt::load_npy(dir_ / "soft_prompt.npy").prompt.values;
+  at::Tensor prompt_ = prompt_tuning::load_npy(dir_ / "soft_prompt.npy").prompt.values;
   model::Backbone backbone_ = model::Backbone::load(dir_, {.dtype = at::kFloat});
 };
 
@@ -91,7 +91,7 @@ TEST_P(TransformersParity, GradientOfTheMeanLoss) {
   for (const Target& target : packed.forest.targets) grad.push_back(-target.weight / count);
   std::vector<at::Tensor> gradients{at::zeros_like(prompt_)};
   pass.backward(grad, gradients);
-  const at::Tensor expected = prompt::load_npy(dir_ / "gradient.npy").prompt.values;
+  const at::Tensor expected = prompt_tuning::load_npy(dir_ / "gradient.npy").prompt.values;
   const double error =
       (gradients[0] - expected).norm().item<double>() / expected.norm().item<double>();
   EXPECT_LT(error, 1e-4);

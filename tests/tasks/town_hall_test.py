@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "configs/tasks/town_hall"
 OFFICES = {"roads", "waste", "water", "parks", "housing", "noise"}
-SIZES = {"train": 600, "select": 150, "test": 300}
+SIZES = {"train": 600, "validation": 150, "test": 300}
 # Scores are comparable only on the same messages: a change of them is a new task.
 TEST_SHA256 = "025aed0b2ff7d80e09b849b3b6e947335fbd08fa05bb1a7dc699a9af4547c58b"
 MOST_ALIKE = 0.3

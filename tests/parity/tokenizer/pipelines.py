@@ -192,7 +192,7 @@ def nfkd_splits(corpus):
 
 
 def byte_level_first(corpus):
-    """A pre-tokenizer behind ByteLevel works on the byte-level alphabet."""
+    """A pre-tokenizer after ByteLevel works on the byte-level alphabet."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre.Sequence([pre.ByteLevel(add_prefix_space=True),
                                        pre.Split(Regex(r"Ġ|\d"), "merged_with_next")])

@@ -26,7 +26,7 @@ TEST(ResolveMesh, FillsTheWorldWithCopiesWhenDataIsAuto) {
   EXPECT_EQ(resolve_mesh({}, 8), (MeshShape{.data = 8}));
   EXPECT_EQ(resolve_mesh({.tensor = 2, .pipeline = 2}, 8),
             (MeshShape{.data = 2, .pipeline = 2, .tensor = 2}));
-  EXPECT_EQ(resolve_mesh({.gathered = 4}, 8), (MeshShape{.data = 2, .gathered = 4}));
+  EXPECT_EQ(resolve_mesh({.fsdp = 4}, 8), (MeshShape{.data = 2, .fsdp = 4}));
 }
 
 TEST(ResolveMesh, AcceptsSizesThatMakeTheWorld) {
@@ -35,10 +35,10 @@ TEST(ResolveMesh, AcceptsSizesThatMakeTheWorld) {
 
 TEST(ResolveMesh, GathersOverAllRanksThatCopiesLeave) {
   constexpr int kTrue = 0;
-  EXPECT_EQ(resolve_mesh({.gathered = kTrue}, 6), (MeshShape{.gathered = 6}));
-  EXPECT_EQ(resolve_mesh({.data = 2, .gathered = kTrue}, 6), (MeshShape{.data = 2, .gathered = 3}));
-  EXPECT_EQ(resolve_mesh({.gathered = kTrue}, 1), MeshShape{});
-  EXPECT_THAT(refusal({.data = 4, .gathered = kTrue}, 6),
+  EXPECT_EQ(resolve_mesh({.fsdp = kTrue}, 6), (MeshShape{.fsdp = 6}));
+  EXPECT_EQ(resolve_mesh({.data = 2, .fsdp = kTrue}, 6), (MeshShape{.data = 2, .fsdp = 3}));
+  EXPECT_EQ(resolve_mesh({.fsdp = kTrue}, 1), MeshShape{});
+  EXPECT_THAT(refusal({.data = 4, .fsdp = kTrue}, 6),
               AllOf(HasSubstr("data 4 = 4 ranks, but the world has 6 ranks"),
                     HasSubstr("nearest mesh of 6 ranks is data 6;")));
 }
@@ -50,7 +50,7 @@ TEST(ResolveMesh, SaysTheProductAndTheNearestMesh) {
             HasSubstr("nearest mesh of 8 ranks is data 4 x tensor 2"), HasSubstr("mpirun -n 6")));
   EXPECT_THAT(refusal({.tensor = 2, .pipeline = 2}, 6),
               HasSubstr("nearest mesh of 6 ranks is data 1 x pipeline 2 x tensor 3"));
-  EXPECT_THAT(refusal({.gathered = 4}, 6), HasSubstr("is data 2 x gathered 3;"));
+  EXPECT_THAT(refusal({.fsdp = 4}, 6), HasSubstr("is data 2 x fsdp 3;"));
 }
 
 TEST(ResolveMesh, SaysHowManyRanksOneCopyTakes) {
@@ -85,16 +85,16 @@ TEST(ResolveMesh, NamesTheKeyOfAValueThatCannotBe) {
   EXPECT_THAT(refusal({.data = -1}, 1), HasSubstr("parallel.data: -1"));
   EXPECT_THAT(refusal({.tensor = 0}, 1), HasSubstr("parallel.tensor: 0"));
   EXPECT_THAT(refusal({.pipeline = -2}, 1), HasSubstr("parallel.pipeline: -2"));
-  EXPECT_THAT(refusal({.gathered = -1}, 1), HasSubstr("parallel.gathered: -1"));
+  EXPECT_THAT(refusal({.fsdp = -1}, 1), HasSubstr("parallel.fsdp: -1"));
   EXPECT_THAT(refusal({.backend = "ncl"}, 1),
               AllOf(HasSubstr("parallel.backend"), HasSubstr("did you mean 'nccl'?")));
   EXPECT_THAT(refusal({.timeout_seconds = 0}, 1), HasSubstr("parallel.timeout_seconds"));
 }
 
-TEST(ResolveMesh, LayersAreGatheredOrSplitButNotBoth) {
-  EXPECT_THAT(refusal({.tensor = 2, .gathered = 2}, 4),
-              AllOf(HasSubstr("parallel.gathered"), HasSubstr("not both")));
-  EXPECT_THAT(refusal({.pipeline = 2, .gathered = 0}, 4), HasSubstr("not both"));
+TEST(ResolveMesh, LayersAreShardedOrSplitButNotBoth) {
+  EXPECT_THAT(refusal({.tensor = 2, .fsdp = 2}, 4),
+              AllOf(HasSubstr("parallel.fsdp"), HasSubstr("not both")));
+  EXPECT_THAT(refusal({.pipeline = 2, .fsdp = 0}, 4), HasSubstr("not both"));
 }
 
 TEST(MeshPosition, PutsTensorInnermostAndDataOutermost) {
@@ -102,7 +102,7 @@ TEST(MeshPosition, PutsTensorInnermostAndDataOutermost) {
   EXPECT_EQ(position_of(1, shape), (MeshPosition{.tensor = 1}));
   EXPECT_EQ(position_of(4, shape), (MeshPosition{.pipeline = 1}));
   EXPECT_EQ(position_of(12, shape), (MeshPosition{.data = 1}));
-  EXPECT_EQ(position_of(4, {.data = 2, .gathered = 3}), (MeshPosition{.data = 1, .gathered = 1}));
+  EXPECT_EQ(position_of(4, {.data = 2, .fsdp = 3}), (MeshPosition{.data = 1, .fsdp = 1}));
   for (int rank = 0; rank < shape.product(); ++rank) {
     EXPECT_EQ(rank_of(position_of(rank, shape), shape), rank);
   }
@@ -110,7 +110,7 @@ TEST(MeshPosition, PutsTensorInnermostAndDataOutermost) {
 
 TEST(MeshDimensions, ReadAsWords) {
   EXPECT_EQ((kData | kTensor).name(), "data x tensor");
-  EXPECT_EQ(kBatch.name(), "data x gathered");
+  EXPECT_EQ(kBatch.name(), "data x fsdp");
   EXPECT_EQ(kNoDimension.name(), "none");
 }
 

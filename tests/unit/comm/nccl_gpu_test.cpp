@@ -68,14 +68,14 @@ TEST(NcclOnGpu, ReducesAndMovesDeviceMemory) {
   if (gpus(*api) == 0) GTEST_SKIP() << "no GPU";
   const auto world = make_nccl_world(make_single(), {});
   const DeviceArray<float> values(1000, 1.5f);
-  const DeviceArray<float> gathered(1000, 0.0f);
+  const DeviceArray<float> received(1000, 0.0f);
   world->all_reduce_sum(values.span(), "gradients");
   world->broadcast(std::as_writable_bytes(values.span()), 0, "weights");
-  world->all_gather(std::as_bytes(values.span()), std::as_writable_bytes(gathered.span()),
+  world->all_gather(std::as_bytes(values.span()), std::as_writable_bytes(received.span()),
                     "weights");
-  EXPECT_THAT(gathered.to_host(), Each(1.5f));
-  world->reduce_scatter_sum(values.span(), gathered.span(), "gradients");
-  EXPECT_THAT(gathered.to_host(), Each(1.5f));
+  EXPECT_THAT(received.to_host(), Each(1.5f));
+  world->reduce_scatter_sum(values.span(), received.span(), "gradients");
+  EXPECT_THAT(received.to_host(), Each(1.5f));
   const DeviceArray<BFloat16> narrow(9, to_bfloat16(2.0f));
   world->all_reduce_sum(narrow.span(), "activations");
   EXPECT_EQ(to_float(narrow.to_host().back()), 2.0f);

@@ -9,9 +9,9 @@
 #include <stdexcept>
 
 #include "comm/guarded_main.h"
-#include "comm/launch.h"
 #include "comm/replicas.h"
 #include "core/error.h"
+#include "core/launch.h"
 
 namespace incipit::comm {
 namespace {

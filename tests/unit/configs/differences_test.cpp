@@ -28,8 +28,8 @@ TEST(Differences, NameTheKeyAndBothValues) {
     found.push_back(each.key + ": " + each.before + " -> " + each.now);
   }
   EXPECT_THAT(found, ::testing::ElementsAre("task.test: test.jsonl -> \"\"",
-                                          "task.verbalizer.bad: \" no\" -> \" not\"",
-                                          "train.optimizer.lr: 0.01 -> 0.5"));
+                                            "task.verbalizer.bad: \" no\" -> \" not\"",
+                                            "train.optimizer.lr: 0.01 -> 0.5"));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 constexpr const char* kRun = R"(
 run: {name: demo, output_dir: runs/demo, seed: 17}
 model: {path: models/some, dtype: bfloat16}
-parallel: {data: auto, tensor: 1, pipeline: 1, gathered: false, backend: auto}
+parallel: {data: auto, tensor: 1, pipeline: 1, fsdp: false, backend: auto}
 method:
   kind: prompt_tuning
   num_virtual_tokens: 20
@@ -26,7 +26,7 @@ method:
 task:
   data_dir: data
   train: train.jsonl
-  select: 0.1
+  validation: 0.1
   test: val.jsonl
   format: raw
   template: "{premise}\nIs it so that {hypothesis}?"
@@ -56,9 +56,9 @@ TEST(RunConfig, ReadsTheNamesThatOtherToolsRelyOn) {
   EXPECT_EQ(config.model.dtype, Dtype::kBFloat16);
   EXPECT_EQ(config.parallel.data, 0);
   EXPECT_EQ(config.method.num_virtual_tokens, 20);
-  EXPECT_EQ(config.method.init.kind, prompt::InitKind::kRandomUniform);
+  EXPECT_EQ(config.method.init.kind, prompt_tuning::InitKind::kRandomUniform);
   EXPECT_EQ(config.method.init.scale, "0.5");
-  EXPECT_EQ(config.task.select.share, 0.1);
+  EXPECT_EQ(config.task.validation.share, 0.1);
   EXPECT_EQ(config.task.truncate.field, "premise");
   ASSERT_EQ(config.task.verbalizer.size(), 2u);
   EXPECT_EQ(config.task.verbalizer[1].text, " No");
@@ -78,7 +78,7 @@ TEST(RunConfig, DefaultsTheRunDirectoryToTheName) {
 TEST(RunConfig, ResolvedYamlReadsBackToTheSame) {
   const std::vector<std::string> variants{
       "task.truncate=source_head",
-      "task.select=dev.jsonl",
+      "task.validation=dev.jsonl",
       "parallel.data=4",
       "task.system=\"a \\\"quoted\\\" \\\\ line\\n\\ttab and \\x01 ümlaut\"",
       "task.verbalizer={\"true\": \"yes\", \"0\": \" 10\", \"a: b\": \"#c\"}",
@@ -134,7 +134,7 @@ TEST(RunConfig, AnOverrideCanReplaceOneVerbalizer) {
   EXPECT_EQ(config.task.verbalizer[1].text, " Nope");
 }
 
-TEST(RunConfig, RefusesWhatTruncateAndSelectDoNotKnow) {
+TEST(RunConfig, RefusesWhatTruncateAndValidationDoNotKnow) {
   const auto read = [](const std::string& assignment) -> std::string {
     try {
       (void)parse_run_config("model: {path: m}\n", "a.yaml", {assignment});
@@ -146,8 +146,8 @@ TEST(RunConfig, RefusesWhatTruncateAndSelectDoNotKnow) {
   EXPECT_THAT(read("task.truncate=head"),
               HasSubstr("expected source_head, none or {field: FIELD}"));
   EXPECT_THAT(read("task.truncate={fields: a}"), HasSubstr("found a block of keys"));
-  EXPECT_THAT(read("task.select=1.5"), HasSubstr("a share of train"));
-  EXPECT_THAT(read("task.select=[a]"), HasSubstr("expected a file or a share"));
+  EXPECT_THAT(read("task.validation=1.5"), HasSubstr("a share of train"));
+  EXPECT_THAT(read("task.validation=[a]"), HasSubstr("expected a file or a share"));
   EXPECT_THAT(read("task.verbalizer=[a]"), HasSubstr("expected {LABEL: TEXT, ...}"));
   EXPECT_THAT(read("task.verbalizer={a: 5}"), HasSubstr("task.verbalizer.a: expected text"));
 }

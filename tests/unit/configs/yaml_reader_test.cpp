@@ -196,7 +196,7 @@ TEST(Overrides, CanReplaceOneEntryOfAMapping) {
             "");
   EXPECT_THAT(reading.value.mapping,
               ::testing::ElementsAre(::testing::Pair("a", "one"), ::testing::Pair("b", "second"),
-                                   ::testing::Pair("c", "third")));
+                                     ::testing::Pair("c", "third")));
   EXPECT_THAT(reading.read("sample: {mapping: {d: four}}\n"), "");
   EXPECT_EQ(reading.value.mapping.size(), 1u);
 }

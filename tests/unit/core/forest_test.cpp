@@ -217,7 +217,7 @@ TEST(Cut, NoBranchIsLargerThanAskedUnlessASegmentIs) {
 
 TEST(Forest, CheckRefusesABrokenPreorder) {
   Forest forest = pack(std::vector{sequence(1, {1}), sequence(1, {2}), sequence(0, {3})}).forest;
-  forest.parent[3] = 1;  // below the first leaf, but behind the second
+  forest.parent[3] = 1;  // below the first leaf, but after the second
   EXPECT_THROW(forest.check(), LogicError);
 }
 

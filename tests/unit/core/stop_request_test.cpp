@@ -139,7 +139,8 @@ TEST(StopRequestDeathTest, WhileNothingIsWrittenASignalEndsTheProcessWith75) {
         send(SIGTERM);
         wait_for_the_end();
       },
-      ::testing::ExitedWithCode(75), "incipit: SIGTERM: stopped while starting, nothing was written");
+      ::testing::ExitedWithCode(75),
+      "incipit: SIGTERM: stopped while starting, nothing was written");
 }
 
 TEST(StopRequestDeathTest, OtherRanksLeaveALittleLaterThanRankZeroAndSayNothing) {

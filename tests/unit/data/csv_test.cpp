@@ -84,7 +84,7 @@ TEST(Csv, RecordsKnowTheLineOnWhichTheyBegin) {
 TEST(Csv, RaggedRowsNameBothCounts) {
   EXPECT_EQ(error_of("a,b\n1,2\n1,2,3\n"),
             "t.csv:3: the row has 3 fields, the header has 2 (a, b); fields are divided by ',', "
-            "one that contains it stands in double quotes");
+            "one that contains it is in double quotes");
   EXPECT_THAT(error_of("a\tb\n1\n"), HasSubstr("t.csv:2: the row has 1 fields"));
 }
 

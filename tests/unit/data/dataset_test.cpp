@@ -128,7 +128,7 @@ TEST_F(DatasetTest, TablesAreReadAsJsonLinesAre) {
 
 TEST_F(DatasetTest, DemonstrationsCanComeFromATable) {
   options_.train = "train.csv";
-  options_.select = {"", 0};
+  options_.validation = {"", 0};
   options_.shots = 1;
   folder_.write("train.csv", "text,label\n\"a\nb\",y\n\"a\nb\",y\n");
   folder_.write("test.jsonl", lines("test", 1));
@@ -154,48 +154,48 @@ TEST_F(DatasetTest, FingerprintTellsTextsAndBoundariesApart) {
 
 // --- splits -----------------------------------------------------------------------------
 
-TEST_F(DatasetTest, SelectIsASeededShareOfTrain) {
+TEST_F(DatasetTest, ValidationIsASeededShareOfTrain) {
   folder_.write("train.jsonl", lines("t", 40));
   folder_.write("test.jsonl", lines("x", 3));
-  options_.select.share = 0.25;
+  options_.validation.share = 0.25;
   const Splits a = load(1);
   EXPECT_EQ(a.train.size(), 30);
-  EXPECT_EQ(a.select.size(), 10);
+  EXPECT_EQ(a.validation.size(), 10);
   EXPECT_EQ(a.test.size(), 3);
   std::set<std::string> all;
-  for (const Dataset* split : {&a.train, &a.select}) {
+  for (const Dataset* split : {&a.train, &a.validation}) {
     for (const auto& text : texts(*split)) EXPECT_TRUE(all.insert(text).second) << text;
   }
   EXPECT_EQ(all.size(), 40u);
-  EXPECT_EQ(texts(a.select), texts(load(1).select));
-  EXPECT_NE(texts(a.select), texts(load(2).select));
+  EXPECT_EQ(texts(a.validation), texts(load(1).validation));
+  EXPECT_NE(texts(a.validation), texts(load(2).validation));
   for (std::int64_t i = 1; i < a.train.size(); ++i) EXPECT_LT(a.train[i - 1].line, a.train[i].line);
 }
 
-TEST_F(DatasetTest, SelectMayBeAFileOrNothing) {
+TEST_F(DatasetTest, ValidationMayBeAFileOrNothing) {
   folder_.write("train.jsonl", lines("t", 4));
   folder_.write("test.jsonl", lines("x", 3));
   folder_.write("dev.jsonl", lines("d", 2));
-  options_.select = {.file = "dev.jsonl", .share = 0};
-  EXPECT_THAT(texts(load().select), ElementsAre("d0", "d1"));
-  options_.select = {.file = "", .share = 0};
-  EXPECT_TRUE(load().select.empty());
+  options_.validation = {.file = "dev.jsonl", .share = 0};
+  EXPECT_THAT(texts(load().validation), ElementsAre("d0", "d1"));
+  options_.validation = {.file = "", .share = 0};
+  EXPECT_TRUE(load().validation.empty());
   EXPECT_EQ(load().train.size(), 4);
 }
 
 TEST_F(DatasetTest, OnlyTheSplitsAskedForAreRead) {
   folder_.write("test.jsonl", lines("x", 3));
-  EXPECT_EQ(load(1, {.train = false, .select = false, .test = true}).test.size(), 3);
+  EXPECT_EQ(load(1, {.train = false, .validation = false, .test = true}).test.size(), 3);
   EXPECT_THAT(message_of<DataError>([&] { (void)load(); }), HasSubstr("train.jsonl"));
   options_.train.clear();
   EXPECT_THAT(message_of<ConfigError>([&] { (void)load(); }), StartsWith("task.train: is missing"));
 }
 
-TEST_F(DatasetTest, SelectIsTheSameWhetherOrNotTrainIsAskedFor) {
+TEST_F(DatasetTest, ValidationIsTheSameWhetherOrNotTrainIsAskedFor) {
   folder_.write("train.jsonl", lines("t", 40));
-  const auto whole = load(1, {.train = true, .select = true, .test = false});
-  const auto alone = load(1, {.train = false, .select = true, .test = false});
-  EXPECT_EQ(texts(whole.select), texts(alone.select));
+  const auto whole = load(1, {.train = true, .validation = true, .test = false});
+  const auto alone = load(1, {.train = false, .validation = true, .test = false});
+  EXPECT_EQ(texts(whole.validation), texts(alone.validation));
   EXPECT_TRUE(alone.train.empty());
 }
 
@@ -203,41 +203,41 @@ TEST_F(DatasetTest, OverlapIsFoundByContentAndCountedOnRequest) {
   folder_.write("train.jsonl", lines("t", 4) + line("same", "y"));
   folder_.write("dev.jsonl", line("same", "n") + line("other", "y"));
   folder_.write("test.jsonl", line("t0", "y") + line("t1", "y") + line("other", "y"));
-  options_.select = {.file = "dev.jsonl", .share = 0};
+  options_.validation = {.file = "dev.jsonl", .share = 0};
   options_.on_overlap = OnOverlap::kWarn;
   const Splits splits = load();
-  EXPECT_EQ(splits.select_in_train, 1);
+  EXPECT_EQ(splits.validation_in_train, 1);
   EXPECT_EQ(splits.test_in_train, 2);
-  EXPECT_EQ(splits.test_in_select, 1);
+  EXPECT_EQ(splits.test_in_validation, 1);
 }
 
 TEST_F(DatasetTest, SplitsThatOverlapAreRefused) {
   folder_.write("train.jsonl", lines("t", 9));
   folder_.write("test.jsonl", lines("x", 3) + line("t4", "n") + line("t6", "y"));
   const auto refusal = [&] { return message_of<DataError>([&] { (void)load(); }); };
-  options_.select.share = 0;
+  options_.validation.share = 0;
   EXPECT_THAT(refusal(), AllOf(HasSubstr("test.jsonl:4: 2 of 5 examples also occur in "),
                                HasSubstr("train.jsonl (line 4 = line 5, line 5 = line 7), so "
                                          "task.train and task.test overlap"),
                                HasSubstr("task.on_overlap: warn")));
   folder_.write("test.jsonl", lines("x", 3));
   folder_.write("dev.jsonl", lines("t", 5));
-  options_.select = {.file = "dev.jsonl", .share = 0};
+  options_.validation = {.file = "dev.jsonl", .share = 0};
   EXPECT_THAT(refusal(), HasSubstr("(line 1 = line 1, line 2 = line 2, line 3 = line 3, ...), so "
-                                   "task.train and task.select overlap"));
+                                   "task.train and task.validation overlap"));
   folder_.write("dev.jsonl", line("x2", "n"));
-  EXPECT_THAT(refusal(), HasSubstr("task.select and task.test overlap"));
+  EXPECT_THAT(refusal(), HasSubstr("task.validation and task.test overlap"));
   options_.on_overlap = OnOverlap::kWarn;
-  EXPECT_EQ(load().test_in_select, 1);
+  EXPECT_EQ(load().test_in_validation, 1);
 }
 
 TEST_F(DatasetTest, ADemonstrationIsNotOfTheTestSplitEither) {
   folder_.write("train.jsonl", line("same", "y"));
   folder_.write("test.jsonl", line("same", "y"));
-  options_.select.share = 0;
+  options_.validation.share = 0;
   options_.shots = 1;
   EXPECT_THAT(message_of<DataError>(
-                  [&] { (void)load(1, {.train = false, .select = false, .test = true}); }),
+                  [&] { (void)load(1, {.train = false, .validation = false, .test = true}); }),
               HasSubstr("task.train and task.test overlap"));
 }
 
@@ -246,16 +246,16 @@ TEST_F(DatasetTest, ExamplesOfOneTextStayTogetherWhenAShareIsDrawn) {
   for (int i = 0; i < 40; ++i) content += line("t" + std::to_string(i % 20), i < 20 ? "y" : "n");
   folder_.write("train.jsonl", content);
   folder_.write("test.jsonl", lines("x", 3));
-  options_.select.share = 0.3;
+  options_.validation.share = 0.3;
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     const Splits splits = load(seed);
-    EXPECT_EQ(splits.select.size(), 12);
+    EXPECT_EQ(splits.validation.size(), 12);
     EXPECT_EQ(splits.train.size(), 28);
-    EXPECT_EQ(splits.select_in_train, 0);
+    EXPECT_EQ(splits.validation_in_train, 0);
   }
 }
 
-TEST_F(DatasetTest, SelectionOnTheTestFileIsRefused) {
+TEST_F(DatasetTest, ValidationOnTheTestFileIsRefused) {
   folder_.write("train.jsonl", lines("t", 9));
   const auto test = folder_.write("test.jsonl", lines("x", 3));
   std::filesystem::create_symlink(test, folder_ / "symbolic.jsonl");
@@ -263,15 +263,15 @@ TEST_F(DatasetTest, SelectionOnTheTestFileIsRefused) {
   options_.on_overlap = OnOverlap::kWarn;
   const auto refusal = [&] { return message_of<ConfigError>([&] { (void)load(); }); };
   for (const char* name : {"test.jsonl", "./test.jsonl", "symbolic.jsonl", "hard.jsonl"}) {
-    options_.select = {.file = name, .share = 0};
-    EXPECT_THAT(refusal(), AllOf(StartsWith("task.select: is "), HasSubstr("the same file")));
+    options_.validation = {.file = name, .share = 0};
+    EXPECT_THAT(refusal(), AllOf(StartsWith("task.validation: is "), HasSubstr("the same file")));
   }
-  options_.select = {.file = "", .share = 0.1};
+  options_.validation = {.file = "", .share = 0.1};
   options_.train = "hard.jsonl";
-  EXPECT_THAT(refusal(), StartsWith("task.select: is a share of "));
+  EXPECT_THAT(refusal(), StartsWith("task.validation: is a share of "));
 }
 
-TEST_F(DatasetTest, SelectIsAskedAsTestIsWhereTrainingSeesOnlyAPart) {
+TEST_F(DatasetTest, ValidationIsAskedAsTestIsWhereTrainingSeesOnlyAPart) {
   std::string content;
   for (int i = 0; i < 20; ++i) {
     const std::string n = std::to_string(i);
@@ -281,12 +281,12 @@ TEST_F(DatasetTest, SelectIsAskedAsTestIsWhereTrainingSeesOnlyAPart) {
   folder_.write("train.jsonl", content);
   folder_.write("test.jsonl", lines("x", 3));
   options_.train_where = {{"kind", "plain"}};
-  options_.select.share = 0.5;
+  options_.validation.share = 0.5;
   const Splits splits = load();
-  EXPECT_EQ(splits.select.size(), 20);
+  EXPECT_EQ(splits.validation.size(), 20);
   std::set<std::string> seen;
   std::int64_t odd = 0;
-  for (const auto& text : texts(splits.select)) {
+  for (const auto& text : texts(splits.validation)) {
     EXPECT_TRUE(seen.insert(text).second);
     odd += text[0] == 'u' ? 1 : 0;
   }
@@ -348,18 +348,18 @@ TEST_F(DatasetTest, DemonstrationsAreTakenOutOfTrain) {
   folder_.write("test.jsonl", lines("x", 3));
   options_.shots = 4;
   options_.shot_separator = ";";
-  options_.select.share = 0.2;
+  options_.validation.share = 0.2;
   Task t = task();
   const Splits splits = load_splits(t, 5, 0);
   EXPECT_EQ(splits.train.size(), 20 - 4 - 4);
   std::string prefix(t.prefix().begin(), t.prefix().end());
   EXPECT_EQ(std::count(prefix.begin(), prefix.end(), ';'), 4);
   EXPECT_EQ(std::count(prefix.begin(), prefix.end(), 'Y'), 2) << "labels in turn";
-  for (const Dataset* split : {&splits.train, &splits.select}) {
+  for (const Dataset* split : {&splits.train, &splits.validation}) {
     for (const auto& text : texts(*split)) EXPECT_THAT(prefix, Not(HasSubstr(text + ":")));
   }
   Task again = task();
-  (void)load_splits(again, 5, 0, {.train = false, .select = false, .test = true});
+  (void)load_splits(again, 5, 0, {.train = false, .validation = false, .test = true});
   EXPECT_EQ(again.prefix(), t.prefix()) << "evaluation shows the same ones as training";
 }
 
@@ -367,7 +367,7 @@ TEST_F(DatasetTest, TooFewDemonstrationsIsAnError) {
   folder_.write("train.jsonl", lines("t", 3));
   folder_.write("test.jsonl", lines("x", 3));
   options_.shots = 4;
-  options_.select.share = 0;
+  options_.validation.share = 0;
   EXPECT_THAT(message_of<DataError>([&] { (void)load(); }),
               HasSubstr("train.jsonl: has 3 examples to draw task.shots = 4 demonstrations from"));
 }

@@ -309,7 +309,7 @@ TEST_F(CachedDatasetTest, KeyDoesNotFollowWhatOnlyMeasures) {
   options_.metrics = {"macro_f1"};
   options_.on_overlap = OnOverlap::kWarn;
   options_.name = "other";
-  options_.select.share = 0.3;
+  options_.validation.share = 0.3;
   EXPECT_EQ(key(), before);
 }
 

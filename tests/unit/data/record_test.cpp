@@ -30,8 +30,7 @@ TEST(Record, FieldsAreTextAsJsonWritesThem) {
 }
 
 TEST(Record, NestedFieldsAreReachedThroughDots) {
-  const Record r =
-      pet(R"({"a": {"b": {"c": "deep"}, "list": ["x", {"y": "z"}]}, "a.b": "flat"})");
+  const Record r = pet(R"({"a": {"b": {"c": "deep"}, "list": ["x", {"y": "z"}]}, "a.b": "flat"})");
   EXPECT_EQ(r.text("a.b.c"), "deep");
   EXPECT_EQ(r.text("a.list.0"), "x");
   EXPECT_EQ(r.text("a.list.1.y"), "z");
@@ -41,7 +40,7 @@ TEST(Record, NestedFieldsAreReachedThroughDots) {
   EXPECT_FALSE(r.has("a.list.99999999999999999999"));
 }
 
-TEST(Record, AScopeNamesAPartOfTheRecord) {
+TEST(Record, ANestedRecordNamesAPartOfTheRecord) {
   const Record r = pet(R"({"title": "t", "list": [{"x": "a"}, {"x": "b", "deep": ["c"]}]})");
   EXPECT_EQ(r.list_size("list"), 2);
   const Record second = r.bind("item", "list.1");
@@ -51,23 +50,23 @@ TEST(Record, AScopeNamesAPartOfTheRecord) {
   EXPECT_EQ(second.bind("one", "item.deep.0").text("one"), "c");
   EXPECT_EQ(second.bind("item", "list.0").text("item.x"), "a");
   EXPECT_EQ(second.as_json(), r.as_json());
-  EXPECT_FALSE(r.has("item.x")) << "a scope of its own";
+  EXPECT_FALSE(r.has("item.x")) << "a nested record of its own";
 }
 
-TEST(Record, AScopesNameHidesAField) {
+TEST(Record, ANestedRecordsNameHidesAField) {
   const Record r = pet(R"({"item": "field", "item.x": "flat", "list": [{"x": "a"}]})");
-  const Record scope = r.bind("item", "list.0");
-  EXPECT_EQ(scope.text("item.x"), "a");
+  const Record nested = r.bind("item", "list.0");
+  EXPECT_EQ(nested.text("item.x"), "a");
   EXPECT_EQ(r.text("item.x"), "flat");
 }
 
-TEST(Record, MistakesInAScopeNameThePathFromTheRoot) {
-  const Record scope = pet(R"({"list": [{"x": "a"}]})").bind("item", "list.0");
-  EXPECT_EQ(message_of<DataError>([&] { (void)scope.text("item.xx"); }),
+TEST(Record, MistakesInANestedRecordNameThePathFromTheRoot) {
+  const Record nested = pet(R"({"list": [{"x": "a"}]})").bind("item", "list.0");
+  EXPECT_EQ(message_of<DataError>([&] { (void)nested.text("item.xx"); }),
             "pets.jsonl:7: the record has no field 'list.0.xx', there only x; did you mean 'x'?");
-  EXPECT_EQ(message_of<DataError>([&] { (void)scope.list_size("item.x"); }),
+  EXPECT_EQ(message_of<DataError>([&] { (void)nested.list_size("item.x"); }),
             "pets.jsonl:7: list.0.x is no list, but of type string");
-  EXPECT_EQ(message_of<DataError>([&] { (void)scope.text("item"); }),
+  EXPECT_EQ(message_of<DataError>([&] { (void)nested.text("item"); }),
             "pets.jsonl:7: the field 'list.0' is of type object; expected text or a number");
 }
 

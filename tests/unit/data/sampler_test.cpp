@@ -60,7 +60,7 @@ TEST(Sampler, OrderIsAPureFunctionOfSeedAndEpoch) {
   EXPECT_NE(a.order(0), Sampler(iota(50), 4, true).order(0));
 }
 
-// A change here changes which examples a run sees: old checkpoints would go on differently.
+// A change here changes which examples a run sees: old checkpoints would continue differently.
 TEST(Sampler, OrderIsTheSameOnEveryPlatform) {
   EXPECT_THAT(Sampler(iota(8), 17, true).order(0), ElementsAre(6, 7, 0, 3, 1, 2, 5, 4));
 }

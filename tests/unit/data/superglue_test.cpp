@@ -30,7 +30,7 @@ class SuperGlueTest : public ::testing::Test {
     TaskOptions o;
     o.data_dir = (folder_ / "RTE").string();
     o.train = "train.jsonl";
-    o.select.share = 0;
+    o.validation.share = 0;
     o.source_template = "rte hypothesis: {hypothesis} premise: {premise} answer:";
     o.verbalizer = {{"entailment", " entailment"}, {"not_entailment", " not_entailment"}};
     o.max_source_tokens = 256;
@@ -46,7 +46,7 @@ class SuperGlueTest : public ::testing::Test {
 TEST_F(SuperGlueTest, ReferenceRunsTokensAreThoseOfTransformers) {
   const TaskOptions options = reference_rte();
   Task task(options, load_task_model(INCIPIT_MODEL_DIR, options));
-  const Dataset train = load_splits(task, 0, 20, {.select = false, .test = false}).train;
+  const Dataset train = load_splits(task, 0, 20, {.validation = false, .test = false}).train;
   ASSERT_EQ(train.size(), 2490);
   std::int64_t source = 0;
   std::int64_t target = 0;
@@ -66,7 +66,7 @@ TEST_F(SuperGlueTest, ReferenceRunsTokensAreThoseOfTransformers) {
 TEST_F(SuperGlueTest, ReferenceBatchesShareTheirPrompt) {
   const TaskOptions options = reference_rte();
   Task task(options, load_task_model(INCIPIT_MODEL_DIR, options));
-  const Dataset train = load_splits(task, 0, 20, {.select = false, .test = false}).train;
+  const Dataset train = load_splits(task, 0, 20, {.validation = false, .test = false}).train;
   std::vector<Example> first;
   std::int64_t rows = 20;
   for (std::int64_t i = 0; i < 8; ++i) {
@@ -84,7 +84,7 @@ TEST_F(SuperGlueTest, TestFileWithoutLabelsAndLastNewlineIsReadWhole) {
   TaskOptions options = reference_rte();
   options.test = "test.jsonl";
   Task task(options, load_task_model(INCIPIT_MODEL_DIR, options));
-  const Dataset test = load_splits(task, 0, 0, {.train = false, .select = false}).test;
+  const Dataset test = load_splits(task, 0, 0, {.train = false, .validation = false}).test;
   EXPECT_EQ(test.size(), 3000);
   EXPECT_FALSE(test.labelled());
 }
@@ -93,7 +93,7 @@ TEST_F(SuperGlueTest, CbHasItsThreeLabels) {
   TaskOptions o;
   o.data_dir = (folder_ / "CB").string();
   o.train = "train32.jsonl";
-  o.select = {.file = "dev32.jsonl", .share = 0};
+  o.validation = {.file = "dev32.jsonl", .share = 0};
   o.test = "val.jsonl";
   o.source_template = "{premise}\nQuestion: {hypothesis} True, False, or Neither?\nAnswer:";
   o.verbalizer = {{"entailment", " True"}, {"contradiction", " False"}, {"neutral", " Neither"}};
@@ -103,9 +103,9 @@ TEST_F(SuperGlueTest, CbHasItsThreeLabels) {
   Task task(o, load_task_model(INCIPIT_MODEL_DIR, o));
   const Splits splits = load_splits(task, 0, 20);
   EXPECT_EQ(splits.train.size(), 32);
-  EXPECT_EQ(splits.select.size(), 32);
+  EXPECT_EQ(splits.validation.size(), 32);
   EXPECT_EQ(splits.test.size(), 56);
-  EXPECT_EQ(splits.select_in_train + splits.test_in_train + splits.test_in_select, 0);
+  EXPECT_EQ(splits.validation_in_train + splits.test_in_train + splits.test_in_validation, 0);
   int contradictions = 0;
   for (const Example& example : splits.test) contradictions += example.label == 1 ? 1 : 0;
   EXPECT_EQ(contradictions, 28) << "half of the validation set";
@@ -116,7 +116,7 @@ TEST_F(SuperGlueTest, ChatFormatSurroundsTheSourceWithSpecialTokens) {
   TaskOptions options = reference_rte();
   options.format = Format::kChat;
   Task task(options, load_task_model(INCIPIT_MODEL_DIR, options));
-  const Dataset train = load_splits(task, 0, 20, {.select = false, .test = false}).train;
+  const Dataset train = load_splits(task, 0, 20, {.validation = false, .test = false}).train;
   const std::string text = task.tokenizer().decode(train[0].source, false);
   EXPECT_EQ(text.find("<|im_start|>system\n"), 0u);
   EXPECT_TRUE(text.ends_with("answer:<|im_end|>\n<|im_start|>assistant\n"));

@@ -19,7 +19,7 @@ class TaskChecksTest : public ::testing::Test {
   TaskChecksTest() {
     options_.data_dir = folder_.path().string();
     options_.train = "train.jsonl";
-    options_.select.share = 0;
+    options_.validation.share = 0;
     options_.source_template = "{text}";
     options_.verbalizer = {{"y", "Y"}, {"n", "N"}};
     write("train.jsonl", {"ant", "bee"});

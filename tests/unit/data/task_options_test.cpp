@@ -36,11 +36,11 @@ TEST(TaskOptions, ValuesOutOfRangeAreReportedAtOnce) {
   options.max_source_tokens = -1;
   options.shots = -2;
   options.max_bad_records = -3;
-  options.select.share = 1;
+  options.validation.share = 1;
   EXPECT_THAT(validate(options),
               UnorderedElementsAre(problem("max_source_tokens", "must be at least 0, is -1"),
                                    problem("shots", "is -2"), problem("max_bad_records", "is -3"),
-                                   problem("select", "a share of train in [0, 1)")));
+                                   problem("validation", "a share of train in [0, 1)")));
 }
 
 TEST(TaskOptions, BrokenTemplateNamesThePosition) {
@@ -78,7 +78,7 @@ TEST(TaskOptions, VerbalizerNeedsTwoDifferentLabelsWithTexts) {
 TEST(TaskOptions, CandidatesNeedTheirListAndATextThatTellsThemApart) {
   TaskOptions options = valid();
   options.verbalizer.clear();
-  options.candidates.each = "names";
+  options.candidates.foreach = "names";
   EXPECT_THAT(validate(options), ElementsAre(problem("candidates.text", "is missing")));
   options.candidates.text = " {name}";
   EXPECT_THAT(validate(options), ElementsAre(problem("candidates.text", "no field {candidate}")));
@@ -91,7 +91,7 @@ TEST(TaskOptions, CandidatesNeedTheirListAndATextThatTellsThemApart) {
 
 TEST(TaskOptions, AnswersComeFromOnePlace) {
   TaskOptions options = valid();
-  options.candidates = {.each = "names", .text = "{candidate}", .label = "{candidate}"};
+  options.candidates = {.foreach = "names", .text = "{candidate}", .label = "{candidate}"};
   EXPECT_THAT(validate(options), ElementsAre(problem("candidates", "beside a verbalizer")));
   options.verbalizer.clear();
   options.target = "{text}";
@@ -134,17 +134,17 @@ TEST(TaskOptions, MetricsNeedWhatTheyCompareWith) {
   EXPECT_THAT(validate(options), ElementsAre(problem("metrics", "f1 needs two labels")));
 }
 
-TEST(TaskOptions, NamesOfScopesAreWordsAndOccurOnce) {
+TEST(TaskOptions, NamesOfNestedRecordsAreWordsAndOccurOnce) {
   TaskOptions options = valid();
-  options.each = {{"a.b", "x"}, {"candidate", "y"}, {"q", "z"}};
-  options.train_each = {{"q", "z"}, {"r", ""}};
+  options.foreach = {{"a.b", "x"}, {"candidate", "y"}, {"q", "z"}};
+  options.train_foreach = {{"q", "z"}, {"r", ""}};
   options.train_where = {{"", "v"}};
   options.id_fields = {"idx", ""};
   EXPECT_THAT(
       validate(options),
       UnorderedElementsAre(
-          problem("each.a.b", "one word"), problem("each.candidate", "name of `candidates`"),
-          problem("train_each.q", "names two lists"), problem("train_each.r", "is empty"),
+          problem("foreach.a.b", "one word"), problem("foreach.candidate", "name of `candidates`"),
+          problem("train_foreach.q", "names two lists"), problem("train_foreach.r", "is empty"),
           problem("train_where", "an empty field"), problem("id_field", "is empty")));
 }
 

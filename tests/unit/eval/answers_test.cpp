@@ -56,7 +56,7 @@ class AnswersTest : public ::testing::Test {
  protected:
   AnswersTest() { at::set_num_threads(1); }
 
-  // The log-likelihood of `answer` behind `source`, nothing shared.
+  // The log-likelihood of `answer` after `source`, nothing shared.
   [[nodiscard]] double flat(const data::Task& task, std::vector<TokenId> source,
                             const std::vector<TokenId>& answer,
                             const std::optional<at::Tensor>& prompt) const {
@@ -147,7 +147,7 @@ TEST_F(AnswersTest, TheTaskSaysHowCandidatesAreScored) {
       score_candidates(backbone_, tiny_task(), dataset, {}, {.score = Score::kByteMean}, *alone);
   EXPECT_EQ(by_task.scores, by_byte.scores);
   const Scores sums = answer_examples(backbone_, task, dataset, {}, {.score = Score::kSum}, *alone);
-  EXPECT_NE(by_task.scores, sums.scores) << "eval.score goes before task.score";
+  EXPECT_NE(by_task.scores, sums.scores) << "eval.score comes before task.score";
   EXPECT_EQ(sums.texts[0], sums.predictions[0] == 0 ? "good" : "bad");
 }
 

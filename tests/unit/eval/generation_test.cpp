@@ -49,7 +49,7 @@ class GenerationTest : public ::testing::Test {
     return all;
   }
 
-  // The likeliest tokens behind a sequence, the whole of it computed anew for each.
+  // The likeliest tokens after a sequence, the whole of it computed anew for each.
   [[nodiscard]] Ids flat(Sequence sequence, const std::optional<at::Tensor>& prompt) const {
     std::vector<at::Tensor> prompts;
     if (prompt) prompts.push_back(*prompt);

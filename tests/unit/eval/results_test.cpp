@@ -85,24 +85,24 @@ TEST_F(ResultsTest, SplitsStandSideBySide) {
   const data::Dataset data = dataset();
   const SplitResult result{.scores = {.scores = {{-1, -2}, {-1, -2}}, .predictions = {0, 0}},
                            .metrics = {}};
-  const NamedResult named[] = {{"select", &data, &result}, {"test", &data, &result}};
+  const NamedResult named[] = {{"validation", &data, &result}, {"test", &data, &result}};
   write_results(dir_, named);
   const auto scores = nlohmann::json::parse(read_text(dir_ / "scores.json"));
   EXPECT_EQ(scores.size(), 2u);
-  EXPECT_FALSE(scores["select"].contains("accuracy"));
-  EXPECT_TRUE(std::filesystem::exists(dir_ / "predictions" / "select.jsonl"));
+  EXPECT_FALSE(scores["validation"].contains("accuracy"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "predictions" / "validation.jsonl"));
 }
 
-TEST_F(ResultsTest, WordingsSayWhatWasChosenFromWhat) {
-  const WordingScore scores[] = {{"plain", {{"accuracy", 0.5}}, {}},
-                                 {"asked", {{"accuracy", 1.0}}, {}}};
-  write_wordings(dir_, dataset(), "select", scores, 1);
-  const auto file = nlohmann::json::parse(read_text(dir_ / "wordings.json"));
-  EXPECT_EQ(file["split"], "select");
+TEST_F(ResultsTest, TemplatesSayWhatWasChosenFromWhat) {
+  const TemplateScore scores[] = {{"plain", {{"accuracy", 0.5}}, {}},
+                                  {"asked", {{"accuracy", 1.0}}, {}}};
+  write_templates(dir_, dataset(), "validation", scores, 1);
+  const auto file = nlohmann::json::parse(read_text(dir_ / "templates.json"));
+  EXPECT_EQ(file["split"], "validation");
   EXPECT_EQ(file["best"], "asked");
-  EXPECT_EQ(file["wordings"][0]["name"], "plain");
-  EXPECT_EQ(file["wordings"][0]["examples"], 2);
-  EXPECT_EQ(file["wordings"][1]["accuracy"], 1.0);
+  EXPECT_EQ(file["templates"][0]["name"], "plain");
+  EXPECT_EQ(file["templates"][0]["examples"], 2);
+  EXPECT_EQ(file["templates"][1]["accuracy"], 1.0);
 }
 
 TEST(Ranking, TheBestFirstAndTiesInTheirOrder) {
@@ -117,16 +117,17 @@ TEST_F(ResultsTest, TasksHaveFoldersAndObjectsOfTheirOwn) {
   const data::Dataset data = dataset();
   const SplitResult result{.scores = {.scores = {{-1, -2}, {-1, -2}}, .predictions = {0, 0}},
                            .metrics = {{"accuracy", 0.5}}};
-  const TaskResults tasks[] = {{"first", {{"test", &data, &result}}},
-                               {"second", {{"test", &data, &result}, {"select", &data, &result}}}};
+  const TaskResults tasks[] = {
+      {"first", {{"test", &data, &result}}},
+      {"second", {{"test", &data, &result}, {"validation", &data, &result}}}};
   write_results(dir_, tasks);
-  for (const char* file : {"first/test.jsonl", "second/test.jsonl", "second/select.jsonl"}) {
+  for (const char* file : {"first/test.jsonl", "second/test.jsonl", "second/validation.jsonl"}) {
     EXPECT_TRUE(std::filesystem::exists(dir_ / "predictions" / file)) << file;
   }
   const auto scores = nlohmann::json::parse(read_text(dir_ / "scores.json"));
   EXPECT_EQ(scores.size(), 2u);
   EXPECT_EQ(scores["first"]["test"]["accuracy"], 0.5);
-  EXPECT_EQ(scores["second"]["select"]["examples"], 2);
+  EXPECT_EQ(scores["second"]["validation"]["examples"], 2);
 }
 
 }  // namespace

@@ -38,18 +38,18 @@ TEST(CheckOptions, NamesKeysFromTheRoot) {
               ElementsAre("method.init.scale", "task.template", "train.schedule.warmup_steps"));
 }
 
-TEST(CheckOptions, LayersAreGatheredOrSplit) {
+TEST(CheckOptions, LayersAreShardedOrSplit) {
   configs::RunConfig config = good_run();
   config.parallel.tensor = 2;
-  config.parallel.gathered = 0;
-  EXPECT_THAT(keys(check_options, config), ElementsAre("parallel.gathered"));
+  config.parallel.fsdp = 0;
+  EXPECT_THAT(keys(check_options, config), ElementsAre("parallel.fsdp"));
 }
 
 TEST(CheckTrainingOptions, AskForWhatTrainingNeeds) {
   configs::RunConfig config = good_run();
-  config.method.kind = prompt::MethodKind::kNone;
+  config.method.kind = prompt_tuning::MethodKind::kNone;
   config.task.train.clear();
-  config.task.select = {.file = "", .share = 0};
+  config.task.validation = {.file = "", .share = 0};
   EXPECT_THAT(keys(check_training_options, config),
               ElementsAre("method.kind", "task.train", "train.eval_every"));
   config.train.eval_every = 0;
@@ -63,7 +63,7 @@ TEST(CheckTrainingOptions, LabelsAreNeededWhereLabelsAreUsed) {
   config.train.loss = trainer::Loss::kCandidates;
   EXPECT_THAT(keys(check_training_options, config), ElementsAre("train.loss", "method.init.kind"));
   config.train.loss = trainer::Loss::kTargetTokens;
-  config.method.init.kind = prompt::InitKind::kSampledVocab;
+  config.method.init.kind = prompt_tuning::InitKind::kSampledVocab;
   EXPECT_THAT(keys(check_training_options, config), IsEmpty());
 }
 

@@ -25,7 +25,7 @@ class PlanTest : public ::testing::Test {
     config_.run.output_dir = (folder_ / "run").string();
     config_.model.path = "models/some";
   }
-  // A run of config_ stands in the directory.
+  // A run of config_ is in the directory.
   void stand(const char* finished, std::initializer_list<std::int64_t> checkpoints) {
     make_run_dir(folder_ / "run");
     describe_run(folder_ / "run", configs::resolved_yaml(config_),

@@ -149,8 +149,7 @@ TEST_F(Engine, LikelihoodsOfAllTokensSumToOne) {
   sequence.append_tokens(std::vector<TokenId>{4, 5});
   for (TokenId id = 0; id < 50; ++id) sequence.predictions.push_back({1, id, 1});
   const PackedForest packed = pack(std::vector{sequence});
-  const auto ll =
-      values_of(ForestPass(backbone_, packed.forest, prompts_, {}).log_likelihoods());
+  const auto ll = values_of(ForestPass(backbone_, packed.forest, prompts_, {}).log_likelihoods());
   double sum = 0;
   for (const double value : ll) sum += std::exp(value);
   EXPECT_NEAR(sum, 1, 1e-5);

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-
 #include "core/error.h"
 
 namespace incipit::model {
@@ -124,7 +123,8 @@ TEST(Partition, OuterStagesGetOneLayerLess) {
 TEST(Partition, StagesAddUpToTheModelAndATiedTableIsHeldTwice) {
   const auto c = smollm2_135m();
   std::int64_t sum = 0;
-  for (int stage = 0; stage < 3; ++stage) sum += weight_bytes(c, partition_of(c, 3, stage, 1, 0), 4, 4);
+  for (int stage = 0; stage < 3; ++stage)
+    sum += weight_bytes(c, partition_of(c, 3, stage, 1, 0), 4, 4);
   EXPECT_EQ(sum, whole_bytes(c) + 4 * c.vocab_size * c.hidden_size);
 }
 

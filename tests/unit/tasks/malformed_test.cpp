@@ -13,7 +13,7 @@ struct Bad {
   std::string name;
   std::string task;
   std::string line;
-  std::string message;  // behind FILE:LINE
+  std::string message;  // after FILE:LINE
   bool training = true;
 };
 
@@ -110,7 +110,7 @@ std::vector<Bad> all_bad() {
            R"([{"idx": 0, "question": "q", "answers": [{"idx": 0, "text": "a", "label": 0}, {"idx": 1, "text": "b"}]}])"),
        "the record has no label, unlike those before it", false},
       // ReCoRD.
-      {"entity behind the end", "record", record(R"([{"start": 0, "end": 4}])", kQuery),
+      {"entity after the end", "record", record(R"([{"start": 0, "end": 4}])", kQuery),
        "passage.entities.0 runs from 0 to 4, and the passage has 4 characters"},
       {"entity backwards", "record", record(R"([{"start": 1, "end": 0}])", kQuery),
        "passage.entities.0 runs from 1 to 0"},

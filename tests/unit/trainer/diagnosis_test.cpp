@@ -60,7 +60,7 @@ TEST(Diagnosis, SaysThatARunHasLearned) {
   const Diagnosis diagnosis = diagnose(evidence(line(100, 3.0, 0.2), 90));
   EXPECT_EQ(diagnosis.verdict, Verdict::kLearned);
   EXPECT_EQ(diagnosis.summary,
-            "learned: select accuracy 0.90 (95 %: 0.83 to 0.94) against 0.50, that of always "
+            "learned: validation accuracy 0.90 (95 %: 0.83 to 0.94) against 0.50, that of always "
             "answering 'roads'");
   EXPECT_THAT(diagnosis.findings, IsEmpty());
   EXPECT_THAT(diagnosis.advice, IsEmpty());
@@ -92,17 +92,17 @@ TEST(Diagnosis, AdvisesMoreStepsFirstWhileTheLossIsFarAndFalling) {
 
 TEST(Diagnosis, DoesNotAdviseWhatIsDoneAlready) {
   Evidence flat = evidence(line(100, 0.7, 0.7), 50);
-  flat.method.init.kind = prompt::InitKind::kSampledVocab;
+  flat.method.init.kind = prompt_tuning::InitKind::kSampledVocab;
   const auto advice = diagnose(flat).advice;
   EXPECT_THAT(advice, Contains(HasSubstr("method.init.kind=class_labels")));
   EXPECT_THAT(advice, Contains(HasSubstr("train.loss=candidates")));
   EXPECT_THAT(advice, Contains(HasSubstr("task.shots=4")));
-  flat.method.init.kind = prompt::InitKind::kClassLabels;
+  flat.method.init.kind = prompt_tuning::InitKind::kClassLabels;
   flat.train.loss = Loss::kCandidates;
   flat.shots = 4;
   EXPECT_THAT(diagnose(flat).advice,
               Each(Not(::testing::AnyOf(HasSubstr("method.init"), HasSubstr("train.loss"),
-                                      HasSubstr("task.shots")))));
+                                        HasSubstr("task.shots")))));
 }
 
 TEST(Diagnosis, NamesTheOneLabelThatIsPredicted) {
@@ -112,7 +112,7 @@ TEST(Diagnosis, NamesTheOneLabelThatIsPredicted) {
   const Diagnosis diagnosis = diagnose(collapsed);
   EXPECT_EQ(diagnosis.verdict, Verdict::kNotLearned);
   EXPECT_THAT(diagnosis.findings,
-              Contains("99 of 100 select examples are answered 'waste', which 50 are"));
+              Contains("99 of 100 validation examples are answered 'waste', which 50 are"));
 }
 
 TEST(Diagnosis, SaysWhenAnswersAreNoneOfTheLabels) {
@@ -121,7 +121,7 @@ TEST(Diagnosis, SaysWhenAnswersAreNoneOfTheLabels) {
   const Diagnosis diagnosis = diagnose(strange);
   EXPECT_EQ(diagnosis.verdict, Verdict::kNotLearned);
   EXPECT_THAT(diagnosis.findings,
-              Contains("100 of 100 select examples are answered with none of the labels"));
+              Contains("100 of 100 validation examples are answered with none of the labels"));
   EXPECT_EQ(diagnosis.figures.predicted_label, "");
 }
 
@@ -168,10 +168,10 @@ TEST(Diagnosis, DoesNotCallScatterARise) {
 TEST(Diagnosis, DoesNotDecideOnAFewExamples) {
   const Diagnosis diagnosis = diagnose(evidence(line(100, 2.0, 0.4), 7, 10));
   EXPECT_EQ(diagnosis.verdict, Verdict::kUndecided);
-  EXPECT_THAT(diagnosis.advice, Contains(HasSubstr("a larger select split")));
+  EXPECT_THAT(diagnosis.advice, Contains(HasSubstr("a larger validation split")));
 }
 
-TEST(Diagnosis, JudgesByTheLossWhereSelectWasNotScored) {
+TEST(Diagnosis, JudgesByTheLossWhereValidationWasNotScored) {
   const auto unscored = [](double last) {
     Evidence result = evidence(joined(line(20, 3.0, last), line(80, last, last)), 0, 0);
     return diagnose(result);

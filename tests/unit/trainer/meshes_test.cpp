@@ -38,7 +38,7 @@ model::TransformerConfig config(bool tied = true) {
 
 class LossRecorder : public TrainObserver {
  public:
-  void on_step(const metrics::StepRecord& record) override {
+  void on_step(const telemetry::StepRecord& record) override {
     losses.push_back(record.loss);
     samples += record.samples;
   }
@@ -117,7 +117,7 @@ class Meshes : public ::testing::TestWithParam<Case> {
 
   data::Task task_ = tiny_task();
   data::Splits splits_{.train = tiny_dataset(task_, 24, 3),
-                       .select = tiny_dataset(task_, 9, 4),
+                       .validation = tiny_dataset(task_, 9, 4),
                        .test = tiny_dataset(task_, 7, 5)};
   std::filesystem::path run_dir_ =
       std::filesystem::temp_directory_path() / ("incipit-meshes-test-" + std::to_string(getpid()));
@@ -141,18 +141,18 @@ TEST_P(Meshes, TrainAsOneRankDoes) {
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Meshes,
     ::testing::Values(Case{"data_2", {.data = 2}}, Case{"data_4", {.data = 4}},
-                    Case{"tensor_2", {.tensor = 2}}, Case{"tensor_3", {.tensor = 3}},
-                    Case{"pipeline_2", {.pipeline = 2}}, Case{"pipeline_3", {.pipeline = 3}},
-                    Case{"data_2_tensor_2", {.data = 2, .tensor = 2}},
-                    Case{"data_2_pipeline_2", {.data = 2, .pipeline = 2}},
-                    Case{"pipeline_2_tensor_2", {.pipeline = 2, .tensor = 2}},
-                    Case{"gathered_2", {.gathered = 2}}, Case{"gathered_3", {.gathered = 3}},
-                    Case{"data_2_gathered_2", {.data = 2, .gathered = 2}},
-                    Case{"gathered_3_candidates", {.gathered = 3}, Loss::kCandidates},
-                    Case{"gathered_2_untied", {.gathered = 2}, Loss::kTargetTokens, false},
-                    Case{"pipeline_2_untied", {.pipeline = 2}, Loss::kTargetTokens, false},
-                    Case{"pipeline_2_candidates", {.pipeline = 2}, Loss::kCandidates},
-                    Case{"pipeline_3_candidates", {.pipeline = 3}, Loss::kCandidates}),
+                      Case{"tensor_2", {.tensor = 2}}, Case{"tensor_3", {.tensor = 3}},
+                      Case{"pipeline_2", {.pipeline = 2}}, Case{"pipeline_3", {.pipeline = 3}},
+                      Case{"data_2_tensor_2", {.data = 2, .tensor = 2}},
+                      Case{"data_2_pipeline_2", {.data = 2, .pipeline = 2}},
+                      Case{"pipeline_2_tensor_2", {.pipeline = 2, .tensor = 2}},
+                      Case{"fsdp_2", {.fsdp = 2}}, Case{"fsdp_3", {.fsdp = 3}},
+                      Case{"data_2_fsdp_2", {.data = 2, .fsdp = 2}},
+                      Case{"fsdp_3_candidates", {.fsdp = 3}, Loss::kCandidates},
+                      Case{"fsdp_2_untied", {.fsdp = 2}, Loss::kTargetTokens, false},
+                      Case{"pipeline_2_untied", {.pipeline = 2}, Loss::kTargetTokens, false},
+                      Case{"pipeline_2_candidates", {.pipeline = 2}, Loss::kCandidates},
+                      Case{"pipeline_3_candidates", {.pipeline = 3}, Loss::kCandidates}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -16,7 +16,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/stop_request.h"
-#include "prompt/adapter_files.h"
+#include "methods/prompt_tuning/adapter_files.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/trainer.h"
@@ -56,7 +56,7 @@ class MixedBatch : public ::testing::TestWithParam<Loss> {
         .next();
   }
   [[nodiscard]] Passes run(const TrainBatch& batch, const std::vector<at::Tensor>& prompts,
-                            std::int64_t max_rows) const {
+                           std::int64_t max_rows) const {
     Passes outcome;
     for (const at::Tensor& prompt : prompts) outcome.gradients.push_back(at::zeros_like(prompt));
     const auto objective = make_objective(GetParam(), batch);
@@ -117,21 +117,21 @@ INSTANTIATE_TEST_SUITE_P(Losses, MixedBatch,
 
 class Recorder : public TrainObserver {
  public:
-  void on_step(const metrics::StepRecord& record) override {
+  void on_step(const telemetry::StepRecord& record) override {
     records.push_back(record);
     if (record.step == stop_at) request_stop(SIGUSR1);
     if (then) then(record.step);
   }
   void on_scores(std::int64_t step, const ScoredSplit& which,
                  std::span<const std::pair<std::string, double>> scores) override {
-    if (which.split == "select") select[which.task][step] = scores[0].second;
+    if (which.split == "validation") validation[which.task][step] = scores[0].second;
     scored.push_back(std::to_string(which.task) + " " + which.split + " " + std::to_string(step));
   }
 
   std::int64_t stop_at = -1;
   std::function<void(std::int64_t)> then;
-  std::vector<metrics::StepRecord> records;
-  std::map<std::size_t, std::map<std::int64_t, double>> select;
+  std::vector<telemetry::StepRecord> records;
+  std::map<std::size_t, std::map<std::int64_t, double>> validation;
   std::vector<std::string> scored;
 };
 
@@ -140,10 +140,10 @@ class MixtureRun : public ::testing::Test {
   MixtureRun() {
     at::set_num_threads(1);
     first_.train = tiny_dataset(task_, 24, 3);
-    first_.select = tiny_dataset(task_, 9, 4);
+    first_.validation = tiny_dataset(task_, 9, 4);
     first_.test = tiny_dataset(task_, 7, 5);
     second_.train = tiny_dataset(task_, 8, 13);
-    second_.select = tiny_dataset(task_, 5, 14);
+    second_.validation = tiny_dataset(task_, 5, 14);
     second_.test = tiny_dataset(task_, 6, 15);
     options_.steps = 12;
     options_.batch_size = 8;
@@ -166,7 +166,7 @@ class MixtureRun : public ::testing::Test {
             .run_dir = folder_ / dir,
             .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}};
   }
-  [[nodiscard]] static std::vector<prompt::SoftPrompt> starts() {
+  [[nodiscard]] static std::vector<prompt_tuning::SoftPrompt> starts() {
     return {{"first", tiny_prompt(kFirstRows)}, {"second", tiny_prompt(kSecondRows).neg()}};
   }
   [[nodiscard]] static comm::Mesh alone() { return {comm::make_single(), {}}; }
@@ -246,7 +246,7 @@ TEST_F(MixtureRun, RanksShareAMixedBatch) {
   mixture_.sampling = data::Sampling::kSize;  // six of the first, two of the second
   options_.checkpoint_every = 0;
   options_.optimizer.lr = 0.01;
-  std::map<int, std::vector<metrics::StepRecord>> records;
+  std::map<int, std::vector<telemetry::StepRecord>> records;
   for (const int ranks : {1, 2, 4}) {
     std::mutex mutex;
     comm::run_on_threads(ranks, [&](comm::Communicator& world) {
@@ -284,16 +284,16 @@ TEST_F(MixtureRun, EachPromptIsKeptWhereItsOwnTaskWasAtItsBest) {
   const std::array<const char*, 2> names{"first", "second"};
   const auto scores = nlohmann::json::parse(text("run", "scores.json"));
   for (std::size_t i = 0; i < 2; ++i) {
-    ASSERT_EQ(recorder.select[i].size(), 4u);
+    ASSERT_EQ(recorder.validation[i].size(), 4u);
     std::int64_t best_step = 0;
-    for (const auto& [step, score] : recorder.select[i]) {
-      if (best_step == 0 || score > recorder.select[i][best_step]) best_step = step;
+    for (const auto& [step, score] : recorder.validation[i]) {
+      if (best_step == 0 || score > recorder.validation[i][best_step]) best_step = step;
     }
     const TaskResult& own = result.tasks[i];
     EXPECT_EQ(own.best_step, best_step);
-    EXPECT_EQ(*own.best_score, recorder.select[i][best_step]);
-    const auto best = prompt::load_peft_adapter(adapter("run", "best") / names[i]);
-    const auto last = prompt::load_peft_adapter(adapter("run", "last") / names[i]);
+    EXPECT_EQ(*own.best_score, recorder.validation[i][best_step]);
+    const auto best = prompt_tuning::load_peft_adapter(adapter("run", "best") / names[i]);
+    const auto last = prompt_tuning::load_peft_adapter(adapter("run", "last") / names[i]);
     EXPECT_TRUE(best.prompt.values.equal(prompts.at(best_step)[i]));
     EXPECT_TRUE(last.prompt.values.equal(prompts.at(12)[i]));
     const auto& split = i == 0 ? first_.test : second_.test;
@@ -313,15 +313,15 @@ TEST_F(MixtureRun, OnePromptForAllIsKeptAtTheBestMean) {
       Trainer(setup(mesh, recorder, "run"), {{"all", tiny_prompt(kFirstRows)}}).run();
   std::int64_t best_step = 0;
   double best = 0;
-  for (const auto& [step, score] : recorder.select[0]) {
-    const double mean = (score + recorder.select[1][step]) / 2;
+  for (const auto& [step, score] : recorder.validation[0]) {
+    const double mean = (score + recorder.validation[1][step]) / 2;
     if (best_step != 0 && mean <= best) continue;
     best_step = step;
     best = mean;
   }
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(result.tasks[i].best_step, best_step);
-    EXPECT_EQ(*result.tasks[i].best_score, recorder.select[i][best_step]);
+    EXPECT_EQ(*result.tasks[i].best_score, recorder.validation[i][best_step]);
   }
   EXPECT_TRUE(fs::exists(adapter("run", "best") / "adapter_config.json"));
 }
@@ -357,15 +357,15 @@ TEST_F(MixtureRun, AStoppedRunThatGoesOnWritesTheSameBytes) {
   }
 }
 
-TEST_F(MixtureRun, ATaskWithoutASelectSplitIsNamed) {
-  second_.select = {};
+TEST_F(MixtureRun, ATaskWithoutAValidationSplitIsNamed) {
+  second_.validation = {};
   const comm::Mesh mesh = alone();
   Recorder recorder;
   try {
     Trainer trainer(setup(mesh, recorder, "run"), starts());
     FAIL() << "nothing thrown";
   } catch (const ConfigError& error) {
-    EXPECT_NE(std::string(error.what()).find("tasks.second.select"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("tasks.second.validation"), std::string::npos)
         << error.what();
   }
 }

@@ -107,7 +107,7 @@ TEST(Optimizer, FactoredStateIsARowAndAColumn) {
   EXPECT_EQ(make_optimizer(options, {small})->state()[0].tensor.numel(), 127 * 130);
 }
 
-// A run that copies the state into a fresh optimizer goes on bit by bit as the first one.
+// A run that copies the state into a fresh optimizer continues bit by bit as the first one.
 TEST(Optimizer, StateCopiedIntoAFreshOptimizerContinuesExactly) {
   for (const auto kind : {OptimizerKind::kAdamW, OptimizerKind::kAdafactor, OptimizerKind::kSgd}) {
     const OptimizerOptions options{.kind = kind, .momentum = 0.9, .min_dim_size_to_factor = 2};

@@ -25,7 +25,7 @@ using testing_support::tiny_dataset;
 
 class Watcher : public TrainObserver {
  public:
-  void on_step(const metrics::StepRecord& record) override {
+  void on_step(const telemetry::StepRecord& record) override {
     losses.push_back(record.loss);
     if (record.step == stop_at) request_stop(SIGUSR1);
     if (then) then(record.step);
@@ -55,7 +55,7 @@ class ResumeTest : public ::testing::Test {
   ResumeTest() {
     at::set_num_threads(1);
     splits_.train = tiny_dataset(task_, 24, 3);
-    splits_.select = tiny_dataset(task_, 9, 4);
+    splits_.validation = tiny_dataset(task_, 9, 4);
     splits_.test = tiny_dataset(task_, 7, 5);
     options_.steps = 12;
     options_.batch_size = 8;
@@ -163,7 +163,7 @@ TEST_F(ResumeTest, ARunStoppedAtAnyStepEndsInTheSameBytes) {
 TEST_F(ResumeTest, AnEvaluationIsLeftAndMadeAgain) {
   Watcher whole;
   (void)run_alone(whole, "whole");
-  for (const std::string split : {"select", "test"}) {
+  for (const std::string split : {"validation", "test"}) {
     fs::remove_all(folder_ / "parts");
     Watcher first;
     Watcher second;
@@ -172,8 +172,8 @@ TEST_F(ResumeTest, AnEvaluationIsLeftAndMadeAgain) {
       first.stop_in = split;
       EXPECT_TRUE(run_alone(first, "parts").stopped);
     }
-    EXPECT_THAT(first.scored, ::testing::Not(::testing::Contains(
-                                  ::testing::HasSubstr(split == "select" ? "select 4" : "test"))));
+    EXPECT_THAT(first.scored, ::testing::Not(::testing::Contains(::testing::HasSubstr(
+                                  split == "validation" ? "validation 4" : "test"))));
     (void)run_alone(second, "parts", true);
     EXPECT_TRUE(outcome("parts") == outcome("whole")) << split;
   }

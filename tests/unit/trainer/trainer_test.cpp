@@ -15,7 +15,7 @@
 #include "comm/threads.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "prompt/adapter_files.h"
+#include "methods/prompt_tuning/adapter_files.h"
 #include "tests/support/tiny_task.h"
 
 namespace incipit::trainer {
@@ -28,7 +28,7 @@ using testing_support::tiny_task;
 
 class RunRecorder : public TrainObserver {
  public:
-  void on_step(const metrics::StepRecord& record) override {
+  void on_step(const telemetry::StepRecord& record) override {
     losses.push_back(record.loss);
     last = record;
     if (then) then(record.step);
@@ -43,7 +43,7 @@ class RunRecorder : public TrainObserver {
   std::vector<double> losses;
   std::vector<std::int64_t> nonfinite;
   std::map<std::string, std::vector<std::pair<std::int64_t, double>>> by_split;
-  metrics::StepRecord last;
+  telemetry::StepRecord last;
 };
 
 class TrainerTest : public ::testing::Test {
@@ -51,7 +51,7 @@ class TrainerTest : public ::testing::Test {
   TrainerTest() {
     at::set_num_threads(1);
     splits_.train = tiny_dataset(task_, 24, 3);
-    splits_.select = tiny_dataset(task_, 9, 4);
+    splits_.validation = tiny_dataset(task_, 9, 4);
     splits_.test = tiny_dataset(task_, 7, 5);
     options_.steps = 20;
     options_.batch_size = 8;
@@ -72,7 +72,7 @@ class TrainerTest : public ::testing::Test {
             .run_dir = run_dir_,
             .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}};
   }
-  [[nodiscard]] static std::vector<prompt::SoftPrompt> start() {
+  [[nodiscard]] static std::vector<prompt_tuning::SoftPrompt> start() {
     return {{"tiny", tiny_prompt(5)}};
   }
   [[nodiscard]] static comm::Mesh alone() { return {comm::make_single(), {}}; }
@@ -173,14 +173,14 @@ TEST_F(TrainerTest, KeepsTheBestAndTheLastAdapterAndScoresTheTestSplitOnce) {
   recorder.then = [&](std::int64_t step) { prompts[step] = trainer.prompt().clone(); };
   const TrainResult result = trainer.run();
 
-  const auto& select = recorder.by_split["select"];
-  ASSERT_EQ(select.size(), 3u);
-  EXPECT_EQ(select[0].first, 5);
-  EXPECT_EQ(select[2].first, 12);  // the last step is evaluated too
+  const auto& validation = recorder.by_split["validation"];
+  ASSERT_EQ(validation.size(), 3u);
+  EXPECT_EQ(validation[0].first, 5);
+  EXPECT_EQ(validation[2].first, 12);  // the last step is evaluated too
   EXPECT_EQ(recorder.by_split["test"].size(), 1u);
-  for (const auto& [step, score] : select) EXPECT_LE(score, *result.tasks[0].best_score);
-  const auto best = prompt::load_peft_adapter(run_dir_ / "adapter" / "best");
-  const auto last = prompt::load_peft_adapter(run_dir_ / "adapter" / "last");
+  for (const auto& [step, score] : validation) EXPECT_LE(score, *result.tasks[0].best_score);
+  const auto best = prompt_tuning::load_peft_adapter(run_dir_ / "adapter" / "best");
+  const auto last = prompt_tuning::load_peft_adapter(run_dir_ / "adapter" / "last");
   EXPECT_TRUE(best.prompt.values.equal(prompts.at(result.tasks[0].best_step)));
   EXPECT_TRUE(last.prompt.values.equal(prompts.at(12)));
   ASSERT_EQ(result.tasks[0].test.size(), 1u);
@@ -201,10 +201,10 @@ TEST_F(TrainerTest, StopsEarlyWhenTheScoreNoLongerRises) {
   EXPECT_EQ(result.tasks[0].best_step, 1);
 }
 
-TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
+TEST_F(TrainerTest, ATaskThatGeneratesIsChosenByItsLoss) {
   const data::Task task = testing_support::tiny_generation_task();
   const data::Splits splits{.train = tiny_dataset(task, 12, 3),
-                            .select = tiny_dataset(task, 5, 4),
+                            .validation = tiny_dataset(task, 5, 4),
                             .test = tiny_dataset(task, 5, 5)};
   options_.eval_every = 10;
   const comm::Mesh mesh = alone();
@@ -220,12 +220,12 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsSelectedByItsLoss) {
                        .run_dir = base.run_dir,
                        .backbone_info = base.backbone_info};
   const TrainResult result = Trainer(own, start()).run();
-  const auto& select = recorder.by_split["select"];
-  ASSERT_EQ(select.size(), 2u);
-  EXPECT_LT(select[1].second, select[0].second);  // it learns, so the loss falls
+  const auto& validation = recorder.by_split["validation"];
+  ASSERT_EQ(validation.size(), 2u);
+  EXPECT_LT(validation[1].second, validation[0].second);  // it learns, so the loss falls
   EXPECT_EQ(result.tasks[0].best_step, 20);
   EXPECT_EQ(result.tasks[0].metric, "loss");
-  EXPECT_EQ(*result.tasks[0].best_score, select[1].second);
+  EXPECT_EQ(*result.tasks[0].best_score, validation[1].second);
   EXPECT_EQ(result.tasks[0].test[0].first, "loss");
 }
 
@@ -257,7 +257,7 @@ TEST_F(TrainerTest, TooManyNonFiniteStepsEndTheRunOnEveryRankAndNothingIsSaved) 
     at::set_num_threads(1);
     const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.data = 2});
     RunRecorder recorder;
-    std::vector<prompt::SoftPrompt> broken = start();
+    std::vector<prompt_tuning::SoftPrompt> broken = start();
     broken[0].values[0][0].fill_(std::numeric_limits<float>::infinity());
     Trainer trainer(setup(mesh, recorder), broken);
     try {
@@ -287,8 +287,8 @@ TEST_F(TrainerTest, ClippingBoundsTheStepOfPlainSgd) {
   EXPECT_NEAR(moved, 1e-3, 1e-6);
 }
 
-TEST_F(TrainerTest, EvaluationsNeedASelectSplit) {
-  splits_.select = {};
+TEST_F(TrainerTest, EvaluationsNeedAValidationSplit) {
+  splits_.validation = {};
   options_.eval_every = 5;
   const comm::Mesh mesh = alone();
   RunRecorder recorder;

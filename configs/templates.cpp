@@ -1,0 +1,86 @@
+#include "configs/templates.h"
+
+#include <filesystem>
+
+#include "configs/bindings.h"
+#include "configs/builtin.h"
+#include "configs/yaml_reader.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/text.h"
+
+namespace incipit::configs {
+namespace {
+
+std::string block_key(std::size_t index) { return "template " + std::to_string(index + 1); }
+
+// Converts the list to a document with one block per template, so that one reader finds all
+// mistakes.
+YamlValue as_blocks(YamlValue list, Problems& problems) {
+  YamlValue blocks{.kind = YamlValue::Kind::kMap, .where = list.where};
+  if (list.kind != YamlValue::Kind::kSequence || list.items.empty()) {
+    problems.add(list.where,
+                 "expected a list of templates (- name: ...), found " + list.describe());
+  }
+  for (YamlValue& item : list.items) {
+    std::string key = block_key(blocks.pairs.size());
+    blocks.pairs.push_back({std::move(key), item.where, std::move(item)});
+  }
+  return blocks;
+}
+
+void check_names(const std::vector<PromptTemplate>& templates, YamlReader& reader) {
+  for (std::size_t i = 0; i < templates.size(); ++i) {
+    const std::string key = block_key(i) + ".name";
+    if (!reader.was_given(key)) continue;  // already reported
+    if (templates[i].name.empty()) reader.report(key, "is empty");
+    for (std::size_t other = 0; other < i; ++other) {
+      if (templates[other].name != templates[i].name) continue;
+      reader.report(key, block_key(other) + " is called '" + templates[i].name + "', too");
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+TemplatesText read_templates(const std::string& path_or_name) {
+  if (!std::filesystem::exists(path_or_name)) {
+    const auto known = builtin_templates();
+    if (const BuiltinFile* file = find_file(known, path_or_name)) {
+      return {"built-in templates " + path_or_name, std::string(file->text)};
+    }
+    throw ConfigError(path_or_name + ": no such file" + did_you_mean(path_or_name, names(known)) +
+                      " (expected a YAML list of templates, or one that incipit ls shows)");
+  }
+  try {
+    return {path_or_name, read_text(path_or_name)};
+  } catch (const DataError& error) {
+    throw ConfigError(error.what());
+  }
+}
+
+std::vector<PromptTemplate> parse_templates(const TemplatesText& list,
+                                            const data::TaskOptions& base, const TaskCheck& check) {
+  Block root;
+  YamlReader reader(root);
+  const YamlValue blocks = as_blocks(reader.parse_text(list.text, list.source), reader.problems());
+  std::vector<PromptTemplate> templates(blocks.pairs.size(),
+                                        PromptTemplate{.name = "", .task = base});
+  for (std::size_t i = 0; i < templates.size(); ++i) {
+    Block& block = root.block(block_key(i), "");
+    block.field("name", templates[i].name, "names the template in tables").required = true;
+    bind_prompt_template(templates[i].task, block);
+  }
+  reader.apply(blocks);
+  check_names(templates, reader);
+  for (std::size_t i = 0; check && i < templates.size(); ++i) {
+    check(templates[i].task, [&](const std::string& key, const std::string& message) {
+      reader.report(block_key(i) + "." + key, message);
+    });
+  }
+  reader.finish();
+  return templates;
+}
+
+}  // namespace incipit::configs

@@ -1,0 +1,28 @@
+#include "core/launch.h"
+
+#include <cstdlib>
+#include <initializer_list>
+#include <optional>
+
+namespace incipit {
+namespace {
+
+std::optional<int> first_number(std::initializer_list<const char*> variables) {
+  for (const char* variable : variables) {
+    if (const char* text = std::getenv(variable); text != nullptr && *text != '\0') {
+      return std::atoi(text);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Launch read_launch() {
+  const auto rank = first_number({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"});
+  if (!rank) return {};
+  const auto size = first_number({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"});
+  return {.parallel = true, .rank = *rank, .size = size.value_or(1)};
+}
+
+}  // namespace incipit

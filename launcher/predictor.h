@@ -1,0 +1,52 @@
+// Predicts answers for records, one chunk at a time.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "launcher/session.h"
+#include "predict/input.h"
+#include "predict/output.h"
+
+namespace incipit::launcher {
+
+class Predictor {
+ public:
+  // `session` must outlive it. `max_tokens`: limit of a generated answer; nullopt: the task's.
+  Predictor(Session& session, std::optional<at::Tensor> prompt,
+            std::optional<std::int64_t> max_tokens);
+
+  // Returns a prediction for every example of the records in `rows`, in order, and one for each
+  // record that cannot be read. The records that predictions point to are valid until the next
+  // call. Throws DataError on bad records as task.on_bad_record says. Collective: every rank passes
+  // the same rows and gets all predictions.
+  [[nodiscard]] std::vector<predict::Prediction> run(
+      const std::vector<predict::PredictionInput::Row>& rows, const std::string& file);
+
+ private:
+  void read(const predict::PredictionInput::Row& row, const std::string& file,
+            const std::string& number);
+  void add_example(data::Record record, const std::string& file, const std::string& number);
+  void add_bad(const DataError& error, const std::string& number, const data::Record* record);
+  void answer(const data::Dataset& examples);
+
+  Session& session_;
+  std::optional<at::Tensor> prompt_;
+  std::optional<std::int64_t> max_tokens_;
+  data::BadRecords bad_;
+  std::int64_t seen_ = 0;  // records seen so far
+
+  // State of the current chunk.
+  std::deque<data::Record> records_;
+  std::vector<data::Example> examples_;
+  std::vector<std::size_t> prediction_of_;  // per example
+  std::vector<predict::Prediction> predictions_;
+};
+
+}  // namespace incipit::launcher

@@ -1,0 +1,54 @@
+// Reads and writes soft prompts as PEFT adapter folders and as T5X's .npy files.
+//
+// A PEFT folder has adapter_config.json and adapter_model.safetensors with one tensor,
+// prompt_embeddings [P, d] float32. `PeftModel.from_pretrained` loads our folders unchanged. What
+// PEFT has no key for (the fingerprint of the backbone's weights, our name of the prompt) is in the
+// safetensors metadata, which PEFT ignores.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "methods/prompt_tuning/soft_prompt.h"
+
+namespace incipit::prompt_tuning {
+
+// The backbone that a prompt was made for.
+struct BackboneInfo {
+  std::string name;                 // model path or hub name, as the user gave it
+  std::string weights_fingerprint;  // WeightFiles::fingerprint; "" when unknown
+  std::int64_t hidden_size = 0;
+  std::int64_t layers = 0;           // 0 when unknown
+  std::int64_t attention_heads = 0;  // 0 when unknown
+};
+
+struct LoadedPrompt {
+  SoftPrompt prompt;
+  BackboneInfo backbone;  // as far as the file says; a .npy gives only the hidden size
+};
+
+// Writes adapter_config.json and adapter_model.safetensors to `folder`, which is created if
+// missing. Each file is replaced atomically; equal input gives equal bytes.
+void save_peft_adapter(const std::filesystem::path& folder, const SoftPrompt& prompt,
+                       const BackboneInfo& backbone);
+
+// Reads a folder written by PEFT or by us; adapter_config.json must be in `folder` itself. Throws
+// DataError (file, key or tensor, what was found, what was expected) when it is missing or damaged,
+// or when its peft_type is not PROMPT_TUNING.
+[[nodiscard]] LoadedPrompt load_peft_adapter(const std::filesystem::path& folder);
+
+// Writes and reads NumPy 1.0 format, '<f4', C order, shape (P, d), as T5X's prompt tuning writes
+// it. Reading also accepts formats 2.0 and 3.0, and converts float16 and float64 to float32.
+void save_npy(const std::filesystem::path& path, const SoftPrompt& prompt);
+[[nodiscard]] LoadedPrompt load_npy(const std::filesystem::path& path);
+
+// Loads either format: a folder is a PEFT adapter, a file is a .npy.
+[[nodiscard]] LoadedPrompt load_prompt(const std::filesystem::path& path);
+
+// Throws DataError when the prompt's width is not the backbone's hidden size; warns when the prompt
+// was made for other weights. `path` is used in the message.
+void check_backbone(const LoadedPrompt& loaded, const BackboneInfo& backbone,
+                    const std::filesystem::path& path);
+
+}  // namespace incipit::prompt_tuning

@@ -1,0 +1,181 @@
+#include "methods/prompt_tuning/initializer.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <unordered_set>
+#include <utility>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/random.h"
+#include "methods/prompt_tuning/adapter_files.h"
+
+namespace incipit::prompt_tuning {
+namespace {
+
+constexpr std::uint64_t kValueStream = 0x50726f01;  // random stream for values
+constexpr std::uint64_t kTokenStream = 0x50726f02;  // random stream for tokens
+constexpr std::int64_t kRowsAtOnce = 4096;          // rows of the embedding table
+
+at::Tensor new_values(std::int64_t rows, std::int64_t width) {
+  return at::empty({rows, width}, at::TensorOptions().dtype(at::kFloat));
+}
+
+at::Tensor embed(const InitInputs& inputs, std::span<const TokenId> ids) {
+  at::Tensor rows = inputs.embed(ids);
+  INCIPIT_CHECK(rows.scalar_type() == at::kFloat && rows.dim() == 2 &&
+                rows.size(0) == static_cast<std::int64_t>(ids.size()) &&
+                rows.size(1) == inputs.hidden_size);
+  return rows.contiguous();
+}
+
+template <typename Draw>
+at::Tensor draw_values(std::int64_t rows, std::int64_t width, std::uint64_t seed, Draw draw) {
+  at::Tensor values = new_values(rows, width);
+  Random random(seed, kValueStream);
+  float* out = values.mutable_data_ptr<float>();
+  for (std::int64_t i = 0; i < values.numel(); ++i) out[i] = static_cast<float>(draw(random));
+  return values;
+}
+
+// Returns the ids to sample from, in ascending order.
+std::vector<TokenId> sample_population(const InitInputs& inputs, std::int64_t sample_from) {
+  const std::unordered_set<TokenId> special(inputs.special_ids.begin(), inputs.special_ids.end());
+  const std::int64_t most = sample_from == 0 ? inputs.vocab_size : sample_from;
+  std::vector<TokenId> population;
+  for (std::int64_t id = 0; id < inputs.vocab_size; ++id) {
+    if (static_cast<std::int64_t>(population.size()) == most) break;
+    if (!special.contains(static_cast<TokenId>(id))) population.push_back(static_cast<TokenId>(id));
+  }
+  INCIPIT_CHECK(!population.empty(), "every token of the vocabulary is special");
+  return population;
+}
+
+// Samples without replacement if the population is large enough, else with replacement.
+std::vector<TokenId> sample_tokens(const InitInputs& inputs, std::int64_t sample_from,
+                                   std::int64_t count, std::uint64_t seed) {
+  std::vector<TokenId> population = sample_population(inputs, sample_from);
+  const auto size = static_cast<std::int64_t>(population.size());
+  Random random(seed, kTokenStream);
+  std::vector<TokenId> drawn;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (size < count) {
+      drawn.push_back(population[random.below(static_cast<std::uint64_t>(size))]);
+    } else {
+      std::swap(population[i], population[i + random.below(static_cast<std::uint64_t>(size - i))]);
+      drawn.push_back(population[i]);
+    }
+  }
+  return drawn;
+}
+
+at::Tensor from_text(const PromptOptions& options, const InitInputs& inputs) {
+  if (inputs.text_ids.empty()) {
+    throw ConfigError("method.init.text: has no tokens; give a text, or another method.init.kind");
+  }
+  std::vector<TokenId> ids;
+  for (std::int64_t i = 0; i < options.num_virtual_tokens; ++i) {
+    ids.push_back(inputs.text_ids[i % inputs.text_ids.size()]);
+  }
+  return embed(inputs, ids);
+}
+
+// One row per label, the mean of its tokens' embeddings, followed by sampled rows.
+at::Tensor from_labels(const PromptOptions& options, const InitInputs& inputs, std::uint64_t seed) {
+  if (inputs.label_ids.empty()) {
+    throw ConfigError(
+        "method.init.kind: class_labels needs a task with labels (task.verbalizer); take "
+        "sampled_vocab, text or random_uniform instead");
+  }
+  const std::int64_t rows = options.num_virtual_tokens;
+  at::Tensor values = embed(inputs, sample_tokens(inputs, options.init.sample_from, rows, seed));
+  values = values.clone();
+  const std::int64_t labels = std::min<std::int64_t>(rows, std::ssize(inputs.label_ids));
+  for (std::int64_t label = 0; label < labels; ++label) {
+    const std::vector<TokenId>& ids = inputs.label_ids[label];
+    if (ids.empty()) {
+      throw ConfigError("method.init.kind: class_labels: the text of label " +
+                        std::to_string(label + 1) + " has no tokens (task.verbalizer)");
+    }
+    const at::Tensor tokens = embed(inputs, ids);
+    const float* in = tokens.const_data_ptr<float>();
+    float* out = values.mutable_data_ptr<float>() + label * inputs.hidden_size;
+    for (std::int64_t column = 0; column < inputs.hidden_size; ++column) {
+      double sum = 0;
+      for (std::size_t row = 0; row < ids.size(); ++row) {
+        sum += in[row * inputs.hidden_size + column];
+      }
+      out[column] = static_cast<float>(sum / static_cast<double>(ids.size()));
+    }
+  }
+  return values;
+}
+
+at::Tensor from_file(const PromptOptions& options, const InitInputs& inputs) {
+  const std::string& path = options.init.path;
+  const LoadedPrompt loaded = load_prompt(path);
+  BackboneInfo backbone;
+  backbone.hidden_size = inputs.hidden_size;
+  check_backbone(loaded, backbone, path);
+  if (loaded.prompt.rows() != options.num_virtual_tokens) {
+    throw DataError(path + ": holds " + std::to_string(loaded.prompt.rows()) +
+                    " virtual tokens, but method.num_virtual_tokens is " +
+                    std::to_string(options.num_virtual_tokens) + "; make them equal");
+  }
+  return loaded.prompt.values;
+}
+
+at::Tensor initial_values(const PromptOptions& options, const InitInputs& inputs,
+                          std::uint64_t seed) {
+  const std::int64_t rows = options.num_virtual_tokens;
+  const std::int64_t width = inputs.hidden_size;
+  switch (options.init.kind) {
+    case InitKind::kRandomUniform: {
+      const double rms = options.init.scale == "auto" ? embedding_rms(inputs) : 0;
+      const UniformRange range = uniform_range(options.init.scale, rms);
+      return draw_values(rows, width, seed, [&](Random& random) {
+        return range.low + (range.high - range.low) * random.uniform();
+      });
+    }
+    case InitKind::kNormal:
+      return draw_values(rows, width, seed, [](Random& random) { return random.normal(); });
+    case InitKind::kSampledVocab:
+      return embed(inputs, sample_tokens(inputs, options.init.sample_from, rows, seed));
+    case InitKind::kText:
+      return from_text(options, inputs);
+    case InitKind::kClassLabels:
+      return from_labels(options, inputs, seed);
+    case InitKind::kFile:
+      return from_file(options, inputs);
+  }
+  throw LogicError("unknown kind of initialiser");
+}
+
+}  // namespace
+
+SoftPrompt initialize_prompt(const PromptOptions& options, const InitInputs& inputs,
+                             std::uint64_t seed, const std::string& name) {
+  INCIPIT_CHECK(options.num_virtual_tokens > 0 && inputs.vocab_size > 0 && inputs.hidden_size > 0);
+  return {name, initial_values(options, inputs, seed)};
+}
+
+double embedding_rms(const InitInputs& inputs) {
+  double squares = 0;
+  for (std::int64_t begin = 0; begin < inputs.vocab_size; begin += kRowsAtOnce) {
+    std::vector<TokenId> ids;
+    const std::int64_t end = std::min(inputs.vocab_size, begin + kRowsAtOnce);
+    for (std::int64_t id = begin; id < end; ++id) ids.push_back(static_cast<TokenId>(id));
+    const at::Tensor rows = embed(inputs, ids);
+    const float* values = rows.const_data_ptr<float>();
+    // Sequential, so that the sum does not depend on the number of threads.
+    for (std::int64_t i = 0; i < rows.numel(); ++i) {
+      squares += static_cast<double>(values[i]) * values[i];
+    }
+  }
+  return std::sqrt(squares / static_cast<double>(inputs.vocab_size * inputs.hidden_size));
+}
+
+}  // namespace incipit::prompt_tuning

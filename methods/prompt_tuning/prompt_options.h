@@ -1,0 +1,58 @@
+// The `method:` block of a run's YAML. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/option_problem.h"
+
+namespace incipit::prompt_tuning {
+
+enum class MethodKind {
+  kNone,          // none: the frozen model without a soft prompt, for evaluation
+  kPromptTuning,  // prompt_tuning: learned input vectors (Lester et al. 2021)
+};
+
+enum class InitKind {
+  kRandomUniform,  // random_uniform: uniform in a range, see `scale`
+  kNormal,         // normal: N(0, 1), PEFT's default
+  kSampledVocab,   // sampled_vocab: embeddings of tokens drawn from the vocabulary
+  kText,           // text: embeddings of a text's tokens, repeated or cut as PEFT does
+  kClassLabels,    // class_labels: embeddings of the task's labels, then sampled_vocab
+  kFile,           // file: an adapter folder or a .npy
+};
+
+struct InitOptions {
+  InitKind kind = InitKind::kClassLabels;
+  // For random_uniform. auto: [-r, r], where r is the root mean square of the model's embeddings. A
+  // number s above 0: [-s, s]. lester: [-0.5, 0.5], as in the paper. t5x: [0, 0.5), as in its code.
+  std::string scale = "auto";
+  // sampled_vocab and class_labels sample from this many most frequent tokens; 0: from all. BPE and
+  // Unigram vocabularies number tokens roughly by frequency, so these are the lowest ids, without
+  // special tokens. Lester et al. used 5,000.
+  std::int64_t sample_from = 5000;
+  std::string text;  // text
+  std::string path;  // file
+};
+
+struct PromptOptions {
+  MethodKind kind = MethodKind::kPromptTuning;
+  std::int64_t num_virtual_tokens = 20;  // >= 1
+  InitOptions init;
+};
+
+// A range of random numbers: [low, high).
+struct UniformRange {
+  double low = 0;
+  double high = 0;
+};
+
+// Returns the range that `scale` names. Throws ConfigError for a scale that `validate` rejects.
+[[nodiscard]] UniformRange uniform_range(const std::string& scale, double embedding_rms);
+
+// Returns every option that is out of range or missing, with keys relative to the block
+// ("init.scale").
+[[nodiscard]] std::vector<OptionProblem> validate(const PromptOptions& options);
+
+}  // namespace incipit::prompt_tuning

@@ -1,0 +1,306 @@
+// Attention as a few dense calls. Depth d of the forest is one call: every query against its
+// segment's d-th ancestor. The last call is each segment against itself, causally. The parts of a
+// query are merged exactly by their log-sum-exp. Backward runs every part with the merged output
+// and log-sum-exp, like the blocks of flash attention (Dao et al. 2022).
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/_flash_attention_backward.h>
+#include <ATen/ops/_flash_attention_forward.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/logaddexp.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+#include "nn/attention_backends.h"
+#include "nn/ops.h"
+
+namespace incipit::nn {
+namespace {
+
+// Queries [begin, end) against the same key rows.
+struct Run {
+  RowRange queries;
+  KeySpan keys;
+};
+
+struct Part {
+  std::vector<Run> runs;
+  bool causal = false;
+};
+
+std::vector<Part> parts_of(const AttentionPlan& plan) {
+  std::vector<Part> parts;
+  Part own{{}, true};
+  for (const auto& segment : plan.segments()) {
+    if (segment.queries.empty()) continue;
+    parts.resize(std::max(parts.size(), segment.ancestors.size()));
+    for (std::size_t depth = 0; depth < segment.ancestors.size(); ++depth) {
+      auto& runs = parts[depth].runs;
+      const KeySpan& keys = segment.ancestors[depth];
+      const bool same = !runs.empty() && runs.back().queries.end == segment.queries.begin &&
+                        runs.back().keys.resident == keys.resident &&
+                        runs.back().keys.rows == keys.rows;
+      if (same) {
+        runs.back().queries.end = segment.queries.end;
+      } else {
+        runs.push_back({segment.queries, keys});
+      }
+    }
+    own.runs.push_back({segment.queries, {segment.rows, false}});
+  }
+  parts.push_back(std::move(own));
+  return parts;
+}
+
+// Concatenates the rows of several runs. Returns a view if there is one run.
+template <typename Slice>
+at::Tensor gather(const std::vector<Run>& runs, Slice&& slice) {
+  std::vector<at::Tensor> slices;
+  for (const Run& run : runs) slices.push_back(slice(run));
+  return slices.size() == 1 ? slices[0] : at::cat(slices, 0);
+}
+
+at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
+  return x.unflatten(1, {heads, x.size(1) / heads});
+}
+
+// The collected tensors of one part, [rows, heads, head_dim].
+class PartTensors {
+ public:
+  PartTensors(const AttentionPlan& plan, const Part& part, const AttentionShape& shape,
+              const at::Tensor& queries, const KeysValues& own, const KeysValues& residents)
+      : plan_(plan), part_(part), shape_(shape), q(by_head(of_queries(queries), shape.heads)) {
+    const auto rows_of = [&](const Run& run, bool values) {
+      const KeysValues& from = run.keys.resident ? residents : own;
+      return (values ? from.values : from.keys)
+          .narrow(0, run.keys.rows.begin, run.keys.rows.size());
+    };
+    k = by_head(gather(part.runs, [&](const Run& r) { return rows_of(r, false); }), shape.kv_heads);
+    v = by_head(gather(part.runs, [&](const Run& r) { return rows_of(r, true); }), shape.kv_heads);
+  }
+
+  [[nodiscard]] at::Tensor of_queries(const at::Tensor& x) const {
+    return gather(part_.runs, [&](const Run& run) {
+      return x.narrow(0, run.queries.begin, run.queries.size());
+    });
+  }
+
+  // Calls f(run, first collected query, first collected key).
+  template <typename F>
+  void for_each_run(F&& f) const {
+    std::int64_t query = 0;
+    std::int64_t key = 0;
+    for (const Run& run : part_.runs) {
+      f(run, query, key);
+      query += run.queries.size();
+      key += run.keys.rows.size();
+    }
+  }
+
+  // Flash attention supports causal masks only for queries at every row.
+  [[nodiscard]] bool can_flash() const {
+    const bool half = q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf;
+    if (!q.is_cuda() || !half || shape_.head_dim % 8 != 0 || shape_.head_dim > 256) return false;
+    return !part_.causal || std::all_of(part_.runs.begin(), part_.runs.end(), [](const Run& run) {
+      return run.queries.size() == run.keys.rows.size();
+    });
+  }
+
+  [[nodiscard]] std::pair<at::Tensor, at::Tensor> ends() const {
+    std::vector<int> query_ends{0};
+    std::vector<int> key_ends{0};
+    for_each_run([&](const Run& run, std::int64_t query, std::int64_t key) {
+      query_ends.push_back(static_cast<int>(query + run.queries.size()));
+      key_ends.push_back(static_cast<int>(key + run.keys.rows.size()));
+    });
+    const auto placed = [&](const std::vector<int>& values) {
+      return at::tensor(values, at::kInt).to(q.device());
+    };
+    return {placed(query_ends), placed(key_ends)};
+  }
+
+  [[nodiscard]] std::pair<std::int64_t, std::int64_t> longest() const {
+    std::int64_t queries = 0;
+    std::int64_t keys = 0;
+    for (const Run& run : part_.runs) {
+      queries = std::max(queries, run.queries.size());
+      keys = std::max(keys, run.keys.rows.size());
+    }
+    return {queries, keys};
+  }
+
+  // Returns the scores of one run: [heads, queries, keys], accumulate type, minus infinity if
+  // masked.
+  [[nodiscard]] at::Tensor scores(const Run& run, std::int64_t query, std::int64_t key) const {
+    at::Tensor s =
+        at::matmul(run_queries(q, run, query), run_keys(k, run, key).transpose(1, 2)) * scale();
+    if (!part_.causal) return s;
+    std::vector<std::int64_t> visible;
+    for (std::int64_t i = run.queries.begin; i < run.queries.end; ++i) {
+      visible.push_back(plan_.query_row(i) - run.keys.rows.begin + 1);
+    }
+    const at::Tensor limit = at::tensor(visible, at::kLong).to(q.device()).unsqueeze(1);
+    const at::Tensor hidden = at::arange(run.keys.rows.size(), limit.options()) >= limit;
+    return s.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
+  }
+
+  [[nodiscard]] double scale() const {
+    return 1.0 / std::sqrt(static_cast<double>(shape_.head_dim));
+  }
+  // [rows, heads, head_dim] -> [heads, run's rows, head_dim], accumulate type.
+  [[nodiscard]] static at::Tensor run_queries(const at::Tensor& x, const Run& run,
+                                              std::int64_t first) {
+    return x.narrow(0, first, run.queries.size())
+        .transpose(0, 1)
+        .to(ops::accumulate_type(x.scalar_type()));
+  }
+  // The same for keys or values, with every key/value head repeated for its group of query heads.
+  [[nodiscard]] at::Tensor run_keys(const at::Tensor& x, const Run& run, std::int64_t first) const {
+    return x.narrow(0, first, run.keys.rows.size())
+        .transpose(0, 1)
+        .to(ops::accumulate_type(x.scalar_type()))
+        .repeat_interleave(shape_.heads / shape_.kv_heads, 0);
+  }
+  // Sums over each group: [heads, rows, head_dim] -> [rows, kv_heads, head_dim].
+  [[nodiscard]] at::Tensor sum_groups(const at::Tensor& x) const {
+    return x.unflatten(0, {shape_.kv_heads, shape_.heads / shape_.kv_heads}).sum(1).transpose(0, 1);
+  }
+
+ private:
+  const AttentionPlan& plan_;
+  const Part& part_;
+  AttentionShape shape_;
+
+ public:
+  at::Tensor q, k, v;
+};
+
+struct PartResult {
+  at::Tensor output;  // [queries, heads, head_dim]
+  at::Tensor lse;     // [queries, heads], accumulate type
+};
+
+PartResult forward_plain(const PartTensors& t) {
+  std::vector<at::Tensor> outputs;
+  std::vector<at::Tensor> lses;
+  t.for_each_run([&](const Run& run, std::int64_t query, std::int64_t key) {
+    const at::Tensor s = t.scores(run, query, key);
+    const at::Tensor lse = at::logsumexp(s, -1, /*keepdim=*/true);
+    outputs.push_back(at::matmul((s - lse).exp_(), t.run_keys(t.v, run, key)).transpose(0, 1));
+    lses.push_back(lse.squeeze(-1).t());
+  });
+  return {at::cat(outputs, 0), at::cat(lses, 0)};
+}
+
+PartResult forward_flash(const PartTensors& t, bool causal) {
+  const auto [query_ends, key_ends] = t.ends();
+  const auto [queries, keys] = t.longest();
+  auto [output, lse, rng, unused, debug] = at::_flash_attention_forward(
+      t.q, t.k, t.v, query_ends, key_ends, queries, keys, 0.0, causal, false, t.scale());
+  return {output, lse.t()};  // [heads, queries] -> [queries, heads]
+}
+
+struct PartGradients {
+  at::Tensor q, k, v;  // [rows, heads or kv_heads, head_dim]
+};
+
+PartGradients backward_plain(const PartTensors& t, const at::Tensor& grad, const at::Tensor& lse,
+                             const at::Tensor& delta) {
+  std::vector<at::Tensor> dq, dk, dv;
+  t.for_each_run([&](const Run& run, std::int64_t query, std::int64_t key) {
+    const auto column = [&](const at::Tensor& x) {
+      return x.narrow(0, query, run.queries.size()).t().unsqueeze(-1);
+    };
+    const at::Tensor p = (t.scores(run, query, key) - column(lse)).exp_();
+    const at::Tensor g = t.run_queries(grad, run, query);
+    const at::Tensor dp = at::matmul(g, t.run_keys(t.v, run, key).transpose(1, 2));
+    const at::Tensor ds = p * (dp - column(delta)) * t.scale();
+    dq.push_back(at::matmul(ds, t.run_keys(t.k, run, key)).transpose(0, 1));
+    dk.push_back(t.sum_groups(at::matmul(ds.transpose(1, 2), t.run_queries(t.q, run, query))));
+    dv.push_back(t.sum_groups(at::matmul(p.transpose(1, 2), g)));
+  });
+  return {at::cat(dq, 0), at::cat(dk, 0), at::cat(dv, 0)};
+}
+
+PartGradients backward_flash(const PartTensors& t, bool causal, const at::Tensor& grad,
+                             const at::Tensor& output, const at::Tensor& lse) {
+  const auto [query_ends, key_ends] = t.ends();
+  const auto [queries, keys] = t.longest();
+  const auto options = t.q.options();
+  // State of the dropout generator. It is unused, since there is no dropout.
+  const at::Tensor rng = at::zeros({2}, options.dtype(at::kUInt64));
+  const at::Tensor unused = at::empty({0}, options.dtype(at::kLong));
+  auto [dq, dk, dv] = at::_flash_attention_backward(
+      grad.contiguous(), t.q, t.k, t.v, output.contiguous(), lse.t().contiguous(), query_ends,
+      key_ends, queries, keys, 0.0, causal, rng, unused, t.scale());
+  return {dq, dk, dv};
+}
+
+}  // namespace
+
+AttentionResult attention_forward_parts(const AttentionPlan& plan, const AttentionShape& shape,
+                                        const at::Tensor& queries, const KeysValues& own,
+                                        const KeysValues& residents) {
+  const auto wide = queries.options().dtype(ops::accumulate_type(queries.scalar_type()));
+  at::Tensor output = at::zeros({queries.size(0), shape.heads, shape.head_dim}, wide);
+  at::Tensor lse =
+      at::full({queries.size(0), shape.heads}, -std::numeric_limits<double>::infinity(), wide);
+  for (const Part& part : parts_of(plan)) {
+    if (part.runs.empty()) continue;
+    const PartTensors t(plan, part, shape, queries, own, residents);
+    const PartResult found = t.can_flash() ? forward_flash(t, part.causal) : forward_plain(t);
+    t.for_each_run([&](const Run& run, std::int64_t first, std::int64_t) {
+      const std::int64_t count = run.queries.size();
+      at::Tensor sum = output.narrow(0, run.queries.begin, count);
+      at::Tensor sum_lse = lse.narrow(0, run.queries.begin, count);
+      const at::Tensor part_lse = found.lse.narrow(0, first, count);
+      const at::Tensor merged = at::logaddexp(sum_lse, part_lse);
+      sum.mul_((sum_lse - merged).exp_().unsqueeze(-1));
+      sum.add_(found.output.narrow(0, first, count) * (part_lse - merged).exp_().unsqueeze(-1));
+      sum_lse.copy_(merged);
+    });
+  }
+  return {output.flatten(1).to(queries.scalar_type()), lse};
+}
+
+void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& shape,
+                              const at::Tensor& queries, const KeysValues& own,
+                              const KeysValues& residents, const AttentionResult& result,
+                              const at::Tensor& grad, at::Tensor grad_queries,
+                              const KeysValues& grad_own, const KeysValues& grad_residents) {
+  const auto wide = [](const at::Tensor& x) { return x.to(ops::accumulate_type(x.scalar_type())); };
+  const at::Tensor delta = by_head(wide(grad) * wide(result.output), shape.heads).sum(-1);
+  grad_queries.zero_();
+  for (const Part& part : parts_of(plan)) {
+    if (part.runs.empty()) continue;
+    const PartTensors t(plan, part, shape, queries, own, residents);
+    const at::Tensor g = by_head(t.of_queries(grad), shape.heads);
+    const at::Tensor lse = t.of_queries(result.lse);
+    const PartGradients found =
+        t.can_flash() ? backward_flash(t, part.causal, g,
+                                       by_head(t.of_queries(result.output), shape.heads), lse)
+                      : backward_plain(t, g, lse, t.of_queries(delta));
+    t.for_each_run([&](const Run& run, std::int64_t first_query, std::int64_t first_key) {
+      grad_queries.narrow(0, run.queries.begin, run.queries.size())
+          .add_(found.q.narrow(0, first_query, run.queries.size()).flatten(1));
+      const KeysValues& to = run.keys.resident ? grad_residents : grad_own;
+      if (!to.keys.defined()) return;
+      const std::int64_t count = run.keys.rows.size();
+      to.keys.narrow(0, run.keys.rows.begin, count)
+          .add_(found.k.narrow(0, first_key, count).flatten(1));
+      to.values.narrow(0, run.keys.rows.begin, count)
+          .add_(found.v.narrow(0, first_key, count).flatten(1));
+    });
+  }
+}
+
+}  // namespace incipit::nn

@@ -1,0 +1,39 @@
+#include "nn/collectives.h"
+
+#include <span>
+
+#include "core/check.h"
+
+namespace incipit::nn {
+namespace {
+
+template <typename T>
+std::span<T> elements(const at::Tensor& tensor) {
+  return {static_cast<T*>(tensor.data_ptr()), static_cast<std::size_t>(tensor.numel())};
+}
+
+}  // namespace
+
+void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purpose) {
+  if (ranks.size() == 1) return;
+  // Only the nccl backend accepts device memory.
+  if (!values.is_cpu() && ranks.backend() != "nccl") {
+    const at::Tensor host = values.cpu();
+    sum_over(ranks, host, purpose);
+    values.copy_(host);
+    return;
+  }
+  INCIPIT_CHECK(values.is_contiguous());
+  switch (values.scalar_type()) {
+    case at::kFloat:
+      return ranks.all_reduce_sum(elements<float>(values), purpose);
+    case at::kDouble:
+      return ranks.all_reduce_sum(elements<double>(values), purpose);
+    case at::kBFloat16:
+      return ranks.all_reduce_sum(elements<comm::BFloat16>(values), purpose);
+    default:
+      INCIPIT_CHECK(false, "dtype ", toString(values.scalar_type()));
+  }
+}
+
+}  // namespace incipit::nn

@@ -1,0 +1,22 @@
+// Collectives on tensors.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <span>
+
+#include "comm/communicator.h"
+
+namespace incipit::nn {
+
+// Returns the bytes of a contiguous tensor, for communicators.
+[[nodiscard]] inline std::span<std::byte> bytes_of(const at::Tensor& tensor) {
+  return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};
+}
+
+// Sums `values` (contiguous; float32, float64 or bfloat16; any device) over the ranks, in place.
+// Sums bfloat16 in float32 and rounds once, if the backend can. Collective.
+void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purpose);
+
+}  // namespace incipit::nn

@@ -1,0 +1,16 @@
+// Matmuls of activations with a weight on one rank, with the fastest implementation for the device
+// and dtype. Throw libtorch's c10::Error if shapes, dtypes or devices do not match. Not collective.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace incipit::nn {
+
+// Returns x W^T.  x [rows, in], weight [out, in] of x's dtype and device -> [rows, out], contiguous
+[[nodiscard]] at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight);
+
+// Returns grad W.
+// grad [rows, out], weight [out, in] of grad's dtype and device -> [rows, in], contiguous
+[[nodiscard]] at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight);
+
+}  // namespace incipit::nn

@@ -1,0 +1,169 @@
+#include "nn/ops.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/silu.h>
+
+#include "core/check.h"
+#include "kernels/cpu/kernels.h"
+
+namespace incipit::nn::ops {
+namespace {
+
+// Calls f with a value of the storage type of the tensor's dtype.
+template <typename F>
+void dispatch(const at::Tensor& x, F&& f) {
+  switch (x.scalar_type()) {
+    case at::kFloat:
+      return f(float{});
+    case at::kDouble:
+      return f(double{});
+    case at::kBFloat16:
+      return f(kernels::cpu::BFloat16Bits{});
+    case at::kHalf:
+      return f(kernels::cpu::Float16Bits{});
+    default:
+      INCIPIT_CHECK(false, "dtype ", toString(x.scalar_type()));
+  }
+}
+
+template <typename T>
+T* data(const at::Tensor& x) {
+  return static_cast<T*>(x.data_ptr());
+}
+
+// Returns the rows per task, so that a task is large enough for a thread. A rank's share of a width
+// can be 0.
+std::int64_t grain(std::int64_t width) {
+  return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
+}
+
+at::Tensor wide(const at::Tensor& x) { return x.to(accumulate_type(x.scalar_type())); }
+
+}  // namespace
+
+at::ScalarType accumulate_type(at::ScalarType storage) {
+  return storage == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& r) {
+  const std::int64_t rows = x.size(0);
+  const std::int64_t width = x.size(1);
+  if (!x.is_cpu()) {
+    const at::Tensor wide_x = wide(x);
+    r = at::rsqrt((wide_x * wide_x).mean(-1) + eps);
+    return (wide_x * r.unsqueeze(-1) * weight).to(x.scalar_type());
+  }
+  at::Tensor y = at::empty({rows, width}, x.options());
+  r = at::empty({rows}, x.options().dtype(accumulate_type(x.scalar_type())));
+  dispatch(x, [&](auto storage) {
+    using T = decltype(storage);
+    using A = kernels::cpu::Accumulate<T>;
+    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
+      kernels::cpu::row_kernels<T>().rms_norm(
+          data<T>(x) + begin * x.stride(0), data<A>(weight), end - begin, width, x.stride(0),
+          static_cast<A>(eps), data<T>(y) + begin * width, width, data<A>(r) + begin);
+    });
+  });
+  return y;
+}
+
+void rms_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight,
+                           const at::Tensor& r, at::Tensor& grad_x) {
+  const std::int64_t rows = x.size(0);
+  const std::int64_t width = x.size(1);
+  if (!x.is_cpu()) {
+    const at::Tensor scaled = wide(grad) * weight;
+    const at::Tensor normal = wide(x) * r.unsqueeze(-1);
+    const at::Tensor mean = (scaled * normal).mean(-1, /*keepdim=*/true);
+    grad_x.add_(((scaled - normal * mean) * r.unsqueeze(-1)).to(grad_x.scalar_type()));
+    return;
+  }
+  INCIPIT_CHECK(grad.is_contiguous() && x.is_contiguous() && grad_x.is_contiguous());
+  dispatch(x, [&](auto storage) {
+    using T = decltype(storage);
+    using A = kernels::cpu::Accumulate<T>;
+    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
+      const std::int64_t offset = begin * width;
+      kernels::cpu::row_kernels<T>().rms_norm_backward_add(
+          data<T>(grad) + offset, data<T>(x) + offset, data<A>(weight), data<A>(r) + begin,
+          end - begin, width, data<T>(grad_x) + offset);
+    });
+  });
+}
+
+void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
+             const RotaryTable& table, bool back) {
+  const std::int64_t rows = x.size(0);
+  const std::int64_t head_dim = x.size(1) / heads;
+  if (!x.is_cpu()) {
+    const std::int64_t half = head_dim / 2;
+    const at::Tensor cos = table.cos.index_select(0, positions).unsqueeze(1);
+    at::Tensor sin = table.sin.index_select(0, positions).unsqueeze(1);
+    if (back) sin = -sin;
+    at::Tensor by_head = x.unflatten(1, {heads, head_dim});
+    const at::Tensor first = wide(by_head.narrow(-1, 0, half));
+    const at::Tensor second = wide(by_head.narrow(-1, half, half));
+    by_head.copy_(at::cat({first * cos - second * sin, second * cos + first * sin}, -1));
+    return;
+  }
+  dispatch(x, [&](auto storage) {
+    using T = decltype(storage);
+    using A = kernels::cpu::Accumulate<T>;
+    at::parallel_for(0, rows, grain(x.size(1)), [&](std::int64_t begin, std::int64_t end) {
+      kernels::cpu::row_kernels<T>().rotate(
+          data<T>(x) + begin * x.stride(0), end - begin, x.stride(0), heads, head_dim,
+          data<std::int32_t>(positions) + begin, data<A>(table.cos), data<A>(table.sin),
+          back ? A(-1) : A(1));
+    });
+  });
+}
+
+at::Tensor swiglu(const at::Tensor& gate_up) {
+  const std::int64_t rows = gate_up.size(0);
+  const std::int64_t width = gate_up.size(1) / 2;
+  if (!gate_up.is_cpu()) {
+    return at::silu(gate_up.narrow(1, 0, width)) * gate_up.narrow(1, width, width);
+  }
+  at::Tensor out = at::empty({rows, width}, gate_up.options());
+  dispatch(gate_up, [&](auto storage) {
+    using T = decltype(storage);
+    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
+      kernels::cpu::row_kernels<T>().swiglu(data<T>(gate_up) + begin * 2 * width, end - begin,
+                                            width, data<T>(out) + begin * width);
+    });
+  });
+  return out;
+}
+
+at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
+  const std::int64_t rows = gate_up.size(0);
+  const std::int64_t width = gate_up.size(1) / 2;
+  if (!gate_up.is_cpu()) {
+    const at::Tensor gate = wide(gate_up.narrow(1, 0, width));
+    const at::Tensor up = wide(gate_up.narrow(1, width, width));
+    const at::Tensor g = wide(grad);
+    const at::Tensor sigmoid = at::sigmoid(gate);
+    return at::cat({g * up * sigmoid * (1 + gate * (1 - sigmoid)), g * gate * sigmoid}, 1)
+        .to(gate_up.scalar_type());
+  }
+  at::Tensor out = at::empty_like(gate_up);
+  dispatch(gate_up, [&](auto storage) {
+    using T = decltype(storage);
+    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
+      kernels::cpu::row_kernels<T>().swiglu_backward(
+          data<T>(grad) + begin * width, data<T>(gate_up) + begin * 2 * width, end - begin, width,
+          data<T>(out) + begin * 2 * width);
+    });
+  });
+  return out;
+}
+
+}  // namespace incipit::nn::ops

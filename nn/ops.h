@@ -1,0 +1,40 @@
+// The operations of a block other than matmuls and attention. On the CPU they use our row kernels
+// (kernels/cpu/kernels.h); on other devices they are composed of ATen calls.
+//
+// "Accumulate type" is float32, or float64 for float64 tensors.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace incipit::nn::ops {
+
+// Cosines and sines of the rotary angles: [positions, head_dim / 2], accumulate type.
+struct RotaryTable {
+  at::Tensor cos;
+  at::Tensor sin;
+};
+
+// Returns x / sqrt(mean(x^2) + eps) * weight over the last dimension. x [rows, width], weight
+// [width] of accumulate type. Sets `r` to the inverse root mean square of every row.
+[[nodiscard]] at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
+                                  at::Tensor& r);
+// grad_x += gradient of rms_norm at x. All are [rows, width], contiguous.
+void rms_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight,
+                           const at::Tensor& r, at::Tensor& grad_x);
+
+// Applies rotary position embeddings (halves layout) to `heads` heads, in place. x [rows, heads *
+// head_dim], rows may be strided; positions [rows] int32. With `back`, rotates back, which is the
+// gradient.
+void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
+             const RotaryTable& table, bool back = false);
+
+// Returns silu(gate) * up. gate_up is [rows, 2 width]: gate | up.
+[[nodiscard]] at::Tensor swiglu(const at::Tensor& gate_up);
+[[nodiscard]] at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
+
+// Returns the dtype in which values of dtype `storage` are accumulated.
+[[nodiscard]] at::ScalarType accumulate_type(at::ScalarType storage);
+
+}  // namespace incipit::nn::ops

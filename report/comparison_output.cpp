@@ -1,0 +1,110 @@
+#include "report/comparison_output.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "core/json.h"
+
+namespace incipit::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string percents(double value) { return telemetry::fixed(value * 100, 1); }
+
+std::string range(double low, double high) { return percents(low) + " to " + percents(high); }
+
+std::string signed_points(double value) {
+  const std::string text = percents(value);
+  return value > 0 ? "+" + text : text;
+}
+
+Json scores_json(const SplitFigures& split) {
+  return {{"examples", split.confusion.total()},
+          {"accuracy", split.accuracy},
+          {"accuracy_95", {split.accuracy_95.low, split.accuracy_95.high}},
+          {"macro_f1", split.macro_f1},
+          {"majority_label", split.majority_label},
+          {"majority", split.majority_share}};
+}
+
+Json comparison_json(const Report& report) {
+  const Comparison& comparison = *report.comparison;
+  Json methods = Json::array();
+  Json gains = Json::array();
+  for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
+    const Method& method = comparison.methods[m];
+    Json dirs = Json::array();
+    for (const std::size_t r : method.runs) dirs.push_back(report.runs[r].dir.string());
+    methods.push_back({{"name", method.name},
+                       {"description", method.description},
+                       {"runs", dirs},
+                       {"accuracies", method.accuracies},
+                       {"accuracy", method.accuracy},
+                       {"accuracy_95", {method.low, method.high}}});
+    for (std::size_t over = 0; over < comparison.methods.size(); ++over) {
+      if (m == over) continue;
+      const eval::MeanInterval& gain = comparison.gains[m][over];
+      gains.push_back({{"of", m},
+                       {"over", over},
+                       {"gain", gain.mean},
+                       {"gain_95", {gain.low, gain.high}},
+                       {"excludes_zero", gain.excludes_zero()}});
+    }
+  }
+  return {
+      {"examples", comparison.examples},
+      {"majority_label", comparison.majority_label},
+      {"best", comparison.best},
+      {"mixed_types", comparison.mixed_types},
+      {"bootstrap",
+       {{"resamples", eval::PairedBootstrap::kResamples}, {"seed", eval::PairedBootstrap::kSeed}}},
+      {"methods", methods},
+      {"gains", gains}};
+}
+
+}  // namespace
+
+void print_comparison(std::ostream& out, const telemetry::Style& style,
+                      const Comparison& comparison) {
+  telemetry::Table table({"method", "runs", "test %", "95 %", "seeds", "best gains", "95 %", ""});
+  for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
+    const Method& method = comparison.methods[m];
+    std::string seeds;
+    if (method.accuracies.size() > 1) {
+      const auto [low, high] =
+          std::minmax_element(method.accuracies.begin(), method.accuracies.end());
+      seeds = range(*low, *high);
+    }
+    const eval::MeanInterval& gain = comparison.gains[comparison.best][m];
+    const bool best = m == comparison.best;
+    table.add({telemetry::visible(method.name),
+               method.runs.empty() ? "-" : std::to_string(method.runs.size()),
+               percents(method.accuracy), range(method.low, method.high), seeds,
+               best ? "the best" : signed_points(gain.mean),
+               best ? "" : signed_points(gain.low) + " to " + signed_points(gain.high),
+               best ? "" : (gain.excludes_zero() ? "excludes 0" : "may be chance")});
+  }
+  table.print(out, style);
+  if (!comparison.mixed_types.empty()) {
+    out << style.warning("warning") << "  " << telemetry::visible(comparison.mixed_types) << '\n';
+  }
+}
+
+std::string report_json(const Report& report) {
+  Json json;
+  Json& runs = json["runs"] = Json::array();
+  for (std::size_t r = 0; r < report.runs.size(); ++r) {
+    Json scores = Json::object();
+    for (const SplitFigures& split : report.figures[r].splits) {
+      scores[split.split] = scores_json(split);
+    }
+    runs.push_back(
+        {{"name", report.runs[r].name}, {"dir", report.runs[r].dir.string()}, {"scores", scores}});
+  }
+  if (report.comparison) json["comparison"] = comparison_json(report);
+  return dump_json(json, 2, BadUtf8::kReplace) + "\n";
+}
+
+}  // namespace incipit::report

@@ -1,0 +1,24 @@
+// Prints a report's figures for a terminal, or as JSON for other programs.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+#include "report/report.h"
+#include "telemetry/output.h"
+
+namespace incipit::report {
+
+// Prints the comparison as a table.
+void print_comparison(std::ostream& out, const telemetry::Style& style,
+                      const Comparison& comparison);
+
+// {"runs":[{"name","dir","scores":{"test":{"examples","accuracy","accuracy_95","macro_f1",
+//    "majority_label","majority"}}}],
+//  "comparison":{"examples","majority_label","best","bootstrap":{"resamples","seed"},
+//    "methods":[{"name","description","runs","accuracies","accuracy","accuracy_95"}],
+//    "gains":[{"of","over","gain","gain_95","excludes_zero"}]}}
+// with "comparison" only for several runs; other fields refer to methods by their list index.
+[[nodiscard]] std::string report_json(const Report& report);
+
+}  // namespace incipit::report

@@ -1,0 +1,14 @@
+# Writes OUTPUT, a C++ file that holds page.css and page.js of the folder SOURCE.
+file(READ "${SOURCE}/page.css" style)
+file(READ "${SOURCE}/page.js" script)
+file(WRITE "${OUTPUT}" "// Made by report/embed.cmake.
+#include \"report/page_parts.h\"
+
+namespace incipit::report {
+
+std::string_view page_style() { return R\"incipit(${style})incipit\"; }
+
+std::string_view page_script() { return R\"incipit(${script})incipit\"; }
+
+}  // namespace incipit::report
+")

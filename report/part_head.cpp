@@ -1,0 +1,135 @@
+// Report page: what ran, and the result.
+#include <algorithm>
+#include <cmath>
+
+#include "report/page_parts.h"
+#include "telemetry/output.h"
+
+namespace incipit::report {
+namespace {
+
+std::string after_last_slash(const std::string& path) {
+  const std::size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return path;
+  const std::size_t slash = path.find_last_of('/', end);
+  return path.substr(slash == std::string::npos ? 0 : slash + 1, end - (slash + 1) + 1);
+}
+
+// "2026-11-24T14:48:31Z" -> "2026-11-24 14:48 UTC"
+std::string readable_time(const std::string& utc) {
+  constexpr std::size_t kLength = 20;
+  if (utc.size() != kLength || utc[10] != 'T' || utc.back() != 'Z') return utc;
+  return utc.substr(0, 10) + " " + utc.substr(11, 5) + " UTC";
+}
+
+std::string sentence_of_comparison(const Comparison& comparison) {
+  const Method& best = comparison.methods[comparison.best];
+  std::string text = "On " + telemetry::grouped(static_cast<std::int64_t>(comparison.examples)) +
+                     " test examples, " + best.name + " answers the most rightly, " +
+                     percent(best.accuracy) + ". ";
+  std::size_t next = comparison.best == 0 ? 1 : 0;
+  for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
+    if (m != comparison.best &&
+        comparison.methods[m].accuracy > comparison.methods[next].accuracy) {
+      next = m;
+    }
+  }
+  const eval::MeanInterval& gain = comparison.gains[comparison.best][next];
+  text += "Its gain over " + comparison.methods[next].name + ", which comes next, is " +
+          points(gain.mean) + " points (95 %: " + points(gain.low) + " to " + points(gain.high) +
+          "), ";
+  return text + (gain.excludes_zero() ? "more than chance explains." : "which may be chance.");
+}
+
+std::string sentence_of_run(const RunFigures& figures) {
+  const SplitFigures* test = figures.of_split("test");
+  if (test == nullptr && figures.splits.empty()) return "";
+  if (test == nullptr) test = &figures.splits.back();
+  std::string text = "Of " + telemetry::grouped(test->confusion.total()) + " " + test->split +
+                     " examples " + percent(test->accuracy) + " are answered rightly (95 %: " +
+                     percent_range(test->accuracy_95.low, test->accuracy_95.high) +
+                     "). Always answering '" + test->majority_label + "' would be right in " +
+                     percent(test->majority_share);
+  if (test->accuracy_95.low > test->majority_share) return text + "; the difference is clear.";
+  if (test->accuracy_95.high < test->majority_share) return text + ", which is clearly more.";
+  return text + "; these examples do not tell the two apart.";
+}
+
+std::string losses(const RunData& run) {
+  for (const auto& [split, scores] : run.scores) {
+    for (const auto& [name, value] : scores) {
+      if (name == "loss")
+        return "Loss on " + split + ": " + telemetry::fixed(value, 4) + " nats a token.";
+    }
+  }
+  return run.steps.empty()
+             ? ""
+             : "Last loss in training: " + telemetry::fixed(run.steps.back().loss, 4) + ".";
+}
+
+void write_origin(Html& page, const RunData& run) {
+  std::string text;
+  const auto add = [&](const std::string& part) {
+    if (!part.empty()) text += (text.empty() ? "" : " · ") + part;
+  };
+  if (run.config) {
+    add(method_description(*run.config));
+    add("task " + after_last_slash(run.config->task.name));
+    add("model " + after_last_slash(run.config->model.path));
+  }
+  add(run.manifest.command.empty() ? "" : "incipit " + run.manifest.command);
+  add(readable_time(run.manifest.started));
+  for (const auto& [name, value] : run.manifest.facts) {
+    if (name == "host") add("on " + value);
+  }
+  if (!text.empty()) page.leaf("p", {{"class", "soft"}}, text);
+}
+
+}  // namespace
+
+std::string percent(double share) { return telemetry::fixed(share * 100, 1) + " %"; }
+
+std::string points(double difference) {
+  const double shown = std::round(difference * 1000) / 10 + 0.0;  // no -0.0
+  return (shown > 0 ? "+" : shown < 0 ? "\u2212" : "") + telemetry::fixed(std::abs(shown), 1);
+}
+
+std::string percent_range(double low, double high) {
+  return telemetry::fixed(low * 100, 1) + " to " + telemetry::fixed(high * 100, 1);
+}
+
+std::string result_sentence(const Report& report) {
+  if (report.comparison) return sentence_of_comparison(*report.comparison);
+  const std::string sentence = sentence_of_run(report.figures[0]);
+  return sentence.empty() ? losses(report.runs[0]) : sentence;
+}
+
+void write_head(Html& page, const Report& report) {
+  const auto header = page.element("header");
+  page.leaf("p", {{"class", "mark"}}, "incipit report");
+  const std::size_t count = report.runs.size();
+  page.leaf("h1", count == 1 ? report.runs[0].name
+                             : std::to_string(report.comparison->methods.size()) +
+                                   " methods, one test set");
+  if (count == 1) write_origin(page, report.runs[0]);
+  page.leaf("p", {{"class", "result"}}, result_sentence(report));
+}
+
+void write_diagnosis(Html& page, const Diagnosis& diagnosis) {
+  const bool fine = diagnosis.verdict == "learned";
+  const auto box = page.element("div", {{"class", fine ? "finding fine" : "finding"}});
+  const auto list = [&](const char* tag, const std::vector<std::string>& lines) {
+    if (lines.empty()) return;
+    const auto all = page.element(tag);
+    for (const std::string& line : lines) page.leaf("li", line);
+  };
+  {
+    const auto line = page.element("p");
+    page.leaf("strong", diagnosis.summary);
+  }
+  list("ul", diagnosis.findings);
+  if (!diagnosis.advice.empty()) page.leaf("p", "Try, in this order:");
+  list("ol", diagnosis.advice);
+}
+
+}  // namespace incipit::report

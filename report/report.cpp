@@ -1,0 +1,108 @@
+#include "report/report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "model/weight_files.h"
+
+namespace incipit::report {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostErrors = 20;
+
+std::int64_t backbone_bytes(const RunData& run) {
+  if (!run.config) return 0;
+  try {
+    return model::WeightFiles(model::resolve_model_dir(run.config->model.path)).total_bytes();
+  } catch (const Error&) {
+    return 0;  // the model is no longer at this path
+  }
+}
+
+std::int64_t adapter_bytes(const RunData& run) {
+  std::error_code missing;
+  const auto bytes = fs::file_size(
+      run.dir / "adapter" / "best" / run.prompt_folder / "adapter_model.safetensors", missing);
+  return missing ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+Cost cost_of(const RunData& run) {
+  Cost cost{.steps = static_cast<std::int64_t>(run.steps.size()),
+            .adapter_bytes = adapter_bytes(run),
+            .backbone_bytes = backbone_bytes(run)};
+  for (const telemetry::StepRecord& step : run.steps) {
+    cost.examples += step.samples;
+    cost.tokens += step.tokens;
+    if (std::isfinite(step.seconds)) cost.seconds += step.seconds;
+  }
+  return cost;
+}
+
+std::optional<TaskTexts> read_texts(const RunData& run, std::string& problem) {
+  if (!run.config) {
+    problem =
+        run.config_problem.empty() ? "The run names no task (config.yaml)." : run.config_problem;
+    return std::nullopt;
+  }
+  try {
+    return TaskTexts(run);
+  } catch (const Error& error) {
+    problem = error.what();
+    return std::nullopt;
+  }
+}
+
+void add_errors(const std::vector<Prediction>& predictions, const std::optional<TaskTexts>& texts,
+                RunFigures& figures) {
+  figures.wrong = std::count_if(predictions.begin(), predictions.end(),
+                                [](const Prediction& each) { return each.wrong(); });
+  for (const WrongAnswer& answer : worst_errors(predictions, kMostErrors)) {
+    figures.errors.push_back({answer, texts ? texts->source(answer.prediction->id) : std::nullopt});
+  }
+}
+
+RunFigures figures_of(const RunData& run, const std::optional<TaskTexts>& texts,
+                      const std::string& majority_label) {
+  RunFigures figures;
+  figures.cost = cost_of(run);
+  for (const char* split : {"train", "validation", "test"}) {
+    const std::vector<Prediction>* predictions = run.of_split(split);
+    if (predictions == nullptr || !is_labelled(*predictions)) continue;
+    figures.splits.push_back(figures_of(split, *predictions, majority_label));
+  }
+  if (const auto* test = run.of_split("test")) add_errors(*test, texts, figures);
+  if (texts) figures.example = texts->first_example();
+  return figures;
+}
+
+}  // namespace
+
+const SplitFigures* RunFigures::of_split(const std::string& split) const {
+  const auto found = std::find_if(splits.begin(), splits.end(),
+                                  [&](const SplitFigures& each) { return each.split == split; });
+  return found == splits.end() ? nullptr : &*found;
+}
+
+Report gather(std::span<const fs::path> dirs, const std::string& task) {
+  Report report;
+  for (const fs::path& dir : dirs) report.runs.push_back(read_run(dir, task));
+  std::vector<std::optional<TaskTexts>> texts;
+  std::vector<std::string> problems(report.runs.size());
+  for (std::size_t r = 0; r < report.runs.size(); ++r) {
+    texts.push_back(read_texts(report.runs[r], problems[r]));
+    if (texts[r] && report.majority_label.empty()) {
+      report.majority_label = texts[r]->majority_label();
+    }
+  }
+  if (report.runs.size() > 1) report.comparison = compare(report.runs, report.majority_label);
+  for (std::size_t r = 0; r < report.runs.size(); ++r) {
+    report.figures.push_back(figures_of(report.runs[r], texts[r], report.majority_label));
+    report.figures.back().texts_problem = problems[r];
+  }
+  return report;
+}
+
+}  // namespace incipit::report

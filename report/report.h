@@ -1,0 +1,56 @@
+// Collects all that a report shows, from files to figures. report/page.h renders it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "report/comparison.h"
+#include "report/figures.h"
+#include "report/run_data.h"
+#include "report/task_texts.h"
+
+namespace incipit::report {
+
+struct Cost {
+  std::int64_t steps = 0;
+  std::int64_t examples = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0;               // of the steps, without evaluations
+  std::int64_t adapter_bytes = 0;   // of what was trained; 0: nothing
+  std::int64_t backbone_bytes = 0;  // of the frozen weights; 0: unknown
+};
+
+struct WorstError {
+  WrongAnswer answer;
+  std::optional<std::string> text;
+};
+
+// Figures of a single run.
+struct RunFigures {
+  std::vector<SplitFigures> splits;  // train, `validation`, test: those with predictions and labels
+  std::vector<WorstError> errors;    // on the test split
+  std::int64_t wrong = 0;            // number of all wrong answers on the test split
+  std::optional<SeenExample> example;
+  std::string texts_problem;  // why the text of examples cannot be shown
+  Cost cost;
+
+  [[nodiscard]] const SplitFigures* of_split(const std::string& split) const;
+};
+
+struct Report {
+  std::vector<RunData> runs;
+  std::vector<RunFigures> figures;       // per run
+  std::string majority_label;            // of the training split; empty: unknown
+  std::optional<Comparison> comparison;  // only for several runs
+};
+
+// Reads the runs. For runs with several tasks, `task` is shown. Throws as read_run() and compare()
+// do; text that cannot be shown is not an error.
+[[nodiscard]] Report gather(std::span<const std::filesystem::path> dirs,
+                            const std::string& task = "");
+
+}  // namespace incipit::report

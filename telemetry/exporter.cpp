@@ -1,0 +1,161 @@
+#include "telemetry/exporter.h"
+
+#include <prometheus/exposer.h>
+#include <prometheus/registry.h>
+
+#include <charconv>
+#include <chrono>
+#include <stdexcept>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "telemetry/series.h"
+
+namespace incipit::telemetry {
+namespace {
+
+constexpr int kServerThreads = 2;  // one scrape at a time, and one spare thread
+
+struct Address {
+  std::string host;
+  int port = 0;
+};
+
+Address parse_address(const std::string& listen, int local_rank) {
+  const std::size_t colon = listen.rfind(':');
+  Address address;
+  bool ok = colon != std::string::npos && colon > 0;
+  if (ok) {
+    address.host = listen.substr(0, colon);
+    const char* begin = listen.data() + colon + 1;
+    const char* end = listen.data() + listen.size();
+    const auto [parsed, error] = std::from_chars(begin, end, address.port);
+    ok = error == std::errc() && parsed == end && address.port >= 0 && address.port <= 65535;
+  }
+  if (!ok) {
+    throw ConfigError("metrics.listen: '" + listen + "' is not HOST:PORT, like 127.0.0.1:9400");
+  }
+  if (address.port != 0) address.port += local_rank;
+  if (address.port > 65535) {
+    throw ConfigError("metrics.listen: port + local rank is " + std::to_string(address.port) +
+                      ", beyond 65535: choose a lower port");
+  }
+  return address;
+}
+
+std::unique_ptr<prometheus::Exposer> try_open(const std::string& host, int port) {
+  try {
+    return std::make_unique<prometheus::Exposer>(host + ":" + std::to_string(port), kServerThreads);
+  } catch (const std::runtime_error&) {  // the server's own exception derives from it
+    return nullptr;
+  }
+}
+
+std::unique_ptr<prometheus::Exposer> open_endpoint(const EndpointOptions& options,
+                                                   const Address& address) {
+  auto exposer = try_open(address.host, address.port);
+  if (exposer) return exposer;
+  const std::string where = address.host + ":" + std::to_string(address.port);
+  if (options.port_taken == PortTaken::kError) {
+    throw ConfigError("metrics.listen: cannot listen on " + where +
+                      ": the port is taken or the host is not of this machine");
+  }
+  exposer = try_open(address.host, 0);
+  if (!exposer) {
+    throw ConfigError("metrics.listen: cannot listen on " + address.host +
+                      ": not an address of this machine");
+  }
+  log::warn("metrics: {} is taken, port {} is used instead", where,
+            exposer->GetListeningPorts().at(0));
+  return exposer;
+}
+
+double unix_time() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+}  // namespace
+
+struct Exporter::State {
+  explicit State(const ExporterIdentity& identity)
+      : rank(*registry, identity), peak_flops(identity.peak_flops) {
+    if (identity.rank == 0) job = std::make_unique<JobSeries>(*registry, identity);
+  }
+  std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  RankSeries rank;
+  double peak_flops;
+  std::unique_ptr<JobSeries> job;  // only on rank 0
+  std::unique_ptr<prometheus::Exposer> exposer;
+};
+
+Exporter::Exporter(const EndpointOptions& options, const ExporterIdentity& identity) {
+  if (options.listen.empty()) return;
+  const Address address = parse_address(options.listen, identity.local_rank);
+  state_ = std::make_unique<State>(identity);
+  state_->exposer = open_endpoint(options, address);
+  state_->exposer->RegisterCollectable(state_->registry);
+  log::info("metrics: http://{}:{}/metrics", address.host, port());
+}
+
+Exporter::~Exporter() = default;
+Exporter::Exporter(Exporter&&) noexcept = default;
+Exporter& Exporter::operator=(Exporter&&) noexcept = default;
+
+int Exporter::port() const { return state_ ? state_->exposer->GetListeningPorts().at(0) : 0; }
+
+void Exporter::record(const StepRecord& record) {
+  if (!state_) return;
+  const RankSeries& rank = state_->rank;
+  rank.step_seconds.Observe(record.seconds);
+  rank.data_wait.Increment(record.data_wait_seconds);
+  rank.comm.Increment(record.comm_seconds);
+  rank.last_step.Set(unix_time());
+  if (rank.utilization != nullptr && record.seconds > 0) {
+    rank.utilization->Set(record.flops / record.seconds / state_->peak_flops);
+  }
+  if (!state_->job) return;
+  const JobSeries& job = *state_->job;
+  job.steps.Increment();
+  job.tokens.Increment(static_cast<double>(record.tokens));
+  job.samples.Increment(static_cast<double>(record.samples));
+  job.loss.Set(record.loss);
+  job.learning_rate.Set(record.learning_rate);
+  job.grad_norm.Set(record.grad_norm);
+}
+
+void Exporter::record_memory(const MemoryUse& use) {
+  if (!state_) return;
+  state_->rank.memory.Set(use.bytes);
+  state_->rank.memory_peak.Set(use.peak_bytes);
+}
+
+void Exporter::record_nonfinite_step() {
+  if (state_ && state_->job) state_->job->nonfinite.Increment();
+}
+
+void Exporter::record_checkpoint(double seconds, bool whole) {
+  if (!state_ || !state_->job) return;
+  const JobSeries& job = *state_->job;
+  if (!whole) {
+    job.checkpoint_failures.Increment();
+    return;
+  }
+  job.checkpoint_seconds.Observe(seconds);
+  job.last_checkpoint.Set(unix_time());
+}
+
+void Exporter::record_scores(const std::string& task, const std::string& split,
+                             std::span<const std::pair<std::string, double>> scores) {
+  if (!state_ || !state_->job) return;
+  for (const auto& [metric, value] : scores) {
+    const auto gauge = state_->job->scores.find({task, split, metric});
+    if (gauge != state_->job->scores.end()) gauge->second->Set(value);
+  }
+}
+
+void Exporter::record_success() {
+  if (state_ && state_->job) state_->job->last_success.Set(unix_time());
+}
+
+}  // namespace incipit::telemetry

@@ -1,0 +1,112 @@
+#include "model/fsdp_layers.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "comm/threads.h"
+#include "model/backbone.h"
+#include "model/forest_pass.h"
+
+namespace incipit::model {
+namespace {
+
+TransformerConfig config(bool tied) {
+  TransformerConfig c;
+  c.model_type = "qwen2";
+  c.hidden_size = 60;
+  c.layers = 14;
+  c.heads = 6;
+  c.kv_heads = 2;
+  c.head_dim = 10;
+  c.intermediate_size = 151;
+  c.vocab_size = 2003;
+  c.max_positions = 64;
+  c.tied_embeddings = tied;
+  c.qkv_bias = true;
+  return c;
+}
+
+// On every rank of a group that gathers `config(tied)`.
+template <typename Body>
+void on_group(int ranks, bool tied, Body&& body) {
+  comm::run_on_threads(ranks, [&](comm::Communicator& world) {
+    const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.fsdp = ranks});
+    body(Backbone::random(config(tied), 3, {}, Placement(mesh)), world);
+  });
+}
+
+Forest forest_of(int sequences) {
+  std::vector<Sequence> batch(sequences);
+  for (int s = 0; s < sequences; ++s) {
+    const std::vector<TokenId> ids{5, 1999, s + 300, 2002};
+    batch[s].append_tokens(ids);
+    batch[s].predictions = {{1, 700 + s, 1}, {3, s, 1}};
+  }
+  return pack(batch).forest;
+}
+
+TEST(ShardRows, CoverAMatrixOnce) {
+  for (const std::int64_t out : {1, 5, 6, 7, 100}) {
+    for (int ranks = 1; ranks <= 4; ++ranks) {
+      std::int64_t next = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Range rows = shard_rows(out, ranks, rank);
+        EXPECT_EQ(rows.begin, next);
+        EXPECT_LE(rows.size(), shard_rows(out, ranks, 0).size());
+        next = rows.end;
+      }
+      EXPECT_EQ(next, out);
+    }
+  }
+}
+
+TEST(FsdpModel, ScoresAsAWholeOneDoes) {
+  for (const bool tied : {true, false}) {
+    const Backbone whole = Backbone::random(config(tied), 3, {});
+    const at::Tensor expected = ForestPass(whole, forest_of(3), {}, {}).log_likelihoods();
+    on_group(3, tied, [&](const Backbone& backbone, comm::Communicator&) {
+      for (int again = 0; again < 2; ++again) {
+        const ForestPass pass(backbone, forest_of(3), {}, {});
+        EXPECT_LT(pass.log_likelihoods().sub(expected).abs().max().item<double>(), 1e-4);
+        EXPECT_EQ(pass.argmax(), ForestPass(whole, forest_of(3), {}, {}).argmax());
+      }
+    });
+  }
+}
+
+TEST(FsdpModel, ARankWithNothingToComputeTakesPartIdly) {
+  on_group(2, true, [&](const Backbone& backbone, comm::Communicator& world) {
+    for (int turn = 0; turn < 4; ++turn) {
+      if (turn % 2 == world.rank()) {
+        ForestPass pass(backbone, forest_of(1), {}, {.for_backward = true});
+        const std::vector<double> grad(2, 1.0);
+        (void)pass.backward(grad, {});
+      } else {
+        backbone.idle(Sweep::kForward);
+        backbone.idle(Sweep::kBackward);
+      }
+    }
+  });
+}
+
+// A rank holds its share and the two layers that are there at a time, and every norm and bias; 1 %
+// are for rows that do not divide evenly.
+TEST(FsdpModel, HoldsItsShareAndTwoLayers) {
+  for (const bool tied : {true, false}) {
+    const TransformerConfig c = config(tied);
+    const auto total = static_cast<double>(Backbone::random(c, 3, {}).weight_bytes());
+    const auto float_bytes = static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t layer = (layer_matrix_numbers(c) + layer_norm_numbers(c)) * float_bytes;
+    const std::int64_t vectors = c.layers * (layer_norm_numbers(c) + c.qkv_width()) * float_bytes;
+    for (const int ranks : {2, 3, 4}) {
+      on_group(ranks, tied, [&](const Backbone& backbone, comm::Communicator&) {
+        EXPECT_LT(backbone.weight_bytes(),
+                  1.01 * (total / ranks + static_cast<double>(2 * layer + vectors)));
+      });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace incipit::model
