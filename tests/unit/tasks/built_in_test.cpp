@@ -41,7 +41,9 @@ TEST(BuiltInTasks, AreNamedByTheRecipes) {
                                    for (const auto& each : data::validate(read.task))
                                      report(each.key, each.message);
                                  });
-    if (!config.task.name.empty()) EXPECT_THAT(tasks, Contains(config.task.name)) << recipe.name;
+    if (!config.task.name.empty()) {
+      EXPECT_THAT(tasks, Contains(config.task.name)) << recipe.name;
+    }
   }
 }
 
