@@ -7,8 +7,8 @@
 // "purpose (collective on communicator)". After a failure all communicators of this rank are
 // broken: end the job (comm/guarded_main.h).
 //
-// Memory: all backends accept host memory. Only the nccl backend also accepts device memory (the
-// same kind on every rank). Calls return when the result is complete.
+// Memory: all backends accept host memory, some also device memory (the same kind on every rank).
+// Calls return when the result is complete.
 //
 // Results are bit-identical on every rank, and between runs with the same number of ranks.
 #pragma once
@@ -89,6 +89,7 @@ class Communicator {
   [[nodiscard]] int size() const noexcept { return size_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }  // "world", "data"
   [[nodiscard]] virtual std::string_view backend() const noexcept = 0;
+  [[nodiscard]] virtual bool accepts_device_memory() const noexcept { return false; }
   [[nodiscard]] CommContext& context() const noexcept { return *context_; }
   [[nodiscard]] const std::shared_ptr<CommContext>& shared_context() const { return context_; }
 

@@ -20,16 +20,19 @@ MeshShape nearest(const MeshShape& wanted, int world, const MeshLimits& limits) 
   const auto consider = [&](const MeshShape& shape) {
     if (distance(shape, wanted) < distance(best, wanted)) best = shape;
   };
-  for (int part = 1; part <= world; ++part) {  // ranks of one copy
-    if (world % part != 0) continue;
-    if (wanted.fsdp > 1) {
-      consider({.data = world / part, .fsdp = part});
-      continue;
+  const auto divisors_of = [](int number, int most) {
+    std::vector<int> divisors;
+    for (int d = 1; d <= std::min(number, most); ++d) {
+      if (number % d == 0) divisors.push_back(d);
     }
-    for (int pipeline = 1; pipeline <= std::min(part, limits.pipeline); ++pipeline) {
-      const int tensor = part / pipeline;
-      if (part % pipeline != 0 || tensor > limits.tensor) continue;
-      consider({.data = world / part, .pipeline = pipeline, .tensor = tensor});
+    return divisors;
+  };
+  for (const int pipeline : divisors_of(world, limits.pipeline)) {
+    for (const int tensor : divisors_of(world / pipeline, limits.tensor)) {
+      const int copies = world / tensor / pipeline;
+      for (const int fsdp : divisors_of(copies, wanted.fsdp > 1 ? copies : 1)) {
+        consider({.data = copies / fsdp, .fsdp = fsdp, .pipeline = pipeline, .tensor = tensor});
+      }
     }
   }
   return best;
@@ -86,12 +89,6 @@ std::vector<OptionProblem> validate(const MeshOptions& options) {
   at_least(options.tensor, 1, "tensor", "1 for layers that are not split");
   at_least(options.pipeline, 1, "pipeline", "1 for layers that are all on one rank");
   at_least(options.fsdp, 0, "fsdp", "a number of ranks, true or false");
-  if (options.fsdp != 1 && (options.tensor > 1 || options.pipeline > 1)) {
-    problems.push_back(
-        {"fsdp",
-         "layers are sharded by fsdp, or split by tensor and pipeline, not both; set it to "
-         "false, or parallel.tensor and parallel.pipeline to 1"});
-  }
   if (std::find(kBackends.begin(), kBackends.end(), options.backend) == kBackends.end()) {
     problems.push_back({"backend", "'" + options.backend + "' is not one of " + join(kBackends) +
                                        did_you_mean(options.backend, kBackends)});
@@ -117,7 +114,7 @@ MeshShape resolve_mesh(const MeshOptions& options, int world_size, const MeshLim
                   .tensor = options.tensor};
   if (shape.fsdp == 0) {
     shape.data = std::max(shape.data, 1);
-    shape.fsdp = std::max(world_size / shape.data, 1);
+    shape.fsdp = std::max(world_size / (shape.data * shape.pipeline * shape.tensor), 1);
   } else if (shape.data == 0) {
     shape.data = std::max(world_size / (shape.fsdp * shape.pipeline * shape.tensor), 1);
   }

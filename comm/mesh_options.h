@@ -14,7 +14,7 @@ struct MeshOptions {
   int tensor = 1;    // tensor parallel: ranks that split every layer
   int pipeline = 1;  // pipeline parallel: ranks that split the sequence of layers
   // FSDP: ranks that shard one copy of the model and gather each layer for use. 1 (false): no FSDP.
-  // 0 (true): the number of ranks divided by `data`.
+  // 0 (true): all ranks that the other dimensions leave.
   int fsdp = 1;
   std::string backend = "auto";  // auto, single, mpi, nccl
   double timeout_seconds = 600;  // of one operation between ranks

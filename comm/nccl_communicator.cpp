@@ -67,6 +67,7 @@ class NcclCommunicator final : public Communicator {
   }
 
   [[nodiscard]] std::string_view backend() const noexcept override { return "nccl"; }
+  [[nodiscard]] bool accepts_device_memory() const noexcept override { return true; }
 
  private:
   void require(const std::optional<NcclLife::Failure>& failure, const Collective& call) const {

@@ -9,7 +9,8 @@ namespace {
 
 class Cutter {
  public:
-  Cutter(const Forest& forest, std::int64_t max_rows) : forest_(forest), max_rows_(max_rows) {
+  Cutter(const Forest& forest, std::int64_t max_rows, int trunk_store)
+      : forest_(forest), max_rows_(max_rows), trunk_store_(trunk_store) {
     const int count = forest.segment_count();
     children_.resize(count);
     subtree_rows_.resize(count);
@@ -80,7 +81,7 @@ class Cutter {
     auto span = forest_.prompt_spans.begin();
     auto target = forest_.targets.begin();
     for (int s = 0; s < forest_.segment_count(); ++s) {
-      const RowRange rows = forest_.rows(s);
+      const Range rows = forest_.rows(s);
       const bool computed = branch_of_[s] == part;
       const std::int64_t shift = out.row_count() - rows.begin;
       for (; span != forest_.prompt_spans.end() && span->row < rows.end; ++span) {
@@ -105,7 +106,9 @@ class Cutter {
         out.positions.insert(out.positions.end(), at(forest_.positions, rows.begin),
                              at(forest_.positions, rows.end));
       }
-      out.resident.push_back(computed ? RowRange{} : trunk_range_[s]);
+      out.resident.push_back(!forest_.resident[s].empty() || computed
+                                 ? forest_.resident[s]
+                                 : ResidentRows{trunk_store_, trunk_range_[s]});
       out.segment_begin.push_back(out.row_count());
     }
     return out;
@@ -113,10 +116,11 @@ class Cutter {
 
   const Forest& forest_;
   std::int64_t max_rows_;
+  int trunk_store_;
   std::vector<std::vector<int>> children_;
   std::vector<std::int64_t> subtree_rows_;
   std::vector<int> branch_of_;
-  std::vector<RowRange> trunk_range_;
+  std::vector<Range> trunk_range_;
   int branches_ = 0;
   std::int64_t rows_in_branch_ = 0;
 };
@@ -125,7 +129,7 @@ class Cutter {
 // (or as many as segments allow), and no more branches than necessary. The smaller the branches,
 // the more there are.
 std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int wanted) {
-  const auto branches = [&](std::int64_t rows) { return Cutter(forest, rows).branches(); };
+  const auto branches = [&](std::int64_t rows) { return Cutter(forest, rows, 0).branches(); };
   wanted = std::min(wanted, branches(1));
   std::int64_t enough = 1;
   std::int64_t too_many = std::min(max_rows, forest.row_count()) + 1;
@@ -147,11 +151,13 @@ std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int 
 
 }  // namespace
 
-ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows, int min_branches) {
+ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows, int min_branches,
+                           int stores) {
   INCIPIT_CHECK(max_rows > 0 && min_branches > 0);
   if (min_branches > 1) max_rows = rows_for_branches(forest, max_rows, min_branches);
-  for (const RowRange& range : forest.resident) {
-    INCIPIT_CHECK(range.empty(), "a forest with resident segments is not cut again");
+  for (const ResidentRows& resident : forest.resident) {
+    INCIPIT_CHECK(resident.empty() || resident.store < stores, "store ", resident.store, " of ",
+                  stores);
   }
   if (forest.row_count() <= max_rows) {
     ForestCut whole;
@@ -162,7 +168,7 @@ ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows, int min_
     }
     return whole;
   }
-  return Cutter(forest, max_rows).cut();
+  return Cutter(forest, max_rows, stores).cut();
 }
 
 }  // namespace incipit

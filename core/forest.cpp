@@ -12,10 +12,15 @@ void Sequence::append_prompt(int prompt, int rows) {
   for (int row = 0; row < rows; ++row) inputs.push_back(Symbol::prompt_row(prompt, row));
 }
 
+void Sequence::append_resident(int store, int rows) {
+  INCIPIT_CHECK(inputs.empty() || inputs.back().is_resident(), "resident rows after computed ones");
+  for (int row = 0; row < rows; ++row) inputs.push_back(Symbol::resident_row(store, row));
+}
+
 namespace {
 
 void check_segment(const Forest& forest, int segment) {
-  const RowRange rows = forest.rows(segment);
+  const Range rows = forest.rows(segment);
   const int parent = forest.parent[segment];
   INCIPIT_CHECK(rows.begin <= rows.end, "segment ", segment);
   INCIPIT_CHECK(parent >= -1 && parent < segment, "segment ", segment, " has parent ", parent);

@@ -12,45 +12,48 @@
 //
 // A segment is either *computed* (its rows are in the packed arrays) or *resident*. The keys and
 // values of a resident segment were computed before by another forest, or are parameters (deep
-// prompts); the segment only has a range of rows in the store that contains them.
+// prompts); the segment only names the rows of the store that contains them.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "core/range.h"
+
 namespace incipit {
 
 using TokenId = std::int32_t;
 
-// Rows [begin, end).
-struct RowRange {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  [[nodiscard]] std::int64_t size() const { return end - begin; }
-  [[nodiscard]] bool empty() const { return begin == end; }
-  friend bool operator==(const RowRange&, const RowRange&) = default;
+// Rows of a store of keys and values.
+struct ResidentRows {
+  int store = 0;  // its number among the stores of a pass
+  Range rows;
+  [[nodiscard]] bool empty() const { return rows.empty(); }
+  friend bool operator==(const ResidentRows&, const ResidentRows&) = default;
 };
 
-// One input of a sequence: a vocabulary token or a row of a soft prompt.
+// One input of a sequence: a vocabulary token, a row of a soft prompt, or a resident row.
 class Symbol {
  public:
-  [[nodiscard]] static Symbol token(TokenId id) { return Symbol(id); }
-  [[nodiscard]] static Symbol prompt_row(int prompt, int row) {
-    return Symbol(-1 - ((static_cast<std::int64_t>(prompt) << kRowBits) | row));
-  }
-  [[nodiscard]] bool is_token() const { return code_ >= 0; }
-  [[nodiscard]] TokenId token_id() const { return static_cast<TokenId>(code_); }
-  [[nodiscard]] int prompt() const { return static_cast<int>((-1 - code_) >> kRowBits); }
-  [[nodiscard]] int row() const {
-    return static_cast<int>((-1 - code_) & ((std::int64_t{1} << kRowBits) - 1));
-  }
-  friend bool operator==(Symbol, Symbol) = default;
+  [[nodiscard]] static Symbol token(TokenId id) { return {kToken, 0, id}; }
+  [[nodiscard]] static Symbol prompt_row(int prompt, int row) { return {kPromptRow, prompt, row}; }
+  [[nodiscard]] static Symbol resident_row(int store, int row) { return {kResident, store, row}; }
+  [[nodiscard]] bool is_token() const { return kind_ == kToken; }
+  [[nodiscard]] bool is_resident() const { return kind_ == kResident; }
+  [[nodiscard]] TokenId token_id() const { return row_; }
+  [[nodiscard]] int prompt() const { return owner_; }
+  [[nodiscard]] int store() const { return owner_; }
+  [[nodiscard]] int row() const { return row_; }
+  friend bool operator==(const Symbol&, const Symbol&) = default;
 
  private:
-  static constexpr int kRowBits = 24;
-  explicit Symbol(std::int64_t code) : code_(code) {}
-  std::int64_t code_;
+  enum Kind : std::int16_t { kToken, kPromptRow, kResident };
+  Symbol(Kind kind, int owner, int row)
+      : kind_(kind), owner_(static_cast<std::int16_t>(owner)), row_(row) {}
+  Kind kind_;
+  std::int16_t owner_;  // prompt or store
+  std::int32_t row_;    // or token
 };
 
 // Consecutive rows filled by consecutive rows of a soft prompt.
@@ -80,14 +83,14 @@ struct Forest {
   // Indexed by segment, in preorder; S elements.
   std::vector<std::int64_t> segment_begin{0};  // [S+1]; a resident segment has no rows here
   std::vector<std::int32_t> parent;            // -1 for a root, else less than the segment's index
-  std::vector<RowRange> resident;              // rows in the resident store; empty if computed
+  std::vector<ResidentRows> resident;          // empty if computed
 
   std::vector<PromptSpan> prompt_spans;  // ordered by row
   std::vector<Target> targets;           // ordered by row, then by id; each (row, id) occurs once
 
   [[nodiscard]] std::int64_t row_count() const { return static_cast<std::int64_t>(tokens.size()); }
   [[nodiscard]] int segment_count() const { return static_cast<int>(parent.size()); }
-  [[nodiscard]] RowRange rows(int segment) const {
+  [[nodiscard]] Range rows(int segment) const {
     return {segment_begin[segment], segment_begin[segment + 1]};
   }
 
@@ -107,6 +110,8 @@ struct Sequence {
 
   void append_tokens(std::span<const TokenId> ids);
   void append_prompt(int prompt, int rows);
+  // Only tokens and prompt rows may follow; resident rows are first.
+  void append_resident(int store, int rows);
 };
 
 // A forest packed from sequences.
@@ -125,8 +130,9 @@ struct PackedForest {
 // A forest cut below shared ancestors, so that its parts can run one after the other.
 //
 // `trunk` contains the segments that several branches need. Run it first and keep its keys and
-// values. The resident ranges of the branches are rows of the trunk. The backward pass runs the
-// branches in any order, then the trunk with the summed gradients of keys and values.
+// values in one more store, after those of the uncut forest. The branches refer to its rows. The
+// backward pass runs the branches in any order, then the trunk with the summed gradients of keys
+// and values.
 struct ForestCut {
   struct Branch {
     Forest forest;
@@ -139,9 +145,9 @@ struct ForestCut {
 
 // Cuts a forest so that no branch has more than `max_rows` rows and there are at least
 // `min_branches` branches, as far as segments allow: a segment is never split. Returns one branch
-// and an empty trunk if the forest fits and one branch is enough. `forest` must not have resident
-// segments.
+// and an empty trunk if the forest fits and one branch is enough. `stores` is the number of stores
+// that the forest refers to, and the number of the trunk's store.
 [[nodiscard]] ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows,
-                                         int min_branches = 1);
+                                         int min_branches = 1, int stores = 0);
 
 }  // namespace incipit

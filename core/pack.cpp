@@ -17,7 +17,8 @@ struct Node {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   std::vector<int> children;
-  std::int64_t first_row = 0;
+  std::int64_t first_computed = 0;  // the first input that is not resident
+  std::int64_t first_row = 0;       // of that input
 };
 
 class RadixTree {
@@ -33,7 +34,9 @@ class RadixTree {
   [[nodiscard]] std::int64_t row_of(std::size_t s, std::int64_t index) const {
     int node = leaves_[s];
     while (nodes_[node].begin > index) node = nodes_[node].parent;
-    return nodes_[node].first_row + (index - nodes_[node].begin);
+    const std::int64_t offset = index - nodes_[node].first_computed;
+    INCIPIT_CHECK(offset >= 0, "a prediction after a resident row");
+    return nodes_[node].first_row + offset;
   }
 
  private:
@@ -106,15 +109,41 @@ class RadixTree {
     return upper;
   }
 
+  // Appends a segment and returns its index.
+  static int add_segment(int parent, ResidentRows resident, Forest& forest) {
+    forest.parent.push_back(parent);
+    forest.resident.push_back(resident);
+    forest.segment_begin.push_back(forest.row_count());
+    return forest.segment_count() - 1;
+  }
+
+  // Writes the node's resident rows, one segment per run of rows of a store. Returns the last
+  // segment, or `parent` if there are none.
+  int write_residents(Node& node, int parent, Forest& forest) const {
+    const auto& inputs = sequences_[node.source].inputs;
+    std::int64_t i = node.begin;
+    while (i < node.end && inputs[i].is_resident()) {
+      ResidentRows run{inputs[i].store(), {inputs[i].row(), inputs[i].row()}};
+      for (; i < node.end &&
+             inputs[i] == Symbol::resident_row(run.store, static_cast<int>(run.rows.end));
+           ++i) {
+        ++run.rows.end;
+      }
+      parent = add_segment(parent, run, forest);
+    }
+    node.first_computed = i;
+    return parent;
+  }
+
   void write_rows(const Node& node, Forest& forest) const {
-    for (std::int64_t i = node.begin; i < node.end; ++i) {
+    for (std::int64_t i = node.first_computed; i < node.end; ++i) {
       const Symbol symbol = sequences_[node.source].inputs[i];
       const std::int64_t row = forest.row_count();
       forest.positions.push_back(static_cast<std::int32_t>(i));
       forest.tokens.push_back(symbol.is_token() ? symbol.token_id() : Forest::kPromptToken);
       if (symbol.is_token()) continue;
       auto& spans = forest.prompt_spans;
-      const bool continues = i > node.begin && !spans.empty() &&
+      const bool continues = i > node.first_computed && !spans.empty() &&
                              spans.back().row + spans.back().count == row &&
                              spans.back().prompt == symbol.prompt() &&
                              spans.back().prompt_row + spans.back().count == symbol.row();
@@ -142,15 +171,14 @@ Forest RadixTree::write() {
   };
   push_children(roots_, -1);
   while (!pending.empty()) {
-    const auto [node, parent_segment] = pending.back();
+    const auto [index, parent_segment] = pending.back();
     pending.pop_back();
-    const int segment = forest.segment_count();
-    nodes_[node].first_row = forest.row_count();
-    write_rows(nodes_[node], forest);
-    forest.segment_begin.push_back(forest.row_count());
-    forest.parent.push_back(parent_segment);
-    forest.resident.emplace_back();
-    push_children(nodes_[node].children, segment);
+    Node& node = nodes_[index];
+    int segment = write_residents(node, parent_segment, forest);
+    node.first_row = forest.row_count();
+    write_rows(node, forest);
+    if (forest.row_count() > node.first_row) segment = add_segment(segment, {}, forest);
+    push_children(node.children, segment);
   }
   return forest;
 }

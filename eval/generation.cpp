@@ -18,24 +18,24 @@ namespace incipit::eval {
 namespace {
 
 using model::ForestPass;
-using model::KeyValueStore;
+using nn::KeyValueStore;
 
 // Allocates a store for `rows` rows, in the type that attention reads without conversion.
 KeyValueStore make_store(const model::Backbone& backbone, std::int64_t rows) {
   const auto type =
       backbone.device().is_cpu() ? nn::ops::accumulate_type(backbone.dtype()) : backbone.dtype();
-  const auto allocate = [&] {
-    return at::empty({rows, backbone.local_config().kv_width()},
-                     at::TensorOptions(type).device(backbone.device()));
-  };
   KeyValueStore store;
-  for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
+  for (const nn::Block& block : backbone.blocks()) {
+    const auto allocate = [&] {
+      return at::empty({rows, block.attention.kv_width()},
+                       at::TensorOptions(type).device(backbone.device()));
+    };
     store.layers.push_back({allocate(), allocate(), {}, {}});
   }
   return store;
 }
 
-void copy_rows(const KeyValueStore& from, RowRange rows, KeyValueStore& to, std::int64_t first) {
+void copy_rows(const KeyValueStore& from, Range rows, KeyValueStore& to, std::int64_t first) {
   if (rows.empty()) return;
   const auto copy = [&](at::Tensor into, const at::Tensor& source) {
     into.narrow(0, first, rows.size()).copy_(source.narrow(0, rows.begin, rows.size()));
@@ -60,11 +60,11 @@ void scatter_rows(const KeyValueStore& from, const std::vector<std::int64_t>& ro
 }
 
 // Returns the rows that a query at `row` attends to, from the root down.
-std::vector<RowRange> rows_seen_at(const Forest& forest, std::int64_t row) {
+std::vector<Range> rows_seen_at(const Forest& forest, std::int64_t row) {
   const auto after =
       std::upper_bound(forest.segment_begin.begin(), forest.segment_begin.end(), row);
   auto segment = static_cast<int>(after - forest.segment_begin.begin()) - 1;
-  std::vector<RowRange> ranges{{forest.segment_begin[segment], row + 1}};
+  std::vector<Range> ranges{{forest.segment_begin[segment], row + 1}};
   while ((segment = forest.parent[segment]) >= 0) ranges.push_back(forest.rows(segment));
   std::reverse(ranges.begin(), ranges.end());
   return ranges;
@@ -72,10 +72,10 @@ std::vector<RowRange> rows_seen_at(const Forest& forest, std::int64_t row) {
 
 // A sequence that has not ended.
 struct Live {
-  std::size_t number = 0;        // index among the sequences of the call
-  std::vector<RowRange> source;  // store rows of its input, from the root down
-  RowRange own;                  // store rows of its generated tokens except the last
-  std::int32_t position = 0;     // of the last token
+  std::size_t number = 0;     // index among the sequences of the call
+  std::vector<Range> source;  // store rows of its input, from the root down
+  Range own;                  // store rows of its generated tokens except the last
+  std::int32_t position = 0;  // of the last token
   TokenId last = 0;
   Random random;
 };
@@ -136,7 +136,7 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
                      .position = static_cast<std::int32_t>(length - 1),
                      .last = 0,
                      .random = Random(options_.seed, i)});
-    rows += std::min(options_.max_tokens - 1, backbone_.config().max_positions - length);
+    rows += std::min(options_.max_tokens - 1, backbone_.spec().max_positions - length);
   }
   store_ = make_store(backbone_, rows);
   if (resident > 0) copy_rows(beginning.keys_values(), {0, resident}, store_, 0);
@@ -147,7 +147,7 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
 void Batch::step() {
   ForestPass pass = model::run_through_stages(
       backbone_, last_tokens(), {},
-      {.keep_keys_values = true, .keep_logits = samples(), .residents = &store_});
+      {.keep_keys_values = true, .keep_logits = samples(), .residents = {&store_}});
   std::vector<std::int64_t> rows;
   std::vector<std::int32_t> target_of;
   for (Live& sequence : live_) {
@@ -161,13 +161,13 @@ void Batch::step() {
 // Builds one chain of segments per sequence. Shared rows appear in the chain of each sequence.
 Forest Batch::last_tokens() const {
   Forest forest;
-  const auto add = [&](bool is_root, RowRange resident) {
+  const auto add = [&](bool is_root, Range resident) {
     forest.parent.push_back(is_root ? -1 : forest.segment_count() - 1);
-    forest.resident.push_back(resident);
+    forest.resident.push_back({0, resident});
     forest.segment_begin.push_back(forest.row_count());
   };
   for (const Live& sequence : live_) {
-    for (const RowRange& range : sequence.source) {
+    for (const Range& range : sequence.source) {
       add(&range == &sequence.source.front(), range);
     }
     if (!sequence.own.empty()) add(false, sequence.own);
@@ -224,7 +224,7 @@ bool Batch::accept(Live& sequence, TokenId token) {
   result.tokens.push_back(token);
   if (on_token_ && !on_token_(sequence.number, token)) return ends(Ending::kCaller);
   const bool is_full = static_cast<std::int64_t>(result.tokens.size()) == options_.max_tokens ||
-                       sequence.position + 1 == backbone_.config().max_positions;
+                       sequence.position + 1 == backbone_.spec().max_positions;
   if (is_full) return ends(Ending::kLength);
   ++sequence.position;
   sequence.last = token;

@@ -21,11 +21,11 @@ PromptSpan behind(PromptSpan span, std::int64_t rows) {
 
 Forest with_resident_root(const Forest& forest, std::int64_t rows) {
   INCIPIT_CHECK(rows > 0 && forest.segment_count() > 0);
-  const RowRange root = forest.rows(0);
+  const Range root = forest.rows(0);
   INCIPIT_CHECK(root.size() >= rows, "the root has ", root.size(), " rows, not ", rows);
   Forest out;
   out.parent.push_back(-1);
-  out.resident.push_back({0, rows});
+  out.resident.push_back({0, {0, rows}});
   out.segment_begin.push_back(0);
 
   // The remaining rows of the root become a new segment. If there are none, its children move up.

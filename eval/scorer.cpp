@@ -95,7 +95,8 @@ Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::T
   for (int turn = 0; turn < plan.count(); turn += ranks.size()) {
     const int b = turn + ranks.rank();
     if (b >= plan.count()) {
-      backbone.idle(model::Sweep::kForward);
+      // Ranks that hold one model together run the last batch together.
+      (void)model::run_through_stages(backbone, {}, {}, {});
       break;
     }
     if (stop_requested() && leaves_alone(backbone.placement())) {

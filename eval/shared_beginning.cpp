@@ -30,7 +30,7 @@ SharedBeginning::Below SharedBeginning::run(const Forest& forest,
   if (resident == 0) {
     return {model::run_through_stages(backbone_, forest, prompts_, options), 0};
   }
-  options.residents = &keys_values();
+  options.residents = {&keys_values()};
   return {
       model::run_through_stages(backbone_, with_resident_root(forest, resident), prompts_, options),
       resident};

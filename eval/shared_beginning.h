@@ -37,7 +37,7 @@ class SharedBeginning {
   [[nodiscard]] data::PromptRows prompt_rows() const { return prompt_rows_; }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   // Requires rows() > 0.
-  [[nodiscard]] model::KeyValueStore& keys_values() { return pass_->keys_values(); }
+  [[nodiscard]] nn::KeyValueStore& keys_values() { return pass_->keys_values(); }
 
  private:
   const model::Backbone& backbone_;

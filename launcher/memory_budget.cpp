@@ -18,7 +18,7 @@ namespace {
 constexpr int kMostRanks = 4096;  // largest number of ranks tried
 
 // Of the meshes of `ranks` ranks whose weights fit in memory, returns the one nearest to `wanted`.
-std::optional<comm::MeshShape> nearest_that_fits(const model::TransformerConfig& config,
+std::optional<comm::MeshShape> nearest_that_fits(const model::ModelSpec& config,
                                                  const comm::MeshShape& wanted, int ranks,
                                                  int number_bytes, double budget) {
   std::optional<comm::MeshShape> best;
@@ -42,7 +42,7 @@ double memory_of_rank(const comm::LocalRank& local, configs::Device device) {
   return index < gpus.size() ? gpus[index] : kUnknown;
 }
 
-std::string memory_objection(const model::TransformerConfig& config, const comm::MeshShape& shape,
+std::string memory_objection(const model::ModelSpec& config, const comm::MeshShape& shape,
                              int number_bytes, double budget) {
   const double needed = plan::planned_weight_bytes(config, shape, number_bytes);
   if (needed <= budget) return "";
@@ -61,7 +61,7 @@ std::string memory_objection(const model::TransformerConfig& config, const comm:
 }
 
 void require_memory(comm::Communicator& world, const comm::LocalRank& local,
-                    const model::TransformerConfig& config, const comm::MeshShape& shape,
+                    const model::ModelSpec& config, const comm::MeshShape& shape,
                     const configs::ModelOptions& options) {
   std::array<double, 1> budget{memory_of_rank(local, options.device)};
   world.all_reduce_min(std::span<double>(budget), "memory for the model");

@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "model/device_memory.h"
-#include "model/ledger.h"
+#include "nn/ledger.h"
 
 namespace incipit::launcher {
 namespace {
@@ -23,13 +23,13 @@ Json in_bytes(const MemoryUse& use) {
 struct RankMemory {
   std::int64_t weight_bytes = 0;
   MemoryUse device;
-  model::LedgerSnapshot tensors;
+  nn::LedgerSnapshot tensors;
 };
 
 Json description(const RankMemory& memory) {
   Json tensors = {{"all", in_bytes(memory.tensors.total)}};
-  for (std::size_t kind = 0; kind < model::kMemoryKinds.size(); ++kind) {
-    tensors[std::string(model::kMemoryKinds[kind])] = in_bytes(memory.tensors.kinds[kind]);
+  for (std::size_t kind = 0; kind < nn::kMemoryKinds.size(); ++kind) {
+    tensors[std::string(nn::kMemoryKinds[kind])] = in_bytes(memory.tensors.kinds[kind]);
   }
   return {{"weight_bytes", memory.weight_bytes},
           {"device", in_bytes(memory.device)},
@@ -41,7 +41,7 @@ Json description(const RankMemory& memory) {
 void write_memory_report(const Session& session, const std::filesystem::path& run_dir) {
   const RankMemory mine{.weight_bytes = session.backbone->weight_bytes(),
                         .device = model::device_memory(session.backbone->device()),
-                        .tensors = model::ledger_snapshot()};
+                        .tensors = nn::ledger_snapshot()};
   const auto all = session.world().all_gather(mine, "memory report");
   if (!session.is_rank_zero()) return;
   Json ranks = Json::array();
@@ -52,7 +52,7 @@ void write_memory_report(const Session& session, const std::filesystem::path& ru
   log::debug(
       "memory of rank 0: {} of weights, {} of activations at their peak, {} on {} at its peak",
       human_bytes(static_cast<double>(mine.weight_bytes)),
-      human_bytes(mine.tensors.of(model::MemoryKind::kActivations).peak_bytes),
+      human_bytes(mine.tensors.of(nn::MemoryKind::kActivations).peak_bytes),
       human_bytes(mine.device.peak_bytes), session.backbone->device().str());
 }
 

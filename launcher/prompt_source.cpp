@@ -19,8 +19,8 @@ prompt_tuning::SoftPrompt start_prompt(const Session& session, std::span<const S
   const data::Tokenizer& tokenizer = session.task->tokenizer();
   prompt_tuning::InitInputs inputs;
   inputs.embed = [&backbone](std::span<const TokenId> ids) { return backbone.embed(ids); };
-  inputs.vocab_size = backbone.config().vocab_size;
-  inputs.hidden_size = backbone.config().hidden_size;
+  inputs.vocab_size = backbone.spec().vocab_size;
+  inputs.hidden_size = backbone.spec().hidden_size;
   for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
     if (tokenizer.is_special(id)) inputs.special_ids.push_back(id);
   }

@@ -18,11 +18,11 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "families/registry.h"
 #include "launcher/memory_budget.h"
 #include "launcher/system_info.h"
-#include "model/config.h"
-#include "model/ledger.h"
 #include "model/weight_files.h"
+#include "nn/ledger.h"
 #include "plan/plan.h"
 
 namespace incipit::launcher {
@@ -86,7 +86,7 @@ int cores_of_machine(comm::Communicator& world, const UsableCores& own) {
 }
 
 // Collective.
-void choose_model(Session& session, const model::TransformerConfig& transformer,
+void choose_model(Session& session, const model::ModelSpec& transformer,
                   const comm::MeshShape& shape) {
   configs::ModelOptions& options = session.config.model;
   ModelMachine machine = this_machine(options);
@@ -98,7 +98,7 @@ void choose_model(Session& session, const model::TransformerConfig& transformer,
 
 // Loads the tasks and their splits. Tasks of one format share the tokenizer.
 void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
-               const fs::path& model_dir, const model::TransformerConfig& transformer,
+               const fs::path& model_dir, const model::ModelSpec& transformer,
                const data::WhichSplits& which) {
   std::map<data::Format, data::TaskModel> models;
   session.tasks.clear();
@@ -121,17 +121,18 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
 }
 
 void load_weights(Session& session, const model::WeightFiles& files,
-                  const model::TransformerConfig& transformer) {
+                  const model::ModelSpec& transformer) {
   const auto start = std::chrono::steady_clock::now();
   const configs::ModelOptions& options = session.model_choice.options;
   session.backbone = std::make_unique<model::Backbone>(model::Backbone::load(
-      files, {.dtype = scalar_type(options.dtype), .device = choose_device(options, session.local)},
+      transformer, files,
+      {.dtype = scalar_type(options.dtype), .device = choose_device(options, session.local)},
       model::Placement(*session.mesh)));
   session.backbone_info = {.name = options.path,
                            .weights_fingerprint = session.is_rank_zero() ? files.fingerprint() : "",
                            .hidden_size = transformer.hidden_size,
-                           .layers = transformer.layers,
-                           .attention_heads = transformer.heads};
+                           .layers = transformer.layer_count(),
+                           .attention_heads = transformer.fewest_heads()};
   session.parameters = files.parameter_count();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   log::info("model {}: {} {} in memory, {}, ranks {} x threads {}, loaded in {}", options.path,
@@ -169,18 +170,18 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
 
 Session open_session(const configs::RunConfig& config, const std::vector<std::int64_t>& prompt_rows,
                      const data::WhichSplits& which) {
-  model::start_ledger();
+  nn::start_ledger();
   Session session;
   session.config = config;
   session.context = std::make_shared<comm::CommContext>();
   auto world = comm::make_world(config.parallel, session.context);
   log::configure(config.log.level, world->rank(), world->size());
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
-  const model::TransformerConfig transformer = model::read_config(model_dir);
+  const model::ModelSpec transformer = families::read_model(model_dir);
   const comm::MeshShape shape =
       comm::resolve_mesh(config.parallel, world->size(),
-                         {.tensor = static_cast<int>(transformer.heads),
-                          .pipeline = static_cast<int>(transformer.layers)});
+                         {.tensor = static_cast<int>(transformer.fewest_heads()),
+                          .pipeline = static_cast<int>(transformer.layer_count())});
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
   choose_model(session, transformer, shape);
@@ -206,7 +207,7 @@ void change_task(Session& session, const data::TaskOptions& task, const data::Wh
   session.config.task = task;
   const std::int64_t prompt_rows = session.tasks.front().prompt_rows;
   const fs::path model_dir = model::resolve_model_dir(session.config.model.path);
-  load_data(session, {prompt_rows}, model_dir, model::read_config(model_dir), which);
+  load_data(session, {prompt_rows}, model_dir, families::read_model(model_dir), which);
 }
 
 void start_watchdog(Session& session) {

@@ -40,30 +40,35 @@ RowCount target_rows(const Forest& forest) {
 
 }  // namespace
 
-double training_flops(const TransformerConfig& c, const Forest& forest) {
+double training_flops(const ModelSpec& spec, const Forest& forest) {
   const auto product = [](std::int64_t in, std::int64_t out) {
     return 2.0 * static_cast<double>(in * out);
   };
-  const double keys_values = product(c.hidden_size, 2 * c.kv_width());
-  const double queries = product(c.hidden_size, c.q_width());
-  const double rest = queries + product(c.q_width(), c.hidden_size) +
-                      product(c.hidden_size, 3 * c.intermediate_size);
-  const double pair = 2 * product(c.q_width(), 1);  // query x key, and weight x value
-
   const RowCount all = all_rows(forest);
   const RowCount targets = target_rows(forest);
   double prompt_rows = 0;
   for (const PromptSpan& span : forest.prompt_spans) prompt_rows += span.count;
 
-  const double layer = all.rows * (keys_values + rest) + all.pairs * pair;
-  const double last_layer = all.rows * keys_values + targets.rows * rest + targets.pairs * pair;
-  const double logits = targets.rows * product(c.hidden_size, c.vocab_size);
-  const double forward = static_cast<double>(c.layers - 1) * layer + last_layer + logits;
-  // Backward computes the gradient of every matmul's input, which is as much work as forward. In
-  // the first layer, the gradient through keys, values and queries is needed only for prompt rows.
-  const double first_queries = (c.layers > 1 ? all.rows : targets.rows) * queries;
-  const double needed_queries = std::min(prompt_rows * queries, first_queries);
-  const double spared = (all.rows - prompt_rows) * keys_values + first_queries - needed_queries;
+  double forward = targets.rows * product(spec.hidden_size, spec.vocab_size);
+  double spared = 0;
+  for (const LayerSpec& layer : spec.layers) {
+    const AttentionSpec& a = layer.attention;
+    const double keys_values = product(spec.hidden_size, 2 * a.kv_width());
+    const double queries = product(spec.hidden_size, a.q_width());
+    const double rest = queries + product(a.q_width(), spec.hidden_size) +
+                        product(spec.hidden_size, (layer.mlp.gate ? 3 : 2) * layer.mlp.width);
+    const double pair = 2 * product(a.q_width(), 1);  // query x key, and weight x value
+    // The last layer computes keys and values of all rows, and the rest of target rows.
+    const RowCount& computed = &layer == &spec.layers.back() ? targets : all;
+    forward += all.rows * keys_values + computed.rows * rest + computed.pairs * pair;
+    if (&layer != &spec.layers.front()) continue;
+    // In the first layer, the gradient through keys, values and queries is needed only for prompt
+    // rows.
+    const double all_queries = computed.rows * queries;
+    spared = (all.rows - prompt_rows) * keys_values + all_queries -
+             std::min(prompt_rows * queries, all_queries);
+  }
+  // Backward computes the gradient of every matmul's input, which is as much work as forward.
   return 2 * forward - spared;
 }
 

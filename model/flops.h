@@ -4,7 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/forest.h"
-#include "model/config.h"
+#include "model/spec.h"
 
 namespace incipit::model {
 
@@ -13,7 +13,7 @@ namespace incipit::model {
 // only at target rows; the last layer computes keys and values of all rows and everything else only
 // at target rows. Recomputation to save memory does not count. Resident rows are attended to, not
 // computed.
-[[nodiscard]] double training_flops(const TransformerConfig& config, const Forest& forest);
+[[nodiscard]] double training_flops(const ModelSpec& spec, const Forest& forest);
 
 // Measures the FLOP/s of large matmuls with this process's threads. Returns the best of several
 // runs; takes about a quarter of a second.

@@ -7,29 +7,17 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "model/block.h"
-#include "model/ledger.h"
-#include "model/vocabulary.h"
+#include "nn/ledger.h"
+#include "nn/target_scores.h"
 
 namespace incipit::model {
-
-void KeyValueStore::enable_gradients() {
-  const LedgerScope scope(MemoryKind::kActivations);
-  const auto cleared = [](const at::Tensor& like) {
-    return at::zeros({like.size(0), like.size(1)},
-                     like.options().dtype(nn::ops::accumulate_type(like.scalar_type())));
-  };
-  for (Layer& layer : layers) {
-    layer.grad_keys = cleared(layer.keys);
-    layer.grad_values = cleared(layer.values);
-  }
-}
 
 namespace {
 
 void check_forest(const Forest& forest, const Backbone& backbone,
-                  std::span<const at::Tensor> prompts, const KeyValueStore* residents) {
-  const TransformerConfig& c = backbone.config();
+                  std::span<const at::Tensor> prompts,
+                  std::span<nn::KeyValueStore* const> residents) {
+  const ModelSpec& c = backbone.spec();
   for (const PromptSpan& span : forest.prompt_spans) {
     INCIPIT_CHECK(span.prompt >= 0 && span.prompt < static_cast<int>(prompts.size()),
                   "the forest refers to prompt ", span.prompt);
@@ -44,8 +32,9 @@ void check_forest(const Forest& forest, const Backbone& backbone,
   for (const Target& target : forest.targets) {
     INCIPIT_CHECK(target.id < c.vocab_size, "target id ", target.id, " of ", c.vocab_size);
   }
-  for (const RowRange& range : forest.resident) {
-    INCIPIT_CHECK(range.empty() || (residents && range.end <= residents->rows()),
+  for (const auto& [store, rows] : forest.resident) {
+    INCIPIT_CHECK(rows.empty() || (store < static_cast<int>(residents.size()) &&
+                                   rows.end <= residents[store]->rows()),
                   "the forest refers to resident rows that are not there");
   }
   const auto last = std::max_element(forest.positions.begin(), forest.positions.end());
@@ -63,27 +52,39 @@ struct ForestPass::State {
   std::int64_t rows = 0;
   std::vector<PromptSpan> prompt_spans;
   std::size_t target_count = 0;
-  TargetScores scores;
+  nn::TargetScores scores;
 
-  BlockContext context;
+  nn::BlockContext context;
   nn::AttentionPlan plan;         // queries at every row
   nn::AttentionPlan target_plan;  // queries at target rows
   at::Tensor target_index;        // [target rows] int64
-  KeyValueStore* residents = nullptr;
+  std::vector<nn::KeyValueStore*> residents;
 
-  std::vector<BlockRecord> records;
+  std::vector<nn::BlockRecord> records;
   at::Tensor last;    // [target rows, hidden], after the model's last layer
   at::Tensor output;  // [rows, hidden], after the last layer of a stage that is not the last
-  KeyValueStore keys_values;
+  nn::KeyValueStore keys_values;
 
   State(const Backbone& backbone, const Forest& forest, const ForestPassOptions& options);
   [[nodiscard]] at::Tensor embed(const Forest& forest, std::span<const at::Tensor> prompts) const;
-  [[nodiscard]] QueryRows queries(std::int64_t layer) const {
-    const bool is_last = backbone->partition().scores && layer + 1 == backbone->block_count();
-    return is_last ? QueryRows{&target_plan, target_index} : QueryRows{&plan, {}};
+  [[nodiscard]] nn::QueryRows queries(std::size_t layer) const {
+    const bool is_last = backbone->head() && layer + 1 == backbone->blocks().size();
+    return is_last ? nn::QueryRows{&target_plan, target_index} : nn::QueryRows{&plan, {}};
   }
-  [[nodiscard]] KeyValueStore::Layer* resident_layer(std::int64_t layer) const {
-    return residents ? &residents->layers[layer] : nullptr;
+  // Return the keys and values of a layer in every store, and their gradients.
+  [[nodiscard]] std::vector<nn::KeysValues> resident_layers(std::size_t layer) const {
+    std::vector<nn::KeysValues> stores;
+    for (const nn::KeyValueStore* store : residents) {
+      stores.push_back({store->layers[layer].keys, store->layers[layer].values});
+    }
+    return stores;
+  }
+  [[nodiscard]] std::vector<nn::KeysValues> resident_gradients(std::size_t layer) const {
+    std::vector<nn::KeysValues> stores;
+    for (const nn::KeyValueStore* store : residents) {
+      stores.push_back({store->layers[layer].grad_keys, store->layers[layer].grad_values});
+    }
+    return stores;
   }
   [[nodiscard]] at::Tensor prompt_rows() const;
   void scatter(const at::Tensor& grad_rows, std::span<at::Tensor> prompt_gradients) const;
@@ -95,26 +96,26 @@ ForestPass::State::State(const Backbone& model, const Forest& forest,
       rows(forest.row_count()),
       prompt_spans(forest.prompt_spans),
       target_count(forest.targets.size()),
-      scores(model, forest.targets),
+      scores(model.head() ? &*model.head() : nullptr, model.dtype(), forest.targets),
       plan(forest),
       target_plan(forest, scores.rows()),
       residents(options.residents) {
   const at::Device device = model.device();
   target_index = at::tensor(scores.rows(), at::kLong).to(device);
-  context.config = &model.local_config();
   context.positions = at::tensor(forest.positions, at::kInt).to(device);
   const auto last_position = std::max_element(forest.positions.begin(), forest.positions.end());
   context.rotary =
-      model.rotary_table(last_position == forest.positions.end() ? 0 : *last_position + 1);
+      model.rotary_tables(last_position == forest.positions.end() ? 0 : *last_position + 1);
 }
 
 at::Tensor ForestPass::State::embed(const Forest& forest,
                                     std::span<const at::Tensor> prompts) const {
-  at::Tensor x = embed_tokens(*backbone, forest.tokens);
+  at::Tensor x = backbone->embedding()->rows(forest.tokens);
   for (const PromptSpan& span : prompt_spans) {
     x.narrow(0, span.row, span.count)
         .copy_(prompts[span.prompt].narrow(0, span.prompt_row, span.count));
   }
+  backbone->embedding()->add_positions(x, context.positions);
   return x;
 }
 
@@ -139,24 +140,28 @@ void ForestPass::State::scatter(const at::Tensor& grad_rows,
 
 ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
                        std::span<const at::Tensor> prompts, const ForestPassOptions& options) {
-  const LedgerScope scope(MemoryKind::kActivations);
+  const nn::LedgerScope scope(nn::MemoryKind::kActivations);
   check_forest(forest, backbone, prompts, options.residents);
   state_ = std::make_unique<State>(backbone, forest, options);
   State& state = *state_;
-  const Partition& part = backbone.partition();
-  INCIPIT_CHECK(part.embeds != options.input.defined(), "an input belongs to a later stage");
-  at::Tensor x = part.embeds ? state.embed(forest, prompts) : options.input;
-  for (std::int64_t layer = 0; layer < backbone.block_count(); ++layer) {
-    BlockRecord record;
-    x = block_forward(state.context, backbone.layer(layer, Sweep::kForward), state.queries(layer),
-                      x, state.resident_layer(layer), options.for_backward, record);
+  INCIPIT_CHECK(backbone.embedding().has_value() != options.input.defined(),
+                "an input belongs to a later stage");
+  nn::WeightStore& weights = backbone.weights();
+  weights.announce(backbone.forward_groups());
+  at::Tensor x = backbone.embedding() ? state.embed(forest, prompts) : options.input;
+  for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
+    const nn::Block& block = backbone.blocks()[layer];
+    const nn::WeightStore::Use use = weights.use(block.group);
+    nn::BlockRecord record;
+    x = block.forward(state.context, state.queries(layer), x, state.resident_layers(layer),
+                      options.for_backward, record);
     if (options.for_backward || options.keep_keys_values) {
-      const nn::KeysValues views = keys_values_of(backbone.local_config(), record.qkv);
+      const nn::KeysValues views = block.attention.keys_values(record.qkv);
       state.keys_values.layers.push_back({views.keys, views.values, {}, {}});
     }
     if (options.for_backward) state.records.push_back(std::move(record));
   }
-  if (!part.scores) {
+  if (!backbone.head()) {
     state.output = std::move(x);
     return;
   }
@@ -178,35 +183,40 @@ const at::Tensor& ForestPass::logits() const {
 
 const at::Tensor& ForestPass::output() const { return state_->output; }
 
-KeyValueStore& ForestPass::keys_values() {
+nn::KeyValueStore& ForestPass::keys_values() {
   INCIPIT_CHECK(!state_->keys_values.layers.empty(), "the pass kept no keys and values");
   return state_->keys_values;
 }
 
 at::Tensor ForestPass::backward(std::span<const double> grad,
                                 std::span<at::Tensor> prompt_gradients, at::Tensor grad_output) {
-  const LedgerScope scope(MemoryKind::kActivations);
+  const nn::LedgerScope scope(nn::MemoryKind::kActivations);
   State& state = *state_;
-  const Partition& part = state.backbone->partition();
+  const Backbone& backbone = *state.backbone;
+  const bool scores = backbone.head().has_value();
   INCIPIT_CHECK(!state.records.empty(), "backward of a pass that kept nothing for it");
-  INCIPIT_CHECK(part.scores != grad_output.defined(), "a gradient of the output");
-  INCIPIT_CHECK(!part.scores || grad.size() == state.target_count, "a gradient per target");
-  at::Tensor grad_x =
-      part.scores ? state.scores.backward(state.last, grad) : std::move(grad_output);
+  INCIPIT_CHECK(scores != grad_output.defined(), "a gradient of the output");
+  INCIPIT_CHECK(!scores || grad.size() == state.target_count, "a gradient per target");
+  nn::WeightStore& weights = backbone.weights();
+  weights.announce(backbone.backward_groups());
+  at::Tensor grad_x = scores ? state.scores.backward(state.last, grad) : std::move(grad_output);
   state.last.reset();
   state.output.reset();
   const at::Tensor prompt_rows = state.prompt_rows();
-  for (std::int64_t layer = state.backbone->block_count() - 1; layer >= 0; --layer) {
-    const BlockRecord record = std::move(state.records[layer]);
+  for (std::size_t layer = backbone.blocks().size(); layer-- > 0;) {
+    const nn::BlockRecord record = std::move(state.records[layer]);
+    const nn::Block& block = backbone.blocks()[layer];
+    const nn::WeightStore::Use use = weights.use(block.group);
     // Before the model's first layer only the prompt rows are trainable.
-    grad_x = block_backward(state.context, state.backbone->layer(layer, Sweep::kBackward),
-                            state.queries(layer), record, std::move(grad_x),
-                            state.keys_values.layers[layer], state.resident_layer(layer),
-                            part.embeds && layer == 0 ? prompt_rows : at::Tensor());
+    const bool is_first = backbone.embedding() && layer == 0;
+    const nn::KeyValueStore::Layer& own = state.keys_values.layers[layer];
+    grad_x = block.backward(state.context, state.queries(layer), record, std::move(grad_x),
+                            {own.grad_keys, own.grad_values}, state.resident_layers(layer),
+                            state.resident_gradients(layer), is_first ? prompt_rows : at::Tensor());
     state.keys_values.layers[layer] = {};
   }
   state.records.clear();
-  if (!part.embeds) return grad_x;
+  if (!backbone.embedding()) return grad_x;
   state.scatter(grad_x, prompt_gradients);
   return {};
 }

@@ -8,7 +8,11 @@
 // at these rows. Frozen weights get no gradient, and nothing is saved for them.
 //
 // If the backbone is one stage of a pipeline, a pass is this stage's part. It takes the hidden
-// states of the previous stage and passes its own to the next (model/stage_link.h).
+// states of the previous stage and passes its own to the next (model/stage_link.h). The first stage
+// uses the soft prompts; the last stage computes the scores.
+//
+// A pass over an empty forest is legal: a rank that has nothing to compute runs it while others
+// compute, since forward and backward are collective over the tensor parallel and the FSDP ranks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,35 +23,17 @@
 
 #include "core/forest.h"
 #include "model/backbone.h"
+#include "nn/key_values.h"
 
 namespace incipit::model {
 
-// Keys and values of resident rows, by layer, and the gradients that passes add to them. Keys are
-// already rotated for their positions, as PEFT's prefix tuning stores them.
-struct KeyValueStore {
-  struct Layer {
-    // Rows may be strided. On the CPU keys and values may also have the accumulate type, whatever
-    // the compute dtype: attention computes in it, and converts other types in every pass.
-    at::Tensor keys;         // [rows, kv_width], compute dtype
-    at::Tensor values;       // [rows, kv_width]
-    at::Tensor grad_keys;    // [rows, kv_width] float32 (float64 in a float64 backbone), or
-    at::Tensor grad_values;  //   undefined if the rows need no gradient
-  };
-  std::vector<Layer> layers;
-  [[nodiscard]] std::int64_t rows() const { return layers.empty() ? 0 : layers[0].keys.size(0); }
-  // Allocates (or zeroes) the gradients of every layer.
-  void enable_gradients();
-};
-
 struct ForestPassOptions {
-  bool for_backward = false;           // keep the activations that backward() needs
-  bool keep_keys_values = false;       // for later passes: keys_values()
-  bool keep_logits = false;            // for sampling: logits()
-  KeyValueStore* residents = nullptr;  // the rows that the forest's resident ranges refer to
-  at::Tensor input{};                  // output() of the previous stage; undefined: the first stage
+  bool for_backward = false;                    // keep the activations that backward() needs
+  bool keep_keys_values = false;                // for later passes: keys_values()
+  bool keep_logits = false;                     // for sampling: logits()
+  std::vector<nn::KeyValueStore*> residents{};  // the stores that the forest refers to, by number
+  at::Tensor input{};  // output() of the previous stage; undefined: the first stage
 };
-
-// The first pipeline stage uses the soft prompts; the last stage computes the scores.
 
 class ForestPass {
  public:
@@ -78,7 +64,7 @@ class ForestPass {
 
   // Returns the keys and values of this forest's rows in this stage's layers. Needs
   // keep_keys_values or for_backward.
-  [[nodiscard]] KeyValueStore& keys_values();
+  [[nodiscard]] nn::KeyValueStore& keys_values();
 
   // Adds the gradients of sum_t grad[t] * log_likelihood[t] with respect to prompt i and the
   // residents to prompt_gradients[i] ([rows, hidden], float32) and to the residents' gradients.

@@ -1,37 +1,29 @@
-// The part of a transformer on each rank of a mesh. Pure arithmetic on the model's shape, used by
-// loading, by the blocks and by `incipit plan`.
+// The part of a model on each rank of a mesh. Pure arithmetic on the model's shape, used by loading
+// and by `incipit plan`.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "model/config.h"
+#include "core/range.h"
+#include "model/spec.h"
 
 namespace incipit::model {
 
-// Indices [begin, end).
-struct Range {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  [[nodiscard]] std::int64_t size() const { return end - begin; }
-  friend bool operator==(const Range&, const Range&) = default;
-};
-
-// A tensor parallel rank's share of every layer (heads and MLP columns, as in Shoeybi et al. 2019)
-// and of the embedding and head (rows of the vocabulary).
-struct TensorShare {
-  Range heads;       // query heads
-  Range kv_heads;    // key/value heads that the query heads attend to
-  Range columns;     // of the MLP's intermediate width
-  Range vocabulary;  // token ids
-  friend bool operator==(const TensorShare&, const TensorShare&) = default;
+// A tensor parallel rank's share of a layer (heads and MLP columns, as in Shoeybi et al. 2019).
+struct LayerShare {
+  Range heads;     // query heads
+  Range kv_heads;  // key/value heads that the query heads attend to
+  Range columns;   // of the MLP's intermediate width
+  friend bool operator==(const LayerShare&, const LayerShare&) = default;
 };
 
 // A rank's part of the model. The pipeline stage with the first layer has the embedding; the stage
 // with the last layer has the final norm and the head.
 struct Partition {
   Range layers;
-  TensorShare share;
+  std::vector<LayerShare> shares;  // of these layers
+  Range vocabulary;                // token ids
   bool embeds = true;
   bool scores = true;
 };
@@ -41,31 +33,40 @@ struct Partition {
 // many. With more ranks, several ranks have the key/value head of a group and divide its query
 // heads. Where heads are not divided evenly, MLP columns balance the weights of a layer. Throws
 // ConfigError if there are more ranks than query heads.
-[[nodiscard]] std::vector<TensorShare> split_tensor(const TransformerConfig& config, int ranks);
+[[nodiscard]] std::vector<LayerShare> split_layer(const LayerSpec& layer, std::int64_t hidden_size,
+                                                  int ranks);
+
+// Returns the token ids of every tensor parallel rank.
+[[nodiscard]] std::vector<Range> split_vocabulary(std::int64_t vocab_size, int ranks);
+
+// Returns part `index` of [0, total) split into `parts` parts. Sizes differ by at most one; larger
+// parts come first.
+[[nodiscard]] Range even_part(std::int64_t total, int parts, int index);
 
 // Returns the layers of every pipeline stage, in order. Stages have equally many layers, or differ
 // by one. The stages in the middle get the additional layers first, since the first and last stages
 // also have the embedding and the head. Throws ConfigError if there are more stages than layers.
-[[nodiscard]] std::vector<Range> split_layers(const TransformerConfig& config, int stages);
+[[nodiscard]] std::vector<Range> split_layers(std::int64_t layers, int stages);
 
 // Returns the part of pipeline stage `stage` of `stages` and tensor parallel rank `rank` of
 // `ranks`.
-[[nodiscard]] Partition partition_of(const TransformerConfig& config, int stages, int stage,
-                                     int ranks, int rank);
+[[nodiscard]] Partition partition_of(const ModelSpec& spec, int stages, int stage, int ranks,
+                                     int rank);
 
-// Returns the configuration with the heads, key/value heads and MLP columns of this share.
-[[nodiscard]] TransformerConfig local_config(const TransformerConfig& config,
-                                             const TensorShare& share);
+// Return the layer, or a part's layers, with the heads, key/value heads and MLP columns of this
+// share.
+[[nodiscard]] LayerSpec local_layer(LayerSpec layer, const LayerShare& share);
+[[nodiscard]] std::vector<LayerSpec> local_layers(const ModelSpec& spec, const Partition& part);
 
-// Return the number of parameters in a layer's matrices and biases, and in its norms. `local` is a
-// local_config().
-[[nodiscard]] std::int64_t layer_matrix_numbers(const TransformerConfig& local);
-[[nodiscard]] std::int64_t layer_norm_numbers(const TransformerConfig& local);
+// Return the number of parameters in a layer's matrices, in their biases, and in its norms.
+[[nodiscard]] std::int64_t layer_matrix_numbers(const LayerSpec& local, std::int64_t hidden_size);
+[[nodiscard]] std::int64_t layer_bias_numbers(const LayerSpec& local, std::int64_t hidden_size);
+[[nodiscard]] std::int64_t layer_norm_numbers(const LayerSpec& layer, std::int64_t hidden_size);
 
-// Returns the bytes of all weights of a part. Matrices take `matrix_bytes` per parameter, norms
-// `norm_bytes` (the engine keeps them in float32). A tied embedding counts once on a rank that both
-// embeds and scores.
-[[nodiscard]] std::int64_t weight_bytes(const TransformerConfig& config, const Partition& part,
+// Returns the bytes of all weights of a part. Matrices and biases take `matrix_bytes` per
+// parameter, norms `norm_bytes` (the engine keeps them in float32). A tied embedding counts once on
+// a rank that both embeds and scores.
+[[nodiscard]] std::int64_t weight_bytes(const ModelSpec& spec, const Partition& part,
                                         int matrix_bytes, int norm_bytes);
 
 }  // namespace incipit::model

@@ -18,8 +18,8 @@ Placement::Placement(const comm::Mesh& mesh)
       pipeline(not_owned(mesh.pipeline())),
       fsdp(not_owned(mesh.fsdp())) {}
 
-Partition Placement::partition(const TransformerConfig& config) const {
-  return partition_of(config, pipeline->size(), pipeline->rank(), tensor->size(), tensor->rank());
+Partition Placement::partition(const ModelSpec& spec) const {
+  return partition_of(spec, pipeline->size(), pipeline->rank(), tensor->size(), tensor->rank());
 }
 
 }  // namespace incipit::model

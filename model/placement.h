@@ -22,7 +22,7 @@ struct Placement {
   std::shared_ptr<comm::Communicator> fsdp;      // FSDP: ranks that shard every layer
 
   // Returns this rank's part. Throws ConfigError if the model cannot be split over so many ranks.
-  [[nodiscard]] Partition partition(const TransformerConfig& config) const;
+  [[nodiscard]] Partition partition(const ModelSpec& spec) const;
 };
 
 }  // namespace incipit::model

@@ -13,10 +13,9 @@ constexpr int kTag = 0;
 constexpr comm::Operation kActivations = "activations";
 constexpr comm::Operation kGradients = "gradients of activations";
 
-// Only the nccl backend accepts device memory.
 at::Device transfer_device(const Backbone& backbone) {
-  return backbone.placement().pipeline->backend() == "nccl" ? backbone.device()
-                                                            : at::Device(at::kCPU);
+  return backbone.placement().pipeline->accepts_device_memory() ? backbone.device()
+                                                                : at::Device(at::kCPU);
 }
 
 }  // namespace
@@ -29,7 +28,7 @@ int StageLink::next() const {
 }
 
 at::Tensor StageLink::allocate(std::int64_t rows) const {
-  return at::empty({rows, backbone_->config().hidden_size},
+  return at::empty({rows, backbone_->spec().hidden_size},
                    at::TensorOptions(backbone_->dtype()).device(transfer_device(*backbone_)));
 }
 

@@ -6,16 +6,16 @@ namespace incipit::nn {
 
 AttentionResult attention_forward(const AttentionPlan& plan, const AttentionShape& shape,
                                   const at::Tensor& queries, const KeysValues& own,
-                                  const KeysValues& residents) {
+                                  Stores residents) {
   return queries.is_cpu() ? attention_forward_cpu(plan, shape, queries, own, residents)
                           : attention_forward_parts(plan, shape, queries, own, residents);
 }
 
 void attention_backward(const AttentionPlan& plan, const AttentionShape& shape,
-                        const at::Tensor& queries, const KeysValues& own,
-                        const KeysValues& residents, const AttentionResult& result,
-                        const at::Tensor& grad, at::Tensor grad_queries, KeysValues grad_own,
-                        KeysValues grad_residents) {
+                        const at::Tensor& queries, const KeysValues& own, Stores residents,
+                        const AttentionResult& result, const at::Tensor& grad,
+                        at::Tensor grad_queries, const KeysValues& grad_own,
+                        Stores grad_residents) {
   const auto backward = queries.is_cpu() ? attention_backward_cpu : attention_backward_parts;
   backward(plan, shape, queries, own, residents, result, grad, grad_queries, grad_own,
            grad_residents);

@@ -5,16 +5,18 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/forest.h"
 
 namespace incipit::nn {
 
-// Key rows that all queries of a segment see, in this forest or in the resident store.
+// Key rows that all queries of a segment see, in this forest or in a store of resident rows.
 struct KeySpan {
-  RowRange rows;
-  bool resident = false;
+  static constexpr int kOwn = -1;
+  Range rows;
+  int store = kOwn;  // kOwn: this forest
 };
 
 // The keys that each query sees, computed once per forest and used in every layer.
@@ -31,10 +33,10 @@ class AttentionPlan {
   AttentionPlan& operator=(const AttentionPlan&) = delete;
 
   struct Segment {
-    RowRange rows;
+    Range rows;
     std::vector<KeySpan> ancestors;  // from the root down
     std::int64_t ancestor_rows = 0;
-    RowRange queries;  // queries at rows of this segment
+    Range queries;  // queries at rows of this segment
   };
   // Consecutive queries [begin, end) of one segment, which are computed together.
   struct Block {
@@ -75,6 +77,9 @@ struct KeysValues {
   at::Tensor values;
 };
 
+// The keys and values of every store, by its number.
+using Stores = std::span<const KeysValues>;
+
 struct AttentionResult {
   at::Tensor output;  // [queries, heads * head_dim], dtype of the queries
   at::Tensor lse;     // [queries, heads], log of the sum of exponentials, accumulate type
@@ -85,16 +90,15 @@ struct AttentionResult {
 [[nodiscard]] AttentionResult attention_forward(const AttentionPlan& plan,
                                                 const AttentionShape& shape,
                                                 const at::Tensor& queries, const KeysValues& own,
-                                                const KeysValues& residents);
+                                                Stores residents);
 
 // Computes the gradients of attention_forward() with result `result`, for `grad` = d loss / d
 // output. Writes grad_queries [queries, heads * head_dim] and adds the gradients of keys and values
-// to the given tensors. All of them have the accumulate type; rows may be strided. `grad_residents`
-// may be undefined if the residents need no gradient.
+// to the given tensors. All of them have the accumulate type; rows may be strided. The tensors of a
+// store in `grad_residents` are undefined if its rows need no gradient.
 void attention_backward(const AttentionPlan& plan, const AttentionShape& shape,
-                        const at::Tensor& queries, const KeysValues& own,
-                        const KeysValues& residents, const AttentionResult& result,
-                        const at::Tensor& grad, at::Tensor grad_queries, KeysValues grad_own,
-                        KeysValues grad_residents);
+                        const at::Tensor& queries, const KeysValues& own, Stores residents,
+                        const AttentionResult& result, const at::Tensor& grad,
+                        at::Tensor grad_queries, const KeysValues& grad_own, Stores grad_residents);
 
 }  // namespace incipit::nn

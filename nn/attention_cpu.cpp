@@ -52,6 +52,28 @@ at::Tensor wide(const at::Tensor& x) {
 
 KeysValues wide(const KeysValues& both) { return {wide(both.keys), wide(both.values)}; }
 
+std::vector<KeysValues> wide(Stores stores) {
+  std::vector<KeysValues> all;
+  for (const KeysValues& store : stores) all.push_back(wide(store));
+  return all;
+}
+
+// Keys and values of this forest and of every store.
+template <typename A>
+class AllRows {
+ public:
+  AllRows() = default;
+  AllRows(const KeysValues& own, Stores stores) : rows_{rows_of<A>(own)} {
+    for (const KeysValues& store : stores) rows_.push_back(rows_of<A>(store));
+  }
+  [[nodiscard]] const KeyValueRows<A>& of(int store) const {
+    return rows_[static_cast<std::size_t>(store - KeySpan::kOwn)];
+  }
+
+ private:
+  std::vector<KeyValueRows<A>> rows_;
+};
+
 // One thread's workspace. It grows to the size of the largest block.
 template <typename A>
 struct Workspace {
@@ -79,14 +101,13 @@ template <typename A>
 class Attention {
  public:
   Attention(const AttentionPlan& plan, const AttentionShape& shape, const at::Tensor& queries,
-            const KeysValues& own, const KeysValues& residents)
+            const KeysValues& own, Stores residents)
       : plan_(plan),
         shape_(shape),
         group_(shape.heads / shape.kv_heads),
         scale_(static_cast<A>(1.0 / std::sqrt(static_cast<double>(shape.head_dim)))),
         queries_(rows_of<A>(queries)),
-        own_(rows_of<A>(own)),
-        residents_(rows_of<A>(residents)) {}
+        rows_(own, residents) {}
 
   void forward(Rows<A> output, Rows<A> lse) const {
     const auto tasks = static_cast<std::int64_t>(plan_.blocks().size()) * shape_.kv_heads;
@@ -103,11 +124,10 @@ class Attention {
 
   // delta [queries, heads]: sums of grad * output over head_dim.
   void backward(Rows<A> grad, Rows<A> lse, Rows<A> delta, Rows<A> grad_queries,
-                KeyValueRows<A> grad_own, KeyValueRows<A> grad_residents, std::size_t block_begin,
-                std::size_t block_end, std::int64_t kv_head, Workspace<A>& work) const {
+                const AllRows<A>& grad_rows, std::size_t block_begin, std::size_t block_end,
+                std::int64_t kv_head, Workspace<A>& work) const {
     for (std::size_t b = block_begin; b < block_end; ++b) {
-      backward_block(plan_.blocks()[b], kv_head, work, grad, lse, delta, grad_queries, grad_own,
-                     grad_residents);
+      backward_block(plan_.blocks()[b], kv_head, work, grad, lse, delta, grad_queries, grad_rows);
     }
   }
 
@@ -128,16 +148,16 @@ class Attention {
     }
   }
 
-  // Calls f(rows of keys and values, their number, column of the first, resident?).
+  // Calls f(first row of keys and values, their number, column of the first, their store).
   template <typename F>
   void for_each_span(const Block& block, F&& f) const {
     std::int64_t column = 0;
     for (const KeySpan& span : block.segment->ancestors) {
-      f(span.rows.begin, span.rows.size(), column, span.resident);
+      f(span.rows.begin, span.rows.size(), column, span.store);
       column += span.rows.size();
     }
     const std::int64_t begin = block.segment->rows.begin;
-    f(begin, plan_.query_row(block.end - 1) + 1 - begin, column, false);
+    f(begin, plan_.query_row(block.end - 1) + 1 - begin, column, KeySpan::kOwn);
   }
 
   // Resizes the workspace, stacks the queries and computes the scores. Returns the number of
@@ -152,8 +172,8 @@ class Attention {
     }
     stack(queries_, block, kv_head, work.queries.data());
     for_each_span(block,
-                  [&](std::int64_t first, std::int64_t count, std::int64_t column, bool resident) {
-                    const Rows<A> k = resident ? residents_.keys : own_.keys;
+                  [&](std::int64_t first, std::int64_t count, std::int64_t column, int store) {
+                    const Rows<A> k = rows_.of(store).keys;
                     gemm_nt<A>(rows, count, shape_.head_dim, scale_, work.queries.data(),
                                shape_.head_dim, k.at(first) + kv_head * shape_.head_dim, k.stride,
                                A(0), work.scores.data() + column, keys);
@@ -170,8 +190,8 @@ class Attention {
     kernels::cpu::attention_kernels<A>().softmax(work.scores.data(), rows, keys, keys,
                                                  work.valid.data(), work.lse.data(), inverse);
     for_each_span(block,
-                  [&](std::int64_t first, std::int64_t count, std::int64_t column, bool resident) {
-                    const Rows<A> v = resident ? residents_.values : own_.values;
+                  [&](std::int64_t first, std::int64_t count, std::int64_t column, int store) {
+                    const Rows<A> v = rows_.of(store).values;
                     gemm_nn<A>(rows, head_dim, count, A(1), work.scores.data() + column, keys,
                                v.at(first) + kv_head * head_dim, v.stride,
                                column == 0 ? A(0) : A(1), work.result.data(), head_dim);
@@ -187,8 +207,8 @@ class Attention {
   }
 
   void backward_block(const Block& block, std::int64_t kv_head, Workspace<A>& work, Rows<A> grad,
-                      Rows<A> lse, Rows<A> delta, Rows<A> grad_queries, KeyValueRows<A> grad_own,
-                      KeyValueRows<A> grad_residents) const {
+                      Rows<A> lse, Rows<A> delta, Rows<A> grad_queries,
+                      const AllRows<A>& grad_rows) const {
     const std::int64_t head_dim = shape_.head_dim;
     const std::int64_t rows = (block.end - block.begin) * group_;
     const std::int64_t keys = scores(block, kv_head, work, true);
@@ -196,8 +216,8 @@ class Attention {
     stack_heads(lse, block, kv_head, work.lse.data());
     stack_heads(delta, block, kv_head, work.delta.data());
     for_each_span(block,
-                  [&](std::int64_t first, std::int64_t count, std::int64_t column, bool resident) {
-                    const Rows<A> v = resident ? residents_.values : own_.values;
+                  [&](std::int64_t first, std::int64_t count, std::int64_t column, int store) {
+                    const Rows<A> v = rows_.of(store).values;
                     gemm_nt<A>(rows, count, head_dim, A(1), work.grads.data(), head_dim,
                                v.at(first) + kv_head * head_dim, v.stride, A(0),
                                work.grad_scores.data() + column, keys);
@@ -206,13 +226,13 @@ class Attention {
         work.scores.data(), work.grad_scores.data(), rows, keys, keys, work.valid.data(),
         work.lse.data(), work.delta.data(), scale_);
     for_each_span(block, [&](std::int64_t first, std::int64_t count, std::int64_t column,
-                             bool resident) {
+                             int store) {
       const std::int64_t offset = kv_head * head_dim;
-      const Rows<A> k = resident ? residents_.keys : own_.keys;
+      const Rows<A> k = rows_.of(store).keys;
       gemm_nn<A>(rows, head_dim, count, A(1), work.grad_scores.data() + column, keys,
                  k.at(first) + offset, k.stride, column == 0 ? A(0) : A(1), work.result.data(),
                  head_dim);
-      const KeyValueRows<A>& to = resident ? grad_residents : grad_own;
+      const KeyValueRows<A>& to = grad_rows.of(store);
       if (to.keys.data == nullptr) return;
       gemm_tn<A>(count, head_dim, rows, A(1), work.grad_scores.data() + column, keys,
                  work.queries.data(), head_dim, A(1), to.keys.at(first) + offset, to.keys.stride);
@@ -231,8 +251,7 @@ class Attention {
   std::int64_t group_;
   A scale_;
   Rows<A> queries_;
-  KeyValueRows<A> own_;
-  KeyValueRows<A> residents_;
+  AllRows<A> rows_;
 };
 
 // Divides the blocks into `parts` consecutive runs of about equal work.
@@ -263,30 +282,47 @@ std::int64_t query_parts(std::int64_t kv_heads, std::int64_t threads) {
   return parts;
 }
 
+// Zeroed copies of gradient tensors, for the parts after the first.
+struct GradientCopies {
+  GradientCopies(const KeysValues& like, std::int64_t parts) : first(like) {
+    if (parts == 1 || !like.keys.defined()) return;
+    const auto zeros = [&](const at::Tensor& x) {
+      return at::zeros({parts - 1, x.size(0), x.size(1)}, x.options());
+    };
+    others = {zeros(like.keys), zeros(like.values)};
+  }
+  [[nodiscard]] KeysValues of(std::int64_t part) const {
+    if (part == 0 || !others.keys.defined()) return first;
+    return {others.keys[part - 1], others.values[part - 1]};
+  }
+  // Adds the copies to the gradient.
+  void collect() const {
+    if (!others.keys.defined()) return;
+    const auto add = [](at::Tensor into, const at::Tensor& copies) {
+      into.add_(copies.size(0) == 1 ? copies[0] : copies.sum(0));
+    };
+    add(first.keys, others.keys);
+    add(first.values, others.values);
+  }
+  KeysValues first, others;
+};
+
 template <typename A>
 void run_backward(const AttentionPlan& plan, const AttentionShape& shape, const at::Tensor& queries,
-                  const KeysValues& own, const KeysValues& residents, const at::Tensor& lse,
-                  const at::Tensor& grad, const at::Tensor& delta, at::Tensor grad_queries,
-                  const KeysValues& grad_own, const KeysValues& grad_residents) {
+                  const KeysValues& own, Stores residents, const at::Tensor& lse,
+                  const at::Tensor& grad, const at::Tensor& delta, const at::Tensor& grad_queries,
+                  const KeysValues& grad_own, Stores grad_residents) {
   const Attention<A> attention(plan, shape, queries, own, residents);
   const std::int64_t parts = query_parts(shape.kv_heads, at::get_num_threads());
   const std::vector<std::size_t> ends = cut_blocks(plan, parts);
-  const auto copies_of = [&](const at::Tensor& x) {
-    return x.defined() && parts > 1 ? at::zeros({parts - 1, x.size(0), x.size(1)}, x.options())
-                                    : at::Tensor();
-  };
-  const KeysValues own_copies{copies_of(grad_own.keys), copies_of(grad_own.values)};
-  const KeysValues resident_copies{copies_of(grad_residents.keys),
-                                   copies_of(grad_residents.values)};
-  const auto of_part = [&](const KeysValues& first, const KeysValues& copies, std::int64_t part) {
-    if (part == 0 || !copies.keys.defined()) return rows_of<A>(first);
-    return rows_of<A>(KeysValues{copies.keys[part - 1], copies.values[part - 1]});
-  };
-  std::vector<KeyValueRows<A>> own_rows;
-  std::vector<KeyValueRows<A>> resident_rows;
+  const GradientCopies own_copies(grad_own, parts);
+  std::vector<GradientCopies> store_copies;
+  for (const KeysValues& store : grad_residents) store_copies.emplace_back(store, parts);
+  std::vector<AllRows<A>> grad_rows;
   for (std::int64_t part = 0; part < parts; ++part) {
-    own_rows.push_back(of_part(grad_own, own_copies, part));
-    resident_rows.push_back(of_part(grad_residents, resident_copies, part));
+    std::vector<KeysValues> stores;
+    for (const GradientCopies& copies : store_copies) stores.push_back(copies.of(part));
+    grad_rows.emplace_back(own_copies.of(part), stores);
   }
 #pragma omp parallel num_threads(at::get_num_threads())
   {
@@ -295,27 +331,22 @@ void run_backward(const AttentionPlan& plan, const AttentionShape& shape, const 
     for (std::int64_t task = 0; task < parts * shape.kv_heads; ++task) {
       const std::int64_t part = task / shape.kv_heads;
       attention.backward(rows_of<A>(grad), rows_of<A>(lse), rows_of<A>(delta),
-                         rows_of<A>(grad_queries), own_rows[part], resident_rows[part],
-                         part == 0 ? 0 : ends[part - 1], ends[part], task % shape.kv_heads, work);
+                         rows_of<A>(grad_queries), grad_rows[part], part == 0 ? 0 : ends[part - 1],
+                         ends[part], task % shape.kv_heads, work);
     }
   }
-  const auto collect = [](at::Tensor into, const at::Tensor& copies) {
-    if (copies.defined()) into.add_(copies.size(0) == 1 ? copies[0] : copies.sum(0));
-  };
-  collect(grad_own.keys, own_copies.keys);
-  collect(grad_own.values, own_copies.values);
-  collect(grad_residents.keys, resident_copies.keys);
-  collect(grad_residents.values, resident_copies.values);
+  own_copies.collect();
+  for (const GradientCopies& copies : store_copies) copies.collect();
 }
 
 }  // namespace
 
 AttentionResult attention_forward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
                                       const at::Tensor& queries, const KeysValues& own,
-                                      const KeysValues& residents) {
+                                      Stores residents) {
   const at::Tensor q = wide(queries);
   const KeysValues kv = wide(own);
-  const KeysValues resident_kv = wide(residents);
+  const std::vector<KeysValues> resident_kv = wide(residents);
   AttentionResult result{at::empty({q.size(0), q.size(1)}, q.options()),
                          at::empty({q.size(0), shape.heads}, q.options())};
   const auto run = [&](auto zero) {
@@ -329,10 +360,10 @@ AttentionResult attention_forward_cpu(const AttentionPlan& plan, const Attention
 }
 
 void attention_backward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
-                            const at::Tensor& queries, const KeysValues& own,
-                            const KeysValues& residents, const AttentionResult& result,
-                            const at::Tensor& grad, at::Tensor grad_queries,
-                            const KeysValues& grad_own, const KeysValues& grad_residents) {
+                            const at::Tensor& queries, const KeysValues& own, Stores residents,
+                            const AttentionResult& result, const at::Tensor& grad,
+                            at::Tensor grad_queries, const KeysValues& grad_own,
+                            Stores grad_residents) {
   const at::Tensor wide_grad = wide(grad);
   const at::Tensor delta =
       (wide_grad * wide(result.output)).view({grad.size(0), shape.heads, shape.head_dim}).sum(-1);

@@ -28,7 +28,7 @@ namespace {
 
 // Queries [begin, end) against the same key rows.
 struct Run {
-  RowRange queries;
+  Range queries;
   KeySpan keys;
 };
 
@@ -47,15 +47,14 @@ std::vector<Part> parts_of(const AttentionPlan& plan) {
       auto& runs = parts[depth].runs;
       const KeySpan& keys = segment.ancestors[depth];
       const bool same = !runs.empty() && runs.back().queries.end == segment.queries.begin &&
-                        runs.back().keys.resident == keys.resident &&
-                        runs.back().keys.rows == keys.rows;
+                        runs.back().keys.store == keys.store && runs.back().keys.rows == keys.rows;
       if (same) {
         runs.back().queries.end = segment.queries.end;
       } else {
         runs.push_back({segment.queries, keys});
       }
     }
-    own.runs.push_back({segment.queries, {segment.rows, false}});
+    own.runs.push_back({segment.queries, {segment.rows}});
   }
   parts.push_back(std::move(own));
   return parts;
@@ -77,10 +76,10 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
 class PartTensors {
  public:
   PartTensors(const AttentionPlan& plan, const Part& part, const AttentionShape& shape,
-              const at::Tensor& queries, const KeysValues& own, const KeysValues& residents)
+              const at::Tensor& queries, const KeysValues& own, Stores residents)
       : plan_(plan), part_(part), shape_(shape), q(by_head(of_queries(queries), shape.heads)) {
     const auto rows_of = [&](const Run& run, bool values) {
-      const KeysValues& from = run.keys.resident ? residents : own;
+      const KeysValues& from = run.keys.store == KeySpan::kOwn ? own : residents[run.keys.store];
       return (values ? from.values : from.keys)
           .narrow(0, run.keys.rows.begin, run.keys.rows.size());
     };
@@ -249,7 +248,7 @@ PartGradients backward_flash(const PartTensors& t, bool causal, const at::Tensor
 
 AttentionResult attention_forward_parts(const AttentionPlan& plan, const AttentionShape& shape,
                                         const at::Tensor& queries, const KeysValues& own,
-                                        const KeysValues& residents) {
+                                        Stores residents) {
   const auto wide = queries.options().dtype(ops::accumulate_type(queries.scalar_type()));
   at::Tensor output = at::zeros({queries.size(0), shape.heads, shape.head_dim}, wide);
   at::Tensor lse =
@@ -273,10 +272,10 @@ AttentionResult attention_forward_parts(const AttentionPlan& plan, const Attenti
 }
 
 void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& shape,
-                              const at::Tensor& queries, const KeysValues& own,
-                              const KeysValues& residents, const AttentionResult& result,
-                              const at::Tensor& grad, at::Tensor grad_queries,
-                              const KeysValues& grad_own, const KeysValues& grad_residents) {
+                              const at::Tensor& queries, const KeysValues& own, Stores residents,
+                              const AttentionResult& result, const at::Tensor& grad,
+                              at::Tensor grad_queries, const KeysValues& grad_own,
+                              Stores grad_residents) {
   const auto wide = [](const at::Tensor& x) { return x.to(ops::accumulate_type(x.scalar_type())); };
   const at::Tensor delta = by_head(wide(grad) * wide(result.output), shape.heads).sum(-1);
   grad_queries.zero_();
@@ -292,7 +291,8 @@ void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& s
     t.for_each_run([&](const Run& run, std::int64_t first_query, std::int64_t first_key) {
       grad_queries.narrow(0, run.queries.begin, run.queries.size())
           .add_(found.q.narrow(0, first_query, run.queries.size()).flatten(1));
-      const KeysValues& to = run.keys.resident ? grad_residents : grad_own;
+      const KeysValues& to =
+          run.keys.store == KeySpan::kOwn ? grad_own : grad_residents[run.keys.store];
       if (!to.keys.defined()) return;
       const std::int64_t count = run.keys.rows.size();
       to.keys.narrow(0, run.keys.rows.begin, count)

@@ -30,14 +30,15 @@ void AttentionPlan::make_segments(const Forest& forest) {
     std::vector<KeySpan> ancestors;
     if (forest.parent[s] >= 0) ancestors = seen[forest.parent[s]];
     const bool resident = !forest.resident[s].empty();
-    const RowRange rows = resident ? forest.resident[s] : forest.rows(s);
+    const int store = resident ? forest.resident[s].store : KeySpan::kOwn;
+    const Range rows = resident ? forest.resident[s].rows : forest.rows(s);
     seen[s] = ancestors;
     if (rows.empty()) continue;
     auto& last = seen[s];
-    if (!last.empty() && last.back().resident == resident && last.back().rows.end == rows.begin) {
+    if (!last.empty() && last.back().store == store && last.back().rows.end == rows.begin) {
       last.back().rows.end = rows.end;
     } else {
-      last.push_back({rows, resident});
+      last.push_back({rows, store});
     }
     if (resident) continue;
     Segment segment{rows, std::move(ancestors), 0, {}};

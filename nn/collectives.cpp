@@ -16,8 +16,7 @@ std::span<T> elements(const at::Tensor& tensor) {
 
 void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purpose) {
   if (ranks.size() == 1) return;
-  // Only the nccl backend accepts device memory.
-  if (!values.is_cpu() && ranks.backend() != "nccl") {
+  if (!values.is_cpu() && !ranks.accepts_device_memory()) {
     const at::Tensor host = values.cpu();
     sum_over(ranks, host, purpose);
     values.copy_(host);

@@ -5,8 +5,12 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/gelu_backward.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/native_layer_norm.h>
+#include <ATen/ops/native_layer_norm_backward.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
@@ -99,6 +103,22 @@ void rms_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at
   });
 }
 
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      double eps, at::Tensor& mean, at::Tensor& inverse) {
+  auto [y, row_mean, row_inverse] = at::native_layer_norm(wide(x), {x.size(1)}, weight, bias, eps);
+  mean = std::move(row_mean);
+  inverse = std::move(row_inverse);
+  return y.to(x.scalar_type());
+}
+
+void layer_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& mean, const at::Tensor& inverse,
+                             at::Tensor& grad_x) {
+  const auto gradients = at::native_layer_norm_backward(
+      wide(grad), wide(x), {x.size(1)}, mean, inverse, weight, std::nullopt, {true, false, false});
+  grad_x.add_(std::get<0>(gradients).to(grad_x.scalar_type()));
+}
+
 void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
              const RotaryTable& table, bool back) {
   const std::int64_t rows = x.size(0);
@@ -164,6 +184,12 @@ at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
     });
   });
   return out;
+}
+
+at::Tensor gelu_tanh(const at::Tensor& x) { return at::gelu(x, "tanh"); }
+
+at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x) {
+  return at::gelu_backward(grad, x, "tanh");
 }
 
 }  // namespace incipit::nn::ops

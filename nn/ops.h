@@ -24,6 +24,16 @@ struct RotaryTable {
 void rms_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight,
                            const at::Tensor& r, at::Tensor& grad_x);
 
+// Returns (x - mean) / sqrt(variance + eps) * weight + bias over the last dimension. x [rows,
+// width], weight and bias [width] of accumulate type. Sets `mean` and `inverse` (1 / sqrt(variance
+// + eps)) of every row, [rows, 1].
+[[nodiscard]] at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight,
+                                    const at::Tensor& bias, double eps, at::Tensor& mean,
+                                    at::Tensor& inverse);
+// grad_x += gradient of layer_norm at x. All are [rows, width].
+void layer_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& mean, const at::Tensor& inverse, at::Tensor& grad_x);
+
 // Applies rotary position embeddings (halves layout) to `heads` heads, in place. x [rows, heads *
 // head_dim], rows may be strided; positions [rows] int32. With `back`, rotates back, which is the
 // gradient.
@@ -33,6 +43,10 @@ void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
 // Returns silu(gate) * up. gate_up is [rows, 2 width]: gate | up.
 [[nodiscard]] at::Tensor swiglu(const at::Tensor& gate_up);
 [[nodiscard]] at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
+
+// Returns x Phi(x), with the tanh approximation of the normal distribution function Phi.
+[[nodiscard]] at::Tensor gelu_tanh(const at::Tensor& x);
+[[nodiscard]] at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x);
 
 // Returns the dtype in which values of dtype `storage` are accumulated.
 [[nodiscard]] at::ScalarType accumulate_type(at::ScalarType storage);

@@ -15,14 +15,15 @@ constexpr std::int64_t kMostBatch = 1 << 20;  // upper limit in the search for t
 
 // Returns the FLOPs of a rank's part of training_flops() (model/flops.h).
 double flops_of(const PlannedPart& place, const StepRows& rows, const Workload& w) {
-  const model::TransformerConfig& c = place.local;
+  const model::AttentionSpec& a = place.local.attention;
   const auto product = [](std::int64_t in, std::int64_t out) {
     return 2.0 * static_cast<double>(in) * static_cast<double>(out);
   };
-  const double keys_values = product(c.hidden_size, 2 * c.kv_width());
-  const double queries = product(c.hidden_size, c.q_width());
-  const double rest = 2 * queries + product(c.hidden_size, 3 * c.intermediate_size);
-  const double pair = 2 * product(c.q_width(), 1);
+  const double keys_values = product(place.hidden_size, 2 * a.kv_width());
+  const double queries = product(place.hidden_size, a.q_width());
+  const double rest = 2 * queries + product(place.hidden_size,
+                                            (place.local.mlp.gate ? 3 : 2) * place.local.mlp.width);
+  const double pair = 2 * product(a.q_width(), 1);
   const auto example = static_cast<double>(w.example_rows);
   const auto own_prompt = static_cast<double>(w.prompt_rows);
   const double pairs =
@@ -32,7 +33,7 @@ double flops_of(const PlannedPart& place, const StepRows& rows, const Workload& 
                    place.full_layers() * (rows.all() * rest + pairs * pair);
   if (place.part.scores) {
     forward += rows.targets * rest + target_pairs * pair +
-               rows.targets * product(c.hidden_size, place.part.share.vocabulary.size());
+               rows.targets * product(place.hidden_size, place.part.vocabulary.size());
   }
   // Before the first layer only the prompt rows need a gradient.
   const double spared = place.part.embeds ? rows.branches * (keys_values + queries) : 0;
@@ -42,7 +43,7 @@ double flops_of(const PlannedPart& place, const StepRows& rows, const Workload& 
 // Returns the bytes that each of `ranks` ranks sends in an all-reduce.
 double sum_bytes(double bytes, int ranks) { return 2 * bytes * (ranks - 1) / ranks; }
 
-Traffic traffic_of(const model::TransformerConfig& c, const PlannedPart& place,
+Traffic traffic_of(const model::ModelSpec& c, const PlannedPart& place,
                    const comm::MeshShape& shape, const StepRows& rows, const Workload& w) {
   const auto row = static_cast<double>(c.hidden_size * w.number_bytes);
   const int t = shape.tensor;
@@ -62,14 +63,15 @@ Traffic traffic_of(const model::TransformerConfig& c, const PlannedPart& place,
   if (shape.fsdp > 1) {
     const double sweeps =
         2.0 * static_cast<double>(rows.micro_batches + (rows.has_trunk() ? 1 : 0));
-    const auto layers = static_cast<double>(c.layers * model::layer_matrix_numbers(c) +
-                                            c.vocab_size * c.hidden_size);
+    const std::int64_t layer = model::layer_matrix_numbers(place.local, c.hidden_size);
+    const auto layers = static_cast<double>(place.part.layers.size() * layer +
+                                            place.part.vocabulary.size() * c.hidden_size);
     traffic.fsdp = sweeps * layers * w.number_bytes * (shape.fsdp - 1) / shape.fsdp;
   }
   return traffic;
 }
 
-RankBytes fullest_of(const model::TransformerConfig& c, const std::vector<PlannedPart>& places,
+RankBytes fullest_of(const model::ModelSpec& c, const std::vector<PlannedPart>& places,
                      const comm::MeshShape& shape, const StepRows& rows, const Workload& w) {
   RankBytes fullest;
   for (const PlannedPart& place : places) {
@@ -79,9 +81,8 @@ RankBytes fullest_of(const model::TransformerConfig& c, const std::vector<Planne
   return fullest;
 }
 
-std::int64_t largest_batch(const model::TransformerConfig& c,
-                           const std::vector<PlannedPart>& places, const comm::MeshShape& shape,
-                           Workload w, const Machine& machine) {
+std::int64_t largest_batch(const model::ModelSpec& c, const std::vector<PlannedPart>& places,
+                           const comm::MeshShape& shape, Workload w, const Machine& machine) {
   w.micro_batch_rows = std::numeric_limits<std::int64_t>::max();
   const auto fits = [&](std::int64_t batch) {
     w.batch_size = batch;
@@ -122,11 +123,10 @@ void add_times(const comm::MeshShape& shape, const StepRows& rows, const Machine
 
 }  // namespace
 
-MeshPlan plan_mesh(const model::TransformerConfig& config, const comm::MeshShape& shape,
+MeshPlan plan_mesh(const model::ModelSpec& config, const comm::MeshShape& shape,
                    const Workload& workload, const Machine& machine) {
   INCIPIT_CHECK(workload.batch_size >= 1 && workload.example_rows >= 1 &&
                 workload.prompt_rows >= 1 && workload.prompts >= 1 && workload.target_rows >= 1);
-  INCIPIT_CHECK(shape.fsdp == 1 || (shape.tensor == 1 && shape.pipeline == 1));
   const std::vector<PlannedPart> places = planned_parts(config, shape);
   const StepRows rows = step_rows(shape, workload);
   MeshPlan plan;
@@ -149,19 +149,21 @@ MeshPlan plan_mesh(const model::TransformerConfig& config, const comm::MeshShape
   return plan;
 }
 
-std::vector<comm::MeshShape> possible_meshes(const model::TransformerConfig& config, int ranks) {
+std::vector<comm::MeshShape> possible_meshes(const model::ModelSpec& config, int ranks) {
   std::vector<comm::MeshShape> meshes;
   const auto divides = [](int a, int b) { return b % a == 0; };
-  for (int tensor = 1; tensor <= ranks && tensor <= config.heads; ++tensor) {
+  for (int tensor = 1; tensor <= ranks && tensor <= config.fewest_heads(); ++tensor) {
     if (!divides(tensor, ranks)) continue;
     const int rest = ranks / tensor;
-    for (int stages = 1; stages <= rest && stages <= config.layers; ++stages) {
+    for (int stages = 1; stages <= rest && stages <= config.layer_count(); ++stages) {
       if (!divides(stages, rest)) continue;
-      meshes.push_back({.data = rest / stages, .fsdp = 1, .pipeline = stages, .tensor = tensor});
+      const int copies = rest / stages;
+      for (int fsdp = 1; fsdp <= copies; ++fsdp) {
+        if (!divides(fsdp, copies)) continue;
+        meshes.push_back(
+            {.data = copies / fsdp, .fsdp = fsdp, .pipeline = stages, .tensor = tensor});
+      }
     }
-  }
-  for (int fsdp = 2; fsdp <= ranks; ++fsdp) {
-    if (divides(fsdp, ranks)) meshes.push_back({.data = ranks / fsdp, .fsdp = fsdp});
   }
   return meshes;
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "comm/mesh_options.h"
-#include "model/config.h"
+#include "model/spec.h"
 
 namespace incipit::plan {
 
@@ -68,16 +68,15 @@ struct MeshPlan {
 // Predicts a training step on one mesh. Assumes that messages have no latency and that batches are
 // divided evenly over micro-batches. Throws ConfigError if the model cannot be split over so many
 // ranks.
-[[nodiscard]] MeshPlan plan_mesh(const model::TransformerConfig& config,
-                                 const comm::MeshShape& shape, const Workload& workload,
-                                 const Machine& machine);
+[[nodiscard]] MeshPlan plan_mesh(const model::ModelSpec& config, const comm::MeshShape& shape,
+                                 const Workload& workload, const Machine& machine);
 
 // Returns the weight bytes of the fullest rank (RankBytes::weights). Throws like plan_mesh().
-[[nodiscard]] double planned_weight_bytes(const model::TransformerConfig& config,
+[[nodiscard]] double planned_weight_bytes(const model::ModelSpec& config,
                                           const comm::MeshShape& shape, int number_bytes);
 
 // Returns all meshes of `ranks` ranks over which the model can be split.
-[[nodiscard]] std::vector<comm::MeshShape> possible_meshes(const model::TransformerConfig& config,
+[[nodiscard]] std::vector<comm::MeshShape> possible_meshes(const model::ModelSpec& config,
                                                            int ranks);
 
 // Returns the plan that fits with the least ranks x seconds per step (the first, if several are

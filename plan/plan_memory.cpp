@@ -10,17 +10,21 @@ constexpr std::int64_t kHeadRows = 256;  // logits exist for this many rows at a
 
 std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-double weights_held(const model::TransformerConfig& c, const PlannedPart& place,
+double weights_held(const model::ModelSpec& c, const PlannedPart& place,
                     const comm::MeshShape& shape, int number_bytes) {
   const auto whole =
       static_cast<double>(model::weight_bytes(c, place.part, number_bytes, kFloatBytes));
   if (shape.fsdp == 1) return whole;
-  // A shard of all matrices, and buffers for two whole layers. Norms are not sharded.
-  const double norms = (place.layers() * static_cast<double>(model::layer_norm_numbers(c)) +
-                        static_cast<double>(c.hidden_size)) *
-                       kFloatBytes;
-  const auto layer = static_cast<double>(model::layer_matrix_numbers(c) * number_bytes);
-  return norms + (whole - norms) / shape.fsdp + 2 * layer;
+  // A shard of all matrices, and buffers for two whole layers. Norms and biases are not sharded.
+  const std::int64_t hidden = c.hidden_size;
+  const double norms =
+      (place.layers() * static_cast<double>(layer_norm_numbers(place.local, hidden)) +
+       static_cast<double>(hidden)) *
+      kFloatBytes;
+  const double biases =
+      place.layers() * static_cast<double>(layer_bias_numbers(place.local, hidden) * number_bytes);
+  const auto layer = static_cast<double>(layer_matrix_numbers(place.local, hidden) * number_bytes);
+  return norms + biases + (whole - norms - biases) / shape.fsdp + 2 * layer;
 }
 
 // Bytes of a row of each width.
@@ -31,20 +35,22 @@ struct Widths {
   bool is_wide, qk_norm;
 };
 
-Widths widths_of(const model::TransformerConfig& c, int number_bytes) {
+Widths widths_of(const PlannedPart& place, int number_bytes) {
+  const model::AttentionSpec& a = place.local.attention;
+  const std::int64_t qkv_width = a.q_width() + 2 * a.kv_width();
   const auto bytes = [](std::int64_t numbers, int each) {
     return static_cast<double>(numbers * each);
   };
-  return {.hidden = bytes(c.hidden_size, number_bytes),
-          .queries = bytes(c.q_width(), number_bytes),
-          .keys = bytes(c.kv_width(), number_bytes),
-          .qkv = bytes(c.qkv_width(), number_bytes),
-          .mlp = bytes(c.intermediate_size, number_bytes),
-          .wide_queries = bytes(c.q_width(), kFloatBytes),
-          .wide_qkv = bytes(c.qkv_width(), kFloatBytes),
-          .heads = bytes(c.heads, kFloatBytes),
+  return {.hidden = bytes(place.hidden_size, number_bytes),
+          .queries = bytes(a.q_width(), number_bytes),
+          .keys = bytes(a.kv_width(), number_bytes),
+          .qkv = bytes(qkv_width, number_bytes),
+          .mlp = bytes(place.local.mlp.width, number_bytes),
+          .wide_queries = bytes(a.q_width(), kFloatBytes),
+          .wide_qkv = bytes(qkv_width, kFloatBytes),
+          .heads = bytes(a.heads, kFloatBytes),
           .is_wide = number_bytes >= kFloatBytes,
-          .qk_norm = c.qk_norm};
+          .qk_norm = a.query_norm.has_value()};
 }
 
 // Bytes that a layer keeps for its backward pass (BlockRecord), per row and per query.
@@ -73,7 +79,7 @@ struct PassBytes {
 };
 
 PassBytes pass_bytes(const PlannedPart& place, double rows, double targets, int number_bytes) {
-  const Widths w = widths_of(place.local, number_bytes);
+  const Widths w = widths_of(place, number_bytes);
   const double full = place.full_layers() * rows * (kept_of_row(w) + kept_of_query(w));
   // The peak of forward is at the end of the last of these layers, that of backward at its start.
   const double gradient = place.part.scores ? rows * w.hidden : 0;  // else it is in `buffers`
@@ -100,7 +106,7 @@ double activation_bytes(const PlannedPart& place, const StepRows& rows, int numb
   const double branches = (held - 1) * branch.kept + branch.peak;
   if (!rows.has_trunk()) return branches;
   const PassBytes trunk = pass_bytes(place, rows.prompt, 0, number_bytes);
-  const auto gradients = static_cast<double>(2 * place.local.kv_width() * kFloatBytes);
+  const auto gradients = static_cast<double>(2 * place.local.attention.kv_width() * kFloatBytes);
   return std::max(branches + trunk.kept, trunk.peak) + place.layers() * rows.prompt * gradients;
 }
 
@@ -130,30 +136,26 @@ StepRows step_rows(const comm::MeshShape& shape, const Workload& w) {
   return rows;
 }
 
-std::vector<PlannedPart> planned_parts(const model::TransformerConfig& c,
-                                       const comm::MeshShape& shape) {
+std::vector<PlannedPart> planned_parts(const model::ModelSpec& spec, const comm::MeshShape& shape) {
   std::vector<PlannedPart> places;
-  const std::vector<model::Range> layers = model::split_layers(c, shape.pipeline);
-  const std::vector<model::TensorShare> shares = model::split_tensor(c, shape.tensor);
   for (int stage = 0; stage < shape.pipeline; ++stage) {
-    for (const model::TensorShare& share : shares) {
-      const int behind = shape.pipeline - 1 - stage;
-      const std::int64_t ids = share.vocabulary.size();
-      places.push_back(
-          {.part = {.layers = layers[stage],
-                    .share = share,
-                    .embeds = stage == 0,
-                    .scores = behind == 0},
-           .local = model::local_config(c, share),
-           .stages_behind = behind,
-           // Under FSDP, chunks fit the buffer of gate and up.
-           .vocabulary_at_once = shape.fsdp > 1 ? std::min(ids, 2 * c.intermediate_size) : ids});
+    for (int rank = 0; rank < shape.tensor; ++rank) {
+      PlannedPart place;
+      place.part = model::partition_of(spec, shape.pipeline, stage, shape.tensor, rank);
+      place.local = model::local_layers(spec, place.part).front();
+      place.hidden_size = spec.hidden_size;
+      place.stages_behind = shape.pipeline - 1 - stage;
+      // Under FSDP, chunks fit the buffer of gate and up.
+      const std::int64_t ids = place.part.vocabulary.size();
+      place.vocabulary_at_once =
+          shape.fsdp > 1 ? std::min(ids, 2 * spec.layers.front().mlp.width / shape.tensor) : ids;
+      places.push_back(std::move(place));
     }
   }
   return places;
 }
 
-RankBytes planned_bytes(const model::TransformerConfig& c, const PlannedPart& place,
+RankBytes planned_bytes(const model::ModelSpec& c, const PlannedPart& place,
                         const comm::MeshShape& shape, const StepRows& rows, const Workload& w) {
   const double hidden = static_cast<double>(c.hidden_size);
   RankBytes bytes;
@@ -166,7 +168,7 @@ RankBytes planned_bytes(const model::TransformerConfig& c, const PlannedPart& pl
   return bytes;
 }
 
-double planned_weight_bytes(const model::TransformerConfig& config, const comm::MeshShape& shape,
+double planned_weight_bytes(const model::ModelSpec& config, const comm::MeshShape& shape,
                             int number_bytes) {
   double most = 0;
   for (const PlannedPart& place : planned_parts(config, shape)) {

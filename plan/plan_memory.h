@@ -24,10 +24,11 @@ struct StepRows {
 
 [[nodiscard]] StepRows step_rows(const comm::MeshShape& shape, const Workload& workload);
 
-// One rank's part, and its local configuration.
+// One rank's part, and its share of one of its layers. All layers are taken to be alike.
 struct PlannedPart {
   model::Partition part;
-  model::TransformerConfig local;
+  model::LayerSpec local;
+  std::int64_t hidden_size = 0;
   int stages_behind = 0;                // pipeline stages after this one
   std::int64_t vocabulary_at_once = 0;  // logits of a row that exist at the same time
   [[nodiscard]] double layers() const { return static_cast<double>(part.layers.size()); }
@@ -37,11 +38,11 @@ struct PlannedPart {
 
 // Returns the parts of all ranks of one copy; under FSDP one part stands for all ranks. Throws like
 // plan_mesh().
-[[nodiscard]] std::vector<PlannedPart> planned_parts(const model::TransformerConfig& config,
+[[nodiscard]] std::vector<PlannedPart> planned_parts(const model::ModelSpec& config,
                                                      const comm::MeshShape& shape);
 
-[[nodiscard]] RankBytes planned_bytes(const model::TransformerConfig& config,
-                                      const PlannedPart& place, const comm::MeshShape& shape,
-                                      const StepRows& rows, const Workload& workload);
+[[nodiscard]] RankBytes planned_bytes(const model::ModelSpec& config, const PlannedPart& place,
+                                      const comm::MeshShape& shape, const StepRows& rows,
+                                      const Workload& workload);
 
 }  // namespace incipit::plan

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "data/batch.h"
-#include "model/config.h"
+#include "families/registry.h"
 #include "model/weight_files.h"
 
 namespace incipit::report {
@@ -35,7 +35,7 @@ TaskTexts::TaskTexts(const RunData& run) {
   }
   const std::filesystem::path model_dir = model::resolve_model_dir(config.model.path);
   data::TaskModel model = data::load_task_model(model_dir, config.task);
-  model.max_positions = model::read_config(model_dir).max_positions;
+  model.max_positions = families::read_model(model_dir).max_positions;
   task_.emplace(config.task, std::move(model));
   splits_ = data::load_splits(*task_, config.run.seed, prompt_rows_);
   const auto recorded = run.manifest.splits.find("test");

@@ -20,16 +20,17 @@ ALLOWED = {
     "kernels": {"core"},
     "nn": {"core", "comm", "kernels"},
     "model": {"core", "comm", "nn"},
+    "families": {"core", "nn", "model"},
     "methods": {"core", "model"},
     "eval": {"core", "data", "model", "methods", "comm", "nn"},
     "trainer": {"core", "comm", "telemetry", "data", "nn", "model", "methods", "eval"},
     "configs": {"core"},  # and the *_options.h of any folder
-    "plan": {"core", "comm", "model"},
-    "report": {"core", "telemetry", "data", "model", "eval", "configs"},
+    "plan": {"core", "comm", "nn", "model"},
+    "report": {"core", "telemetry", "data", "model", "families", "eval", "configs"},
     "predict": {"core", "comm", "telemetry", "data"},
     "init": {"core", "telemetry", "data", "configs"},
-    "launcher": {"core", "comm", "telemetry", "data", "kernels", "nn", "model", "methods", "eval",
-                 "trainer", "configs", "plan", "report", "predict", "init"},
+    "launcher": {"core", "comm", "telemetry", "data", "kernels", "nn", "model", "families", "methods",
+                 "eval", "trainer", "configs", "plan", "report", "predict", "init"},
 }
 TEST_FOLDERS = ("tests", "bench")  # may include anything of ours
 NO_TORCH = {"core", "telemetry", "data", "kernels", "configs", "plan", "report", "predict", "init"}

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "model/ledger.h"
+#include "nn/ledger.h"
 
 namespace incipit::trainer {
 namespace {
@@ -171,7 +171,7 @@ class Adafactor final : public StatefulOptimizer {
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           std::vector<Parameter> parameters) {
-  const model::LedgerScope scope(model::MemoryKind::kOptimizer);
+  const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   switch (options.kind) {
     case OptimizerKind::kAdamW:
       return std::make_unique<AdamW>(options, std::move(parameters));

@@ -14,7 +14,6 @@ namespace incipit::trainer {
 namespace {
 
 using model::ForestPass;
-using model::Sweep;
 
 // Log-likelihoods of all targets of the forest, filled in as its parts are computed.
 class TargetValues {
@@ -96,18 +95,18 @@ class Step {
   }
 
  private:
-  // Under FSDP, all ranks of a group must run the same number of sweeps over the layers. Ranks with
-  // less to compute run idle sweeps.
+  // All ranks of an FSDP group must run the same number of passes. Ranks with less to compute run
+  // passes over empty forests.
   void agree() {
-    std::array<std::int64_t, 4> sweeps{cut_.trunk.row_count() > 0 ? 1 : 0, trunk_learns_ ? 1 : 0,
+    std::array<std::int64_t, 4> passes{cut_.trunk.row_count() > 0 ? 1 : 0, trunk_learns_ ? 1 : 0,
                                        std::count(ahead_.begin(), ahead_.end(), true),
                                        static_cast<std::int64_t>(cut_.branches.size())};
-    backbone_.placement().fsdp->all_reduce_max(std::span<std::int64_t>(sweeps),
-                                               "sweeps over the layers");
-    any_trunk_ = sweeps[0] != 0;
-    any_trunk_learns_ = sweeps[1] != 0;
-    most_ahead_ = sweeps[2];
-    most_branches_ = static_cast<int>(sweeps[3]);
+    backbone_.placement().fsdp->all_reduce_max(std::span<std::int64_t>(passes),
+                                               "passes of the step");
+    any_trunk_ = passes[0] != 0;
+    any_trunk_learns_ = passes[1] != 0;
+    most_ahead_ = passes[2];
+    cut_.branches.resize(static_cast<std::size_t>(passes[3]));
   }
 
   // Runs forward through all stages, one after the other.
@@ -121,16 +120,13 @@ class Step {
 
   void run_trunk() {
     if (!any_trunk_) return;
-    if (cut_.trunk.row_count() == 0) return backbone_.idle(Sweep::kForward);
     trunk_.emplace(pass_through(cut_.trunk, cut_.trunk_target_of,
-                                {.for_backward = trunk_learns_, .keep_keys_values = true}));
-    residents_ = &trunk_->keys_values();
-    if (trunk_learns_) residents_->enable_gradients();
+                                {.for_backward = any_trunk_learns_, .keep_keys_values = true}));
+    if (any_trunk_learns_) trunk_->keys_values().enable_gradients();
   }
 
   void finish_trunk(const std::vector<double>& gradient) {
     if (!any_trunk_learns_) return;
-    if (!trunk_learns_) return backbone_.idle(Sweep::kBackward);
     link_.send_gradient(trunk_->backward(pick(gradient, cut_.trunk_target_of), prompt_gradients_,
                                          link_.receive_gradient(cut_.trunk.row_count())));
   }
@@ -140,17 +136,21 @@ class Step {
     for (std::size_t b = 0; b < ahead_.size(); ++b) {
       if (!ahead_[b]) continue;
       const auto& [forest, target_of] = cut_.branches[b];
-      (void)pass_through(forest, target_of, {.residents = residents_});
+      (void)pass_through(forest, target_of, {.residents = residents()});
       --left;
     }
-    for (; left > 0; --left) backbone_.idle(Sweep::kForward);
+    for (; left > 0; --left) (void)pass_through({}, {}, {});
+  }
+
+  [[nodiscard]] std::vector<nn::KeyValueStore*> residents() {
+    return trunk_ ? std::vector{&trunk_->keys_values()} : std::vector<nn::KeyValueStore*>{};
   }
 
   void run_branches() {
     const comm::Communicator& stages = *backbone_.placement().pipeline;
-    flying_.resize(static_cast<std::size_t>(most_branches_));
+    flying_.resize(cut_.branches.size());
     for (const PipelineEvent& event :
-         pipeline_schedule(stages.size(), stages.rank(), most_branches_)) {
+         pipeline_schedule(stages.size(), stages.rank(), static_cast<int>(cut_.branches.size()))) {
       handle(event);
     }
   }
@@ -200,23 +200,17 @@ class Step {
     }
   }
 
-  [[nodiscard]] bool is_mine(int branch) const {
-    return branch < static_cast<int>(cut_.branches.size());
-  }
-
   void run_forward(int branch) {
-    if (!is_mine(branch)) return backbone_.idle(Sweep::kForward);
     const auto& [forest, target_of] = cut_.branches[branch];
     Flying& flying = flying_[branch];
     flying.pass.emplace(
         backbone_, forest, prompts_,
         model::ForestPassOptions{
-            .for_backward = true, .residents = residents_, .input = std::move(flying.input)});
+            .for_backward = true, .residents = residents(), .input = std::move(flying.input)});
     likelihoods_.fill(*flying.pass, target_of);
   }
 
   void run_backward(int branch) {
-    if (!is_mine(branch)) return backbone_.idle(Sweep::kBackward);
     Flying& flying = flying_[branch];
     const auto value = objective_.evaluate(likelihoods_.all());
     flying.grad_input = flying.pass->backward(pick(value.gradient, cut_.branches[branch].target_of),
@@ -230,18 +224,16 @@ class Step {
   const std::span<const at::Tensor> prompts_;
   const std::span<at::Tensor> prompt_gradients_;
   const std::int64_t rows_;
-  const ForestCut cut_;
+  ForestCut cut_;  // with empty branches where other ranks have more
   const bool trunk_learns_;
   const std::vector<bool> ahead_;  // per branch: runs an extra forward pass first
   // Maxima over the ranks of an FSDP group.
   bool any_trunk_ = false;
   bool any_trunk_learns_ = false;
   std::int64_t most_ahead_ = 0;
-  int most_branches_ = 0;
 
   TargetValues likelihoods_;
   std::optional<ForestPass> trunk_;
-  model::KeyValueStore* residents_ = nullptr;
   std::vector<Flying> flying_;
 };
 

@@ -123,7 +123,7 @@ comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
 // Returns this rank's operations: its part of the model, for the examples of its batch.
 double Trainer::needed_flops(const Forest& forest) const {
   const comm::MeshShape& shape = setup_.mesh.shape();
-  return model::training_flops(setup_.backbone.config(), forest) / (shape.pipeline * shape.tensor);
+  return model::training_flops(setup_.backbone.spec(), forest) / (shape.pipeline * shape.tensor);
 }
 
 // Sums over the ranks. The gradients become those of the mean loss of the global batch.

@@ -10,7 +10,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "model/ledger.h"
+#include "nn/ledger.h"
 #include "trainer/schedule.h"
 #include "trainer/trainer.h"
 
@@ -38,7 +38,7 @@ std::string selection_metric(const TrainSetup& setup, const TrainTask& task) {
 }
 
 std::vector<Parameter> trainable(const std::vector<prompt_tuning::SoftPrompt>& starts) {
-  const model::LedgerScope scope(model::MemoryKind::kOptimizer);
+  const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   std::vector<Parameter> prompts;
   for (const prompt_tuning::SoftPrompt& start : starts) {
     prompts.emplace_back(start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone());

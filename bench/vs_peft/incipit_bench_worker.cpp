@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/forest.h"
 #include "core/memory.h"
+#include "families/registry.h"
 #include "methods/prompt_tuning/adapter_files.h"
 #include "model/backbone.h"
 #include "model/forest_pass.h"
@@ -59,7 +60,9 @@ class Worker {
     at::set_num_threads(request.at("threads"));
     options_.lr = request.at("learning_rate");
     const std::string dtype = request.at("dtype");
-    backbone_.emplace(model::Backbone::load(request.at("model").get<std::string>(),
+    const auto folder = request.at("model").get<std::string>();
+    backbone_.emplace(model::Backbone::load(families::read_model(folder),
+                                            model::WeightFiles(folder),
                                             {.dtype = dtype == "bfloat16"  ? at::kBFloat16
                                                       : dtype == "float16" ? at::kHalf
                                                                            : at::kFloat}));

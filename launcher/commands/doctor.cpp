@@ -11,10 +11,10 @@
 #include "data/example_cache.h"
 #include "data/special_tokens.h"
 #include "data/tokenizer/tokenizer.h"
+#include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/model_choice.h"
 #include "launcher/system_info.h"
-#include "model/config.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
 
@@ -87,8 +87,8 @@ bool print_model(const telemetry::Style& style, const fs::path& path) {
         [&] { return (dir = model::resolve_model_dir(path)).string(); });
   if (ok) {
     check(facts, ok, style, "config.json", [&] {
-      const model::TransformerConfig config = model::read_config(dir);
-      return config.model_type + ", " + std::to_string(config.layers) + " layers, " +
+      const model::ModelSpec config = families::read_model(dir);
+      return config.model_type + ", " + std::to_string(config.layer_count()) + " layers, " +
              telemetry::grouped(config.max_positions) + " positions";
     });
     check(facts, ok, style, "weights", [&] {

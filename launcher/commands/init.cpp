@@ -13,12 +13,12 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "data/stratified_split.h"
+#include "families/registry.h"
 #include "init/files.h"
 #include "init/labelled_table.h"
 #include "init/summary.h"
 #include "init/task_plan.h"
 #include "launcher/arguments.h"
-#include "model/config.h"
 #include "model/weight_files.h"
 
 namespace incipit::launcher {
@@ -111,7 +111,7 @@ std::vector<double> held_out_shares(const InitArguments& arguments, std::size_t 
 
 init::TaskPlan plan_for_model(const init::LabelledTable& table, const configs::RunConfig& config) {
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
-  const model::TransformerConfig transformer = model::read_config(model_dir);
+  const model::ModelSpec transformer = families::read_model(model_dir);
   return init::plan_task(
       table, data::Tokenizer::load(model_dir),
       {.positions = transformer.max_positions, .prompt_rows = config.method.num_virtual_tokens});

@@ -10,10 +10,10 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/run_dir.h"
 #include "methods/prompt_tuning/adapter_files.h"
-#include "model/config.h"
 #include "model/safetensors.h"
 #include "model/safetensors_types.h"
 #include "model/weight_files.h"
@@ -51,7 +51,8 @@ struct Show {
 
 void inspect_model(const telemetry::Style& style, const fs::path& path, const Show& show) {
   const fs::path dir = model::resolve_model_dir(path);
-  const model::TransformerConfig config = model::read_config(dir);
+  const model::ModelSpec config = families::read_model(dir);
+  const model::AttentionSpec& attention = config.layers.front().attention;
   const model::WeightFiles weights(dir);
   std::int64_t parameters = 0;
   for (const std::string& name : weights.names()) parameters += element_count(weights.info(name));
@@ -59,13 +60,13 @@ void inspect_model(const telemetry::Style& style, const fs::path& path, const Sh
   telemetry::print_facts(
       std::cout, style,
       {{"type", config.model_type},
-       {"layers", std::to_string(config.layers)},
+       {"layers", std::to_string(config.layer_count())},
        {"hidden", telemetry::grouped(config.hidden_size) + ", intermediate " +
-                      telemetry::grouped(config.intermediate_size)},
-       {"heads", std::to_string(config.heads) + " query, " + std::to_string(config.kv_heads) +
-                     " key and value, of " + std::to_string(config.head_dim)},
+                      telemetry::grouped(config.layers.front().mlp.width)},
+       {"heads", std::to_string(attention.heads) + " query, " + std::to_string(attention.kv_heads) +
+                     " key and value, of " + std::to_string(attention.head_dim)},
        {"vocabulary", telemetry::grouped(config.vocab_size) +
-                          (config.tied_embeddings ? ", head tied to the embedding" : "")},
+                          (config.tied() ? ", head tied to the embedding" : "")},
        {"positions", telemetry::grouped(config.max_positions)},
        {"parameters", telemetry::short_count(parameters)},
        {"stored as",

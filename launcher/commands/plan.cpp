@@ -14,7 +14,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/commands/plan_rates.h"
-#include "model/config.h"
+#include "model/spec.h"
 #include "plan/plan.h"
 #include "telemetry/output.h"
 
@@ -60,12 +60,12 @@ plan::Machine machine_of(const PlanArguments& arguments) {
 }
 
 // Returns the configuration's mesh. An open number of copies becomes one.
-comm::MeshShape mesh_of(const comm::MeshOptions& options, const model::TransformerConfig& shape) {
+comm::MeshShape mesh_of(const comm::MeshOptions& options, const model::ModelSpec& shape) {
   const int ranks =
       std::max(options.data, 1) * std::max(options.fsdp, 1) * options.pipeline * options.tensor;
-  return comm::resolve_mesh(
-      options, ranks,
-      {.tensor = static_cast<int>(shape.heads), .pipeline = static_cast<int>(shape.layers)});
+  return comm::resolve_mesh(options, ranks,
+                            {.tensor = static_cast<int>(shape.fewest_heads()),
+                             .pipeline = static_cast<int>(shape.layer_count())});
 }
 
 std::string mesh_text(const comm::MeshShape& shape) {
@@ -205,7 +205,7 @@ void print_meshes(const telemetry::Style& style, std::vector<plan::MeshPlan> pla
 
 void run_plan(PlanArguments arguments) {
   const configs::RunConfig config = load_config(arguments.config, check_options);
-  const model::TransformerConfig shape =
+  const model::ModelSpec shape =
       planned_shape(arguments.model.empty() ? config.model.path : arguments.model);
   take_rates(arguments);
   const plan::Workload workload = planned_workload(config, arguments.tokens);

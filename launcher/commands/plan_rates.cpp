@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 
@@ -97,8 +98,8 @@ plan::Workload planned_workload(const configs::RunConfig& config, std::int64_t e
           .prompt_copies = prompt_copies(config.train.optimizer)};
 }
 
-model::TransformerConfig planned_shape(const fs::path& model) {
-  return model::read_config(model.filename() == "config.json" ? model.parent_path() : model);
+model::ModelSpec planned_shape(const fs::path& model) {
+  return families::read_model(model.filename() == "config.json" ? model.parent_path() : model);
 }
 
 MeasuredRates rates_of_run(const fs::path& run_dir) {

@@ -16,7 +16,7 @@ namespace incipit::launcher {
                                               std::int64_t example_rows);
 
 // Returns the shape of a model, given its folder or a config.json.
-[[nodiscard]] model::TransformerConfig planned_shape(const std::filesystem::path& model);
+[[nodiscard]] model::ModelSpec planned_shape(const std::filesystem::path& model);
 
 struct MeasuredRates {
   double flops = 0;                 // operations per second of a rank, excluding waiting

@@ -11,9 +11,9 @@
 #include "data/batch.h"
 #include "data/dataset.h"
 #include "data/records.h"
+#include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
-#include "model/config.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
 
@@ -63,7 +63,7 @@ class Painter {
   }
 
   // Returns the rows of a segment. Consecutive soft prompt rows become one word.
-  [[nodiscard]] std::string rows(const Forest& forest, RowRange range) const {
+  [[nodiscard]] std::string rows(const Forest& forest, Range range) const {
     std::string text;
     std::int64_t row = range.begin;
     while (row < range.end) {
@@ -82,7 +82,7 @@ class Painter {
   }
 
   // Returns the targets predicted after the rows of a segment.
-  [[nodiscard]] std::string targets(const Forest& forest, RowRange range) const {
+  [[nodiscard]] std::string targets(const Forest& forest, Range range) const {
     std::string text;
     for (const Target& target : forest.targets) {
       if (target.row < range.begin || target.row >= range.end) continue;
@@ -101,7 +101,7 @@ class Painter {
 void print_segments(const telemetry::Style& style, const Painter& painter, const Forest& forest) {
   std::cout << style.bold("segments") << style.dim("  (after ->: what is scored, @row)") << '\n';
   for (int s = 0; s < forest.segment_count(); ++s) {
-    const RowRange rows = forest.rows(s);
+    const Range rows = forest.rows(s);
     std::string place = std::to_string(s);
     if (forest.parent[s] >= 0) place += " below " + std::to_string(forest.parent[s]);
     place += ", rows " + std::to_string(rows.begin) + ".." + std::to_string(rows.end - 1);
@@ -171,7 +171,7 @@ void run_show(const ShowArguments& arguments) {
   log::configure("error");
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
   data::TaskModel model = data::load_task_model(model_dir, config.task);
-  model.max_positions = model::read_config(model_dir).max_positions;
+  model.max_positions = families::read_model(model_dir).max_positions;
   data::Task task(config.task, std::move(model));
   const data::Splits splits =
       data::load_splits(task, config.run.seed, config.method.num_virtual_tokens,

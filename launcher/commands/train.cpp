@@ -60,7 +60,7 @@ void add_results(telemetry::Facts& facts, const Session& session,
   if (!scores.empty()) print_task_scores(std::cout, telemetry::Style::of_stdout(), scores);
   if (!best.empty()) facts.emplace_back("best prompts", best);
   const auto& method = session.config.method;
-  const std::int64_t bytes = method.num_virtual_tokens * session.backbone->config().hidden_size *
+  const std::int64_t bytes = method.num_virtual_tokens * session.backbone->spec().hidden_size *
                              static_cast<std::int64_t>(sizeof(float));
   const std::vector<std::int64_t> prompts(
       configs::has_several_prompts(session.config) ? session.tasks.size() : 1, bytes);

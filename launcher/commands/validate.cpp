@@ -10,11 +10,11 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "data/task_checks.h"
+#include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/commands/validate_report.h"
 #include "launcher/memory_budget.h"
-#include "model/config.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
 
@@ -45,7 +45,7 @@ void check_run(const ConfigArguments& arguments) {
   log::configure("error");  // the readers' log messages are among the warnings below
   const bool trains = config.method.kind != prompt_tuning::MethodKind::kNone;
   const auto model_dir = model::resolve_model_dir(config.model.path);
-  const model::TransformerConfig transformer = model::read_config(model_dir);
+  const model::ModelSpec transformer = families::read_model(model_dir);
   const model::WeightFiles weights(model_dir);
   std::vector<ReadTask> tasks;
   for (const auto& [name, options] : configs::all_tasks(config)) {

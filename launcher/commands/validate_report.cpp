@@ -12,8 +12,7 @@
 namespace incipit::launcher {
 namespace {
 
-std::string method_text(const configs::RunConfig& config,
-                        const model::TransformerConfig& transformer) {
+std::string method_text(const configs::RunConfig& config, const model::ModelSpec& transformer) {
   if (config.method.kind == prompt_tuning::MethodKind::kNone) return "none: the model as it is";
   const std::int64_t rows = config.method.num_virtual_tokens;
   return "prompt_tuning, " + telemetry::grouped(rows) + " virtual tokens x " +
@@ -93,13 +92,13 @@ std::string label_text(const data::Task& task, const data::Dataset& split) {
 }  // namespace
 
 void print_summary(std::ostream& out, const telemetry::Style& style,
-                   const configs::RunConfig& config, const model::TransformerConfig& transformer,
+                   const configs::RunConfig& config, const model::ModelSpec& transformer,
                    const model::WeightFiles& weights, const ModelChoice& choice,
                    std::span<const ReadTask> tasks) {
   telemetry::Facts facts{
       {"run", config.run.name + " -> " + config.run.output_dir},
       {"model", config.model.path + "\n" + transformer.model_type + ", " +
-                    std::to_string(transformer.layers) + " layers x " +
+                    std::to_string(transformer.layer_count()) + " layers x " +
                     telemetry::grouped(transformer.hidden_size) + ", " +
                     telemetry::short_count(weights.parameter_count()) + " parameters, " +
                     human_bytes(static_cast<double>(weights.total_bytes())) + " on disk"},

@@ -10,7 +10,7 @@
 #include "data/dataset.h"
 #include "data/task.h"
 #include "launcher/model_choice.h"
-#include "model/config.h"
+#include "model/spec.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
 
@@ -25,7 +25,7 @@ struct ReadTask {
 
 // Prints run, model, dtype, device, method, tasks, mixture and training, one line each.
 void print_summary(std::ostream& out, const telemetry::Style& style,
-                   const configs::RunConfig& config, const model::TransformerConfig& transformer,
+                   const configs::RunConfig& config, const model::ModelSpec& transformer,
                    const model::WeightFiles& weights, const ModelChoice& choice,
                    std::span<const ReadTask> tasks);
 

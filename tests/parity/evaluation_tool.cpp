@@ -24,6 +24,7 @@
 #include "data/dataset.h"
 #include "data/records.h"
 #include "eval/scorer.h"
+#include "families/registry.h"
 #include "model/backbone.h"
 
 namespace incipit {
@@ -64,7 +65,7 @@ Json run(const std::string& config_path, const std::vector<std::string>& overrid
     split = split.subset(first);
   }
   const auto backbone = model::Backbone::load(
-      config.model.path,
+      families::read_model(config.model.path), model::WeightFiles(config.model.path),
       {.dtype = config.model.dtype == configs::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat});
   const auto alone = comm::make_single();
   eval::Scores scores;

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/generation.h"
+#include "families/registry.h"
 #include "methods/prompt_tuning/adapter_files.h"
 
 namespace incipit {
@@ -19,7 +20,8 @@ namespace {
 
 nlohmann::json run(const std::string& model_dir, const nlohmann::json& request) {
   at::set_num_threads(request["threads"].get<int>());
-  const auto backbone = model::Backbone::load(model_dir, {.dtype = at::kFloat});
+  const auto backbone = model::Backbone::load(families::read_model(model_dir),
+                                              model::WeightFiles(model_dir), {.dtype = at::kFloat});
   std::optional<at::Tensor> prompt;
   if (request["prompt"].is_string()) {
     prompt = prompt_tuning::load_npy(request["prompt"].get<std::string>()).prompt.values;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "families/registry.h"
 #include "methods/prompt_tuning/adapter_files.h"
 #include "model/forest_pass.h"
 
@@ -62,7 +63,8 @@ class TransformersParity : public ::testing::TestWithParam<std::string> {
   std::filesystem::path dir_ = models_dir() / GetParam();
   nlohmann::json reference_ = nlohmann::json::parse(read_text(dir_ / "reference.json"));
   at::Tensor prompt_ = prompt_tuning::load_npy(dir_ / "soft_prompt.npy").prompt.values;
-  model::Backbone backbone_ = model::Backbone::load(dir_, {.dtype = at::kFloat});
+  model::Backbone backbone_ = model::Backbone::load(
+      families::read_model(dir_), model::WeightFiles(dir_), {.dtype = at::kFloat});
 };
 
 TEST_P(TransformersParity, LogLikelihoodsWithASoftPrompt) {

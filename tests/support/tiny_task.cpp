@@ -8,6 +8,7 @@
 
 #include "core/files.h"
 #include "core/random.h"
+#include "families/llama/config.h"
 
 namespace incipit::testing_support {
 namespace {
@@ -106,7 +107,7 @@ data::Dataset tiny_dataset(const data::Task& task, int count, std::uint64_t seed
 }
 
 model::Backbone tiny_backbone(at::ScalarType dtype) {
-  model::TransformerConfig config;
+  llama::Config config;
   config.model_type = "llama";
   config.hidden_size = kHidden;
   config.layers = 2;
@@ -117,7 +118,7 @@ model::Backbone tiny_backbone(at::ScalarType dtype) {
   config.vocab_size = kVocabulary;
   config.max_positions = 256;
   config.tied_embeddings = true;
-  return model::Backbone::random(config, 7, {.dtype = dtype});
+  return model::Backbone::random(config.spec(), 7, {.dtype = dtype});
 }
 
 at::Tensor tiny_prompt(std::int64_t rows, at::ScalarType dtype) {

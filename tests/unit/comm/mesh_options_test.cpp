@@ -91,10 +91,11 @@ TEST(ResolveMesh, NamesTheKeyOfAValueThatCannotBe) {
   EXPECT_THAT(refusal({.timeout_seconds = 0}, 1), HasSubstr("parallel.timeout_seconds"));
 }
 
-TEST(ResolveMesh, LayersAreShardedOrSplitButNotBoth) {
-  EXPECT_THAT(refusal({.tensor = 2, .fsdp = 2}, 4),
-              AllOf(HasSubstr("parallel.fsdp"), HasSubstr("not both")));
-  EXPECT_THAT(refusal({.pipeline = 2, .fsdp = 0}, 4), HasSubstr("not both"));
+TEST(ResolveMesh, SplitLayersMayBeSharded) {
+  EXPECT_EQ(resolve_mesh({.tensor = 2, .fsdp = 2}, 4), (MeshShape{.fsdp = 2, .tensor = 2}));
+  EXPECT_EQ(resolve_mesh({.tensor = 2, .pipeline = 2, .fsdp = 2}, 16),
+            (MeshShape{.data = 2, .fsdp = 2, .pipeline = 2, .tensor = 2}));
+  EXPECT_EQ(resolve_mesh({.pipeline = 2, .fsdp = 0}, 8), (MeshShape{.fsdp = 4, .pipeline = 2}));
 }
 
 TEST(MeshPosition, PutsTensorInnermostAndDataOutermost) {

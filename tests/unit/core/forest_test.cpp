@@ -35,7 +35,7 @@ std::vector<std::int64_t> path_to(const Forest& forest, std::int64_t row) {
   while (forest.rows(segment).end <= row) ++segment;
   std::vector<std::int64_t> path;
   for (std::int64_t end = row + 1; segment >= 0; segment = forest.parent[segment]) {
-    const RowRange rows = forest.rows(segment);
+    const Range rows = forest.rows(segment);
     for (std::int64_t r = std::min(end, rows.end) - 1; r >= rows.begin; --r)
       path.push_back(code(r));
     end = INT64_MAX;
@@ -153,7 +153,7 @@ TEST(Cut, PutsSharedAncestorsIntoTheTrunk) {
   EXPECT_THAT(cut.trunk_target_of, ElementsAre(0));
   ASSERT_EQ(cut.branches.size(), 2U);
   const Forest& second = cut.branches[1].forest;
-  EXPECT_THAT(second.resident, ElementsAre(RowRange{0, 3}, RowRange{0, 0}));
+  EXPECT_THAT(second.resident, ElementsAre(ResidentRows{0, {0, 3}}, ResidentRows{}));
   EXPECT_THAT(second.parent, ElementsAre(-1, 0));
   EXPECT_THAT(second.tokens, ElementsAre(9, 6));
   EXPECT_THAT(second.positions, ElementsAre(3, 4));

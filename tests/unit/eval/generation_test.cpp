@@ -128,7 +128,7 @@ TEST_F(GenerationTest, TheSinkHearsEveryTokenAndCanEndASequence) {
 
 TEST_F(GenerationTest, EndsAtTheModelsLastPosition) {
   Generator generator = this->generator({});
-  const auto positions = static_cast<std::size_t>(backbone_.config().max_positions);
+  const auto positions = static_cast<std::size_t>(backbone_.spec().max_positions);
   Sequence sequence;
   sequence.append_tokens(Ids(positions - 3, 7));
   const auto found = generator.run({sequence}, {.max_tokens = 100});

@@ -21,15 +21,15 @@ Sequence sequence(std::vector<TokenId> ids, TokenId next) {
 TEST(ResidentRoot, TheRestOfTheRootBecomesASegmentOfItsOwn) {
   const std::vector<Sequence> batch = {sequence({1, 2, 3}, 7), sequence({1, 5}, 8)};
   const PackedForest packed = pack(batch);
-  ASSERT_EQ(packed.forest.rows(0), (RowRange{0, 5}));  // BOS, prompt, token 1
+  ASSERT_EQ(packed.forest.rows(0), (Range{0, 5}));  // BOS, prompt, token 1
   const Forest rest = with_resident_root(packed.forest, 4);
   rest.check();
   EXPECT_EQ(rest.tokens, (std::vector<TokenId>{1, 2, 3, 5}));
   EXPECT_EQ(rest.positions, (std::vector<std::int32_t>{4, 5, 6, 5}));
   EXPECT_EQ(rest.parent, (std::vector<std::int32_t>{-1, 0, 1, 1}));
-  EXPECT_EQ(rest.resident[0], (RowRange{0, 4}));
+  EXPECT_EQ(rest.resident[0], (ResidentRows{0, {0, 4}}));
   EXPECT_TRUE(rest.rows(0).empty());
-  EXPECT_EQ(rest.rows(1), (RowRange{0, 1}));
+  EXPECT_EQ(rest.rows(1), (Range{0, 1}));
   EXPECT_TRUE(rest.prompt_spans.empty());
   EXPECT_EQ(rest.targets, (std::vector<Target>{{2, 7, 1.0F}, {3, 8, 1.0F}}));
 }

@@ -38,10 +38,12 @@ TEST(CheckOptions, NamesKeysFromTheRoot) {
               ElementsAre("method.init.scale", "task.template", "train.schedule.warmup_steps"));
 }
 
-TEST(CheckOptions, LayersAreShardedOrSplit) {
+TEST(CheckOptions, SplitLayersMayBeSharded) {
   configs::RunConfig config = good_run();
   config.parallel.tensor = 2;
   config.parallel.fsdp = 0;
+  EXPECT_THAT(keys(check_options, config), ElementsAre());
+  config.parallel.fsdp = -1;
   EXPECT_THAT(keys(check_options, config), ElementsAre("parallel.fsdp"));
 }
 

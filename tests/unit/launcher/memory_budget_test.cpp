@@ -5,6 +5,7 @@
 
 #include "comm/threads.h"
 #include "core/error.h"
+#include "families/llama/config.h"
 
 namespace incipit::launcher {
 namespace {
@@ -16,8 +17,8 @@ using ::testing::Not;
 constexpr double kGiB = 1024.0 * 1024 * 1024;
 
 // 14.96 GiB in bfloat16.
-model::TransformerConfig llama3_8b() {
-  model::TransformerConfig c;
+llama::Config llama3_8b() {
+  llama::Config c;
   c.model_type = "llama";
   c.hidden_size = 4096;
   c.layers = 32;
@@ -30,7 +31,7 @@ model::TransformerConfig llama3_8b() {
 }
 
 std::string objection(const comm::MeshShape& shape, double gib) {
-  return memory_objection(llama3_8b(), shape, 2, gib * kGiB);
+  return memory_objection(llama3_8b().spec(), shape, 2, gib * kGiB);
 }
 
 TEST(MemoryBudget, IsThereWhereTheWeightsFit) {
@@ -55,17 +56,17 @@ TEST(MemoryBudget, NeedsMoreRanksWhereNoMeshOfTheseHasIt) {
 }
 
 TEST(MemoryBudget, IsAskedOfTheMachineAndRefusedOnEveryRank) {
-  model::TransformerConfig huge = llama3_8b();  // 800 TiB
+  llama::Config huge = llama3_8b();  // 800 TiB
   huge.hidden_size = 65536;
   huge.layers = 2048;
   huge.intermediate_size = 262144;
-  model::TransformerConfig small = llama3_8b();
+  llama::Config small = llama3_8b();
   small.layers = 1;
   small.vocab_size = 100;
   comm::run_on_threads(2, [&](comm::Communicator& world) {
     const comm::LocalRank local{.rank = world.rank(), .size = 2};
-    require_memory(world, local, small, {.data = 2}, {});
-    EXPECT_THROW(require_memory(world, local, huge, {.data = 2}, {}), ConfigError);
+    require_memory(world, local, small.spec(), {.data = 2}, {});
+    EXPECT_THROW(require_memory(world, local, huge.spec(), {.data = 2}, {}), ConfigError);
   });
 }
 

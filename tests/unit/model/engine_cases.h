@@ -13,12 +13,13 @@
 
 #include "core/forest.h"
 #include "core/random.h"
+#include "families/llama/config.h"
 #include "model/forest_pass.h"
 
 namespace incipit::model::engine_cases {
 
-inline TransformerConfig small_config() {
-  TransformerConfig c;
+inline llama::Config small_config() {
+  llama::Config c;
   c.model_type = "llama";
   c.hidden_size = 24;
   c.layers = 3;
@@ -32,7 +33,7 @@ inline TransformerConfig small_config() {
   return c;
 }
 
-inline at::Tensor random_prompt(int rows, const TransformerConfig& c, std::uint64_t seed,
+inline at::Tensor random_prompt(int rows, const llama::Config& c, std::uint64_t seed,
                                 at::ScalarType type) {
   Random random(seed);
   at::Tensor prompt = at::empty({rows, c.hidden_size}, at::kDouble);
@@ -102,7 +103,7 @@ inline Outcome run(const Backbone& backbone, const std::vector<Sequence>& batch,
   keep(trunk, cut.trunk_target_of);
   for (const auto& branch : cut.branches) {
     ForestPass pass(backbone, branch.forest, prompts,
-                    {.for_backward = true, .residents = &trunk.keys_values()});
+                    {.for_backward = true, .residents = {&trunk.keys_values()}});
     keep(pass, branch.target_of);
     pass.backward(gradient_weights(branch.forest), outcome.gradients);
   }
@@ -129,8 +130,8 @@ inline void expect_equal(const Outcome& a, const Outcome& b, double tolerance) {
 }
 
 // What families of models differ in, by name.
-inline TransformerConfig config_of(const std::string& form) {
-  TransformerConfig c = small_config();
+inline llama::Config config_of(const std::string& form) {
+  llama::Config c = small_config();
   c.tied_embeddings = form == "tied";
   c.qkv_bias = form == "qwen2";
   c.output_bias = c.mlp_bias = form == "biased";
@@ -140,7 +141,7 @@ inline TransformerConfig config_of(const std::string& form) {
   if (form == "multi_query") c.kv_heads = 1;
   if (form == "one_layer") c.layers = 1;
   if (form == "nine_heads") c.heads = 9, c.kv_heads = 3;
-  if (form == "llama3_rope") c.rope_scaling = Llama3RopeScaling{8, 1, 4, 16};
+  if (form == "llama3_rope") c.rope_scaling = nn::Llama3RopeScaling{8, 1, 4, 16};
   return c;
 }
 

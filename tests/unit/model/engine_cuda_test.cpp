@@ -8,14 +8,15 @@
 
 #include "core/forest.h"
 #include "core/random.h"
+#include "families/llama/config.h"
 #include "model/device_memory.h"
 #include "model/forest_pass.h"
 
 namespace incipit::model {
 namespace {
 
-TransformerConfig small_config() {
-  TransformerConfig c;
+llama::Config small_config() {
+  llama::Config c;
   c.model_type = "llama";
   c.hidden_size = 64;
   c.layers = 3;
@@ -54,8 +55,8 @@ struct Outcome {
 };
 
 Outcome run(at::ScalarType dtype, at::Device device, std::int64_t max_rows) {
-  const TransformerConfig c = small_config();
-  const Backbone backbone = Backbone::random(c, 3, {.dtype = dtype, .device = device});
+  const llama::Config c = small_config();
+  const Backbone backbone = Backbone::random(c.spec(), 3, {.dtype = dtype, .device = device});
   Random random(8);
   at::Tensor prompt = at::empty({20, c.hidden_size}, at::kFloat);
   for (std::int64_t i = 0; i < prompt.numel(); ++i) {
@@ -79,7 +80,7 @@ Outcome run(at::ScalarType dtype, at::Device device, std::int64_t max_rows) {
   keep(trunk, cut.trunk_target_of);
   for (const auto& branch : cut.branches) {
     ForestPass pass(backbone, branch.forest, prompts,
-                    {.for_backward = true, .residents = &trunk.keys_values()});
+                    {.for_backward = true, .residents = {&trunk.keys_values()}});
     keep(pass, branch.target_of);
     pass.backward(ones(branch.forest), gradients);
   }

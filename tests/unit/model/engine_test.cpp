@@ -15,8 +15,8 @@ using namespace engine_cases;
 class EngineForms : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(EngineForms, ForestEqualsFlatInFloat32) {
-  const TransformerConfig c = config_of(GetParam());
-  const Backbone backbone = Backbone::random(c, 11, {.dtype = at::kFloat});
+  const llama::Config c = config_of(GetParam());
+  const Backbone backbone = Backbone::random(c.spec(), 11, {.dtype = at::kFloat});
   const std::vector<at::Tensor> prompts{random_prompt(5, c, 1, at::kFloat),
                                         random_prompt(2, c, 2, at::kFloat)};
   expect_equal(run(backbone, mixed_batch(), prompts, 1), run(backbone, mixed_batch(), prompts, 0),
@@ -24,8 +24,8 @@ TEST_P(EngineForms, ForestEqualsFlatInFloat32) {
 }
 
 TEST_P(EngineForms, GradientsEqualFiniteDifferencesInFloat64) {
-  const TransformerConfig c = config_of(GetParam());
-  const Backbone backbone = Backbone::random(c, 12, {.dtype = at::kDouble});
+  const llama::Config c = config_of(GetParam());
+  const Backbone backbone = Backbone::random(c.spec(), 12, {.dtype = at::kDouble});
   std::vector<at::Tensor> prompts{random_prompt(5, c, 3, at::kDouble),
                                   random_prompt(2, c, 4, at::kDouble)};
   const auto loss = [&] {
@@ -59,8 +59,8 @@ INSTANTIATE_TEST_SUITE_P(Forms, EngineForms, kForms,
 
 class Engine : public ::testing::Test {
  protected:
-  TransformerConfig config_ = small_config();
-  Backbone backbone_ = Backbone::random(config_, 21, {.dtype = at::kFloat});
+  llama::Config config_ = small_config();
+  Backbone backbone_ = Backbone::random(config_.spec(), 21, {.dtype = at::kFloat});
   std::vector<at::Tensor> prompts_{random_prompt(5, config_, 5, at::kFloat),
                                    random_prompt(2, config_, 6, at::kFloat)};
 };
@@ -113,9 +113,9 @@ TEST_F(Engine, EmptySegmentsChangeNothing) {
 }
 
 TEST_F(Engine, ALongBatchOfManyBlocksEqualsItsFlatForm) {
-  TransformerConfig c = small_config();
+  llama::Config c = small_config();
   c.max_positions = 400;
-  const Backbone backbone = Backbone::random(c, 31, {.dtype = at::kFloat});
+  const Backbone backbone = Backbone::random(c.spec(), 31, {.dtype = at::kFloat});
   Random random(9);
   std::vector<Sequence> batch;
   for (int s = 0; s < 5; ++s) {
@@ -129,8 +129,8 @@ TEST_F(Engine, ALongBatchOfManyBlocksEqualsItsFlatForm) {
 }
 
 TEST_F(Engine, BFloat16FollowsFloat32) {
-  TransformerConfig c = small_config();
-  const Backbone half = Backbone::random(c, 21, {.dtype = at::kBFloat16});
+  llama::Config c = small_config();
+  const Backbone half = Backbone::random(c.spec(), 21, {.dtype = at::kBFloat16});
   const Outcome exact = run(backbone_, mixed_batch(), prompts_, 1);
   const Outcome rounded = run(half, mixed_batch(), prompts_, 1);
   for (std::size_t s = 0; s < exact.log_likelihoods.size(); ++s) {

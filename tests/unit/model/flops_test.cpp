@@ -1,13 +1,14 @@
 // The operations of a step, counted by hand for a model small enough to do so.
 #include "model/flops.h"
+#include "families/llama/config.h"
 
 #include <gtest/gtest.h>
 
 namespace incipit::model {
 namespace {
 
-TransformerConfig two_layers() {
-  TransformerConfig c;
+llama::Config two_layers() {
+  llama::Config c;
   c.hidden_size = 8;
   c.layers = 2;
   c.heads = 2;
@@ -41,11 +42,11 @@ TEST(TrainingFlops, AreThoseOfTheProductsThatAGradientOfThePromptNeeds) {
   // Backward: as much, but through the first layer's queries, keys and values only for the two
   // rows of the prompt.
   const double backward = forward - 2 * (queries + keys_values);
-  EXPECT_DOUBLE_EQ(training_flops(two_layers(), small_forest()), 2 * (forward + backward));
+  EXPECT_DOUBLE_EQ(training_flops(two_layers().spec(), small_forest()), 2 * (forward + backward));
 }
 
 TEST(TrainingFlops, OfAnEmptyForestAreNone) {
-  EXPECT_EQ(training_flops(two_layers(), Forest{}), 0);
+  EXPECT_EQ(training_flops(two_layers().spec(), Forest{}), 0);
 }
 
 TEST(TrainingFlops, CountWhatSequencesShareOnce) {
@@ -56,8 +57,8 @@ TEST(TrainingFlops, CountWhatSequencesShareOnce) {
     sequence.append_tokens(std::vector<TokenId>{3, last});
     sequence.predictions.push_back({.index = 6, .id = 4});
   }
-  const double shared = training_flops(two_layers(), pack(sequences).forest);
-  const double apart = training_flops(two_layers(), pack(sequences, 0).forest);
+  const double shared = training_flops(two_layers().spec(), pack(sequences).forest);
+  const double apart = training_flops(two_layers().spec(), pack(sequences, 0).forest);
   EXPECT_LT(shared, 0.7 * apart);
 }
 

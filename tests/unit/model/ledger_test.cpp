@@ -1,4 +1,4 @@
-#include "model/ledger.h"
+#include "nn/ledger.h"
 
 #include <ATen/ops/empty.h>
 #include <gtest/gtest.h>
@@ -11,6 +11,11 @@ namespace incipit::model {
 namespace {
 
 using namespace engine_cases;
+using nn::ledger_snapshot;
+using nn::LedgerScope;
+using nn::LedgerSnapshot;
+using nn::MemoryKind;
+using nn::start_ledger;
 
 double bytes_of(MemoryKind kind) { return ledger_snapshot().of(kind).bytes; }
 
@@ -48,9 +53,9 @@ TEST(Ledger, MemoryIsAlignedAsLibtorchAlignsIt) {
 
 TEST(Ledger, KnowsWeightsAndActivationsOfTheEngine) {
   start_ledger();
-  const TransformerConfig c = config_of("biased");
+  const llama::Config c = config_of("biased");
   const double before = bytes_of(MemoryKind::kWeights);
-  const Backbone backbone = Backbone::random(c, 1, {.dtype = at::kFloat});
+  const Backbone backbone = Backbone::random(c.spec(), 1, {.dtype = at::kFloat});
   constexpr double kRotaryFrequencies = 2 * sizeof(float);  // head_dim / 2
   EXPECT_EQ(bytes_of(MemoryKind::kWeights) - before,
             static_cast<double>(backbone.weight_bytes()) + kRotaryFrequencies);
@@ -61,7 +66,8 @@ TEST(Ledger, KnowsWeightsAndActivationsOfTheEngine) {
                                         random_prompt(2, c, 4, at::kFloat)};
   {
     const ForestPass pass(backbone, packed.forest, prompts, {.for_backward = true});
-    const double qkv = static_cast<double>(c.layers * packed.forest.row_count() * c.qkv_width());
+    const double qkv = static_cast<double>(c.layers * packed.forest.row_count() *
+                                           (c.heads + 2 * c.kv_heads) * c.head_dim);
     EXPECT_GT(bytes_of(MemoryKind::kActivations) - idle, qkv * sizeof(float));
   }
   EXPECT_EQ(bytes_of(MemoryKind::kActivations), idle);

@@ -12,6 +12,7 @@
 
 #include "comm/threads.h"
 #include "core/error.h"
+#include "families/registry.h"
 #include "model/safetensors.h"
 #include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"
@@ -28,16 +29,16 @@ Placement tensor_placement(comm::Communicator& ranks) {
   return placement;
 }
 
-std::vector<at::Tensor> two_prompts(const TransformerConfig& c, at::ScalarType type) {
+std::vector<at::Tensor> two_prompts(const llama::Config& c, at::ScalarType type) {
   return {random_prompt(5, c, 3, type), random_prompt(2, c, 4, type)};
 }
 
 // The outcome of every rank.
-std::vector<Outcome> run_split(const TransformerConfig& c, int ranks, at::ScalarType type) {
+std::vector<Outcome> run_split(const llama::Config& c, int ranks, at::ScalarType type) {
   std::vector<Outcome> outcomes(static_cast<std::size_t>(ranks));
   const auto prompt_type = type == at::kDouble ? at::kDouble : at::kFloat;
   comm::run_on_threads(ranks, [&](comm::Communicator& world) {
-    const Backbone part = Backbone::random(c, 12, {.dtype = type}, tensor_placement(world));
+    const Backbone part = Backbone::random(c.spec(), 12, {.dtype = type}, tensor_placement(world));
     outcomes[static_cast<std::size_t>(world.rank())] =
         run(part, mixed_batch(), two_prompts(c, prompt_type), 1, 6);
   });
@@ -48,8 +49,8 @@ class TensorForms : public ::testing::TestWithParam<std::tuple<const char*, int>
 
 TEST_P(TensorForms, EveryRankHasTheOutcomeOfOneRankInFloat64) {
   const auto [form, ranks] = GetParam();
-  const TransformerConfig c = config_of(form);
-  const Backbone whole = Backbone::random(c, 12, {.dtype = at::kDouble});
+  const llama::Config c = config_of(form);
+  const Backbone whole = Backbone::random(c.spec(), 12, {.dtype = at::kDouble});
   const Outcome expected = run(whole, mixed_batch(), two_prompts(c, at::kDouble), 1, 6);
   const std::vector<Outcome> outcomes = run_split(c, ranks, at::kDouble);
   for (const Outcome& outcome : outcomes) {
@@ -76,8 +77,8 @@ INSTANTIATE_TEST_SUITE_P(Uneven, TensorForms,
                          name_of);
 
 TEST(TensorParallel, BFloat16FollowsFloat32) {
-  const TransformerConfig c = config_of("nine_heads");
-  const Backbone exact_model = Backbone::random(c, 12, {.dtype = at::kFloat});
+  const llama::Config c = config_of("nine_heads");
+  const Backbone exact_model = Backbone::random(c.spec(), 12, {.dtype = at::kFloat});
   const Outcome exact = run(exact_model, mixed_batch(), two_prompts(c, at::kFloat), 1, 6);
   const std::vector<Outcome> outcomes = run_split(c, 2, at::kBFloat16);
   for (std::size_t p = 0; p < exact.gradients.size(); ++p) {
@@ -90,25 +91,26 @@ TEST(TensorParallel, BFloat16FollowsFloat32) {
 }
 
 TEST(TensorParallel, EmbeddingRowsAndKeptLogitsAreThoseOfOneRank) {
-  const TransformerConfig c = config_of("nine_heads");
+  const llama::Config c = config_of("nine_heads");
   const std::vector<TokenId> ids{49, 0, 16, 17, 33, 34};
   const std::vector<at::Tensor> prompts = two_prompts(c, at::kFloat);
   const PackedForest packed = pack(mixed_batch());
   const auto logits_of = [&](const Backbone& backbone) {
     return ForestPass(backbone, packed.forest, prompts, {.keep_logits = true}).logits();
   };
-  const Backbone whole = Backbone::random(c, 12, {.dtype = at::kFloat});
+  const Backbone whole = Backbone::random(c.spec(), 12, {.dtype = at::kFloat});
   const at::Tensor rows = whole.embed(ids);
   const at::Tensor logits = logits_of(whole);
   comm::run_on_threads(3, [&](comm::Communicator& world) {
-    const Backbone part = Backbone::random(c, 12, {.dtype = at::kFloat}, tensor_placement(world));
+    const Backbone part =
+        Backbone::random(c.spec(), 12, {.dtype = at::kFloat}, tensor_placement(world));
     EXPECT_TRUE(at::equal(part.embed(ids), rows));
     EXPECT_TRUE(at::allclose(logits_of(part), logits, 1e-4, 1e-5));
   });
 }
 
 TEST(TensorParallel, AWideHeadIsScoredInSeveralChunks) {
-  TransformerConfig c = small_config();
+  llama::Config c = small_config();
   c.max_positions = 700;
   Sequence sequence;
   sequence.append_prompt(0, 5);
@@ -120,18 +122,19 @@ TEST(TensorParallel, AWideHeadIsScoredInSeveralChunks) {
   const auto outcome_of = [&](const Backbone& backbone) {
     return run(backbone, {sequence}, prompts, 1, 100000);
   };
-  const Outcome expected = outcome_of(Backbone::random(c, 12, {.dtype = at::kDouble}));
+  const Outcome expected = outcome_of(Backbone::random(c.spec(), 12, {.dtype = at::kDouble}));
   comm::run_on_threads(2, [&](comm::Communicator& world) {
     expect_equal(
-        outcome_of(Backbone::random(c, 12, {.dtype = at::kDouble}, tensor_placement(world))),
+        outcome_of(Backbone::random(c.spec(), 12, {.dtype = at::kDouble}, tensor_placement(world))),
         expected, 1e-10);
   });
 }
 
 TEST(TensorParallel, MoreRanksThanHeadsAreRefusedBeforeAnythingIsMade) {
   comm::run_on_threads(7, [&](comm::Communicator& world) {
-    EXPECT_EQ(testing::message_of<ConfigError>(
-                  [&] { (void)Backbone::random(small_config(), 1, {}, tensor_placement(world)); }),
+    EXPECT_EQ(testing::message_of<ConfigError>([&] {
+                (void)Backbone::random(small_config().spec(), 1, {}, tensor_placement(world));
+              }),
               "parallel.tensor: 7 ranks, but the model has 6 attention heads to split; set it to "
               "6 or less");
   });
@@ -177,7 +180,7 @@ class ForbiddenPages {
 
 constexpr std::int64_t kWide = 8192;  // of the vocabulary and the MLP: rows of several pages
 
-TransformerConfig write_wide_model(const testing::TemporaryFolder& folder) {
+ModelSpec write_wide_model(const testing::TemporaryFolder& folder) {
   folder.write("config.json", R"({
     "model_type": "llama", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
     "num_key_value_heads": 2, "head_dim": 4, "intermediate_size": 8192, "vocab_size": 8192,
@@ -200,15 +203,16 @@ TransformerConfig write_wide_model(const testing::TemporaryFolder& folder) {
   add("layers.0.mlp.up_proj", {kWide, 16});
   add("layers.0.mlp.down_proj", {16, kWide});
   write_safetensors(folder / "model.safetensors", tensors);
-  return read_config(folder.path());
+  return families::read_model(folder.path());
 }
 
 // Forbids the parts of the wide tensors that belong to a rank with this share.
-void forbid_share(const WeightFiles& files, const TensorShare& share, ForbiddenPages& pages) {
+void forbid_share(const WeightFiles& files, const Partition& part, ForbiddenPages& pages) {
+  const LayerShare& share = part.shares[0];
   const auto rows = [&](const char* name, const Range& range) {
     pages.forbid(files.get_rows(name, {kWide, 16}, range.begin, range.end));
   };
-  rows("model.embed_tokens.weight", share.vocabulary);
+  rows("model.embed_tokens.weight", part.vocabulary);
   rows("model.layers.0.mlp.gate_proj.weight", share.columns);
   rows("model.layers.0.mlp.up_proj.weight", share.columns);
   const at::Tensor down = files.get("model.layers.0.mlp.down_proj.weight", {16, kWide});
@@ -219,22 +223,21 @@ void forbid_share(const WeightFiles& files, const TensorShare& share, ForbiddenP
 
 TEST(TensorParallel, ARankHoldsItsShareAndReadsNoOther) {
   const testing::TemporaryFolder folder;
-  const TransformerConfig c = write_wide_model(folder);
-  const auto shares = split_tensor(c, 2);
+  const ModelSpec c = write_wide_model(folder);
   comm::run_on_threads(2, [&](comm::Communicator& world) {
     if (world.rank() != 1) return;  // loading is not collective
     const WeightFiles files(folder.path());
     ForbiddenPages pages;
-    forbid_share(files, shares[0], pages);
+    forbid_share(files, partition_of(c, 1, 0, 2, 0), pages);
     EXPECT_GT(pages.count(), 150);
-    const Backbone part = Backbone::load(files, {.dtype = at::kFloat}, tensor_placement(world));
+    const Backbone part = Backbone::load(c, files, {.dtype = at::kFloat}, tensor_placement(world));
     EXPECT_EQ(pages.touched(), 0) << "of " << pages.count() << " pages of the other rank";
     EXPECT_EQ(part.weight_bytes(), weight_bytes(c, part.partition(), 4, 4));
     EXPECT_LE(static_cast<double>(part.weight_bytes()),
               1.02 * static_cast<double>(files.total_bytes()) / 2);
 
-    forbid_share(files, shares[1], pages);  // and the test can fail
-    (void)Backbone::load(files, {.dtype = at::kFloat}, tensor_placement(world));
+    forbid_share(files, partition_of(c, 1, 0, 2, 1), pages);  // and the test can fail
+    (void)Backbone::load(c, files, {.dtype = at::kFloat}, tensor_placement(world));
     EXPECT_GT(pages.touched(), 150);
   });
 }

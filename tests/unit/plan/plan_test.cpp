@@ -6,13 +6,14 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "families/llama/config.h"
 #include "model/partition.h"
 
 namespace incipit::plan {
 namespace {
 
-model::TransformerConfig llama3_8b() {
-  model::TransformerConfig c;
+model::ModelSpec llama3_8b() {
+  llama::Config c;
   c.model_type = "llama";
   c.hidden_size = 4096;
   c.layers = 32;
@@ -21,7 +22,7 @@ model::TransformerConfig llama3_8b() {
   c.head_dim = 128;
   c.intermediate_size = 14336;
   c.vocab_size = 128256;
-  return c;
+  return c.spec();
 }
 
 const Workload kStep{.batch_size = 32, .prompt_rows = 20, .example_rows = 200, .number_bytes = 2};
@@ -45,7 +46,8 @@ TEST(Plan, WeightsAreThoseOfTheFullestRank) {
 }
 
 TEST(Plan, FsdpRanksHoldTheirShareAndTwoLayers) {
-  const double layer = 2.0 * static_cast<double>(model::layer_matrix_numbers(llama3_8b()));
+  const double layer =
+      2.0 * static_cast<double>(model::layer_matrix_numbers(llama3_8b().layers[0], 4096));
   const double norms = 65 * 4096 * 4;  // whole on every rank
   EXPECT_EQ(plan({.fsdp = 8}).bytes.weights,
             norms + (plan({}).bytes.weights - norms) / 8 + 2 * layer);
@@ -92,7 +94,8 @@ TEST(Plan, TimeIsSharedByRanksAndAPipelineWaits) {
 
 TEST(Plan, OperationsPerTokenAreTwiceTheWeightsInEachDirection) {
   // Layers but the last: nearly all there is at these lengths.
-  const double numbers = 31.0 * static_cast<double>(model::layer_matrix_numbers(llama3_8b()));
+  const double numbers =
+      31.0 * static_cast<double>(model::layer_matrix_numbers(llama3_8b().layers[0], 4096));
   const double expected = 4 * numbers * (20 + 32 * 200) / kMachine.flops;
   EXPECT_NEAR(plan({}).compute_seconds, expected, 0.03 * expected);
 }
@@ -124,10 +127,12 @@ TEST(Plan, AllMeshesHaveTheRanksAndCanBeSplit) {
     EXPECT_EQ(mesh.product(), 64);
     EXPECT_LE(mesh.tensor, 32);
     EXPECT_LE(mesh.pipeline, 32);
-    EXPECT_TRUE(mesh.fsdp == 1 || mesh.tensor * mesh.pipeline == 1);
   }
   EXPECT_EQ(std::count(meshes.begin(), meshes.end(), comm::MeshShape{.data = 64}), 1);
   EXPECT_EQ(std::count(meshes.begin(), meshes.end(), comm::MeshShape{.fsdp = 64}), 1);
+  EXPECT_EQ(std::count(meshes.begin(), meshes.end(),
+                       comm::MeshShape{.data = 2, .fsdp = 4, .pipeline = 2, .tensor = 4}),
+            1);
   EXPECT_THROW((void)plan({.tensor = 64}), ConfigError);
 }
 

@@ -73,7 +73,7 @@ class BuiltInTask {
     for (int s = 0; s < forest.segment_count(); ++s) {
       int depth = 0;
       for (int p = forest.parent[s]; p >= 0; p = forest.parent[p]) ++depth;
-      const RowRange rows = forest.rows(s);
+      const Range rows = forest.rows(s);
       const std::vector<TokenId> tokens(forest.tokens.begin() + rows.begin,
                                         forest.tokens.begin() + rows.end);
       texts.push_back(std::to_string(depth) + "|" + text(tokens));

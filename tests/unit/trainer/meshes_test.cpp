@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "comm/threads.h"
+#include "families/llama/config.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/trainer.h"
 
@@ -21,8 +22,8 @@ using testing_support::tiny_task;
 constexpr int kPromptRows = 5;
 
 // Nine heads in three groups, so that no split by heads is even.
-model::TransformerConfig config(bool tied = true) {
-  model::TransformerConfig c;
+llama::Config config(bool tied = true) {
+  llama::Config c;
   c.model_type = "llama";
   c.hidden_size = 36;
   c.layers = 6;
@@ -84,7 +85,8 @@ class Meshes : public ::testing::TestWithParam<Case> {
     comm::run_on_threads(shape.product(), [&](comm::Communicator& world) {
       at::set_num_threads(1);
       const comm::Mesh mesh(world.split(0, world.rank(), "world"), shape);
-      const auto backbone = model::Backbone::random(config(tied), 7, {}, model::Placement(mesh));
+      const auto backbone =
+          model::Backbone::random(config(tied).spec(), 7, {}, model::Placement(mesh));
       LossRecorder recorder;
       Trainer trainer({.backbone = backbone,
                        .tasks = {{"tiny", task_, splits_}},
@@ -140,19 +142,23 @@ TEST_P(Meshes, TrainAsOneRankDoes) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Meshes,
-    ::testing::Values(Case{"data_2", {.data = 2}}, Case{"data_4", {.data = 4}},
-                      Case{"tensor_2", {.tensor = 2}}, Case{"tensor_3", {.tensor = 3}},
-                      Case{"pipeline_2", {.pipeline = 2}}, Case{"pipeline_3", {.pipeline = 3}},
-                      Case{"data_2_tensor_2", {.data = 2, .tensor = 2}},
-                      Case{"data_2_pipeline_2", {.data = 2, .pipeline = 2}},
-                      Case{"pipeline_2_tensor_2", {.pipeline = 2, .tensor = 2}},
-                      Case{"fsdp_2", {.fsdp = 2}}, Case{"fsdp_3", {.fsdp = 3}},
-                      Case{"data_2_fsdp_2", {.data = 2, .fsdp = 2}},
-                      Case{"fsdp_3_candidates", {.fsdp = 3}, Loss::kCandidates},
-                      Case{"fsdp_2_untied", {.fsdp = 2}, Loss::kTargetTokens, false},
-                      Case{"pipeline_2_untied", {.pipeline = 2}, Loss::kTargetTokens, false},
-                      Case{"pipeline_2_candidates", {.pipeline = 2}, Loss::kCandidates},
-                      Case{"pipeline_3_candidates", {.pipeline = 3}, Loss::kCandidates}),
+    ::testing::Values(
+        Case{"data_2", {.data = 2}}, Case{"data_4", {.data = 4}}, Case{"tensor_2", {.tensor = 2}},
+        Case{"tensor_3", {.tensor = 3}}, Case{"pipeline_2", {.pipeline = 2}},
+        Case{"pipeline_3", {.pipeline = 3}}, Case{"data_2_tensor_2", {.data = 2, .tensor = 2}},
+        Case{"data_2_pipeline_2", {.data = 2, .pipeline = 2}},
+        Case{"pipeline_2_tensor_2", {.pipeline = 2, .tensor = 2}}, Case{"fsdp_2", {.fsdp = 2}},
+        Case{"fsdp_3", {.fsdp = 3}}, Case{"data_2_fsdp_2", {.data = 2, .fsdp = 2}},
+        Case{"fsdp_2_tensor_2", {.fsdp = 2, .tensor = 2}},
+        Case{"fsdp_3_pipeline_2", {.fsdp = 3, .pipeline = 2}},
+        Case{"fsdp_2_pipeline_2_tensor_2", {.fsdp = 2, .pipeline = 2, .tensor = 2}},
+        Case{"fsdp_2_tensor_3_untied", {.fsdp = 2, .tensor = 3}, Loss::kTargetTokens, false},
+        Case{"fsdp_3_pipeline_2_candidates", {.fsdp = 3, .pipeline = 2}, Loss::kCandidates},
+        Case{"fsdp_3_candidates", {.fsdp = 3}, Loss::kCandidates},
+        Case{"fsdp_2_untied", {.fsdp = 2}, Loss::kTargetTokens, false},
+        Case{"pipeline_2_untied", {.pipeline = 2}, Loss::kTargetTokens, false},
+        Case{"pipeline_2_candidates", {.pipeline = 2}, Loss::kCandidates},
+        Case{"pipeline_3_candidates", {.pipeline = 3}, Loss::kCandidates}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "model/vocabulary.h"
+#include "nn/target_scores.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
@@ -14,9 +14,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check.h"
 #include "nn/collectives.h"
+#include "nn/ops.h"
 
-namespace incipit::model {
+namespace incipit::nn {
 namespace {
 
 // Logits exist for this many rows at a time.
@@ -27,51 +29,23 @@ std::vector<double> on_host(const at::Tensor& values) {
   return {wide.const_data_ptr<double>(), wide.const_data_ptr<double>() + wide.numel()};
 }
 
-at::Tensor on_device(const Backbone& backbone, const std::vector<std::int64_t>& values) {
-  return at::tensor(values, at::kLong).to(backbone.device());
+// Return the values as a tensor on the device of `like`; numbers also in its dtype.
+at::Tensor like(const at::Tensor& like, const std::vector<std::int64_t>& values) {
+  return at::tensor(values, at::kLong).to(like.device());
 }
-
-at::Tensor on_device(const Backbone& backbone, const std::vector<double>& values) {
-  return at::tensor(values, at::kDouble)
-      .to(backbone.device(), nn::ops::accumulate_type(backbone.dtype()));
+at::Tensor like(const at::Tensor& like, const std::vector<double>& values) {
+  return at::tensor(values, at::kDouble).to(like.device(), like.scalar_type());
 }
 
 }  // namespace
 
-at::Tensor embed_tokens(const Backbone& backbone, std::span<const TokenId> ids) {
-  at::Tensor x;
-  for (int piece = 0; piece < backbone.piece_count(); ++piece) {
-    const Range held = backbone.piece(piece);
-    const at::Tensor table = backbone.embedding(piece);
-    std::vector<std::int64_t> rows;
-    std::vector<std::int64_t> places;  // indices into `ids`
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] < held.begin || ids[i] >= held.end) continue;
-      places.push_back(static_cast<std::int64_t>(i));
-      rows.push_back(ids[i] - held.begin);
-    }
-    at::Tensor found = table.index_select(0, on_device(backbone, rows));
-    if (places.size() == ids.size()) {
-      x = std::move(found);
-      continue;
-    }
-    if (!x.defined()) {
-      x = at::zeros({static_cast<std::int64_t>(ids.size()), table.size(1)}, table.options());
-    }
-    x.index_copy_(0, on_device(backbone, places), found);
-  }
-  nn::sum_over(*backbone.placement().tensor, x, "embedding");
-  return x;
-}
-
-TargetScores::TargetScores(const Backbone& backbone, std::vector<Target> targets)
-    : backbone_(&backbone), targets_(std::move(targets)) {
+TargetScores::TargetScores(const Head* head, at::ScalarType compute, std::vector<Target> targets)
+    : head_(head), wide_(ops::accumulate_type(compute)), targets_(std::move(targets)) {
   for (const Target& target : targets_) {
     if (rows_.empty() || rows_.back() != target.row) rows_.push_back(target.row);
     slot_.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
   }
-  log_likelihoods_ = at::zeros({static_cast<std::int64_t>(targets_.size())},
-                               nn::ops::accumulate_type(backbone.dtype()));
+  log_likelihoods_ = at::zeros({static_cast<std::int64_t>(targets_.size())}, wide_);
 }
 
 std::vector<TargetScores::Chunk> TargetScores::chunks() const {
@@ -101,62 +75,67 @@ TargetScores::Places TargetScores::held_targets(const Chunk& chunk, const Range&
   return places;
 }
 
-at::Tensor TargetScores::normal(const at::Tensor& last, const Chunk& chunk, at::Tensor& r) const {
-  return nn::ops::rms_norm(last.narrow(0, chunk.first_row, chunk.rows), backbone_->final_norm(),
-                           backbone_->config().rms_norm_eps, r);
+at::Tensor TargetScores::normal(const at::Tensor& last, const Chunk& chunk,
+                                NormStatistics& statistics) const {
+  return head_->norm.forward(last.narrow(0, chunk.first_row, chunk.rows), statistics);
+}
+
+Linear TargetScores::projection(std::size_t part) const {
+  return {*head_->table.chunks[part].rows, nullptr, Linear::Split::kOutputs, *head_->ranks};
 }
 
 void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
   const std::vector<Chunk> chunks = this->chunks();
-  const auto type = nn::ops::accumulate_type(backbone_->dtype());
-  std::vector<std::vector<double>> told(chunks.size());
+  const std::vector<VocabularyTable::Chunk>& parts = head_->table.chunks;
+  INCIPIT_CHECK(!keep_logits || parts.size() == 1, "logits of a vocabulary in chunks");
+  std::vector<std::vector<double>> numbers(chunks.size());
   std::vector<at::Tensor> kept;
-  at::Tensor r;
-  for (int piece = 0; piece < backbone_->piece_count(); ++piece) {
-    const nn::Linear& head = backbone_->head(piece);
+  NormStatistics unused;
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    const WeightStore::Use use = head_->weights->use(parts[part].group);
+    const Linear projection = this->projection(part);
     local_maxima_.emplace_back();
     for (std::size_t c = 0; c < chunks.size(); ++c) {
-      const at::Tensor logits = head.forward(normal(last, chunks[c], r)).to(type);
-      tell(chunks[c], piece, logits, told[c]);
+      const at::Tensor logits = projection.forward(normal(last, chunks[c], unused)).to(wide_);
+      append_numbers(chunks[c], part, logits, numbers[c]);
       if (keep_logits) kept.push_back(gather_columns(logits));
     }
   }
-  comm::Communicator& ranks = *backbone_->placement().tensor;
   for (std::size_t c = 0; c < chunks.size(); ++c) {
-    std::vector<double> all(told[c].size() * static_cast<std::size_t>(ranks.size()));
-    ranks.all_gather(std::as_bytes(std::span<const double>(told[c])),
-                     std::as_writable_bytes(std::span(all)), "scores of the vocabulary");
+    std::vector<double> all(numbers[c].size() * static_cast<std::size_t>(head_->ranks->size()));
+    head_->ranks->all_gather(std::as_bytes(std::span<const double>(numbers[c])),
+                             std::as_writable_bytes(std::span(all)), "scores of the vocabulary");
     combine(chunks[c], all);
   }
-  log_likelihoods_ = at::tensor(likelihoods_, at::kDouble).to(log_likelihoods_.scalar_type());
+  log_likelihoods_ = at::tensor(likelihoods_, at::kDouble).to(wide_);
   if (!kept.empty()) logits_ = kept.size() == 1 ? kept.front() : at::cat(kept);
 }
 
 // Appends the numbers that ranks exchange for a chunk of the vocabulary: the log-sum-exp, the
 // largest logit and its id for every row, and the logits of the targets in it.
-void TargetScores::tell(const Chunk& chunk, int piece, const at::Tensor& logits,
-                        std::vector<double>& told) {
-  const auto first = static_cast<std::ptrdiff_t>(told.size());
+void TargetScores::append_numbers(const Chunk& chunk, std::size_t part, const at::Tensor& logits,
+                                  std::vector<double>& sent) {
+  const auto first = static_cast<std::ptrdiff_t>(sent.size());
   const auto append = [&](const at::Tensor& by_row) {
     const std::vector<double> numbers = on_host(by_row);
-    told.insert(told.end(), numbers.begin(), numbers.end());
+    sent.insert(sent.end(), numbers.begin(), numbers.end());
   };
-  const Range ids = backbone_->piece(piece);
+  const Range ids = head_->table.chunks[part].ids;
   const auto [largest, column] = at::max(logits, -1);
   append(at::logsumexp(logits, -1));
   append(largest);
   append(column + ids.begin);
-  std::vector<double>& maxima = local_maxima_[piece];
-  maxima.insert(maxima.end(), told.begin() + first + chunk.rows,
-                told.begin() + first + 2 * chunk.rows);
+  std::vector<double>& maxima = local_maxima_[part];
+  maxima.insert(maxima.end(), sent.begin() + first + chunk.rows,
+                sent.begin() + first + 2 * chunk.rows);
 
   const Places held = held_targets(chunk, ids);
   const std::vector<double> held_logits =
-      on_host(logits.view(-1).index_select(0, on_device(*backbone_, held.flat)));
+      on_host(logits.view(-1).index_select(0, like(logits, held.flat)));
   const std::int64_t targets = first + 3 * chunk.rows;
-  told.resize(static_cast<std::size_t>(targets + chunk.targets()), 0.0);
+  sent.resize(static_cast<std::size_t>(targets + chunk.targets()), 0.0);
   for (std::size_t i = 0; i < held_logits.size(); ++i) {
-    told[targets + held.targets[i] - chunk.first_target] = held_logits[i];
+    sent[targets + held.targets[i] - chunk.first_target] = held_logits[i];
   }
 }
 
@@ -190,51 +169,49 @@ void TargetScores::combine(const Chunk& chunk, const std::vector<double>& all) {
 }
 
 at::Tensor TargetScores::gather_columns(const at::Tensor& logits) const {
-  comm::Communicator& ranks = *backbone_->placement().tensor;
+  comm::Communicator& ranks = *head_->ranks;
   if (ranks.size() == 1) return logits;
-  const auto shares = split_tensor(backbone_->config(), ranks.size());
-  const auto held = [&](int rank) { return shares[rank].vocabulary.size(); };
+  const std::vector<Range>& held = head_->vocabulary;
   std::int64_t widest = 0;
-  for (int rank = 0; rank < ranks.size(); ++rank) widest = std::max(widest, held(rank));
+  for (const Range& ids : held) widest = std::max(widest, ids.size());
   const at::Tensor mine =
       at::constant_pad_nd(logits.cpu(), {0, widest - logits.size(1)}).contiguous();
   const at::Tensor all = at::empty({ranks.size(), logits.size(0), widest}, mine.options());
-  ranks.all_gather(nn::bytes_of(mine), nn::bytes_of(all), "logits");
-  std::vector<at::Tensor> parts;
+  ranks.all_gather(bytes_of(mine), bytes_of(all), "logits");
+  std::vector<at::Tensor> columns;
   for (int rank = 0; rank < ranks.size(); ++rank) {
-    parts.push_back(all.select(0, rank).narrow(1, 0, held(rank)));
+    columns.push_back(all.select(0, rank).narrow(1, 0, held[rank].size()));
   }
-  return at::cat(parts, 1).to(logits.device());
+  return at::cat(columns, 1).to(logits.device());
 }
 
 at::Tensor TargetScores::backward(const at::Tensor& last, std::span<const double> grad) const {
   const std::vector<Chunk> chunks = this->chunks();
-  const auto type = nn::ops::accumulate_type(backbone_->dtype());
   std::vector<at::Tensor> grad_normal(chunks.size());
-  at::Tensor r;
-  for (int piece = 0; piece < backbone_->piece_count(); ++piece) {
-    const nn::Linear& head = backbone_->head(piece);
+  std::vector<NormStatistics> statistics(chunks.size());
+  for (std::size_t part = 0; part < head_->table.chunks.size(); ++part) {
+    const WeightStore::Use use = head_->weights->use(head_->table.chunks[part].group);
+    const Linear projection = this->projection(part);
     for (std::size_t c = 0; c < chunks.size(); ++c) {
-      const at::Tensor grad_logits =
-          logit_gradient(chunks[c], piece, head.forward(normal(last, chunks[c], r)).to(type), grad);
-      at::Tensor part = head.backward(grad_logits.to(last.scalar_type()));
-      grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(part) : part;
+      const at::Tensor grad_logits = logit_gradient(
+          chunks[c], part, projection.forward(normal(last, chunks[c], statistics[c])).to(wide_),
+          grad);
+      at::Tensor sum = projection.backward(grad_logits.to(last.scalar_type()));
+      grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(sum) : sum;
     }
   }
   at::Tensor grad_last = at::zeros(last.sizes(), last.options());
   for (std::size_t c = 0; c < chunks.size(); ++c) {
-    (void)normal(last, chunks[c], r);
     at::Tensor grad_x = grad_last.narrow(0, chunks[c].first_row, chunks[c].rows);
-    nn::ops::rms_norm_backward_add(grad_normal[c],
-                                   last.narrow(0, chunks[c].first_row, chunks[c].rows),
-                                   backbone_->final_norm(), r, grad_x);
+    head_->norm.backward_add(grad_normal[c], last.narrow(0, chunks[c].first_row, chunks[c].rows),
+                             statistics[c], grad_x);
   }
   return grad_last;
 }
 
 // Returns d loss / d logit = grad of the targets at the logit - probability * sum of the row's
 // grads.
-at::Tensor TargetScores::logit_gradient(const Chunk& chunk, int piece, at::Tensor logits,
+at::Tensor TargetScores::logit_gradient(const Chunk& chunk, std::size_t part, at::Tensor logits,
                                         std::span<const double> grad) const {
   std::vector<double> factors(static_cast<std::size_t>(chunk.rows), 0.0);
   for (std::int64_t t = chunk.first_target; t < chunk.end_target; ++t) {
@@ -243,19 +220,19 @@ at::Tensor TargetScores::logit_gradient(const Chunk& chunk, int piece, at::Tenso
   std::vector<double> maxima;
   for (std::int64_t row = 0; row < chunk.rows; ++row) {
     const std::int64_t slot = chunk.first_row + row;
-    maxima.push_back(local_maxima_[piece][slot]);
+    maxima.push_back(local_maxima_[part][slot]);
     factors[row] *= std::exp(maxima.back() - normalisers_[slot]);
   }
   const auto by_row = [&](const std::vector<double>& values) {
-    return on_device(*backbone_, values).unsqueeze(-1);
+    return like(logits, values).unsqueeze(-1);
   };
   logits.sub_(by_row(maxima)).exp_().mul_(by_row(factors));
 
-  const Places held = held_targets(chunk, backbone_->piece(piece));
+  const Places held = held_targets(chunk, head_->table.chunks[part].ids);
   std::vector<double> held_grad;
   for (const std::int64_t t : held.targets) held_grad.push_back(grad[t]);
-  logits.view(-1).index_add_(0, on_device(*backbone_, held.flat), on_device(*backbone_, held_grad));
+  logits.view(-1).index_add_(0, like(logits, held.flat), like(logits, held_grad));
   return logits;
 }
 
-}  // namespace incipit::model
+}  // namespace incipit::nn

@@ -1,4 +1,4 @@
-#include "model/config.h"
+#include "families/llama/config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "families/registry.h"
 #include "tests/support/temporary_folder.h"
 
-namespace incipit::model {
+namespace incipit::llama {
 namespace {
 
 using ::incipit::testing::TemporaryFolder;
@@ -31,9 +32,10 @@ class ModelConfig : public ::testing::Test {
     config.update(changes);
     return config;
   }
-  TransformerConfig read(const json& config) {
+  Config read(const json& config) {
     folder_.write("config.json", config.dump(2));
-    return read_config(folder_.path());
+    (void)families::read_model(folder_.path());  // the registry finds the family
+    return read_config(model::JsonObject::read(folder_ / "config.json"));
   }
   // Refused with a message that names the file, the key and the reason.
   void expect_refused(const json& config, const std::string& key, const std::string& reason) {
@@ -45,7 +47,7 @@ class ModelConfig : public ::testing::Test {
 };
 
 TEST_F(ModelConfig, DefaultsAreThoseOfTransformers) {
-  const TransformerConfig config = read(minimal());
+  const Config config = read(minimal());
   EXPECT_EQ(config.model_type, "llama");
   EXPECT_EQ(config.hidden_size, 64);
   EXPECT_EQ(config.layers, 2);
@@ -68,16 +70,16 @@ TEST_F(ModelConfig, DefaultsAreThoseOfTransformers) {
 }
 
 TEST_F(ModelConfig, ReadsWhatIsGiven) {
-  const TransformerConfig config = read(with(minimal(), {{"num_key_value_heads", 2},
-                                                         {"head_dim", 16},
-                                                         {"rms_norm_eps", 1e-5},
-                                                         {"tie_word_embeddings", true},
-                                                         {"attention_bias", true},
-                                                         {"mlp_bias", true},
-                                                         {"pretraining_tp", 4},
-                                                         {"bos_token_id", 1},
-                                                         {"eos_token_id", {2, 3}},
-                                                         {"dtype", "bfloat16"}}));
+  const Config config = read(with(minimal(), {{"num_key_value_heads", 2},
+                                              {"head_dim", 16},
+                                              {"rms_norm_eps", 1e-5},
+                                              {"tie_word_embeddings", true},
+                                              {"attention_bias", true},
+                                              {"mlp_bias", true},
+                                              {"pretraining_tp", 4},
+                                              {"bos_token_id", 1},
+                                              {"eos_token_id", {2, 3}},
+                                              {"dtype", "bfloat16"}}));
   EXPECT_EQ(config.kv_heads, 2);
   EXPECT_EQ(config.head_dim, 16);
   EXPECT_EQ(config.rms_norm_eps, 1e-5);
@@ -91,29 +93,29 @@ TEST_F(ModelConfig, ReadsWhatIsGiven) {
 }
 
 TEST_F(ModelConfig, NullCountsAsAbsent) {
-  const TransformerConfig config = read(with(minimal(), {{"num_key_value_heads", nullptr},
-                                                         {"head_dim", nullptr},
-                                                         {"rope_scaling", nullptr},
-                                                         {"rope_parameters", nullptr},
-                                                         {"quantization_config", nullptr},
-                                                         {"eos_token_id", nullptr},
-                                                         {"torch_dtype", "float16"}}));
+  const Config config = read(with(minimal(), {{"num_key_value_heads", nullptr},
+                                              {"head_dim", nullptr},
+                                              {"rope_scaling", nullptr},
+                                              {"rope_parameters", nullptr},
+                                              {"quantization_config", nullptr},
+                                              {"eos_token_id", nullptr},
+                                              {"torch_dtype", "float16"}}));
   EXPECT_EQ(config.kv_heads, 8);
   EXPECT_EQ(config.head_dim, 8);
   EXPECT_EQ(config.torch_dtype, "float16");
 }
 
 TEST_F(ModelConfig, FamiliesDifferInBiasesAndNorms) {
-  const TransformerConfig qwen2 = read(minimal("qwen2"));
+  const Config qwen2 = read(minimal("qwen2"));
   EXPECT_TRUE(qwen2.qkv_bias);
   EXPECT_FALSE(qwen2.output_bias);
   EXPECT_FALSE(qwen2.qk_norm);
-  const TransformerConfig qwen3 = read(minimal("qwen3"));
+  const Config qwen3 = read(minimal("qwen3"));
   EXPECT_FALSE(qwen3.qkv_bias);
   EXPECT_TRUE(qwen3.qk_norm);
   EXPECT_EQ(qwen3.head_dim, 128);
   EXPECT_TRUE(read(with(minimal("qwen3"), {{"attention_bias", true}})).output_bias);
-  const TransformerConfig mistral =
+  const Config mistral =
       read(with(minimal("mistral"), {{"sliding_window", nullptr}, {"attention_bias", true}}));
   EXPECT_FALSE(mistral.qkv_bias);
 }
@@ -137,7 +139,7 @@ TEST_F(ModelConfig, Llama3ScalingIsReadInBothStyles) {
                                                         {"rope_scaling", "type"},
                                                         {"rope_parameters", "rope_type"}}) {
     const json config = with(minimal(), {{key, with(scaling, {{type_key, "llama3"}})}});
-    const std::optional<Llama3RopeScaling> read_back = read(config).rope_scaling;
+    const std::optional<nn::Llama3RopeScaling> read_back = read(config).rope_scaling;
     ASSERT_TRUE(read_back.has_value()) << config;
     EXPECT_EQ(read_back->factor, 32);
     EXPECT_EQ(read_back->low_freq_factor, 2);
@@ -229,15 +231,15 @@ TEST_F(ModelConfig, ShapesThatDoNotFitAreRefused) {
 }
 
 TEST_F(ModelConfig, AMissingOrDamagedFileIsNamed) {
-  EXPECT_THAT([&] { (void)read_config(folder_.path()); },
+  EXPECT_THAT([&] { (void)families::read_model(folder_.path()); },
               ThrowsMessage<DataError>(HasSubstr("config.json")));
   folder_.write("config.json", "{\"model_type\": \"llama\", \"model_type\": \"llama\"}");
-  EXPECT_THAT([&] { (void)read_config(folder_.path()); },
+  EXPECT_THAT([&] { (void)families::read_model(folder_.path()); },
               ThrowsMessage<DataError>(HasSubstr("stands twice")));
   folder_.write("config.json", "[]");
-  EXPECT_THAT([&] { (void)read_config(folder_.path()); },
+  EXPECT_THAT([&] { (void)families::read_model(folder_.path()); },
               ThrowsMessage<DataError>(HasSubstr("must hold a JSON object")));
 }
 
 }  // namespace
-}  // namespace incipit::model
+}  // namespace incipit::llama

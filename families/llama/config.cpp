@@ -1,4 +1,4 @@
-#include "model/config.h"
+#include "families/llama/config.h"
 
 #include <algorithm>
 #include <array>
@@ -7,11 +7,11 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
-#include "model/json_file.h"
-#include "model/weight_files.h"
 
-namespace incipit::model {
+namespace incipit::llama {
 namespace {
+
+using model::JsonObject;
 
 // Large enough for every model, small enough that the product of two values fits in 64 bits.
 constexpr std::int64_t kMostOfAnything = 1 << 30;
@@ -23,16 +23,7 @@ constexpr std::int64_t kQwen3DefaultHeadDim = 128;
   json.fail(key, what + " is not supported");
 }
 
-std::string read_model_type(const JsonObject& json) {
-  static const std::vector<std::string> kSupported = {"llama", "mistral", "qwen2", "qwen3"};
-  const std::string type = json.text("model_type");
-  if (std::find(kSupported.begin(), kSupported.end(), type) == kSupported.end()) {
-    json.fail("model_type", "'" + type + "' is not supported; supported: " + join(kSupported));
-  }
-  return type;
-}
-
-void read_shape(const JsonObject& json, TransformerConfig& config) {
+void read_shape(const JsonObject& json, Config& config) {
   const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
   config.hidden_size = count("hidden_size");
   config.layers = count("num_hidden_layers");
@@ -63,7 +54,7 @@ void read_shape(const JsonObject& json, TransformerConfig& config) {
   }
 }
 
-void read_biases(const JsonObject& json, TransformerConfig& config) {
+void read_biases(const JsonObject& json, Config& config) {
   const bool attention_bias = json.boolean_or("attention_bias", false);
   const bool has_switch = config.model_type == "llama" || config.model_type == "qwen3";
   config.qkv_bias = config.model_type == "qwen2" || (has_switch && attention_bias);
@@ -79,10 +70,10 @@ double positive(const JsonObject& json, const std::string& key) {
   return number;
 }
 
-Llama3RopeScaling read_llama3_scaling(const JsonObject& json, const JsonObject& rope,
-                                      std::int64_t max_positions) {
+nn::Llama3RopeScaling read_llama3_scaling(const JsonObject& json, const JsonObject& rope,
+                                          std::int64_t max_positions) {
   const char* kOriginal = "original_max_position_embeddings";
-  Llama3RopeScaling scaling;
+  nn::Llama3RopeScaling scaling;
   scaling.factor = positive(rope, "factor");
   scaling.low_freq_factor = positive(rope, "low_freq_factor");
   scaling.high_freq_factor = positive(rope, "high_freq_factor");
@@ -104,7 +95,7 @@ void refuse_partial_rotary(const JsonObject& json) {
 
 // Old files have rope_theta beside rope_scaling {"type" or "rope_type": ...}. Since transformers 5,
 // all of it is in rope_parameters.
-void read_rope(const JsonObject& json, TransformerConfig& config) {
+void read_rope(const JsonObject& json, Config& config) {
   if (json.has("rope_theta")) config.rope_theta = positive(json, "rope_theta");
   refuse_partial_rotary(json);
   const auto filled = [&](const char* key) { return json.has(key) && !json.value()[key].empty(); };
@@ -125,7 +116,7 @@ void read_rope(const JsonObject& json, TransformerConfig& config) {
   }
 }
 
-void refuse_sliding_window(const JsonObject& json, const TransformerConfig& config) {
+void refuse_sliding_window(const JsonObject& json, const Config& config) {
   if (json.has("layer_types")) {
     for (const nlohmann::json& type : json.value()["layer_types"]) {
       if (type != "full_attention") lacks(json, "layer_types", dump_json(type));
@@ -173,7 +164,7 @@ std::int32_t token_id(const JsonObject& json, const std::string& key, const nloh
   return static_cast<std::int32_t>(id);
 }
 
-void read_special_tokens(const JsonObject& json, TransformerConfig& config) {
+void read_special_tokens(const JsonObject& json, Config& config) {
   if (json.has("bos_token_id")) {
     config.bos_token_id = token_id(json, "bos_token_id", json.value()["bos_token_id"]);
   }
@@ -190,10 +181,9 @@ void read_special_tokens(const JsonObject& json, TransformerConfig& config) {
 
 }  // namespace
 
-TransformerConfig read_config(const std::filesystem::path& model_dir) {
-  const JsonObject json = JsonObject::read(resolve_model_dir(model_dir) / "config.json");
-  TransformerConfig config;
-  config.model_type = read_model_type(json);
+Config read_config(const JsonObject& json) {
+  Config config;
+  config.model_type = json.text("model_type");
   refuse_quantized(json);
   read_activation(json);
   read_shape(json, config);
@@ -207,4 +197,55 @@ TransformerConfig read_config(const std::filesystem::path& model_dir) {
   return config;
 }
 
-}  // namespace incipit::model
+model::ModelSpec Config::spec() const {
+  model::ModelSpec spec;
+  spec.model_type = model_type;
+  spec.hidden_size = hidden_size;
+  spec.vocab_size = vocab_size;
+  spec.max_positions = max_positions;
+  spec.embedding = "model.embed_tokens.weight";
+  spec.rotary = {{.theta = rope_theta, .head_dim = head_dim, .scaling = rope_scaling}};
+  const auto norm = [&](const std::string& name) {
+    return model::NormSpec{.name = name, .kind = nn::NormKind::kRms, .eps = rms_norm_eps};
+  };
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string prefix = "model.layers." + std::to_string(i) + ".";
+    const std::string attention = prefix + "self_attn.";
+    const std::string mlp = prefix + "mlp.";
+    model::LayerSpec& layer = spec.layers.emplace_back();
+    layer.attention_norm = norm(prefix + "input_layernorm");
+    layer.attention = {.heads = heads,
+                       .kv_heads = kv_heads,
+                       .head_dim = head_dim,
+                       .query = {attention + "q_proj", qkv_bias},
+                       .key = {attention + "k_proj", qkv_bias},
+                       .value = {attention + "v_proj", qkv_bias},
+                       .output = {attention + "o_proj", output_bias},
+                       .query_norm = {},
+                       .key_norm = {},
+                       .rotary = 0};
+    if (qk_norm) {
+      layer.attention.query_norm = norm(attention + "q_norm");
+      layer.attention.key_norm = norm(attention + "k_norm");
+    }
+    layer.mlp_norm = norm(prefix + "post_attention_layernorm");
+    layer.mlp = {.width = intermediate_size,
+                 .activation = nn::Activation::kSwiglu,
+                 .gate = model::LinearSpec{mlp + "gate_proj", mlp_bias},
+                 .up = {mlp + "up_proj", mlp_bias},
+                 .down = {mlp + "down_proj", mlp_bias}};
+  }
+  spec.final_norm = norm("model.norm");
+  if (!tied_embeddings) spec.head = "lm_head.weight";
+  spec.bos_token_id = bos_token_id;
+  spec.eos_token_ids = eos_token_ids;
+  spec.torch_dtype = torch_dtype;
+  return spec;
+}
+
+families::Family family() {
+  return {.model_types = {"llama", "mistral", "qwen2", "qwen3"},
+          .read = [](const JsonObject& json) { return read_config(json).spec(); }};
+}
+
+}  // namespace incipit::llama

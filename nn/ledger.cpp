@@ -1,4 +1,4 @@
-#include "model/ledger.h"
+#include "nn/ledger.h"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace incipit::model {
+namespace incipit::nn {
 namespace {
 
 class Counter {
@@ -93,4 +93,4 @@ LedgerSnapshot ledger_snapshot() {
 LedgerScope::LedgerScope(MemoryKind kind) : outer_(current_kind) { current_kind = kind; }
 LedgerScope::~LedgerScope() { current_kind = outer_; }
 
-}  // namespace incipit::model
+}  // namespace incipit::nn

@@ -7,7 +7,7 @@
 
 #include "core/memory.h"
 
-namespace incipit::model {
+namespace incipit::nn {
 
 enum class MemoryKind {
   kBuffers,      // allocations outside any scope: batches, scores, results
@@ -47,4 +47,4 @@ class LedgerScope {
   MemoryKind outer_;
 };
 
-}  // namespace incipit::model
+}  // namespace incipit::nn

@@ -1,5 +1,4 @@
-// The embedding of tokens and the scores of next tokens, split over the tensor parallel ranks by
-// rows of the vocabulary.
+// Scores of next tokens.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,31 +8,30 @@
 #include <vector>
 
 #include "core/forest.h"
-#include "model/backbone.h"
+#include "nn/linear.h"
+#include "nn/vocabulary.h"
 
-namespace incipit::model {
-
-// Returns rows of the embedding table [ids, hidden] in the backbone's dtype, on its device; zeros
-// for ids below 0. Only if partition().embeds. Collective over the tensor parallel ranks.
-[[nodiscard]] at::Tensor embed_tokens(const Backbone& backbone, std::span<const TokenId> ids);
+namespace incipit::nn {
 
 // The log-likelihoods of a forest's targets, and their gradient. Logits exist only for some rows
 // and this rank's part of the vocabulary at a time. Ranks exchange a few numbers per row.
 class TargetScores {
  public:
-  // `backbone` must outlive the object; computing anything needs partition().scores.
-  TargetScores(const Backbone& backbone, std::vector<Target> targets);
+  // `head` must outlive the object. It may be null on a pipeline stage without a head, which
+  // computes nothing. `compute` is the compute dtype.
+  TargetScores(const Head* head, at::ScalarType compute, std::vector<Target> targets);
 
   // The distinct rows of targets, ascending.
   [[nodiscard]] const std::vector<std::int64_t>& rows() const { return rows_; }
 
   // Computes the scores. `last` [rows(), hidden] is the last layer's output at rows().
-  // `keep_logits` gathers the logits from all ranks (see ForestPass::logits). Collective over the
-  // tensor parallel ranks.
+  // `keep_logits` gathers the logits from all ranks; only for a table of one chunk. The head's
+  // groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
   void forward(const at::Tensor& last, bool keep_logits);
 
   // Returns d(sum_t grad[t] * log_likelihood[t]) / d last, [rows(), hidden]. Recomputes the logits
-  // instead of keeping them. Collective over the tensor parallel ranks.
+  // instead of keeping them. The head's groups must have been announced again. Collective as
+  // forward() is.
   [[nodiscard]] at::Tensor backward(const at::Tensor& last, std::span<const double> grad) const;
 
   // Results of forward(), equal on all tensor parallel ranks. See ForestPass.
@@ -58,15 +56,20 @@ class TargetScores {
   };
   [[nodiscard]] std::vector<Chunk> chunks() const;
   [[nodiscard]] Places held_targets(const Chunk& chunk, const Range& held) const;
-  // Returns the chunk's rows after the final norm. Sets `r` to their inverse root mean squares.
-  [[nodiscard]] at::Tensor normal(const at::Tensor& last, const Chunk& chunk, at::Tensor& r) const;
+  // Returns the chunk's rows after the final norm.
+  [[nodiscard]] at::Tensor normal(const at::Tensor& last, const Chunk& chunk,
+                                  NormStatistics& statistics) const;
+  // Returns the head's outputs for the ids of vocabulary chunk `part`.
+  [[nodiscard]] Linear projection(std::size_t part) const;
   [[nodiscard]] at::Tensor gather_columns(const at::Tensor& logits) const;
-  void tell(const Chunk& chunk, int piece, const at::Tensor& logits, std::vector<double>& told);
+  void append_numbers(const Chunk& chunk, std::size_t part, const at::Tensor& logits,
+                      std::vector<double>& numbers);
   void combine(const Chunk& chunk, const std::vector<double>& all);
-  [[nodiscard]] at::Tensor logit_gradient(const Chunk& chunk, int piece, at::Tensor logits,
+  [[nodiscard]] at::Tensor logit_gradient(const Chunk& chunk, std::size_t part, at::Tensor logits,
                                           std::span<const double> grad) const;
 
-  const Backbone* backbone_;
+  const Head* head_;
+  at::ScalarType wide_;  // accumulate type
   std::vector<Target> targets_;
   std::vector<std::int64_t> rows_;
   std::vector<std::int64_t> slot_;                 // by target: index of its row in rows_
@@ -78,4 +81,4 @@ class TargetScores {
   at::Tensor logits_;
 };
 
-}  // namespace incipit::model
+}  // namespace incipit::nn

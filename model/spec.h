@@ -1,0 +1,92 @@
+// The architecture of a decoder-only transformer as data: what a family (families/) says about a
+// model, and all that loading, dividing, planning and computing need to know.
+//
+//   x = embedding(tokens) (+ positions)
+//   for each layer:  x += attention(norm(x));  x += mlp(norm(x))
+//   logits = head(norm(x))
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/kinds.h"
+
+namespace incipit::model {
+
+// A normalisation, stored as NAME.weight (layer norm also NAME.bias).
+struct NormSpec {
+  std::string name;
+  nn::NormKind kind = nn::NormKind::kRms;
+  double eps = 1e-6;
+};
+
+// A linear map, stored as NAME.weight [out, in] and, if `bias`, NAME.bias [out].
+struct LinearSpec {
+  std::string name;
+  bool bias = false;
+  bool transposed = false;  // stored as [in, out]
+  // Several maps may be stored as one: the first output of this one there, and the number of all
+  // outputs; 0: this map's.
+  std::int64_t first = 0;
+  std::int64_t stored_outputs = 0;
+};
+
+struct AttentionSpec {
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;  // divides heads
+  std::int64_t head_dim = 0;
+  LinearSpec query, key, value, output;
+  // Norms of every query and key head before rotation, over head_dim.
+  std::optional<NormSpec> query_norm, key_norm;
+  int rotary = -1;  // index into ModelSpec::rotary; -1: no rotary embedding
+  [[nodiscard]] std::int64_t q_width() const { return heads * head_dim; }
+  [[nodiscard]] std::int64_t kv_width() const { return kv_heads * head_dim; }
+};
+
+struct MlpSpec {
+  std::int64_t width = 0;  // of the intermediate layer
+  nn::Activation activation = nn::Activation::kSwiglu;
+  std::optional<LinearSpec> gate;  // of gated activations
+  LinearSpec up, down;
+};
+
+struct LayerSpec {
+  NormSpec attention_norm;
+  AttentionSpec attention;
+  NormSpec mlp_norm;
+  MlpSpec mlp;
+};
+
+struct ModelSpec {
+  std::string model_type;  // as in config.json
+  std::int64_t hidden_size = 0;
+  std::int64_t vocab_size = 0;
+  std::int64_t max_positions = 0;
+  std::string embedding;  // tensor [vocab_size, hidden_size]
+  std::string positions;  // tensor [max_positions, hidden_size] added to embeddings; "": none
+  std::vector<nn::RotarySpec> rotary;
+  std::vector<LayerSpec> layers;
+  NormSpec final_norm;
+  std::string head;  // tensor [vocab_size, hidden_size]; "": the embedding (tied)
+  std::optional<std::int32_t> bos_token_id;
+  std::vector<std::int32_t> eos_token_ids;
+  std::string torch_dtype;  // as stored: float32, bfloat16, float16
+
+  [[nodiscard]] std::int64_t layer_count() const {
+    return static_cast<std::int64_t>(layers.size());
+  }
+  [[nodiscard]] bool tied() const { return head.empty(); }
+  // The smallest number of query heads of a layer.
+  [[nodiscard]] std::int64_t fewest_heads() const {
+    return std::min_element(layers.begin(), layers.end(),
+                            [](const LayerSpec& a, const LayerSpec& b) {
+                              return a.attention.heads < b.attention.heads;
+                            })
+        ->attention.heads;
+  }
+};
+
+}  // namespace incipit::model

@@ -1,0 +1,153 @@
+#include "nn/block.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+namespace incipit::nn {
+namespace {
+
+at::Tensor select(const at::Tensor& x, const at::Tensor& rows) {
+  return rows.defined() ? x.index_select(0, rows) : x;
+}
+
+NormStatistics select(const NormStatistics& statistics, const at::Tensor& rows) {
+  return {statistics.mean.defined() ? select(statistics.mean, rows) : at::Tensor(),
+          select(statistics.inverse, rows)};
+}
+
+// Returns heads as rows: [rows, heads * head_dim] -> [rows * heads, head_dim].
+at::Tensor heads_as_rows(const at::Tensor& x, std::int64_t head_dim) {
+  return x.contiguous().view({-1, head_dim});
+}
+
+// Returns the queries and keys in `qkv`.
+at::Tensor queries_keys(const SelfAttention& attention, const at::Tensor& qkv) {
+  return qkv.narrow(1, 0, attention.q_width() + attention.kv_width());
+}
+
+// Normalises every query and key head before rotation, in place.
+void normalise_heads(const SelfAttention& attention, const at::Tensor& qkv) {
+  const auto apply = [&](at::Tensor part, const Norm& norm) {
+    NormStatistics unused;
+    part.copy_(norm.forward(heads_as_rows(part, attention.shape.head_dim), unused).view_as(part));
+  };
+  apply(qkv.narrow(1, 0, attention.q_width()), *attention.query_norm);
+  apply(qkv.narrow(1, attention.q_width(), attention.kv_width()), *attention.key_norm);
+}
+
+// Converts the gradient after the head norms to the gradient before them, in place.
+void normalise_heads_backward(const SelfAttention& attention, const at::Tensor& raw_qk,
+                              const at::Tensor& grad_qkv) {
+  const std::int64_t head_dim = attention.shape.head_dim;
+  const auto apply = [&](std::int64_t begin, std::int64_t width, const Norm& norm) {
+    at::Tensor grad = grad_qkv.narrow(1, begin, width);
+    const at::Tensor x =
+        heads_as_rows(raw_qk.narrow(1, begin, width), head_dim).to(grad.scalar_type());
+    NormStatistics statistics;
+    (void)norm.forward(x, statistics);
+    at::Tensor grad_x = at::zeros_like(x);
+    norm.backward_add(heads_as_rows(grad, head_dim), x, statistics, grad_x);
+    grad.copy_(grad_x.view_as(grad));
+  };
+  apply(0, attention.q_width(), *attention.query_norm);
+  apply(attention.q_width(), attention.kv_width(), *attention.key_norm);
+}
+
+void rotate(const BlockContext& context, const SelfAttention& attention, const at::Tensor& qkv,
+            bool back) {
+  if (attention.rotary < 0) return;
+  ops::rotate_(queries_keys(attention, qkv), attention.shape.heads + attention.shape.kv_heads,
+               context.positions, context.rotary[attention.rotary], back);
+}
+
+// Returns d loss / d qkv before rotation and head norms, in the compute dtype.
+at::Tensor qkv_gradient(const BlockContext& context, const SelfAttention& attention,
+                        const QueryRows& queries, const BlockRecord& record,
+                        const at::Tensor& grad_attention, const KeysValues& own, Stores residents,
+                        Stores grad_residents) {
+  const std::int64_t q_width = attention.q_width();
+  const auto wide = record.qkv.options().dtype(ops::accumulate_type(record.qkv.scalar_type()));
+  at::Tensor grad = at::empty({record.qkv.size(0), record.qkv.size(1)}, wide);
+  at::Tensor grad_queries = grad.narrow(1, 0, q_width);
+  const KeysValues grad_own = attention.keys_values(grad);
+  const auto start = [](at::Tensor sum, const at::Tensor& from) {
+    from.defined() ? sum.copy_(from) : sum.zero_();
+  };
+  start(grad_own.keys, own.keys);
+  start(grad_own.values, own.values);
+
+  const bool all_rows = !queries.index.defined();
+  at::Tensor grad_selected =
+      all_rows ? grad_queries : at::empty({queries.index.size(0), q_width}, wide);
+  attention_backward(*queries.plan, attention.shape,
+                     select(record.qkv.narrow(1, 0, q_width), queries.index),
+                     attention.keys_values(record.qkv), residents, record.attention, grad_attention,
+                     grad_selected, grad_own, grad_residents);
+  if (!all_rows) grad_queries.zero_().index_copy_(0, queries.index, grad_selected);
+
+  rotate(context, attention, grad, /*back=*/true);
+  if (attention.query_norm) normalise_heads_backward(attention, record.raw_qk, grad);
+  return grad.to(record.qkv.scalar_type());
+}
+
+}  // namespace
+
+KeysValues SelfAttention::keys_values(const at::Tensor& qkv) const {
+  return {qkv.narrow(1, q_width(), kv_width()), qkv.narrow(1, q_width() + kv_width(), kv_width())};
+}
+
+at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
+                          const at::Tensor& x, Stores residents, bool for_backward,
+                          BlockRecord& record) const {
+  NormStatistics input_statistics;
+  at::Tensor qkv = attention.qkv.forward(attention_norm.forward(x, input_statistics));
+  if (attention.query_norm) {
+    if (for_backward) record.raw_qk = queries_keys(attention, qkv).clone();
+    normalise_heads(attention, qkv);
+  }
+  rotate(context, attention, qkv, /*back=*/false);
+  AttentionResult attended = attention_forward(
+      *queries.plan, attention.shape, select(qkv.narrow(1, 0, attention.q_width()), queries.index),
+      attention.keys_values(qkv), residents);
+
+  at::Tensor middle = attention.output.forward_add(attended.output, select(x, queries.index));
+  NormStatistics middle_statistics;
+  at::Tensor hidden;
+  at::Tensor out = mlp.forward_add(mlp_norm.forward(middle, middle_statistics), middle, hidden);
+
+  record.qkv = std::move(qkv);
+  if (for_backward) {
+    record.input = x;
+    record.input_statistics = std::move(input_statistics);
+    record.attention = std::move(attended);
+    record.middle = std::move(middle);
+    record.middle_statistics = std::move(middle_statistics);
+    record.hidden = std::move(hidden);
+  }
+  return out;
+}
+
+at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries,
+                           const BlockRecord& record, at::Tensor grad, const KeysValues& own,
+                           Stores residents, Stores grad_residents,
+                           const at::Tensor& input_rows) const {
+  mlp_norm.backward_add(mlp.backward(grad, record.hidden), record.middle, record.middle_statistics,
+                        grad);
+  const at::Tensor grad_qkv =
+      qkv_gradient(context, attention, queries, record, attention.output.backward(grad), own,
+                   residents, grad_residents);
+  at::Tensor grad_x = grad;
+  if (queries.index.defined()) {
+    grad_x = at::zeros_like(record.input).index_copy_(0, queries.index, grad);
+  }
+  grad_x = select(grad_x, input_rows);
+  const at::Tensor grad_normal = attention.qkv.backward(select(grad_qkv, input_rows));
+  attention_norm.backward_add(grad_normal, select(record.input, input_rows),
+                              select(record.input_statistics, input_rows), grad_x);
+  return grad_x;
+}
+
+}  // namespace incipit::nn

@@ -1,0 +1,81 @@
+// One transformer layer, forward and backward, on the packed rows of a forest:
+//
+//   x += attention(norm(x));  x += mlp(norm(x))
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "nn/attention.h"
+#include "nn/linear.h"
+#include "nn/mlp.h"
+#include "nn/norm.h"
+#include "nn/ops.h"
+
+namespace incipit::nn {
+
+// Data shared by all layers of a pass.
+struct BlockContext {
+  at::Tensor positions;                  // [rows] int32
+  std::vector<ops::RotaryTable> rotary;  // by SelfAttention::rotary
+};
+
+// The rows for which a layer computes queries, attention and MLP: all, or only some (the last layer
+// needs only the target rows). Keys and values are computed for all rows.
+struct QueryRows {
+  const AttentionPlan* plan = nullptr;
+  at::Tensor index;  // [queries] int64, undefined: every row
+};
+
+// The activations that a layer's backward needs from its forward. The queries and keys in `qkv` are
+// rotated.
+struct BlockRecord {
+  at::Tensor input;  // [rows, hidden]
+  NormStatistics input_statistics;
+  at::Tensor raw_qk;          // [rows, q_width + kv_width], before the norms of queries and keys
+  at::Tensor qkv;             // [rows, qkv_width]
+  AttentionResult attention;  // of the queries
+  at::Tensor middle;          // [queries, hidden], after attention
+  NormStatistics middle_statistics;
+  at::Tensor hidden;  // [queries, width], of the MLP
+};
+
+struct SelfAttention {
+  AttentionShape shape;  // of this rank's heads
+  int rotary = -1;       // index into BlockContext::rotary; -1: no rotary embedding
+  Linear qkv;            // hidden -> q_width + 2 kv_width: queries, keys, values
+  std::optional<Norm> query_norm, key_norm;  // of every head, before rotation
+  Linear output;                             // q_width -> hidden
+  [[nodiscard]] std::int64_t q_width() const { return shape.heads * shape.head_dim; }
+  [[nodiscard]] std::int64_t kv_width() const { return shape.kv_heads * shape.head_dim; }
+  // Returns views of the keys and values in `qkv`.
+  [[nodiscard]] KeysValues keys_values(const at::Tensor& qkv) const;
+};
+
+struct Block {
+  int group = 0;  // of its parameters in the weight store
+  Norm attention_norm;
+  SelfAttention attention;
+  Norm mlp_norm;
+  Mlp mlp;
+
+  // Computes the layer: x [rows, hidden] -> [queries, hidden]. Always sets record.qkv, and the rest
+  // of `record` only if `for_backward`. The parameters must be in use.
+  [[nodiscard]] at::Tensor forward(const BlockContext& context, const QueryRows& queries,
+                                   const at::Tensor& x, Stores residents, bool for_backward,
+                                   BlockRecord& record) const;
+
+  // Returns the gradient of the layer's input, given that of its output, grad [queries, hidden]. If
+  // `input_rows` (int64) is defined, computes only those rows: [input_rows, hidden]. `own` contains
+  // the gradients that later passes added to this forest's keys and values (undefined: none). Adds
+  // the gradients of the residents to `grad_residents`. May overwrite `grad`.
+  [[nodiscard]] at::Tensor backward(const BlockContext& context, const QueryRows& queries,
+                                    const BlockRecord& record, at::Tensor grad,
+                                    const KeysValues& own, Stores residents, Stores grad_residents,
+                                    const at::Tensor& input_rows) const;
+};
+
+}  // namespace incipit::nn

@@ -1,0 +1,28 @@
+// Keys and values of resident rows.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace incipit::nn {
+
+// Keys and values of resident rows, by layer, and the gradients that passes add to them. Keys are
+// already rotated for their positions, as PEFT's prefix tuning stores them.
+struct KeyValueStore {
+  struct Layer {
+    // Rows may be strided. On the CPU keys and values may also have the accumulate type, whatever
+    // the compute dtype: attention computes in it, and converts other types in every pass.
+    at::Tensor keys;         // [rows, kv_width], compute dtype
+    at::Tensor values;       // [rows, kv_width]
+    at::Tensor grad_keys;    // [rows, kv_width] float32 (float64 in a float64 backbone), or
+    at::Tensor grad_values;  //   undefined if the rows need no gradient
+  };
+  std::vector<Layer> layers;
+  [[nodiscard]] std::int64_t rows() const { return layers.empty() ? 0 : layers[0].keys.size(0); }
+  // Allocates (or zeroes) the gradients of every layer.
+  void enable_gradients();
+};
+
+}  // namespace incipit::nn

@@ -1,0 +1,30 @@
+#include "nn/norm.h"
+
+#include "nn/ops.h"
+
+namespace incipit::nn {
+
+at::Tensor Norm::forward(const at::Tensor& x, NormStatistics& statistics) const {
+  switch (kind_) {
+    case NormKind::kLayer:
+      return ops::layer_norm(x, weight_->values(), bias_->values(), eps_, statistics.mean,
+                             statistics.inverse);
+    case NormKind::kRms:
+      break;
+  }
+  return ops::rms_norm(x, weight_->values(), eps_, statistics.inverse);
+}
+
+void Norm::backward_add(const at::Tensor& grad, const at::Tensor& x,
+                        const NormStatistics& statistics, at::Tensor& grad_x) const {
+  switch (kind_) {
+    case NormKind::kLayer:
+      return ops::layer_norm_backward_add(grad, x, weight_->values(), statistics.mean,
+                                          statistics.inverse, grad_x);
+    case NormKind::kRms:
+      break;
+  }
+  ops::rms_norm_backward_add(grad, x, weight_->values(), statistics.inverse, grad_x);
+}
+
+}  // namespace incipit::nn
