@@ -54,20 +54,31 @@ void bind_method(prompt_tuning::PromptOptions& o, Block& block) {
   using prompt_tuning::InitKind;
   using prompt_tuning::MethodKind;
   block.choice("kind", o.kind,
-               {{"none", MethodKind::kNone}, {"prompt_tuning", MethodKind::kPromptTuning}},
-               "none: the model as it is; prompt_tuning: learned input vectors");
-  block.field("num_virtual_tokens", o.num_virtual_tokens, "rows of the soft prompt", {.min = 1});
-  Block& init = block.block("init", "how the soft prompt starts");
+               {{"none", MethodKind::kNone},
+                {"prompt_tuning", MethodKind::kPromptTuning},
+                {"prefix_tuning", MethodKind::kPrefixTuning}},
+               "none: the model as it is; prompt_tuning: learned input vectors; prefix_tuning: "
+               "learned keys and values in every layer");
+  block.field("num_virtual_tokens", o.num_virtual_tokens, "rows of the prompt", {.min = 1});
+  block.field("prefix_projection", o.prefix_projection,
+              "prefix_tuning: learn it through an MLP, which is dropped from the adapter");
+  block.field("encoder_hidden_size", o.encoder_hidden_size,
+              "of that MLP's hidden layer; 0: the width of a layer's keys", {.min = 0});
+  Block& init = block.block("init", "how the prompt starts");
   init.choice("kind", o.init.kind,
-              {{"random_uniform", InitKind::kRandomUniform},
+              {{"auto", InitKind::kAuto},
+               {"random_uniform", InitKind::kRandomUniform},
                {"normal", InitKind::kNormal},
                {"sampled_vocab", InitKind::kSampledVocab},
                {"text", InitKind::kText},
                {"class_labels", InitKind::kClassLabels},
                {"file", InitKind::kFile}},
-              "class_labels: embeddings of the labels, the rest sampled_vocab");
-  init.loose_text("scale", o.init.scale, "auto, lester, t5x or number > 0",
-                  "of random_uniform; auto: root mean square of the embeddings");
+              "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
+              "prefix_tuning normal");
+  init.loose_text(
+      "scale", o.init.scale, "auto, lester, t5x or number > 0",
+      "of random_uniform; auto: root mean square of the embeddings; prefix_tuning: also of "
+      "normal, auto: 0.1");
   init.field("sample_from", o.init.sample_from,
              "sampled_vocab and class_labels draw from this many most common tokens; 0: all",
              {.min = 0});

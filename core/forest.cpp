@@ -8,13 +8,13 @@ void Sequence::append_tokens(std::span<const TokenId> ids) {
   for (const TokenId id : ids) inputs.push_back(Symbol::token(id));
 }
 
-void Sequence::append_prompt(int prompt, int rows) {
-  for (int row = 0; row < rows; ++row) inputs.push_back(Symbol::prompt_row(prompt, row));
-}
-
-void Sequence::append_resident(int store, int rows) {
-  INCIPIT_CHECK(inputs.empty() || inputs.back().is_resident(), "resident rows after computed ones");
-  for (int row = 0; row < rows; ++row) inputs.push_back(Symbol::resident_row(store, row));
+void Sequence::append_prompt(const PromptRows& prompt) {
+  INCIPIT_CHECK(!prompt.resident || inputs.empty() || inputs.back().is_resident(),
+                "resident rows after computed ones");
+  for (int row = 0; row < prompt.rows; ++row) {
+    inputs.push_back(prompt.resident ? Symbol::resident_row(prompt.prompt, row)
+                                     : Symbol::prompt_row(prompt.prompt, row));
+  }
 }
 
 namespace {

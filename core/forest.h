@@ -98,6 +98,13 @@ struct Forest {
   void check() const;
 };
 
+// The prompt that precedes a sequence.
+struct PromptRows {
+  int prompt = 0;         // its number in the batch
+  int rows = 0;           // 0: no prompt
+  bool resident = false;  // keys and values in store `prompt`, instead of rows of a soft prompt
+};
+
 // A whole sequence before packing: its inputs and the tokens to predict.
 struct Sequence {
   struct Prediction {
@@ -109,9 +116,8 @@ struct Sequence {
   std::vector<Prediction> predictions;
 
   void append_tokens(std::span<const TokenId> ids);
-  void append_prompt(int prompt, int rows);
-  // Only tokens and prompt rows may follow; resident rows are first.
-  void append_resident(int store, int rows);
+  // Resident rows must be the first of a sequence.
+  void append_prompt(const PromptRows& prompt);
 };
 
 // A forest packed from sequences.

@@ -7,8 +7,9 @@ namespace incipit::data {
 Sequence source_sequence(const Task& task, const Example& example, PromptRows prompt) {
   Sequence sequence;
   const BosPlace bos = task.bos_place();
+  if (prompt.resident) sequence.append_prompt(prompt);
   if (bos == BosPlace::kBeforePrompt) sequence.inputs.push_back(Symbol::token(task.bos()));
-  sequence.append_prompt(prompt.prompt, prompt.rows);
+  if (!prompt.resident) sequence.append_prompt(prompt);
   if (bos == BosPlace::kAfterPrompt) sequence.inputs.push_back(Symbol::token(task.bos()));
   sequence.append_tokens(task.prefix());
   sequence.append_tokens(example.source);

@@ -10,12 +10,6 @@
 
 namespace incipit::data {
 
-// The soft prompt that precedes a task's sequences.
-struct PromptRows {
-  int prompt = 0;  // its index in the batch
-  int rows = 0;    // 0: no soft prompt
-};
-
 // An example of a batch that may mix several tasks.
 struct BatchItem {
   const Task* task = nullptr;
@@ -37,8 +31,8 @@ struct ScoringBatch {
   std::vector<std::int32_t> first{0};
 };
 
-// Builds the sequence of BOS, soft prompt, prefix and source, in the task's order, without
-// predictions.
+// Builds the sequence of BOS, prompt, prefix and source, in the task's order, without predictions.
+// A resident prompt always comes first.
 [[nodiscard]] Sequence source_sequence(const Task& task, const Example& example, PromptRows prompt);
 
 // Returns source_sequence() followed by `tokens`, each predicted with `weight`. The last token is

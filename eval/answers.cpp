@@ -39,15 +39,12 @@ int referent_label(const data::Example& example, std::string_view text) {
 
 }  // namespace
 
-std::vector<std::string> generate_answers(const model::Backbone& backbone, const data::Task& task,
-                                          const data::Dataset& dataset,
-                                          const std::optional<at::Tensor>& prompt,
-                                          const EvalOptions& options, std::int64_t max_tokens,
-                                          comm::Communicator& ranks,
+std::vector<std::string> generate_answers(const methods::Prompted& model, const data::Task& task,
+                                          const data::Dataset& dataset, const EvalOptions& options,
+                                          std::int64_t max_tokens, comm::Communicator& ranks,
                                           const ScoringProgress& on_progress) {
-  Generator generator(backbone, prompt, [&](data::PromptRows rows) {
-    return data::source_sequence(task, data::Example{}, rows);
-  });
+  Generator generator(
+      model, [&](PromptRows rows) { return data::source_sequence(task, data::Example{}, rows); });
   std::vector<std::int64_t> rows;
   for (const data::Example& example : dataset) {
     rows.push_back(static_cast<std::int64_t>(example.source.size()) + max_tokens);
@@ -60,7 +57,7 @@ std::vector<std::string> generate_answers(const model::Backbone& backbone, const
   nlohmann::json mine = nlohmann::json::array();
   bool left = false;
   for (int b = ranks.rank(); b < plan.count(); b += ranks.size()) {
-    left = stop_requested() && leaves_alone(backbone.placement());
+    left = stop_requested() && leaves_alone(model.backbone().placement());
     if (left) break;
     std::vector<Sequence> sequences;
     for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
@@ -102,16 +99,16 @@ int label_of_answer(const data::Task& task, const data::Example& example, std::s
   return found == candidates.end() ? -1 : static_cast<int>(found - candidates.begin());
 }
 
-Scores answer_examples(const model::Backbone& backbone, const data::Task& task,
-                       const data::Dataset& dataset, const std::optional<at::Tensor>& prompt,
-                       const EvalOptions& options, comm::Communicator& ranks,
-                       const ScoringProgress& on_progress, std::optional<std::int64_t> max_tokens) {
+Scores answer_examples(const methods::Prompted& model, const data::Task& task,
+                       const data::Dataset& dataset, const EvalOptions& options,
+                       comm::Communicator& ranks, const ScoringProgress& on_progress,
+                       std::optional<std::int64_t> max_tokens) {
   if (!answers_by_generation(task)) {
-    return score_candidates(backbone, task, dataset, prompt, options, ranks, on_progress);
+    return score_candidates(model, task, dataset, options, ranks, on_progress);
   }
   Scores result;
   result.texts =
-      generate_answers(backbone, task, dataset, prompt, options,
+      generate_answers(model, task, dataset, options,
                        max_tokens.value_or(task.options().max_answer_tokens), ranks, on_progress);
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
     result.predictions.push_back(

@@ -14,7 +14,7 @@
 #include "data/task.h"
 #include "eval/eval_options.h"
 #include "eval/scorer.h"
-#include "model/backbone.h"
+#include "methods/prompted_model.h"
 
 namespace incipit::eval {
 
@@ -24,9 +24,9 @@ namespace incipit::eval {
 // Throws what Generator::run throws, and Stopped. Collective over `ranks`, which share the
 // examples; every rank returns all answers.
 [[nodiscard]] std::vector<std::string> generate_answers(
-    const model::Backbone& backbone, const data::Task& task, const data::Dataset& dataset,
-    const std::optional<at::Tensor>& prompt, const EvalOptions& options, std::int64_t max_tokens,
-    comm::Communicator& ranks, const ScoringProgress& on_progress = nullptr);
+    const methods::Prompted& model, const data::Task& task, const data::Dataset& dataset,
+    const EvalOptions& options, std::int64_t max_tokens, comm::Communicator& ranks,
+    const ScoringProgress& on_progress = nullptr);
 
 // Whether the task's answers are generated (`task.answer`).
 [[nodiscard]] bool answers_by_generation(const data::Task& task);
@@ -40,10 +40,9 @@ namespace incipit::eval {
 // Scores candidates or generates answers, as the task says. Generated answers have at most
 // `max_tokens` tokens (default: task.max_answer_tokens). Throws what score_candidates() and
 // generate_answers() throw. Collective over `ranks`; every rank returns all answers.
-[[nodiscard]] Scores answer_examples(const model::Backbone& backbone, const data::Task& task,
-                                     const data::Dataset& dataset,
-                                     const std::optional<at::Tensor>& prompt,
-                                     const EvalOptions& options, comm::Communicator& ranks,
+[[nodiscard]] Scores answer_examples(const methods::Prompted& model, const data::Task& task,
+                                     const data::Dataset& dataset, const EvalOptions& options,
+                                     comm::Communicator& ranks,
                                      const ScoringProgress& on_progress = nullptr,
                                      std::optional<std::int64_t> max_tokens = {});
 

@@ -25,17 +25,16 @@ data::Dataset with_targets_as_candidates(const data::Dataset& split) {
   return {split.file(), std::move(examples), split.skipped()};
 }
 
-double target_loss(const model::Backbone& backbone, const data::Task& task,
-                   const data::Dataset& split, const std::optional<at::Tensor>& prompt,
-                   EvalOptions options, comm::Communicator& ranks,
+double target_loss(const methods::Prompted& model, const data::Task& task,
+                   const data::Dataset& split, EvalOptions options, comm::Communicator& ranks,
                    const ScoringProgress& on_progress) {
   if (!split.labelled()) {
     throw DataError(split.file() + ": task '" + task.options().name +
                     "' is measured by the likelihood of its targets, and an example has none");
   }
   options.score = Score::kSum;
-  const Scores scores = score_candidates(backbone, task, with_targets_as_candidates(split), prompt,
-                                         options, ranks, on_progress);
+  const Scores scores =
+      score_candidates(model, task, with_targets_as_candidates(split), options, ranks, on_progress);
   double likelihood = 0;
   double tokens = 0;
   for (std::int64_t i = 0; i < split.size(); ++i) {
@@ -131,19 +130,18 @@ std::vector<std::size_t> ranking(std::span<const Metrics> results, const std::st
   return order;
 }
 
-SplitResult evaluate(const model::Backbone& backbone, const data::Task& task,
-                     const data::Dataset& split, const std::optional<at::Tensor>& prompt,
-                     const EvalOptions& options, comm::Communicator& ranks,
-                     const ScoringProgress& on_progress) {
+SplitResult evaluate(const methods::Prompted& model, const data::Task& task,
+                     const data::Dataset& split, const EvalOptions& options,
+                     comm::Communicator& ranks, const ScoringProgress& on_progress) {
   check_pairs(task, split);
   SplitResult result;
   result.labels = task.labels();
   if (reports_loss(task)) {
-    result.metrics.emplace_back(
-        kLoss, target_loss(backbone, task, split, prompt, options, ranks, on_progress));
+    result.metrics.emplace_back(kLoss,
+                                target_loss(model, task, split, options, ranks, on_progress));
     if (metric_names(task).size() == 1) return result;
   }
-  result.scores = answer_examples(backbone, task, split, prompt, options, ranks, on_progress);
+  result.scores = answer_examples(model, task, split, options, ranks, on_progress);
   add_metrics(task, split, result);
   return result;
 }

@@ -16,7 +16,7 @@
 #include "data/task_metrics.h"
 #include "eval/eval_options.h"
 #include "eval/scorer.h"
-#include "model/backbone.h"
+#include "methods/prompted_model.h"
 
 namespace incipit::eval {
 
@@ -50,10 +50,9 @@ struct SplitResult {
 // references. Throws what answer_examples() throws, and DataError when a metric cannot be computed
 // on this split: gender_parity without complete pairs, or the loss without targets. Collective over
 // `ranks`.
-[[nodiscard]] SplitResult evaluate(const model::Backbone& backbone, const data::Task& task,
-                                   const data::Dataset& split,
-                                   const std::optional<at::Tensor>& prompt,
-                                   const EvalOptions& options, comm::Communicator& ranks,
+[[nodiscard]] SplitResult evaluate(const methods::Prompted& model, const data::Task& task,
+                                   const data::Dataset& split, const EvalOptions& options,
+                                   comm::Communicator& ranks,
                                    const ScoringProgress& on_progress = nullptr);
 
 }  // namespace incipit::eval

@@ -11,7 +11,6 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "eval/sampling.h"
-#include "model/stage_link.h"
 #include "nn/ops.h"
 
 namespace incipit::eval {
@@ -59,23 +58,27 @@ void scatter_rows(const KeyValueStore& from, const std::vector<std::int64_t>& ro
   }
 }
 
-// Returns the rows that a query at `row` attends to, from the root down.
-std::vector<Range> rows_seen_at(const Forest& forest, std::int64_t row) {
+// Returns the rows that a query at `row` attends to, from the root down. Computed rows are rows of
+// store `own`.
+std::vector<ResidentRows> rows_seen_at(const Forest& forest, std::int64_t row, int own) {
   const auto after =
       std::upper_bound(forest.segment_begin.begin(), forest.segment_begin.end(), row);
   auto segment = static_cast<int>(after - forest.segment_begin.begin()) - 1;
-  std::vector<Range> ranges{{forest.segment_begin[segment], row + 1}};
-  while ((segment = forest.parent[segment]) >= 0) ranges.push_back(forest.rows(segment));
+  std::vector<ResidentRows> ranges{{own, {forest.segment_begin[segment], row + 1}}};
+  while ((segment = forest.parent[segment]) >= 0) {
+    const ResidentRows& resident = forest.resident[segment];
+    ranges.push_back(resident.empty() ? ResidentRows{own, forest.rows(segment)} : resident);
+  }
   std::reverse(ranges.begin(), ranges.end());
   return ranges;
 }
 
 // A sequence that has not ended.
 struct Live {
-  std::size_t number = 0;     // index among the sequences of the call
-  std::vector<Range> source;  // store rows of its input, from the root down
-  Range own;                  // store rows of its generated tokens except the last
-  std::int32_t position = 0;  // of the last token
+  std::size_t number = 0;            // index among the sequences of the call
+  std::vector<ResidentRows> source;  // its input, from the root down
+  Range own;                         // store rows of its generated tokens except the last
+  std::int32_t position = 0;         // of the last token
   TokenId last = 0;
   Random random;
 };
@@ -83,9 +86,13 @@ struct Live {
 // The sequences of one call.
 class Batch {
  public:
-  Batch(const model::Backbone& backbone, const GenerationOptions& options,
+  Batch(const methods::PromptedModel& model, const GenerationOptions& options,
         const TokenSink& on_token, std::size_t sequences)
-      : backbone_(backbone), options_(options), on_token_(on_token), results_(sequences) {}
+      : model_(model),
+        backbone_(model.backbone()),
+        options_(options),
+        on_token_(on_token),
+        results_(sequences) {}
 
   // Computes the input sequences and chooses the first token of each.
   void begin(SharedBeginning& beginning, std::vector<Sequence> sequences);
@@ -106,6 +113,7 @@ class Batch {
   // Appends `token` and returns whether the sequence continues after it.
   [[nodiscard]] bool accept(Live& sequence, TokenId token);
 
+  const methods::PromptedModel& model_;
   const model::Backbone& backbone_;
   const GenerationOptions& options_;
   const TokenSink& on_token_;
@@ -131,7 +139,8 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
     const auto length = static_cast<std::int64_t>(sequences[i].inputs.size());
     target_of.push_back(packed.targets[i].front());
     live_.push_back({.number = i,
-                     .source = rows_seen_at(packed.forest, packed.forest.targets[target_of[i]].row),
+                     .source = rows_seen_at(packed.forest, packed.forest.targets[target_of[i]].row,
+                                            model_.stores()),
                      .own = {rows, rows},
                      .position = static_cast<std::int32_t>(length - 1),
                      .last = 0,
@@ -145,9 +154,8 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
 }
 
 void Batch::step() {
-  ForestPass pass = model::run_through_stages(
-      backbone_, last_tokens(), {},
-      {.keep_keys_values = true, .keep_logits = samples(), .residents = {&store_}});
+  ForestPass pass = model_.forward(
+      last_tokens(), {.keep_keys_values = true, .keep_logits = samples(), .residents = {&store_}});
   std::vector<std::int64_t> rows;
   std::vector<std::int32_t> target_of;
   for (Live& sequence : live_) {
@@ -161,16 +169,16 @@ void Batch::step() {
 // Builds one chain of segments per sequence. Shared rows appear in the chain of each sequence.
 Forest Batch::last_tokens() const {
   Forest forest;
-  const auto add = [&](bool is_root, Range resident) {
+  const auto add = [&](bool is_root, const ResidentRows& resident) {
     forest.parent.push_back(is_root ? -1 : forest.segment_count() - 1);
-    forest.resident.push_back({0, resident});
+    forest.resident.push_back(resident);
     forest.segment_begin.push_back(forest.row_count());
   };
   for (const Live& sequence : live_) {
-    for (const Range& range : sequence.source) {
+    for (const ResidentRows& range : sequence.source) {
       add(&range == &sequence.source.front(), range);
     }
-    if (!sequence.own.empty()) add(false, sequence.own);
+    if (!sequence.own.empty()) add(false, {model_.stores(), sequence.own});
     forest.targets.push_back({forest.row_count(), 0, 1});
     forest.tokens.push_back(sequence.last);
     forest.positions.push_back(sequence.position);
@@ -182,7 +190,7 @@ Forest Batch::last_tokens() const {
 void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of) {
   if (!at::isfinite(pass.log_likelihoods()).all().item<bool>()) {
     throw NumericsError(
-        "the model's logits are not finite; look at the soft prompt and the model's weights");
+        "the model's logits are not finite; look at the prompt and the model's weights");
   }
   std::vector<TokenId> tokens(live_.size());
   if (backbone_.partition().scores) tokens = choose_here(pass, target_of);
@@ -233,11 +241,11 @@ bool Batch::accept(Live& sequence, TokenId token) {
 
 }  // namespace
 
-Generator::Generator(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
-                     const std::function<Sequence(data::PromptRows)>& beginning)
-    : backbone_(backbone), beginning_(backbone, prompt, beginning) {
+Generator::Generator(const methods::Prompted& model,
+                     const std::function<Sequence(PromptRows)>& beginning)
+    : model_(model), beginning_(model, beginning) {
   // FSDP ranks would have to take every step together.
-  if (backbone.placement().fsdp->size() > 1) {
+  if (model.backbone().placement().fsdp->size() > 1) {
     throw ConfigError(
         "parallel.fsdp: text is not generated from FSDP layers; set it to "
         "false and split the model by parallel.tensor or parallel.pipeline");
@@ -249,7 +257,7 @@ std::vector<Generation> Generator::run(std::vector<Sequence> sequences,
                                        const TokenSink& on_token) {
   INCIPIT_CHECK(options.max_tokens >= 1 && options.temperature >= 0 && options.top_p > 0);
   if (sequences.empty()) return {};
-  Batch batch(backbone_, options, on_token, sequences.size());
+  Batch batch(model_.model, options, on_token, sequences.size());
   batch.begin(beginning_, std::move(sequences));
   while (!batch.is_done()) batch.step();
   return batch.take_results();

@@ -1,9 +1,9 @@
 // Generates text token by token for several sequences at once, each with its own length.
 //
-//   Generator generator(backbone, prompt, beginning);
+//   Generator generator(model, beginning);
 //   generator.run(sequences, {.max_tokens = 64, .stops = special.stops});
 //
-// The beginning that all sequences share, such as the soft prompt, is computed once per generator.
+// The beginning that all sequences share, such as the prompt, is computed once per generator.
 // The sequences of a call are packed, so prefixes shared by some of them are also computed once.
 // Each step then computes one row per sequence that has not ended. Keys and values of all rows stay
 // in a store allocated before the first step.
@@ -19,7 +19,7 @@
 
 #include "core/forest.h"
 #include "eval/shared_beginning.h"
-#include "model/backbone.h"
+#include "methods/prompted_model.h"
 
 namespace incipit::eval {
 
@@ -48,10 +48,9 @@ using TokenSink = std::function<bool(std::size_t sequence, TokenId token)>;
 
 class Generator {
  public:
-  // `beginning` is as in SharedBeginning. `backbone` must outlive the generator. Throws ConfigError
+  // `beginning` is as in SharedBeginning. The model must outlive the generator. Throws ConfigError
   // under FSDP (`parallel.fsdp`).
-  Generator(const model::Backbone& backbone, const std::optional<at::Tensor>& prompt,
-            const std::function<Sequence(data::PromptRows)>& beginning);
+  Generator(const methods::Prompted& model, const std::function<Sequence(PromptRows)>& beginning);
 
   // Continues each of `sequences`. Every sequence starts with the shared beginning, is not empty,
   // and has no predictions. Throws DataError when one is longer than the model's positions, and
@@ -60,10 +59,10 @@ class Generator {
                                             const GenerationOptions& options,
                                             const TokenSink& on_token = nullptr);
 
-  [[nodiscard]] data::PromptRows prompt_rows() const { return beginning_.prompt_rows(); }
+  [[nodiscard]] PromptRows prompt_rows() const { return beginning_.prompt_rows(); }
 
  private:
-  const model::Backbone& backbone_;
+  methods::Prompted model_;
   SharedBeginning beginning_;
 };
 

@@ -19,24 +19,27 @@ PromptSpan behind(PromptSpan span, std::int64_t rows) {
 
 }  // namespace
 
-Forest with_resident_root(const Forest& forest, std::int64_t rows) {
+Forest with_resident_root(const Forest& forest, std::int64_t rows, int store) {
   INCIPIT_CHECK(rows > 0 && forest.segment_count() > 0);
-  const Range root = forest.rows(0);
-  INCIPIT_CHECK(root.size() >= rows, "the root has ", root.size(), " rows, not ", rows);
   Forest out;
-  out.parent.push_back(-1);
-  out.resident.push_back({0, {0, rows}});
-  out.segment_begin.push_back(0);
+  const auto add = [&](int parent, const ResidentRows& resident, std::int64_t end) {
+    out.parent.push_back(parent);
+    out.resident.push_back(resident);
+    out.segment_begin.push_back(end);
+  };
+  int first = 0;  // the first computed segment
+  for (; !forest.resident[first].empty(); ++first) add(first - 1, forest.resident[first], 0);
+  const Range root = forest.rows(first);
+  INCIPIT_CHECK(root.size() >= rows, "the root has ", root.size(), " rows, not ", rows);
+  add(first - 1, {store, {0, rows}}, 0);
 
   // The remaining rows of the root become a new segment. If there are none, its children move up.
   const bool rest = root.size() > rows;
-  for (int s = rest ? 0 : 1; s < forest.segment_count(); ++s) {
+  for (int s = rest ? first : first + 1; s < forest.segment_count(); ++s) {
     const int parent = forest.parent[s];
-    INCIPIT_CHECK(s == 0 || parent >= 0, "a second root");
+    INCIPIT_CHECK(s == first || parent >= first, "a second root");
     INCIPIT_CHECK(forest.resident[s].empty(), "a resident segment");
-    out.parent.push_back(rest ? parent + 1 : parent);
-    out.resident.emplace_back();
-    out.segment_begin.push_back(forest.segment_begin[s + 1] - rows);
+    add(s == first ? first : (rest ? parent + 1 : parent), {}, forest.segment_begin[s + 1] - rows);
   }
   out.tokens.assign(forest.tokens.begin() + rows, forest.tokens.end());
   out.positions.assign(forest.positions.begin() + rows, forest.positions.end());

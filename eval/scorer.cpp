@@ -32,9 +32,8 @@ std::vector<std::int64_t> rows_by_example(const data::Dataset& dataset) {
 
 class Scorer {
  public:
-  Scorer(const model::Backbone& backbone, const data::Task& task,
-         const std::optional<at::Tensor>& prompt)
-      : task_(task), beginning_(backbone, prompt, [&](data::PromptRows rows) {
+  Scorer(const methods::Prompted& model, const data::Task& task)
+      : task_(task), beginning_(model, [&](PromptRows rows) {
           return data::source_sequence(task, Example{}, rows);
         }) {}
 
@@ -67,17 +66,15 @@ void check_finite(const data::Dataset& dataset, const Likelihoods& likelihoods) 
       if (std::isfinite(score)) continue;
       throw NumericsError(dataset.file() + ":" + std::to_string(dataset[i].line) +
                           ": the model's log-likelihood of an answer is not finite; look at the "
-                          "soft prompt and the model's weights");
+                          "prompt and the model's weights");
     }
   }
 }
 
 // Same contract as score_candidates() for ranks, progress and errors.
-Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::Task& task,
-                                  const data::Dataset& dataset,
-                                  const std::optional<at::Tensor>& prompt,
-                                  const EvalOptions& options, comm::Communicator& ranks,
-                                  const ScoringProgress& on_progress) {
+Likelihoods candidate_likelihoods(const methods::Prompted& model, const data::Task& task,
+                                  const data::Dataset& dataset, const EvalOptions& options,
+                                  comm::Communicator& ranks, const ScoringProgress& on_progress) {
   std::vector<std::size_t> first{0};  // start of each example's scores in `all`
   for (const Example& example : dataset) {
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
@@ -85,7 +82,7 @@ Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::T
   }
   std::vector<double> all(first.back() + 1);  // last: number of ranks that left early
 
-  Scorer scorer(backbone, task, prompt);
+  Scorer scorer(model, task);
   const Batches plan =
       plan_batches(dataset, rows_by_example(dataset), options.batch_tokens, ranks.size());
   const auto tell = [&](int batches) {
@@ -96,10 +93,10 @@ Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::T
     const int b = turn + ranks.rank();
     if (b >= plan.count()) {
       // Ranks that hold one model together run the last batch together.
-      (void)model::run_through_stages(backbone, {}, {}, {});
+      (void)model.model.forward({});
       break;
     }
-    if (stop_requested() && leaves_alone(backbone.placement())) {
+    if (stop_requested() && leaves_alone(model.backbone().placement())) {
       all.back() = 1;
       break;
     }
@@ -116,7 +113,7 @@ Likelihoods candidate_likelihoods(const model::Backbone& backbone, const data::T
     tell(std::min(turn + ranks.size(), plan.count()));
   }
   // Scores are nonzero only on the last pipeline stage of one model replica.
-  backbone.placement().pipeline->all_reduce_sum(std::span(all), "scores");
+  model.backbone().placement().pipeline->all_reduce_sum(std::span(all), "scores");
   ranks.all_reduce_sum(std::span(all), "scores");
   if (all.back() > 0) throw Stopped(dataset.file() + ": a signal ended its evaluation");
 
@@ -148,19 +145,17 @@ bool leaves_alone(const model::Placement& placement) {
   return placement.tensor->size() * placement.pipeline->size() * placement.fsdp->size() == 1;
 }
 
-Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
-                        const data::Dataset& dataset, const std::optional<at::Tensor>& prompt,
-                        const EvalOptions& options, comm::Communicator& ranks,
-                        const ScoringProgress& on_progress) {
+Scores score_candidates(const methods::Prompted& model, const data::Task& task,
+                        const data::Dataset& dataset, const EvalOptions& options,
+                        comm::Communicator& ranks, const ScoringProgress& on_progress) {
   const Score score = options.score.value_or(task.options().score);
   Scores result;
-  result.scores =
-      candidate_likelihoods(backbone, task, dataset, prompt, options, ranks, on_progress);
+  result.scores = candidate_likelihoods(model, task, dataset, options, ranks, on_progress);
   if (score == Score::kPmi) {
-    const PmiBaseline alone(task, dataset, prompt.has_value());
+    const PmiBaseline alone(task, dataset, model.rows().rows > 0);
     alone.subtract_from(
         result.scores, dataset,
-        candidate_likelihoods(backbone, task, alone.dataset(), prompt, options, ranks, nullptr));
+        candidate_likelihoods(model, task, alone.dataset(), options, ranks, nullptr));
   }
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
     const data::Example& example = dataset[i];

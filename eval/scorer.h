@@ -13,7 +13,7 @@
 #include "data/dataset.h"
 #include "data/task.h"
 #include "eval/eval_options.h"
-#include "model/backbone.h"
+#include "methods/prompted_model.h"
 
 namespace incipit::eval {
 
@@ -33,10 +33,9 @@ struct Scores {
 // the others keep pace with it.
 using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
-// Scores the candidates of `dataset` with the soft prompt `prompt` ([P, hidden] float32; nothing:
-// no soft prompt). Every example must have candidates.
+// Scores the candidates of `dataset` with the model's prompt. Every example must have candidates.
 //
-// The beginning that all examples share (BOS, soft prompt, few-shot examples) is computed once and
+// The beginning that all examples share (BOS, prompt, few-shot examples) is computed once and
 // stays resident. Batches of about options.batch_tokens rows are computed after it; the candidates
 // of an example form a trie below its source. Under `pmi`, every distinct candidate is also
 // computed once after Task::empty_source().
@@ -48,10 +47,9 @@ using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total
 // model together.
 //
 // Collective over `ranks`, which share the examples; every rank returns all scores.
-[[nodiscard]] Scores score_candidates(const model::Backbone& backbone, const data::Task& task,
-                                      const data::Dataset& dataset,
-                                      const std::optional<at::Tensor>& prompt,
-                                      const EvalOptions& options, comm::Communicator& ranks,
+[[nodiscard]] Scores score_candidates(const methods::Prompted& model, const data::Task& task,
+                                      const data::Dataset& dataset, const EvalOptions& options,
+                                      comm::Communicator& ranks,
                                       const ScoringProgress& on_progress = nullptr);
 
 // Whether a rank may leave between batches without the others. Ranks that hold one model together

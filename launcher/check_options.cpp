@@ -39,7 +39,7 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
   if (config.train.loss == trainer::Loss::kCandidates && task.candidates.foreach.empty()) {
     report("train.loss", "candidates needs " + block + ".verbalizer or " + block + ".candidates");
   }
-  if (config.method.init.kind == prompt_tuning::InitKind::kClassLabels) {
+  if (prompt_tuning::init_kind(config.method) == prompt_tuning::InitKind::kClassLabels) {
     report("method.init.kind", "class_labels needs " + block + ".verbalizer");
   }
 }

@@ -21,10 +21,10 @@ std::vector<double> softmax(const std::vector<double>& scores) {
 
 }  // namespace
 
-Predictor::Predictor(Session& session, std::optional<at::Tensor> prompt,
+Predictor::Predictor(Session& session, methods::PromptedModel model,
                      std::optional<std::int64_t> max_tokens)
     : session_(session),
-      prompt_(std::move(prompt)),
+      model_(std::move(model)),
       max_tokens_(max_tokens),
       bad_(session.config.task) {}
 
@@ -56,7 +56,7 @@ void Predictor::add_example(data::Record given, const std::string& file,
   const data::Record& record = records_.emplace_back(std::move(given));
   try {
     data::Example example = task.question(record);
-    task.check_rows(example, file, prompt_ ? prompt_->size(0) : 0);
+    task.check_rows(example, file, model_.rows(0).rows);
     predict::Prediction prediction;
     prediction.has_id = !example.id.empty();
     prediction.id = prediction.has_id ? example.id : number;
@@ -81,9 +81,8 @@ void Predictor::add_bad(const DataError& error, const std::string& number,
 
 void Predictor::answer(const data::Dataset& examples) {
   const data::Task& task = *session_.task;
-  const eval::Scores scores =
-      eval::answer_examples(*session_.backbone, task, examples, prompt_, session_.config.eval,
-                            session_.mesh->batch(), nullptr, max_tokens_);
+  const eval::Scores scores = eval::answer_examples(model_, task, examples, session_.config.eval,
+                                                    session_.mesh->batch(), nullptr, max_tokens_);
   for (std::size_t i = 0; i < prediction_of_.size(); ++i) {
     const data::Example& example = examples[static_cast<std::int64_t>(i)];
     predict::Prediction& prediction = predictions_[prediction_of_[i]];

@@ -1,8 +1,6 @@
 // Predicts answers for records, one chunk at a time.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -11,6 +9,7 @@
 
 #include "data/dataset.h"
 #include "launcher/session.h"
+#include "methods/prompted_model.h"
 #include "predict/input.h"
 #include "predict/output.h"
 
@@ -19,8 +18,7 @@ namespace incipit::launcher {
 class Predictor {
  public:
   // `session` must outlive it. `max_tokens`: limit of a generated answer; nullopt: the task's.
-  Predictor(Session& session, std::optional<at::Tensor> prompt,
-            std::optional<std::int64_t> max_tokens);
+  Predictor(Session& session, methods::PromptedModel model, std::optional<std::int64_t> max_tokens);
 
   // Returns a prediction for every example of the records in `rows`, in order, and one for each
   // record that cannot be read. The records that predictions point to are valid until the next
@@ -37,7 +35,7 @@ class Predictor {
   void answer(const data::Dataset& examples);
 
   Session& session_;
-  std::optional<at::Tensor> prompt_;
+  methods::PromptedModel model_;
   std::optional<std::int64_t> max_tokens_;
   data::BadRecords bad_;
   std::int64_t seen_ = 0;  // records seen so far

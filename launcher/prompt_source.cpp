@@ -5,22 +5,22 @@
 #include <string>
 
 #include "core/error.h"
-#include "methods/prompt_tuning/initializer.h"
 
 namespace incipit::launcher {
 
 namespace {
 
-// Returns the initial soft prompt for `tasks`. class_labels uses the labels of all of them.
-prompt_tuning::SoftPrompt start_prompt(const Session& session, std::span<const SessionTask> tasks,
-                                       const std::string& name) {
+// Returns the initial prompt for `tasks`. class_labels uses the labels of all of them.
+std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
+                                              std::span<const SessionTask> tasks,
+                                              const std::string& name) {
   const prompt_tuning::PromptOptions& options = session.config.method;
   const model::Backbone& backbone = *session.backbone;
   const data::Tokenizer& tokenizer = session.task->tokenizer();
-  prompt_tuning::InitInputs inputs;
+  methods::StartInputs inputs;
+  inputs.spec = backbone.spec();
+  inputs.seed = session.config.run.seed;
   inputs.embed = [&backbone](std::span<const TokenId> ids) { return backbone.embed(ids); };
-  inputs.vocab_size = backbone.spec().vocab_size;
-  inputs.hidden_size = backbone.spec().hidden_size;
   for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
     if (tokenizer.is_special(id)) inputs.special_ids.push_back(id);
   }
@@ -37,26 +37,26 @@ prompt_tuning::SoftPrompt start_prompt(const Session& session, std::span<const S
       }
     }
   }
-  return prompt_tuning::initialize_prompt(options, inputs, session.config.run.seed, name);
+  return methods::make_prompt(options, inputs, name);
 }
 
 }  // namespace
 
-std::vector<prompt_tuning::SoftPrompt> start_prompts(const Session& session) {
+std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& session) {
   const std::span<const SessionTask> tasks(session.tasks);
   if (!configs::has_several_prompts(session.config)) {
     return {start_prompt(session, tasks, session.config.run.name)};
   }
-  std::vector<prompt_tuning::SoftPrompt> prompts;
+  std::vector<std::shared_ptr<methods::Prompt>> prompts;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     prompts.push_back(start_prompt(session, tasks.subspan(i, 1), tasks[i].name));
   }
   return prompts;
 }
 
-std::optional<prompt_tuning::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
-                                                          const std::filesystem::path& adapter) {
-  if (!adapter.empty()) return prompt_tuning::load_prompt(adapter);
+std::optional<methods::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
+                                                    const std::filesystem::path& adapter) {
+  if (!adapter.empty()) return methods::load_prompt(adapter);
   if (config.method.kind == prompt_tuning::MethodKind::kNone) return std::nullopt;
   auto best = std::filesystem::path(config.run.output_dir) / "adapter" / "best";
   if (!config.picked.empty()) best /= config.picked;
@@ -65,7 +65,7 @@ std::optional<prompt_tuning::LoadedPrompt> trained_prompt(const configs::RunConf
                       ": there is no trained prompt; run incipit train first, name one with "
                       "--adapter, or score the model alone with --set method.kind=none");
   }
-  return prompt_tuning::load_prompt(best);
+  return methods::load_prompt(best);
 }
 
 std::vector<std::filesystem::path> adapters_by_task(const configs::RunConfig& config,
@@ -99,13 +99,18 @@ std::vector<std::filesystem::path> adapters_by_task(const configs::RunConfig& co
   return adapters;
 }
 
-std::optional<at::Tensor> values_for(const Session& session,
-                                     const std::optional<prompt_tuning::LoadedPrompt>& trained,
-                                     const std::filesystem::path& adapter) {
-  if (!trained) return std::nullopt;
+std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained) {
+  return trained ? trained->prompt->rows(0).rows : 0;
+}
+
+methods::PromptedModel prompted_model(const Session& session,
+                                      const std::optional<methods::LoadedPrompt>& trained,
+                                      const std::filesystem::path& adapter) {
+  if (!trained) return methods::PromptedModel(*session.backbone);
   const auto own = std::filesystem::path(session.config.run.output_dir) / "adapter";
-  prompt_tuning::check_backbone(*trained, session.backbone_info, adapter.empty() ? own : adapter);
-  return trained->prompt.values;
+  methods::check_backbone(*trained, session.backbone->spec(), session.backbone_info,
+                          adapter.empty() ? own : adapter);
+  return methods::PromptedModel(*session.backbone, {trained->prompt});
 }
 
 }  // namespace incipit::launcher

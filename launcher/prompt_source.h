@@ -1,26 +1,27 @@
-// Supplies the soft prompts of a run.
+// Supplies the prompts of a run.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "launcher/session.h"
-#include "methods/prompt_tuning/adapter_files.h"
-#include "methods/prompt_tuning/soft_prompt.h"
+#include "methods/prompted_model.h"
+#include "methods/registry.h"
 
 namespace incipit::launcher {
 
-// Returns the initial soft prompts for training, as method.init says: one per task, or one for all.
+// Returns the initial prompts for training, as method.init says: one per task, or one for all.
 // The same on every rank.
-[[nodiscard]] std::vector<prompt_tuning::SoftPrompt> start_prompts(const Session& session);
+[[nodiscard]] std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& session);
 
-// Returns the trained soft prompt for an evaluation: `adapter` (a PEFT folder or a .npy file) or,
+// Returns the trained prompt for an evaluation: `adapter` (a PEFT folder or a .npy file) or,
 // if it is empty, adapter/best of the run directory. Nothing if method.kind is none. Throws
 // ConfigError that says what to do when there is no prompt.
-[[nodiscard]] std::optional<prompt_tuning::LoadedPrompt> trained_prompt(
+[[nodiscard]] std::optional<methods::LoadedPrompt> trained_prompt(
     const configs::RunConfig& config, const std::filesystem::path& adapter);
 
 // Returns the adapter paths of --adapter for each task of the run, in order. `given` are paths, in
@@ -30,11 +31,14 @@ namespace incipit::launcher {
 [[nodiscard]] std::vector<std::filesystem::path> adapters_by_task(
     const configs::RunConfig& config, const std::vector<std::string>& given);
 
-// Returns the values of the prompt that trained_prompt() returned for the same `adapter`, if any.
-// Throws and warns as prompt_tuning::check_backbone does when the prompt was made for another
-// model.
-[[nodiscard]] std::optional<at::Tensor> values_for(
-    const Session& session, const std::optional<prompt_tuning::LoadedPrompt>& trained,
+// Returns the number of rows that a trained prompt puts before a sequence.
+[[nodiscard]] std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained);
+
+// Returns the session's model with the prompt that trained_prompt() returned for the same
+// `adapter`, if any. The session must outlive it. Throws and warns as methods::check_backbone does
+// when the prompt was made for another model.
+[[nodiscard]] methods::PromptedModel prompted_model(
+    const Session& session, const std::optional<methods::LoadedPrompt>& trained,
     const std::filesystem::path& adapter);
 
 }  // namespace incipit::launcher

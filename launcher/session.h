@@ -14,7 +14,7 @@
 #include "data/dataset.h"
 #include "data/task.h"
 #include "launcher/model_choice.h"
-#include "methods/prompt_tuning/adapter_files.h"
+#include "methods/backbone_info.h"
 #include "model/backbone.h"
 
 namespace incipit::launcher {
@@ -38,9 +38,9 @@ struct Session {
   std::vector<SessionTask> tasks;  // at least one
   data::Task* task = nullptr;      // the first, for code that handles a single task
   std::unique_ptr<model::Backbone> backbone;
-  prompt_tuning::BackboneInfo backbone_info;  // the weights' fingerprint on rank 0 only
-  std::string headers_sha256;                 // of the weight files
-  std::int64_t parameters = 0;                // of the whole model
+  methods::BackboneInfo backbone_info;  // the weights' fingerprint on rank 0 only
+  std::string headers_sha256;           // of the weight files
+  std::int64_t parameters = 0;          // of the whole model
 
   [[nodiscard]] comm::Communicator& world() const { return mesh->world(); }
   [[nodiscard]] bool is_rank_zero() const { return world().rank() == 0; }

@@ -75,14 +75,18 @@ struct ForestPass::State {
   [[nodiscard]] std::vector<nn::KeysValues> resident_layers(std::size_t layer) const {
     std::vector<nn::KeysValues> stores;
     for (const nn::KeyValueStore* store : residents) {
-      stores.push_back({store->layers[layer].keys, store->layers[layer].values});
+      stores.push_back(store->layers.empty() ? nn::KeysValues{}
+                                             : nn::KeysValues{store->layers[layer].keys,
+                                                              store->layers[layer].values});
     }
     return stores;
   }
   [[nodiscard]] std::vector<nn::KeysValues> resident_gradients(std::size_t layer) const {
     std::vector<nn::KeysValues> stores;
     for (const nn::KeyValueStore* store : residents) {
-      stores.push_back({store->layers[layer].grad_keys, store->layers[layer].grad_values});
+      stores.push_back(store->layers.empty() ? nn::KeysValues{}
+                                             : nn::KeysValues{store->layers[layer].grad_keys,
+                                                              store->layers[layer].grad_values});
     }
     return stores;
   }

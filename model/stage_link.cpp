@@ -83,13 +83,4 @@ at::Tensor StageLink::send_gradient_receive_input(const at::Tensor& gradient,
   return swap(gradient, rows, previous(), kActivations);
 }
 
-ForestPass run_through_stages(const Backbone& backbone, const Forest& forest,
-                              std::span<const at::Tensor> prompts, ForestPassOptions options) {
-  const StageLink link(backbone);
-  options.input = link.receive_input(forest.row_count());
-  ForestPass pass(backbone, forest, prompts, options);
-  link.send_output(pass.output());
-  return pass;
-}
-
 }  // namespace incipit::model

@@ -8,7 +8,6 @@
 
 #include "core/forest.h"
 #include "model/backbone.h"
-#include "model/forest_pass.h"
 
 namespace incipit::model {
 
@@ -43,11 +42,5 @@ class StageLink {
 
   const Backbone* backbone_;
 };
-
-// Runs a forward pass through all stages, one after the other. Only the last stage's pass has
-// scores. `options.input` must not be set. Collective over the pipeline.
-[[nodiscard]] ForestPass run_through_stages(const Backbone& backbone, const Forest& forest,
-                                            std::span<const at::Tensor> prompts,
-                                            ForestPassOptions options);
 
 }  // namespace incipit::model

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "data/task_metrics.h"
+#include "methods/registry.h"
 #include "report/figures.h"
 #include "telemetry/output.h"
 
@@ -182,15 +183,8 @@ std::string mixed_types_of(std::span<const RunData> runs) {
 }  // namespace
 
 std::string method_description(const configs::RunConfig& config) {
-  std::string text;
-  switch (config.method.kind) {
-    case prompt_tuning::MethodKind::kNone:
-      text = config.task.shots == 0 ? "zero-shot" : "";
-      break;
-    case prompt_tuning::MethodKind::kPromptTuning:
-      text = "soft prompt of " + telemetry::grouped(config.method.num_virtual_tokens) + " tokens";
-      break;
-  }
+  std::string text = methods::prompt_title(config.method);
+  if (text.empty() && config.task.shots == 0) text = "zero-shot";
   if (config.task.shots > 0) {
     text += (text.empty() ? "" : ", ") + telemetry::grouped(config.task.shots) +
             (config.task.shots == 1 ? " demonstration" : " demonstrations");

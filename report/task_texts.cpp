@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "data/batch.h"
 #include "families/registry.h"
+#include "methods/registry.h"
 #include "model/weight_files.h"
 
 namespace incipit::report {
@@ -30,9 +31,7 @@ void append_text(const data::Tokenizer& tokenizer, std::span<const TokenId> ids,
 
 TaskTexts::TaskTexts(const RunData& run) {
   const configs::RunConfig& config = *run.config;
-  if (config.method.kind != prompt_tuning::MethodKind::kNone) {
-    prompt_rows_ = config.method.num_virtual_tokens;
-  }
+  prompt_rows_ = methods::prompt_rows(config.method).rows;
   const std::filesystem::path model_dir = model::resolve_model_dir(config.model.path);
   data::TaskModel model = data::load_task_model(model_dir, config.task);
   model.max_positions = families::read_model(model_dir).max_positions;

@@ -35,7 +35,7 @@ struct TrainBatch {
 struct TrainSource {
   const data::Task* task = nullptr;
   const data::Dataset* train = nullptr;
-  data::PromptRows prompt = {};
+  PromptRows prompt = {};
   std::int64_t weight = 1;  // sampling weight relative to the other sources (data/mixture.h)
 };
 

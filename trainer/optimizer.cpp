@@ -17,7 +17,7 @@ namespace {
 // Parameters and, for each, a step count and state tensors.
 class StatefulOptimizer : public Optimizer {
  public:
-  StatefulOptimizer(const OptimizerOptions& options, std::vector<Parameter> parameters)
+  StatefulOptimizer(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
       : options_(options),
         parameters_(std::move(parameters)),
         steps_(at::zeros({static_cast<std::int64_t>(parameters_.size())}, at::kLong)) {}
@@ -41,13 +41,14 @@ class StatefulOptimizer : public Optimizer {
  protected:
   virtual void update(std::size_t index, double learning_rate, double step) = 0;
 
-  at::Tensor add_state(const Parameter& parameter, const std::string& name, at::Tensor zeros) {
+  at::Tensor add_state(const methods::Parameter& parameter, const std::string& name,
+                       at::Tensor zeros) {
     state_.push_back({parameter.name + "." + name, zeros});
     return zeros;
   }
 
   OptimizerOptions options_;
-  std::vector<Parameter> parameters_;
+  std::vector<methods::Parameter> parameters_;
 
  private:
   at::Tensor steps_;
@@ -56,9 +57,9 @@ class StatefulOptimizer : public Optimizer {
 
 class AdamW final : public StatefulOptimizer {
  public:
-  AdamW(const OptimizerOptions& options, std::vector<Parameter> parameters)
+  AdamW(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
       : StatefulOptimizer(options, std::move(parameters)) {
-    for (const Parameter& p : parameters_) {
+    for (const methods::Parameter& p : parameters_) {
       mean_.push_back(add_state(p, "exp_avg", at::zeros_like(p.value)));
       square_.push_back(add_state(p, "exp_avg_sq", at::zeros_like(p.value)));
     }
@@ -85,10 +86,10 @@ class AdamW final : public StatefulOptimizer {
 
 class Sgd final : public StatefulOptimizer {
  public:
-  Sgd(const OptimizerOptions& options, std::vector<Parameter> parameters)
+  Sgd(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
       : StatefulOptimizer(options, std::move(parameters)) {
     if (options_.momentum == 0) return;
-    for (const Parameter& p : parameters_) {
+    for (const methods::Parameter& p : parameters_) {
       velocity_.push_back(add_state(p, "momentum", at::zeros_like(p.value)));
     }
   }
@@ -110,10 +111,10 @@ class Sgd final : public StatefulOptimizer {
 
 class Adafactor final : public StatefulOptimizer {
  public:
-  Adafactor(const OptimizerOptions& options, std::vector<Parameter> parameters)
+  Adafactor(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
       : StatefulOptimizer(options, std::move(parameters)), moments_(parameters_.size()) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      const Parameter& p = parameters_[i];
+      const methods::Parameter& p = parameters_[i];
       if (factored(p.value)) {
         moments_[i].row = add_state(p, "v_row", at::zeros({p.value.size(0)}, p.value.options()));
         moments_[i].column = add_state(p, "v_col", at::zeros({p.value.size(1)}, p.value.options()));
@@ -170,7 +171,7 @@ class Adafactor final : public StatefulOptimizer {
 }  // namespace
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
-                                          std::vector<Parameter> parameters) {
+                                          std::vector<methods::Parameter> parameters) {
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   switch (options.kind) {
     case OptimizerKind::kAdamW:

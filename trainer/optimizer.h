@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/parameter.h"
+#include "methods/prompt.h"
 #include "trainer/train_options.h"
 
 namespace incipit::trainer {
@@ -40,6 +40,6 @@ class Optimizer {
 //   multiplied by the learning rate.
 // sgd: as in torch.optim.SGD, with momentum and Nesterov momentum.
 [[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
-                                                        std::vector<Parameter> parameters);
+                                                        std::vector<methods::Parameter> parameters);
 
 }  // namespace incipit::trainer

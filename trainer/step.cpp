@@ -60,22 +60,28 @@ std::vector<bool> entangled(const ForestCut& cut, const Objective& objective, st
   return result;
 }
 
+// Whether the keys and values of the forest have gradients that reach a prompt.
+bool depends_on_prompts(const Forest& forest) {
+  return forest.row_count() > 0 &&
+         (!forest.prompt_spans.empty() ||
+          std::any_of(forest.resident.begin(), forest.resident.end(),
+                      [](const ResidentRows& resident) { return !resident.empty(); }));
+}
+
 // One call of forward_backward().
 class Step {
  public:
-  Step(const model::Backbone& backbone, const Forest& forest, const Objective& objective,
-       std::span<const at::Tensor> prompts, std::span<at::Tensor> prompt_gradients,
+  Step(const methods::PromptedModel& model, const Forest& forest, const Objective& objective,
        const MicroBatches& micro_batches)
-      : backbone_(backbone),
-        link_(backbone),
+      : model_(model),
+        backbone_(model.backbone()),
+        link_(backbone_),
         objective_(objective),
-        prompts_(prompts),
-        prompt_gradients_(prompt_gradients),
         rows_(forest.row_count()),
-        cut_(forest.row_count() == 0
-                 ? ForestCut{}
-                 : cut_below_shared(forest, micro_batches.max_rows, micro_batches.at_least)),
-        trunk_learns_(!cut_.trunk.prompt_spans.empty()),
+        cut_(forest.row_count() == 0 ? ForestCut{}
+                                     : cut_below_shared(forest, micro_batches.max_rows,
+                                                        micro_batches.at_least, model.stores())),
+        trunk_learns_(depends_on_prompts(cut_.trunk)),
         ahead_(entangled(cut_, objective, forest.targets.size())),
         likelihoods_(forest.targets.size()) {}
 
@@ -113,7 +119,7 @@ class Step {
   [[nodiscard]] ForestPass pass_through(const Forest& forest,
                                         std::span<const std::int32_t> target_of,
                                         const model::ForestPassOptions& options) {
-    ForestPass pass = model::run_through_stages(backbone_, forest, prompts_, options);
+    ForestPass pass = model_.forward(forest, options);
     likelihoods_.fill(pass, target_of);
     return pass;
   }
@@ -127,8 +133,8 @@ class Step {
 
   void finish_trunk(const std::vector<double>& gradient) {
     if (!any_trunk_learns_) return;
-    link_.send_gradient(trunk_->backward(pick(gradient, cut_.trunk_target_of), prompt_gradients_,
-                                         link_.receive_gradient(cut_.trunk.row_count())));
+    link_.send_gradient(model_.backward(*trunk_, pick(gradient, cut_.trunk_target_of),
+                                        link_.receive_gradient(cut_.trunk.row_count())));
   }
 
   void run_ahead() {
@@ -203,26 +209,25 @@ class Step {
   void run_forward(int branch) {
     const auto& [forest, target_of] = cut_.branches[branch];
     Flying& flying = flying_[branch];
-    flying.pass.emplace(
-        backbone_, forest, prompts_,
-        model::ForestPassOptions{
-            .for_backward = true, .residents = residents(), .input = std::move(flying.input)});
+    flying.pass.emplace(model_.stage_forward(
+        forest,
+        {.for_backward = true, .residents = residents(), .input = std::move(flying.input)}));
     likelihoods_.fill(*flying.pass, target_of);
   }
 
   void run_backward(int branch) {
     Flying& flying = flying_[branch];
     const auto value = objective_.evaluate(likelihoods_.all());
-    flying.grad_input = flying.pass->backward(pick(value.gradient, cut_.branches[branch].target_of),
-                                              prompt_gradients_, std::move(flying.grad_output));
+    flying.grad_input =
+        model_.backward(*flying.pass, pick(value.gradient, cut_.branches[branch].target_of),
+                        std::move(flying.grad_output));
     flying.pass.reset();
   }
 
+  const methods::PromptedModel& model_;
   const model::Backbone& backbone_;
   const model::StageLink link_;
   const Objective& objective_;
-  const std::span<const at::Tensor> prompts_;
-  const std::span<at::Tensor> prompt_gradients_;
   const std::int64_t rows_;
   ForestCut cut_;  // with empty branches where other ranks have more
   const bool trunk_learns_;
@@ -239,11 +244,9 @@ class Step {
 
 }  // namespace
 
-StepSums forward_backward(const model::Backbone& backbone, const Forest& forest,
-                          const Objective& objective, std::span<const at::Tensor> prompts,
-                          std::span<at::Tensor> prompt_gradients,
-                          const MicroBatches& micro_batches) {
-  return Step(backbone, forest, objective, prompts, prompt_gradients, micro_batches).run();
+StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,
+                          const Objective& objective, const MicroBatches& micro_batches) {
+  return Step(model, forest, objective, micro_batches).run();
 }
 
 }  // namespace incipit::trainer

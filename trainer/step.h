@@ -1,14 +1,11 @@
 // Forward and backward of one rank's share of a batch, in micro-batches.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "core/forest.h"
-#include "model/backbone.h"
+#include "methods/prompted_model.h"
 #include "trainer/objective.h"
 
 namespace incipit::trainer {
@@ -29,19 +26,16 @@ struct StepSums {
 };
 
 // Runs forward and backward on this rank's share of a batch. Adds the gradient of the objective's
-// summed loss to prompt_gradients[i], which has the shape of prompts[i] ([rows, hidden]). `forest`
-// may be empty: a rank without examples.
+// summed loss to those of the model's prompts (PromptedModel::start_gradients). `forest` may be
+// empty: a rank without examples.
 //
 // The forest is cut below shared segments into micro-batches. Shared segments run forward once
 // before them and backward once after them. Loss and gradient therefore equal those of the whole
 // forest (up to rounding) for any micro-batch size. Pipeline stages work on different micro-batches
-// at the same time (trainer/pipeline_schedule.h); the gradient is then on the first stage.
-// Collective over the ranks that share one copy of the model. All stages pass the same forest and
-// objective.
-[[nodiscard]] StepSums forward_backward(const model::Backbone& backbone, const Forest& forest,
+// at the same time (trainer/pipeline_schedule.h). Collective over the ranks that share one copy of
+// the model. All stages pass the same forest and objective.
+[[nodiscard]] StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,
                                         const Objective& objective,
-                                        std::span<const at::Tensor> prompts,
-                                        std::span<at::Tensor> prompt_gradients,
                                         const MicroBatches& micro_batches);
 
 }  // namespace incipit::trainer

@@ -1,7 +1,5 @@
 #include "trainer/trainer.h"
 
-#include <ATen/ops/zeros_like.h>
-
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -64,7 +62,8 @@ void Trainer::train_step() {
   record.comm_seconds = setup_.mesh.world().context().seconds - talked;
 
   record.loss = totals.loss_sum / totals.target_count;
-  record.grad_norm = gradient_norm(gradients());
+  std::vector<at::Tensor> all = gradients();
+  record.grad_norm = gradient_norm(all);
   record.tokens = std::llround(totals.tokens);
   record.samples = std::llround(totals.examples);
   record.flops = needed_flops(batch.packed.forest);
@@ -75,8 +74,8 @@ void Trainer::train_step() {
   if (flags[0] != 0) {
     skip_update(record);
   } else {
-    for (Parameter& prompt : prompts_) {
-      clip_gradient(prompt.grad, record.grad_norm, setup_.train.max_grad_norm);
+    for (at::Tensor& gradient : all) {
+      clip_gradient(gradient, record.grad_norm, setup_.train.max_grad_norm);
     }
     optimizer_->step(record.learning_rate, learns);
     nonfinite_in_a_row_ = 0;
@@ -87,9 +86,21 @@ void Trainer::train_step() {
   setup_.observer.on_step(record);
 }
 
+std::vector<methods::Parameter> Trainer::parameters() const {
+  std::vector<methods::Parameter> all;
+  for (const auto& prompt : prompts_) {
+    for (methods::Parameter parameter : prompt->parameters()) {
+      const bool several = prompt->parameters().size() > 1;
+      parameter.name = several ? prompt->name() + "." + parameter.name : prompt->name();
+      all.push_back(std::move(parameter));
+    }
+  }
+  return all;
+}
+
 std::vector<at::Tensor> Trainer::gradients() const {
   std::vector<at::Tensor> gradients;
-  for (const Parameter& prompt : prompts_) gradients.push_back(prompt.grad);
+  for (const methods::Parameter& parameter : parameters()) gradients.push_back(parameter.grad);
   return gradients;
 }
 
@@ -104,15 +115,8 @@ MicroBatches Trainer::micro_batches() const {
 comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
   const comm::Activity::Scope scope(activity(), "forward and backward");
   const auto objective = make_objective(setup_.train.loss, batch);
-  std::vector<at::Tensor> prompts;
-  std::vector<at::Tensor> gradients;
-  for (const Parameter& prompt : prompts_) {
-    prompts.push_back(prompt.value.to(setup_.backbone.device()));
-    gradients.push_back(at::zeros_like(prompts.back()));
-  }
-  StepSums sums = forward_backward(setup_.backbone, batch.packed.forest, *objective, prompts,
-                                   gradients, micro_batches());
-  for (std::size_t i = 0; i < prompts_.size(); ++i) prompts_[i].grad.copy_(gradients[i]);
+  model_.start_gradients();
+  StepSums sums = forward_backward(model_, batch.packed.forest, *objective, micro_batches());
   log_likelihoods_ = std::move(sums.log_likelihoods);
   return {.loss_sum = sums.loss,
           .target_count = sums.count,
@@ -128,21 +132,19 @@ double Trainer::needed_flops(const Forest& forest) const {
 
 // Sums over the ranks. The gradients become those of the mean loss of the global batch.
 void Trainer::reduce(comm::BatchTotals& totals) {
-  std::vector<comm::ReducedParameter> parameters;
-  for (const Parameter& prompt : prompts_) {
-    parameters.push_back({prompt.name, elements(prompt.grad), prompt.partial_over});
-  }
-  comm::reduce_gradients(setup_.mesh, parameters);
+  model_.collect_gradients();
+  model_.sum_gradients(setup_.mesh);
   totals = comm::reduce_totals(setup_.mesh, totals);
-  for (const Parameter& prompt : prompts_) prompt.grad.div_(totals.target_count);
+  model_.finish_gradients(totals.target_count);
 }
 
-// Records the mean loss of each task in the global batch. Returns which prompts occur in the batch.
-// Collective, except with one task, for which both are already known.
+// Records the mean loss of each task in the global batch. Returns whether the prompt of each
+// parameter occurs in the batch. Collective, except with one task, for which both are already
+// known.
 std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record) {
   const std::size_t tasks = setup_.tasks.size();
   std::vector<bool> present(prompts_.size(), tasks == 1);
-  if (tasks == 1) return present;
+  if (tasks == 1) return by_parameter(present);
   std::vector<double> sums(2 * tasks, 0);  // loss and count per task
   for (std::size_t task = 0; task < tasks && setup_.backbone.partition().scores; ++task) {
     const auto objective = make_objective(setup_.train.loss, batch, static_cast<int>(task));
@@ -156,7 +158,15 @@ std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, telemetry::S
     record.losses.emplace_back(setup_.tasks[task].name, sums[2 * task] / sums[2 * task + 1]);
     present[prompt_of(task)] = true;
   }
-  return present;
+  return by_parameter(present);
+}
+
+std::vector<bool> Trainer::by_parameter(const std::vector<bool>& prompts) const {
+  std::vector<bool> all;
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    all.insert(all.end(), prompts_[i]->parameters().size(), prompts[i]);
+  }
+  return all;
 }
 
 void Trainer::skip_update(const telemetry::StepRecord& record) {

@@ -30,15 +30,13 @@
 #include "data/task.h"
 #include "eval/eval_options.h"
 #include "eval/evaluation.h"
-#include "methods/prompt_tuning/adapter_files.h"
-#include "methods/prompt_tuning/soft_prompt.h"
+#include "methods/prompted_model.h"
 #include "model/backbone.h"
 #include "trainer/batch_stream.h"
 #include "trainer/checkpoint.h"
 #include "trainer/early_stop.h"
 #include "trainer/observer.h"
 #include "trainer/optimizer.h"
-#include "trainer/parameter.h"
 #include "trainer/step.h"
 #include "trainer/train_options.h"
 #include "trainer/train_state.h"
@@ -64,8 +62,8 @@ struct TrainSetup {
   data::MixtureOptions mixture{};
   std::uint64_t seed = 0;
   std::filesystem::path run_dir;
-  prompt_tuning::BackboneInfo backbone_info;  // for the adapter files
-  RunFacts facts{};                           // for the checkpoints' manifests
+  methods::BackboneInfo backbone_info;  // for the adapter files
+  RunFacts facts{};                     // for the checkpoints' manifests
 };
 
 struct TaskResult {
@@ -86,9 +84,9 @@ struct TrainResult {
 
 class Trainer {
  public:
-  // `start`: one soft prompt per task, or one for all of them; copied. Throws ConfigError when
+  // `prompts`: one per task, or one for all of them; trained in place. Throws ConfigError when
   // options and data are incompatible.
-  Trainer(const TrainSetup& setup, const std::vector<prompt_tuning::SoftPrompt>& start);
+  Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::Prompt>> prompts);
 
   // Resumes from `state`, which only rank 0 reads. Call before run(). Throws DataError when the
   // state belongs to a different run. Collective over the mesh.
@@ -104,19 +102,23 @@ class Trainer {
   // Returns the current state. Not collective.
   [[nodiscard]] TrainState state() const;
 
-  // Returns the current value of a soft prompt, [P, hidden] float32. Shares memory with the
+  // Returns the current values of a prompt (methods/prompt.h), which may share memory with the
   // trainer.
-  [[nodiscard]] const at::Tensor& prompt(std::size_t number = 0) const {
-    return prompts_[number].value;
+  [[nodiscard]] at::Tensor prompt(std::size_t number = 0) const {
+    return prompts_[number]->values(methods::current_parameters(*prompts_[number]));
   }
 
  private:
   void train_step();
+  // Returns the parameters of all prompts, under unique names.
+  [[nodiscard]] std::vector<methods::Parameter> parameters() const;
   [[nodiscard]] std::vector<at::Tensor> gradients() const;
   [[nodiscard]] MicroBatches micro_batches() const;
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
   std::vector<bool> add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record);
+  // Repeats each prompt's flag for all of its parameters.
+  [[nodiscard]] std::vector<bool> by_parameter(const std::vector<bool>& prompts) const;
   [[nodiscard]] double needed_flops(const Forest& forest) const;
   void skip_update(const telemetry::StepRecord& record);
   void evaluate();
@@ -128,7 +130,7 @@ class Trainer {
 
   [[nodiscard]] double learning_rate() const;
   [[nodiscard]] comm::Activity& activity() const;
-  [[nodiscard]] eval::SplitResult score(const ScoredSplit& which, const at::Tensor& prompt) const;
+  [[nodiscard]] eval::SplitResult score(const ScoredSplit& which) const;
   [[nodiscard]] double selection_score(std::size_t task, const eval::Metrics& metrics) const;
   [[nodiscard]] bool several_prompts() const { return prompts_.size() > 1; }
   [[nodiscard]] std::size_t prompt_of(std::size_t task) const {
@@ -136,18 +138,24 @@ class Trainer {
   }
   // Returns the tasks that use a prompt.
   [[nodiscard]] std::vector<std::size_t> tasks_of(std::size_t prompt) const;
+  // The values of a prompt's parameters.
+  using Snapshot = std::vector<at::Tensor>;
   // Returns the best prompt so far, or without evaluations the current one.
-  [[nodiscard]] const at::Tensor& best_prompt(std::size_t number) const {
-    return best_[number].defined() ? best_[number] : prompts_[number].value;
+  [[nodiscard]] Snapshot best_prompt(std::size_t number) const {
+    return best_[number].empty() ? methods::current_parameters(*prompts_[number]) : best_[number];
   }
+  // Exchanges the prompts' parameters with the best ones.
+  void swap_with_best();
   void keep_best(const std::vector<double>& scores);
-  void save(const char* which, std::size_t prompt, const at::Tensor& values) const;
+  void save(const char* which, std::size_t prompt, const Snapshot& parameters) const;
   void save_last() const;
   void check_replicas() const;
   [[nodiscard]] std::unique_ptr<BatchStream> make_batches() const;
   [[nodiscard]] std::vector<NamedTensor> state_tensors() const;
-  // Returns "prompt" or, with several prompts, "prompt.TASK".
-  [[nodiscard]] std::string tensor_name(const char* name, std::size_t prompt) const;
+  // Returns the name of a parameter of a prompt in checkpoints: `name`, with several prompts
+  // followed by the task, with several parameters by that of the parameter.
+  [[nodiscard]] std::string tensor_name(const char* name, std::size_t prompt,
+                                        const methods::Parameter& parameter) const;
   [[nodiscard]] bool due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
   [[nodiscard]] bool evaluation_due() const {
     return step_ > 0 && due(setup_.train.eval_every) && evaluated_at_ != step_;
@@ -157,9 +165,10 @@ class Trainer {
   }
 
   TrainSetup setup_;
-  std::vector<Parameter> prompts_;       // one per task, or one for all
-  std::vector<at::Tensor> best_;         // per prompt; undefined before its first evaluation
-  std::vector<BestEvaluation> best_at_;  // per prompt
+  std::vector<std::shared_ptr<methods::Prompt>> prompts_;  // one per task, or one for all
+  methods::PromptedModel model_;                           // with these prompts
+  std::vector<Snapshot> best_;                      // per prompt; empty before its first evaluation
+  std::vector<BestEvaluation> best_at_;             // per prompt
   std::vector<std::optional<double>> task_scores_;  // per task: score in best_at_ of its prompt
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> batches_;

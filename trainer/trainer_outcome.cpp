@@ -21,12 +21,12 @@ double signed_score(const std::string& metric, double value) {
 
 }  // namespace
 
-eval::SplitResult Trainer::score(const ScoredSplit& which, const at::Tensor& prompt) const {
+eval::SplitResult Trainer::score(const ScoredSplit& which) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
   const TrainTask& task = setup_.tasks[which.task];
   const data::Dataset& split = which.split == "test" ? task.splits.test : task.splits.validation;
-  return eval::evaluate(setup_.backbone, task.task, split, prompt, setup_.eval, setup_.mesh.batch(),
-                        [&](std::int64_t done, std::int64_t total) {
+  return eval::evaluate({model_, prompt_of(which.task)}, task.task, split, setup_.eval,
+                        setup_.mesh.batch(), [&](std::int64_t done, std::int64_t total) {
                           setup_.observer.on_evaluation_progress(which, done, total);
                         });
 }
@@ -40,22 +40,26 @@ double Trainer::selection_score(std::size_t task, const eval::Metrics& metrics) 
 
 // Checks on every rank that the values are finite, so that all ranks stop when they are not. Rank 0
 // writes.
-void Trainer::save(const char* which, std::size_t prompt, const at::Tensor& values) const {
-  require_finite(values, "the soft prompt");
+void Trainer::save(const char* which, std::size_t prompt, const Snapshot& parameters) const {
+  const at::Tensor values = prompts_[prompt]->values(parameters);
+  require_finite(values, "the prompt");
   if (setup_.mesh.world().rank() != 0) return;
   auto folder = setup_.run_dir / "adapter" / which;
   if (several_prompts()) folder /= setup_.tasks[prompt].name;
-  prompt_tuning::save_peft_adapter(folder, {prompts_[prompt].name, values}, setup_.backbone_info);
+  prompts_[prompt]->save(folder, values, setup_.backbone_info);
 }
 
 void Trainer::save_last() const {
-  for (std::size_t i = 0; i < prompts_.size(); ++i) save("last", i, prompts_[i].value);
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    save("last", i, methods::current_parameters(*prompts_[i]));
+  }
 }
 
 void Trainer::evaluate() try {
+  model_.refresh();
   std::vector<double> scores;
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
-    const auto result = score({task, "validation"}, prompts_[prompt_of(task)].value);
+    const auto result = score({task, "validation"});
     setup_.observer.on_scores(step_, {task, "validation"}, result.metrics);
     if (!setup_.tasks[task].task.generates()) {
       setup_.observer.on_predictions(step_, task, setup_.tasks[task].splits.validation,
@@ -78,8 +82,11 @@ void Trainer::keep_best(const std::vector<double>& scores) {
     if (best_at_[i].score && !(mean(own) > *best_at_[i].score)) continue;
     best_at_[i] = {.score = mean(own), .step = step_};
     for (const std::size_t task : tasks_of(i)) task_scores_[task] = scores[task];
-    best_[i] = prompts_[i].value.clone();
-    require_finite(best_[i], "the soft prompt");
+    best_[i].clear();
+    for (const methods::Parameter& parameter : prompts_[i]->parameters()) {
+      best_[i].push_back(parameter.value.clone());
+      require_finite(best_[i].back(), "the prompt");
+    }
     try_to_save([&] { save("best", i, best_[i]); });
   }
 }
@@ -104,19 +111,33 @@ TrainResult Trainer::finish() {
       if (task_scores_[task]) own.best_score = signed_score(own.metric, *task_scores_[task]);
       own.best_step = own.best_score ? best_at_[prompt_of(task)].step : step_;
     }
+    swap_with_best();
     test(result.tasks);
+    swap_with_best();
   }
   return stopping_ ? stopped() : result;
 }
 
-// Scores the test splits once.
+void Trainer::swap_with_best() {
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    for (std::size_t p = 0; p < best_[i].size(); ++p) {
+      at::Tensor value = prompts_[i]->parameters()[p].value;
+      const at::Tensor current = value.clone();
+      value.copy_(best_[i][p]);
+      best_[i][p].copy_(current);
+    }
+  }
+  model_.refresh();
+}
+
+// Scores the test splits once, with the prompts as they are.
 void Trainer::test(std::vector<TaskResult>& results) try {
   std::vector<eval::SplitResult> scored(setup_.tasks.size());
   std::vector<eval::TaskResults> named;
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
     const auto& [name, unused, splits] = setup_.tasks[task];
     if (splits.test.empty()) continue;
-    scored[task] = score({task, "test"}, best_prompt(prompt_of(task)));
+    scored[task] = score({task, "test"});
     setup_.observer.on_scores(step_, {task, "test"}, scored[task].metrics);
     results[task].test = scored[task].metrics;
     results[task].test_intervals = scored[task].intervals;

@@ -48,15 +48,23 @@ TrainState Trainer::state() const {
   return state;
 }
 
-std::string Trainer::tensor_name(const char* name, std::size_t prompt) const {
-  return several_prompts() ? std::string(name) + "." + setup_.tasks[prompt].name : name;
+std::string Trainer::tensor_name(const char* name, std::size_t prompt,
+                                 const methods::Parameter& parameter) const {
+  std::string full = name;
+  if (several_prompts()) full += "." + setup_.tasks[prompt].name;
+  if (prompts_[prompt]->parameters().size() > 1) full += "." + parameter.name;
+  return full;
 }
 
 std::vector<NamedTensor> Trainer::state_tensors() const {
   std::vector<NamedTensor> tensors;
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    tensors.push_back({tensor_name(kPromptTensor, i), prompts_[i].value});
-    if (best_[i].defined()) tensors.push_back({tensor_name(kBestPromptTensor, i), best_[i]});
+    const auto& parameters = prompts_[i]->parameters();
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+      tensors.push_back({tensor_name(kPromptTensor, i, parameters[p]), parameters[p].value});
+      if (best_[i].empty()) continue;
+      tensors.push_back({tensor_name(kBestPromptTensor, i, parameters[p]), best_[i][p]});
+    }
   }
   for (NamedTensor& entry : optimizer_->state()) {
     tensors.push_back({kOptimizerPrefix + entry.name, entry.tensor});
@@ -83,7 +91,10 @@ void Trainer::restore(const TrainState& saved) {
   best_at_ = state.prompts;
   task_scores_ = state.task_scores;
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    if (best_at_[i].score) best_[i] = prompts_[i].value.clone();
+    if (!best_at_[i].score) continue;
+    for (const methods::Parameter& parameter : prompts_[i]->parameters()) {
+      best_[i].push_back(parameter.value.clone());
+    }
   }
   for (const auto& [name, tensor] : state_tensors()) {
     if (world.rank() == 0) take_over(saved, name, tensor);
@@ -91,14 +102,16 @@ void Trainer::restore(const TrainState& saved) {
   }
   batches_ = make_batches();
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    if (best_[i].defined()) try_to_save([&] { save("best", i, best_[i]); });
+    if (!best_[i].empty()) try_to_save([&] { save("best", i, best_[i]); });
   }
 }
 
 // Checks on every rank that the prompts are finite, so that all ranks stop when they are not. Rank
 // 0 writes.
 void Trainer::checkpoint() {
-  for (const Parameter& prompt : prompts_) require_finite(prompt.value, "the soft prompt");
+  for (const methods::Parameter& parameter : parameters()) {
+    require_finite(parameter.value, "the prompt");
+  }
   saved_at_ = step_;
   if (setup_.mesh.world().rank() != 0) return;
   const comm::Activity::Scope scope(activity(), "checkpoint");

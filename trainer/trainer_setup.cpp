@@ -10,7 +10,6 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "nn/ledger.h"
 #include "trainer/schedule.h"
 #include "trainer/trainer.h"
 
@@ -37,15 +36,6 @@ std::string selection_metric(const TrainSetup& setup, const TrainTask& task) {
                     task.name + "', which has " + join(names));
 }
 
-std::vector<Parameter> trainable(const std::vector<prompt_tuning::SoftPrompt>& starts) {
-  const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
-  std::vector<Parameter> prompts;
-  for (const prompt_tuning::SoftPrompt& start : starts) {
-    prompts.emplace_back(start.name, start.values.to(at::kCPU, at::kFloat).contiguous().clone());
-  }
-  return prompts;
-}
-
 void check_splits(const TrainSetup& setup, const TrainTask& task) {
   INCIPIT_CHECK(task.splits.train.labelled(), "an unlabelled example to train on");
   if (setup.train.eval_every == 0 || task.splits.validation.labelled()) return;
@@ -56,16 +46,17 @@ void check_splits(const TrainSetup& setup, const TrainTask& task) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainSetup& setup, const std::vector<prompt_tuning::SoftPrompt>& start)
+Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::Prompt>> prompts)
     : setup_(setup),
-      prompts_(trainable(start)),
-      best_(start.size()),
-      best_at_(start.size()),
+      prompts_(std::move(prompts)),
+      model_(setup.backbone, prompts_),
+      best_(prompts_.size()),
+      best_at_(prompts_.size()),
       task_scores_(setup.tasks.size()),
-      optimizer_(make_optimizer(setup.train.optimizer, prompts_)),
+      optimizer_(make_optimizer(setup.train.optimizer, parameters())),
       early_stop_(setup.train.early_stop) {
-  INCIPIT_CHECK(start.size() == 1 || start.size() == setup.tasks.size(), start.size(),
-                " soft prompts for ", setup.tasks.size(), " tasks");
+  INCIPIT_CHECK(prompts_.size() == 1 || prompts_.size() == setup.tasks.size(), prompts_.size(),
+                " prompts for ", setup.tasks.size(), " tasks");
   for (const TrainTask& task : setup.tasks) {
     check_splits(setup, task);
     selection_metrics_.push_back(selection_metric(setup, task));
@@ -79,11 +70,9 @@ std::unique_ptr<BatchStream> Trainer::make_batches() const {
   const auto weights = data::mixture_weights(setup_.mixture, sizes);
   std::vector<TrainSource> sources;
   for (std::size_t i = 0; i < setup_.tasks.size(); ++i) {
-    const std::size_t prompt = prompt_of(i);
     sources.push_back({.task = &setup_.tasks[i].task,
                        .train = &setup_.tasks[i].splits.train,
-                       .prompt = {.prompt = static_cast<int>(prompt),
-                                  .rows = static_cast<int>(prompts_[prompt].value.size(0))},
+                       .prompt = model_.rows(prompt_of(i)),
                        .weight = weights[i]});
   }
   return std::make_unique<BatchStream>(std::move(sources),
@@ -113,8 +102,10 @@ comm::Activity& Trainer::activity() const { return *setup_.mesh.world().context(
 
 void Trainer::check_replicas() const {
   std::vector<comm::Replica> replicas;
-  for (const Parameter& prompt : prompts_)
-    replicas.push_back({prompt.name, bytes_of(prompt.value)});
+  const auto parameters = this->parameters();
+  for (const methods::Parameter& parameter : parameters) {
+    replicas.push_back({parameter.name, bytes_of(parameter.value)});
+  }
   const auto state = optimizer_->state();
   for (const NamedTensor& entry : state) replicas.push_back({entry.name, bytes_of(entry.tensor)});
   comm::check_replicas(setup_.mesh.world(), replicas);

@@ -15,12 +15,12 @@
 #include "core/forest.h"
 #include "core/memory.h"
 #include "families/registry.h"
-#include "methods/prompt_tuning/adapter_files.h"
+#include "methods/prompted_model.h"
+#include "methods/registry.h"
 #include "model/backbone.h"
 #include "model/forest_pass.h"
 #include "trainer/objective.h"
 #include "trainer/optimizer.h"
-#include "trainer/parameter.h"
 #include "trainer/step.h"
 #include "trainer/train_options.h"
 
@@ -40,10 +40,10 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// [soft prompt] source continuation, every token of the continuation predicted.
-Sequence make_sequence(int prompt_rows, const Ids& source, const Ids& continuation) {
+// [prompt] source continuation, every token of the continuation predicted.
+Sequence make_sequence(const PromptRows& prompt, const Ids& source, const Ids& continuation) {
   Sequence sequence;
-  if (prompt_rows > 0) sequence.append_prompt(0, prompt_rows);
+  sequence.append_prompt(prompt);
   sequence.append_tokens(source);
   for (const TokenId id : continuation) {
     const auto last = static_cast<std::int64_t>(sequence.inputs.size()) - 1;
@@ -67,7 +67,7 @@ class Worker {
                                                       : dtype == "float16" ? at::kHalf
                                                                            : at::kFloat}));
     if (!request.at("prompt").is_null()) {
-      start_ = prompt_tuning::load_npy(request.at("prompt").get<std::string>()).prompt.values;
+      prompt_path_ = request.at("prompt").get<std::string>();
     }
     (void)backbone_->weight_hash();  // reads every weight, so that all pages are in memory
     reset(request);
@@ -76,9 +76,10 @@ class Worker {
   }
 
   Json reset(const Json& /*request*/) {
-    if (start_.defined()) {
-      prompt_.emplace("prompt", start_.clone());
-      optimizer_ = trainer::make_optimizer(options_, {*prompt_});
+    if (!prompt_path_.empty()) {
+      const auto prompt = methods::load_prompt(prompt_path_).prompt;
+      model_.emplace(*backbone_, std::vector{prompt});
+      optimizer_ = trainer::make_optimizer(options_, prompt->parameters());
     }
     return Json::object();
   }
@@ -101,17 +102,17 @@ class Worker {
   double train_step(const Json& batch) {
     std::vector<Sequence> sequences;
     for (const Json& row : batch) {
-      sequences.push_back(make_sequence(static_cast<int>(start_.size(0)),
-                                        row.at("source").get<Ids>(), row.at("target").get<Ids>()));
+      sequences.push_back(
+          make_sequence(model_->rows(0), row.at("source").get<Ids>(), row.at("target").get<Ids>()));
     }
     const PackedForest packed = pack(sequences);
     const auto objective = trainer::target_token_objective(packed.forest);
-    prompt_->grad.zero_();
+    model_->start_gradients();
     const trainer::TrainOptions defaults;
-    const auto sums =
-        trainer::forward_backward(*backbone_, packed.forest, *objective, {&prompt_->value, 1},
-                                  {&prompt_->grad, 1}, {.max_rows = defaults.micro_batch_tokens});
-    prompt_->grad.div_(sums.count);
+    const auto sums = trainer::forward_backward(*model_, packed.forest, *objective,
+                                                {.max_rows = defaults.micro_batch_tokens});
+    model_->collect_gradients();
+    model_->finish_gradients(sums.count);
     optimizer_->step(options_.lr);
     return sums.loss / sums.count;
   }
@@ -121,7 +122,7 @@ class Worker {
     for (const Json& row : batch) {
       const auto source = row.at("source").get<Ids>();
       for (const Json& candidate : row.at("candidates")) {
-        sequences.push_back(make_sequence(0, source, candidate.get<Ids>()));
+        sequences.push_back(make_sequence({}, source, candidate.get<Ids>()));
       }
     }
     const PackedForest packed = pack(sequences);
@@ -142,8 +143,8 @@ class Worker {
 
   trainer::OptimizerOptions options_;  // AdamW (0.9, 0.999, 1e-8), no decay
   std::optional<model::Backbone> backbone_;
-  at::Tensor start_;
-  std::optional<trainer::Parameter> prompt_;
+  std::string prompt_path_;
+  std::optional<methods::PromptedModel> model_;
   std::unique_ptr<trainer::Optimizer> optimizer_;
 };
 

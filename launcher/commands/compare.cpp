@@ -85,8 +85,9 @@ std::vector<eval::TemplateScore> score_all(Session& session,
       throw DataError(session.splits().validation.file() +
                       ": an example has no label, and templates are compared by what is right");
     }
-    auto result = eval::evaluate(*session.backbone, *session.task, session.splits().validation, {},
-                                 session.config.eval, session.mesh->batch());
+    auto result =
+        eval::evaluate(methods::PromptedModel(*session.backbone), *session.task,
+                       session.splits().validation, session.config.eval, session.mesh->batch());
     scored.push_back(
         {prompt_template.name, std::move(result.metrics), std::move(result.intervals)});
     if (progress) progress->update(static_cast<std::int64_t>(scored.size()));
@@ -148,8 +149,9 @@ void run_compare(const CompareArguments& arguments) {
   if (session.is_rank_zero()) {
     print_comparison(session, templates, scored, order, splits.validation.size());
   }
-  const eval::SplitResult test = eval::evaluate(*session.backbone, *session.task, splits.test, {},
-                                                session.config.eval, session.mesh->batch());
+  const eval::SplitResult test =
+      eval::evaluate(methods::PromptedModel(*session.backbone), *session.task, splits.test,
+                     session.config.eval, session.mesh->batch());
   if (!session.is_rank_zero()) return;
   const fs::path run_dir(session.config.run.output_dir);
   make_run_dir(run_dir);

@@ -49,7 +49,7 @@ const data::Dataset& split_of(const Session& session, const SessionTask& task,
   return split;
 }
 
-// The soft prompts of the tasks, in task order.
+// The prompts of the tasks, in task order.
 class Prompts {
  public:
   Prompts(const configs::RunConfig& config, const std::vector<std::string>& given)
@@ -63,17 +63,20 @@ class Prompts {
 
   [[nodiscard]] std::vector<std::int64_t> rows() const {
     std::vector<std::int64_t> rows;
-    for (const auto& each : trained_) rows.push_back(each ? each->prompt.rows() : 0);
+    for (const auto& each : trained_) rows.push_back(rows_of(each));
     return rows;
   }
-  [[nodiscard]] std::optional<at::Tensor> values(const Session& session, std::size_t task) const {
-    return values_for(session, trained_[task], adapters_[task]);
+  [[nodiscard]] methods::PromptedModel model(const Session& session, std::size_t task) const {
+    return prompted_model(session, trained_[task], adapters_[task]);
   }
   // Returns the bytes of each prompt; empty without prompts.
   [[nodiscard]] std::vector<std::int64_t> bytes() const {
     std::vector<std::int64_t> bytes;
     for (const auto& each : trained_) {
-      if (each) bytes.push_back(static_cast<std::int64_t>(each->prompt.values.nbytes()));
+      if (!each) continue;
+      const methods::Prompt& prompt = *each->prompt;
+      const at::Tensor values = prompt.values(methods::current_parameters(prompt));
+      bytes.push_back(static_cast<std::int64_t>(values.nbytes()));
     }
     if (!several_ && !bytes.empty()) bytes.resize(1);
     return bytes;
@@ -82,7 +85,7 @@ class Prompts {
  private:
   std::vector<fs::path> adapters_;
   bool several_;
-  std::vector<std::optional<prompt_tuning::LoadedPrompt>> trained_;
+  std::vector<std::optional<methods::LoadedPrompt>> trained_;
 };
 
 void print_task(const Session& session, const eval::TaskResults& results) {
@@ -146,13 +149,13 @@ void run_eval(const EvalArguments& arguments) {
   EvaluationProgress progress(session.is_rank_zero());
   for (std::size_t i = 0; i < session.tasks.size(); ++i) {
     const SessionTask& task = session.tasks[i];
-    const auto values = prompts.values(session, i);
+    const methods::PromptedModel model = prompts.model(session, i);
     eval::TaskResults& own = results.emplace_back(eval::TaskResults{task.name, {}});
     for (const std::string& name : arguments.splits) {
       const data::Dataset& split = split_of(session, task, name);
-      scored.push_back(eval::evaluate(
-          *session.backbone, *task.task, split, values, config.eval, session.mesh->batch(),
-          progress.titled(session.mixes() ? task.name + " " + name : name)));
+      scored.push_back(
+          eval::evaluate(model, *task.task, split, config.eval, session.mesh->batch(),
+                         progress.titled(session.mixes() ? task.name + " " + name : name)));
       progress.end();
       own.splits.push_back({name, &split, &scored.back()});
     }

@@ -122,13 +122,12 @@ class Conversation {
 // Answers texts one after the other on standard output.
 class Speaker {
  public:
-  Speaker(const Session& session, const std::optional<at::Tensor>& prompt,
+  Speaker(const Session& session, const methods::PromptedModel& model,
           const GenerateArguments& arguments)
       : task_(*session.task),
-        generator_(*session.backbone, prompt,
-                   [&](data::PromptRows rows) {
-                     return data::source_sequence(task_, data::Example{}, rows);
-                   }),
+        generator_(
+            model,
+            [&](PromptRows rows) { return data::source_sequence(task_, data::Example{}, rows); }),
         options_(arguments.options),
         stop_texts_(arguments.stops) {
     options_.stops = task_.model().special.stops;
@@ -214,9 +213,10 @@ void run_generate(const GenerateArguments& arguments) {
   configs::RunConfig config = read_config(arguments, is_model);
   const std::string field = only_field(config.task);
   const auto trained = trained_prompt(config, arguments.adapter);
-  const Session session = open_session(config, trained ? trained->prompt.rows() : 0,
-                                       {.train = false, .validation = false, .test = false});
-  Speaker speaker(session, values_for(session, trained, arguments.adapter), arguments);
+  const Session session =
+      open_session(config, rows_of(trained), {.train = false, .validation = false, .test = false});
+  const auto model = prompted_model(session, trained, arguments.adapter);
+  Speaker speaker(session, model, arguments);
   const bool chats = is_model && config.task.format == data::Format::kChat &&
                      session.task->model().chat->multi_turn;
   Conversation conversation(*session.task, field, chats);

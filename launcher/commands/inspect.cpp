@@ -13,7 +13,8 @@
 #include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/run_dir.h"
-#include "methods/prompt_tuning/adapter_files.h"
+#include "methods/prompted_model.h"
+#include "methods/registry.h"
 #include "model/safetensors.h"
 #include "model/safetensors_types.h"
 #include "model/weight_files.h"
@@ -79,17 +80,19 @@ void inspect_model(const telemetry::Style& style, const fs::path& path, const Sh
 }
 
 void inspect_prompt(const telemetry::Style& style, const fs::path& path) {
-  const prompt_tuning::LoadedPrompt loaded = prompt_tuning::load_prompt(path);
-  telemetry::Facts facts{
-      {"virtual tokens", telemetry::grouped(loaded.prompt.rows())},
-      {"width", telemetry::grouped(loaded.prompt.width())},
-      {"parameters", telemetry::grouped(loaded.prompt.rows() * loaded.prompt.width())}};
-  if (!loaded.prompt.name.empty()) facts.emplace_back("name", loaded.prompt.name);
+  const methods::LoadedPrompt loaded = methods::load_prompt(path);
+  const methods::Prompt& prompt = *loaded.prompt;
+  const at::Tensor values = prompt.values(methods::current_parameters(prompt));
+  telemetry::Facts facts{{"virtual tokens", telemetry::grouped(values.size(0))},
+                         {"width", telemetry::grouped(values.size(1))},
+                         {"parameters", telemetry::grouped(values.numel())}};
+  if (!prompt.name().empty()) facts.emplace_back("name", prompt.name());
   if (!loaded.backbone.name.empty()) facts.emplace_back("made for", loaded.backbone.name);
   if (!loaded.backbone.weights_fingerprint.empty()) {
     facts.emplace_back("weights", "fingerprint " + loaded.backbone.weights_fingerprint);
   }
-  std::cout << style.bold("soft prompt " + path.string()) << '\n';
+  std::cout << style.bold((prompt.rows(0).resident ? "prefix " : "soft prompt ") + path.string())
+            << '\n';
   telemetry::print_facts(std::cout, style, facts);
 }
 

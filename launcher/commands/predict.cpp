@@ -48,10 +48,11 @@ struct Work {
 
  private:
   Work(const configs::RunConfig& config, const PredictArguments& arguments, const fs::path& path,
-       const std::optional<prompt_tuning::LoadedPrompt>& trained)
-      : session(open_session(config, trained ? trained->prompt.rows() : 0,
+       const std::optional<methods::LoadedPrompt>& trained)
+      : session(open_session(config, rows_of(trained),
                              {.train = false, .validation = false, .test = false})),
-        predictor(session, values_for(session, trained, arguments.adapter), arguments.max_tokens),
+        predictor(session, prompted_model(session, trained, arguments.adapter),
+                  arguments.max_tokens),
         input(session.world(), path, arguments.input_format,
               data::Template(session.config.task.source_template).fields()) {}
 };

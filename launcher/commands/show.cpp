@@ -14,6 +14,7 @@
 #include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "methods/registry.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
 
@@ -104,6 +105,12 @@ void print_segments(const telemetry::Style& style, const Painter& painter, const
     const Range rows = forest.rows(s);
     std::string place = std::to_string(s);
     if (forest.parent[s] >= 0) place += " below " + std::to_string(forest.parent[s]);
+    const Range& resident = forest.resident[s].rows;
+    if (!resident.empty()) {
+      std::cout << "  " << style.dim(place) << "\n    "
+                << style.good("[prefix x " + std::to_string(resident.size()) + "]") << '\n';
+      continue;
+    }
     place += ", rows " + std::to_string(rows.begin) + ".." + std::to_string(rows.end - 1);
     std::cout << "  " << style.dim(place) << '\n' << "    " << painter.rows(forest, rows);
     const std::string targets = painter.targets(forest, rows);
@@ -132,7 +139,7 @@ std::string label_of(const data::Task& task, const data::Example& example) {
   return example.target.empty() ? "" : task.tokenizer().decode(example.target);
 }
 
-Forest forest_of(const data::Task& task, const data::Example& example, data::PromptRows prompt) {
+Forest forest_of(const data::Task& task, const data::Example& example, PromptRows prompt) {
   const std::array<const data::Example*, 1> one{&example};
   if (!example.candidates->empty()) return data::scoring_batch(task, one, prompt).packed.forest;
   if (!example.target.empty()) return data::training_batch(task, one, prompt).packed.forest;
@@ -159,10 +166,7 @@ void print_example(const configs::RunConfig& config, const data::Task& task,
   std::cout << style.bold("text") << '\n'
             << "  " << telemetry::visible(task.source_text(record)) << '\n';
 
-  const data::PromptRows prompt{.prompt = 0,
-                                .rows = config.method.kind == prompt_tuning::MethodKind::kNone
-                                            ? 0
-                                            : static_cast<int>(config.method.num_virtual_tokens)};
+  const PromptRows prompt = methods::prompt_rows(config.method);
   print_segments(style, painter, forest_of(task, example, prompt));
 }
 

@@ -19,6 +19,7 @@
 #include "launcher/run_dir.h"
 #include "launcher/run_observer.h"
 #include "launcher/session.h"
+#include "methods/registry.h"
 #include "telemetry/output.h"
 #include "trainer/trainer.h"
 
@@ -59,9 +60,9 @@ void add_results(telemetry::Facts& facts, const Session& session,
   }
   if (!scores.empty()) print_task_scores(std::cout, telemetry::Style::of_stdout(), scores);
   if (!best.empty()) facts.emplace_back("best prompts", best);
-  const auto& method = session.config.method;
-  const std::int64_t bytes = method.num_virtual_tokens * session.backbone->spec().hidden_size *
-                             static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t bytes =
+      methods::adapter_numbers(session.config.method, session.backbone->spec()) *
+      static_cast<std::int64_t>(sizeof(float));
   const std::vector<std::int64_t> prompts(
       configs::has_several_prompts(session.config) ? session.tasks.size() : 1, bytes);
   facts.emplace_back("prompts", prompt_cost(prompts, session.tasks.size(), session.parameters));
@@ -139,7 +140,7 @@ void begin_to_write(Session& session) {
 trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan) {
   Session session = open_session(config, config.method.num_virtual_tokens, {});
   const std::filesystem::path run_dir(config.run.output_dir);
-  const std::vector<prompt_tuning::SoftPrompt> start = start_prompts(session);
+  const std::vector<std::shared_ptr<methods::Prompt>> start = start_prompts(session);
   const trainer::RunFacts facts = run_facts(session);
   telemetry::LoggedUntil done;
   if (plan.checkpoint) {

@@ -8,6 +8,7 @@
 #include "configs/schema.h"
 #include "core/text.h"
 #include "data/mixture.h"
+#include "methods/registry.h"
 
 namespace incipit::launcher {
 namespace {
@@ -15,9 +16,9 @@ namespace {
 std::string method_text(const configs::RunConfig& config, const model::ModelSpec& transformer) {
   if (config.method.kind == prompt_tuning::MethodKind::kNone) return "none: the model as it is";
   const std::int64_t rows = config.method.num_virtual_tokens;
-  return "prompt_tuning, " + telemetry::grouped(rows) + " virtual tokens x " +
-         telemetry::grouped(transformer.hidden_size) + " = " +
-         telemetry::grouped(rows * transformer.hidden_size) + " parameters";
+  const std::int64_t numbers = methods::adapter_numbers(config.method, transformer);
+  return methods::prompt_title(config.method) + ": " + telemetry::grouped(rows) + " x " +
+         telemetry::grouped(numbers / rows) + " = " + telemetry::grouped(numbers) + " parameters";
 }
 
 std::string task_text(const data::Task& task) {

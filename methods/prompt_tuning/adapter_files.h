@@ -10,18 +10,14 @@
 #include <filesystem>
 #include <string>
 
+#include "methods/backbone_info.h"
 #include "methods/prompt_tuning/soft_prompt.h"
 
 namespace incipit::prompt_tuning {
 
-// The backbone that a prompt was made for.
-struct BackboneInfo {
-  std::string name;                 // model path or hub name, as the user gave it
-  std::string weights_fingerprint;  // WeightFiles::fingerprint; "" when unknown
-  std::int64_t hidden_size = 0;
-  std::int64_t layers = 0;           // 0 when unknown
-  std::int64_t attention_heads = 0;  // 0 when unknown
-};
+using methods::BackboneInfo;
+
+inline constexpr const char* kPeftType = "PROMPT_TUNING";
 
 struct LoadedPrompt {
   SoftPrompt prompt;
@@ -35,7 +31,7 @@ void save_peft_adapter(const std::filesystem::path& folder, const SoftPrompt& pr
 
 // Reads a folder written by PEFT or by us; adapter_config.json must be in `folder` itself. Throws
 // DataError (file, key or tensor, what was found, what was expected) when it is missing or damaged,
-// or when its peft_type is not PROMPT_TUNING.
+// or when its peft_type is another.
 [[nodiscard]] LoadedPrompt load_peft_adapter(const std::filesystem::path& folder);
 
 // Writes and reads NumPy 1.0 format, '<f4', C order, shape (P, d), as T5X's prompt tuning writes
@@ -43,12 +39,9 @@ void save_peft_adapter(const std::filesystem::path& folder, const SoftPrompt& pr
 void save_npy(const std::filesystem::path& path, const SoftPrompt& prompt);
 [[nodiscard]] LoadedPrompt load_npy(const std::filesystem::path& path);
 
-// Loads either format: a folder is a PEFT adapter, a file is a .npy.
-[[nodiscard]] LoadedPrompt load_prompt(const std::filesystem::path& path);
-
-// Throws DataError when the prompt's width is not the backbone's hidden size; warns when the prompt
-// was made for other weights. `path` is used in the message.
-void check_backbone(const LoadedPrompt& loaded, const BackboneInfo& backbone,
-                    const std::filesystem::path& path);
+// Loads a file: a .npy. Throws DataError for any other.
+[[nodiscard]] LoadedPrompt load_file(const std::filesystem::path& path);
+// Loads either format: a folder is a PEFT adapter of this kind, a file is a .npy.
+[[nodiscard]] LoadedPrompt load_any(const std::filesystem::path& path);
 
 }  // namespace incipit::prompt_tuning

@@ -16,6 +16,8 @@
 namespace incipit::prompt_tuning {
 namespace {
 
+using methods::StartInputs;
+
 constexpr std::uint64_t kValueStream = 0x50726f01;  // random stream for values
 constexpr std::uint64_t kTokenStream = 0x50726f02;  // random stream for tokens
 constexpr std::int64_t kRowsAtOnce = 4096;          // rows of the embedding table
@@ -24,11 +26,11 @@ at::Tensor new_values(std::int64_t rows, std::int64_t width) {
   return at::empty({rows, width}, at::TensorOptions().dtype(at::kFloat));
 }
 
-at::Tensor embed(const InitInputs& inputs, std::span<const TokenId> ids) {
+at::Tensor embed(const StartInputs& inputs, std::span<const TokenId> ids) {
   at::Tensor rows = inputs.embed(ids);
   INCIPIT_CHECK(rows.scalar_type() == at::kFloat && rows.dim() == 2 &&
                 rows.size(0) == static_cast<std::int64_t>(ids.size()) &&
-                rows.size(1) == inputs.hidden_size);
+                rows.size(1) == inputs.spec.hidden_size);
   return rows.contiguous();
 }
 
@@ -42,11 +44,11 @@ at::Tensor draw_values(std::int64_t rows, std::int64_t width, std::uint64_t seed
 }
 
 // Returns the ids to sample from, in ascending order.
-std::vector<TokenId> sample_population(const InitInputs& inputs, std::int64_t sample_from) {
+std::vector<TokenId> sample_population(const StartInputs& inputs, std::int64_t sample_from) {
   const std::unordered_set<TokenId> special(inputs.special_ids.begin(), inputs.special_ids.end());
-  const std::int64_t most = sample_from == 0 ? inputs.vocab_size : sample_from;
+  const std::int64_t most = sample_from == 0 ? inputs.spec.vocab_size : sample_from;
   std::vector<TokenId> population;
-  for (std::int64_t id = 0; id < inputs.vocab_size; ++id) {
+  for (std::int64_t id = 0; id < inputs.spec.vocab_size; ++id) {
     if (static_cast<std::int64_t>(population.size()) == most) break;
     if (!special.contains(static_cast<TokenId>(id))) population.push_back(static_cast<TokenId>(id));
   }
@@ -55,7 +57,7 @@ std::vector<TokenId> sample_population(const InitInputs& inputs, std::int64_t sa
 }
 
 // Samples without replacement if the population is large enough, else with replacement.
-std::vector<TokenId> sample_tokens(const InitInputs& inputs, std::int64_t sample_from,
+std::vector<TokenId> sample_tokens(const StartInputs& inputs, std::int64_t sample_from,
                                    std::int64_t count, std::uint64_t seed) {
   std::vector<TokenId> population = sample_population(inputs, sample_from);
   const auto size = static_cast<std::int64_t>(population.size());
@@ -72,7 +74,7 @@ std::vector<TokenId> sample_tokens(const InitInputs& inputs, std::int64_t sample
   return drawn;
 }
 
-at::Tensor from_text(const PromptOptions& options, const InitInputs& inputs) {
+at::Tensor from_text(const PromptOptions& options, const StartInputs& inputs) {
   if (inputs.text_ids.empty()) {
     throw ConfigError("method.init.text: has no tokens; give a text, or another method.init.kind");
   }
@@ -84,7 +86,8 @@ at::Tensor from_text(const PromptOptions& options, const InitInputs& inputs) {
 }
 
 // One row per label, the mean of its tokens' embeddings, followed by sampled rows.
-at::Tensor from_labels(const PromptOptions& options, const InitInputs& inputs, std::uint64_t seed) {
+at::Tensor from_labels(const PromptOptions& options, const StartInputs& inputs,
+                       std::uint64_t seed) {
   if (inputs.label_ids.empty()) {
     throw ConfigError(
         "method.init.kind: class_labels needs a task with labels (task.verbalizer); take "
@@ -102,11 +105,11 @@ at::Tensor from_labels(const PromptOptions& options, const InitInputs& inputs, s
     }
     const at::Tensor tokens = embed(inputs, ids);
     const float* in = tokens.const_data_ptr<float>();
-    float* out = values.mutable_data_ptr<float>() + label * inputs.hidden_size;
-    for (std::int64_t column = 0; column < inputs.hidden_size; ++column) {
+    float* out = values.mutable_data_ptr<float>() + label * inputs.spec.hidden_size;
+    for (std::int64_t column = 0; column < inputs.spec.hidden_size; ++column) {
       double sum = 0;
       for (std::size_t row = 0; row < ids.size(); ++row) {
-        sum += in[row * inputs.hidden_size + column];
+        sum += in[row * inputs.spec.hidden_size + column];
       }
       out[column] = static_cast<float>(sum / static_cast<double>(ids.size()));
     }
@@ -114,25 +117,27 @@ at::Tensor from_labels(const PromptOptions& options, const InitInputs& inputs, s
   return values;
 }
 
-at::Tensor from_file(const PromptOptions& options, const InitInputs& inputs) {
+at::Tensor from_file(const PromptOptions& options, const StartInputs& inputs) {
   const std::string& path = options.init.path;
-  const LoadedPrompt loaded = load_prompt(path);
-  BackboneInfo backbone;
-  backbone.hidden_size = inputs.hidden_size;
-  check_backbone(loaded, backbone, path);
+  const LoadedPrompt loaded = load_any(path);
+  if (loaded.prompt.width() != inputs.spec.hidden_size) {
+    throw DataError(path + ": its vectors have " + std::to_string(loaded.prompt.width()) +
+                    " numbers, but the model's hidden size is " +
+                    std::to_string(inputs.spec.hidden_size) + "; it belongs to another model");
+  }
   if (loaded.prompt.rows() != options.num_virtual_tokens) {
-    throw DataError(path + ": holds " + std::to_string(loaded.prompt.rows()) +
+    throw DataError(path + ": has " + std::to_string(loaded.prompt.rows()) +
                     " virtual tokens, but method.num_virtual_tokens is " +
                     std::to_string(options.num_virtual_tokens) + "; make them equal");
   }
   return loaded.prompt.values;
 }
 
-at::Tensor initial_values(const PromptOptions& options, const InitInputs& inputs,
+at::Tensor initial_values(const PromptOptions& options, const StartInputs& inputs,
                           std::uint64_t seed) {
   const std::int64_t rows = options.num_virtual_tokens;
-  const std::int64_t width = inputs.hidden_size;
-  switch (options.init.kind) {
+  const std::int64_t width = inputs.spec.hidden_size;
+  switch (init_kind(options)) {
     case InitKind::kRandomUniform: {
       const double rms = options.init.scale == "auto" ? embedding_rms(inputs) : 0;
       const UniformRange range = uniform_range(options.init.scale, rms);
@@ -150,23 +155,26 @@ at::Tensor initial_values(const PromptOptions& options, const InitInputs& inputs
       return from_labels(options, inputs, seed);
     case InitKind::kFile:
       return from_file(options, inputs);
+    case InitKind::kAuto:
+      break;
   }
   throw LogicError("unknown kind of initialiser");
 }
 
 }  // namespace
 
-SoftPrompt initialize_prompt(const PromptOptions& options, const InitInputs& inputs,
-                             std::uint64_t seed, const std::string& name) {
-  INCIPIT_CHECK(options.num_virtual_tokens > 0 && inputs.vocab_size > 0 && inputs.hidden_size > 0);
-  return {name, initial_values(options, inputs, seed)};
+SoftPrompt initialize_prompt(const PromptOptions& options, const methods::StartInputs& inputs,
+                             const std::string& name) {
+  INCIPIT_CHECK(options.num_virtual_tokens > 0 && inputs.spec.vocab_size > 0 &&
+                inputs.spec.hidden_size > 0);
+  return {name, initial_values(options, inputs, inputs.seed)};
 }
 
-double embedding_rms(const InitInputs& inputs) {
+double embedding_rms(const methods::StartInputs& inputs) {
   double squares = 0;
-  for (std::int64_t begin = 0; begin < inputs.vocab_size; begin += kRowsAtOnce) {
+  for (std::int64_t begin = 0; begin < inputs.spec.vocab_size; begin += kRowsAtOnce) {
     std::vector<TokenId> ids;
-    const std::int64_t end = std::min(inputs.vocab_size, begin + kRowsAtOnce);
+    const std::int64_t end = std::min(inputs.spec.vocab_size, begin + kRowsAtOnce);
     for (std::int64_t id = begin; id < end; ++id) ids.push_back(static_cast<TokenId>(id));
     const at::Tensor rows = embed(inputs, ids);
     const float* values = rows.const_data_ptr<float>();
@@ -175,7 +183,7 @@ double embedding_rms(const InitInputs& inputs) {
       squares += static_cast<double>(values[i]) * values[i];
     }
   }
-  return std::sqrt(squares / static_cast<double>(inputs.vocab_size * inputs.hidden_size));
+  return std::sqrt(squares / static_cast<double>(inputs.spec.vocab_size * inputs.spec.hidden_size));
 }
 
 }  // namespace incipit::prompt_tuning

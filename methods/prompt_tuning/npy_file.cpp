@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "methods/prompt_tuning/adapter_files.h"
-#include "methods/prompt_tuning/prompt_values.h"
+#include "methods/values.h"
 
 namespace incipit::prompt_tuning {
 namespace {
@@ -113,7 +113,7 @@ std::optional<at::ScalarType> scalar_type(const std::string& dtype) {
 }  // namespace
 
 void save_npy(const std::filesystem::path& path, const SoftPrompt& prompt) {
-  check_prompt(prompt);
+  methods::check_values(prompt.name, prompt.values);
   const std::string rows = std::to_string(prompt.rows());
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + rows + ", " +
                        std::to_string(prompt.width()) + "), }";
@@ -163,7 +163,7 @@ LoadedPrompt load_npy(const std::filesystem::path& path) {
   loaded.prompt.values = at::from_blob(bytes.data(), header.shape, at::TensorOptions().dtype(*type))
                              .to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
   loaded.backbone.hidden_size = loaded.prompt.width();
-  if (!all_finite(loaded.prompt.values)) reader.fail("holds numbers that are not finite");
+  if (!methods::all_finite(loaded.prompt.values)) reader.fail("has numbers that are not finite");
   return loaded;
 }
 

@@ -35,6 +35,11 @@ void check_used(std::vector<OptionProblem>& problems, const std::string& key,
 
 }  // namespace
 
+InitKind init_kind(const PromptOptions& options) {
+  if (options.init.kind != InitKind::kAuto) return options.init.kind;
+  return options.kind == MethodKind::kPrefixTuning ? InitKind::kNormal : InitKind::kClassLabels;
+}
+
 UniformRange uniform_range(const std::string& scale, double embedding_rms) {
   if (scale == "auto") return {-embedding_rms, embedding_rms};
   if (scale == "lester") return {-0.5, 0.5};
@@ -47,9 +52,30 @@ UniformRange uniform_range(const std::string& scale, double embedding_rms) {
   return {-*number, *number};
 }
 
+namespace {
+
+void check_prefix(const PromptOptions& options, std::vector<OptionProblem>& problems) {
+  const InitKind kind = init_kind(options);
+  if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
+    problems.push_back({"init.kind", "prefix_tuning takes auto, normal, random_uniform or file"});
+  }
+  if (options.prefix_projection && kind == InitKind::kFile) {
+    problems.push_back({"prefix_projection",
+                        "an adapter has no projection to start from; set it to false, or another "
+                        "init.kind"});
+  }
+  if (options.encoder_hidden_size < 0) {
+    problems.push_back({"encoder_hidden_size", "must be at least 0 (0: the width of keys), is " +
+                                                   std::to_string(options.encoder_hidden_size)});
+  }
+}
+
+}  // namespace
+
 std::vector<OptionProblem> validate(const PromptOptions& options) {
   std::vector<OptionProblem> problems;
   if (options.kind == MethodKind::kNone) return problems;
+  if (options.kind == MethodKind::kPrefixTuning) check_prefix(options, problems);
   if (options.num_virtual_tokens < 1 || options.num_virtual_tokens > kMostVirtualTokens) {
     problems.push_back({"num_virtual_tokens", "must be between 1 and " +
                                                   std::to_string(kMostVirtualTokens) + ", is " +

@@ -12,11 +12,13 @@ namespace incipit::prompt_tuning {
 enum class MethodKind {
   kNone,          // none: the frozen model without a soft prompt, for evaluation
   kPromptTuning,  // prompt_tuning: learned input vectors (Lester et al. 2021)
+  kPrefixTuning,  // prefix_tuning: learned keys and values in every layer (Liu et al. 2021)
 };
 
 enum class InitKind {
+  kAuto,           // auto: class_labels for prompt_tuning, normal for prefix_tuning
   kRandomUniform,  // random_uniform: uniform in a range, see `scale`
-  kNormal,         // normal: N(0, 1), PEFT's default
+  kNormal,         // normal: N(0, 1), PEFT's default; prefix_tuning multiplies it by `scale`
   kSampledVocab,   // sampled_vocab: embeddings of tokens drawn from the vocabulary
   kText,           // text: embeddings of a text's tokens, repeated or cut as PEFT does
   kClassLabels,    // class_labels: embeddings of the task's labels, then sampled_vocab
@@ -24,9 +26,10 @@ enum class InitKind {
 };
 
 struct InitOptions {
-  InitKind kind = InitKind::kClassLabels;
+  InitKind kind = InitKind::kAuto;
   // For random_uniform. auto: [-r, r], where r is the root mean square of the model's embeddings. A
   // number s above 0: [-s, s]. lester: [-0.5, 0.5], as in the paper. t5x: [0, 0.5), as in its code.
+  // For prefix_tuning: a number, of random_uniform and of normal; auto: 0.1.
   std::string scale = "auto";
   // sampled_vocab and class_labels sample from this many most frequent tokens; 0: from all. BPE and
   // Unigram vocabularies number tokens roughly by frequency, so these are the lowest ids, without
@@ -40,7 +43,14 @@ struct PromptOptions {
   MethodKind kind = MethodKind::kPromptTuning;
   std::int64_t num_virtual_tokens = 20;  // >= 1
   InitOptions init;
+  // prefix_tuning: learn the prefix through an MLP with a hidden layer of this size, which is
+  // dropped from the adapter. 0: the width of a layer's keys.
+  bool prefix_projection = false;
+  std::int64_t encoder_hidden_size = 0;
 };
+
+// Returns init.kind, with auto replaced by the method's.
+[[nodiscard]] InitKind init_kind(const PromptOptions& options);
 
 // A range of random numbers: [low, high).
 struct UniformRange {

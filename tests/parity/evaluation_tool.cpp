@@ -72,7 +72,8 @@ Json run(const std::string& config_path, const std::vector<std::string>& overrid
   Json answer{{"seconds", Json::array()}, {"file", split.file()}, {"examples", Json::array()}};
   for (int i = 0; i < request["repeat"].get<int>(); ++i) {
     const auto start = std::chrono::steady_clock::now();
-    scores = eval::score_candidates(backbone, task, split, {}, config.eval, *alone);
+    scores =
+        eval::score_candidates(methods::PromptedModel(backbone), task, split, config.eval, *alone);
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     answer["seconds"].push_back(taken.count());
   }

@@ -13,7 +13,7 @@
 
 #include "eval/generation.h"
 #include "families/registry.h"
-#include "methods/prompt_tuning/adapter_files.h"
+#include "methods/registry.h"
 
 namespace incipit {
 namespace {
@@ -22,20 +22,21 @@ nlohmann::json run(const std::string& model_dir, const nlohmann::json& request) 
   at::set_num_threads(request["threads"].get<int>());
   const auto backbone = model::Backbone::load(families::read_model(model_dir),
                                               model::WeightFiles(model_dir), {.dtype = at::kFloat});
-  std::optional<at::Tensor> prompt;
+  std::vector<std::shared_ptr<methods::Prompt>> prompts;
   if (request["prompt"].is_string()) {
-    prompt = prompt_tuning::load_npy(request["prompt"].get<std::string>()).prompt.values;
+    prompts.push_back(methods::load_prompt(request["prompt"].get<std::string>()).prompt);
   }
+  const methods::PromptedModel model(backbone, prompts);
   nlohmann::json answer = {{"tokens", nlohmann::json::array()},
                            {"seconds", nlohmann::json::array()}};
   for (int i = 0; i < request["repeat"].get<int>(); ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const auto beginning = [](data::PromptRows rows) {
+    const auto beginning = [](PromptRows rows) {
       Sequence sequence;
-      sequence.append_prompt(rows.prompt, rows.rows);
+      sequence.append_prompt(rows);
       return sequence;
     };
-    eval::Generator generator(backbone, prompt, beginning);
+    eval::Generator generator(model, beginning);
     std::vector<Sequence> sequences;
     for (const auto& ids : request["sequences"]) {
       sequences.push_back(beginning(generator.prompt_rows()));

@@ -11,7 +11,7 @@ int main(int count, char** arguments) {
   if (count != 3) return 2;
   try {
     const std::filesystem::path to = arguments[2];
-    incipit::prompt_tuning::LoadedPrompt loaded = incipit::prompt_tuning::load_prompt(arguments[1]);
+    incipit::prompt_tuning::LoadedPrompt loaded = incipit::prompt_tuning::load_any(arguments[1]);
     if (to.extension() == ".npy") {
       incipit::prompt_tuning::save_npy(to, loaded.prompt);
     } else {

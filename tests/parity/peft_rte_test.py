@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Trains as PEFT does, beside a recorded run and beside PEFT on this machine.
 
-    peft_rte_test.py INCIPIT MODEL_DIR SHARED_DIR
+    peft_rte_test.py INCIPIT MODEL_DIR SHARED_DIR prompt_tuning|prefix_tuning
 
 All runs start from the recorded run's initial prompt and take the same examples in the same order.
 
-* The recorded run (AdamW, 0.01): losses 1 to 4 to 2e-4 relative; later ones are only printed.
-* PEFT on this machine: the first steps at 0.01, and all ten at a learning rate that does not
-  amplify rounding: losses to 2e-4, and the change of the prompt (relative, in the Frobenius norm).
+* The recorded run (AdamW, 0.01): its first losses to 2e-4 relative; later ones are only printed.
+* PEFT on this machine: the first steps at 0.01, and all at a learning rate that does not amplify
+  rounding: losses to 2e-4, and the change of the prompt (relative, in the Frobenius norm).
 * With PEFT's recorded final prompt the recorded log-likelihoods (1e-2); PEFT with our final adapter
-  has our log-likelihoods (1e-3).
+  has our log-likelihoods (1e-3). A prefix that was trained through a projection as well, each way.
 
 Later losses and the final prompt at 0.01 are not compared: the run amplifies rounding. Its prompt
 starts at seven times the size of embeddings, and Adam's first steps have the sign of gradients
@@ -30,8 +30,8 @@ CONFIG = """
 run: {{name: peft_rte, output_dir: "{out}/recorded", seed: 1}}
 model: {{path: "{model}", dtype: float32}}
 method:
-  kind: prompt_tuning
-  num_virtual_tokens: 20
+  kind: {method}
+  num_virtual_tokens: {tokens}
   init: {{kind: file, path: "{recorded}/init"}}
 task:
   data_dir: "{data}"
@@ -46,16 +46,18 @@ task:
   bos: none
   eos: none
 train:
-  steps: 10
-  batch_size: 8
+  steps: {steps}
+  batch_size: {batch}
   shuffle: false
   optimizer: {{kind: adamw, lr: 0.01, weight_decay: 0.0}}
   eval_every: 0
 """
 
-# Learning rate of AdamW, after how many steps prompts are compared, largest relative difference of
-# what was added to the prompt.
-RUNS_HERE = [(0.01, [1, 4], 1e-2), (1e-4, [10], 1e-2)]
+# The recorded runs: virtual tokens, batch size, steps, and the number of steps in which rounding is not
+# amplified yet.
+RECORDED = {"prompt_tuning": {"tokens": 20, "batch": 8, "steps": 10, "strict": 4},
+            "prefix_tuning": {"tokens": 16, "batch": 4, "steps": 6, "strict": 6}}
+LABELS = ["entailment", "not_entailment"]
 
 failures = []
 
@@ -123,11 +125,11 @@ class Peft:
         from peft import PeftModel
         return PeftModel.from_pretrained(self.base, adapter).eval()
 
-    def trainable(self, prompt):
-        """A model in evaluation mode, and its soft prompt as a parameter with these values."""
-        from peft import PromptTuningConfig, TaskType, get_peft_model
-        settings = PromptTuningConfig(task_type=TaskType.CAUSAL_LM,
-                                      num_virtual_tokens=prompt.shape[0])
+    def trainable(self, method, prompt):
+        """A model in evaluation mode, and its prompt as a parameter with these values."""
+        from peft import PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_model
+        config = {"prompt_tuning": PromptTuningConfig, "prefix_tuning": PrefixTuningConfig}[method]
+        settings = config(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=prompt.shape[0])
         model = get_peft_model(self.base, settings).eval()
         [parameter] = [p for p in model.parameters() if p.requires_grad]
         parameter.data.copy_(self.torch.from_numpy(prompt))
@@ -147,9 +149,18 @@ class Peft:
             batch["attention_mask"][row, :end] = 1
         return batch
 
-    def train(self, prompt, records, rate, steps, batch_size=8):
+    def save_projected_prefix(self, folder, tokens):
+        """Saves a prefix that a random projection computes."""
+        from peft import PrefixTuningConfig, TaskType, get_peft_model
+        self.torch.manual_seed(1)
+        model = get_peft_model(self.base, PrefixTuningConfig(
+            task_type=TaskType.CAUSAL_LM, num_virtual_tokens=tokens, prefix_projection=True,
+            encoder_hidden_size=32))
+        model.save_pretrained(folder)
+
+    def train(self, method, prompt, records, rate, steps, batch_size):
         """Losses by step, and the prompt after each."""
-        model, parameter = self.trainable(prompt)
+        model, parameter = self.trainable(method, prompt)
         optimizer = self.torch.optim.AdamW([parameter], lr=rate, weight_decay=0.0)
         losses, prompts = [], []
         for step in range(steps):
@@ -182,20 +193,21 @@ def relative(ours, theirs):
     return [abs(a / b - 1) for a, b in zip(ours, theirs, strict=True)]
 
 
-def compare_with_record(incipit, reference):
+def compare_with_record(incipit, reference, strict):
     """Returns the folder of our run."""
     losses, run = incipit.train("recorded")
     apart = relative(losses, reference["losses"])
     print("losses, relative difference by step:", " ".join(f"{x:.1e}" for x in apart))
-    expect("losses 1 to 4, relative", max(apart[:4]), 2e-4)
+    expect(f"losses 1 to {strict}, relative", max(apart[:strict]), 2e-4)
     return run
 
 
-def compare_with_peft_here(incipit, peft, start, records):
+def compare_with_peft_here(incipit, peft, method, start, records):
     """Where rounding is not amplified: the first steps, and all steps at a low learning rate."""
     import numpy as np
-    for rate, stops, limit in RUNS_HERE:
-        losses, prompts = peft.train(start, records, rate, max(stops))
+    run_of = RECORDED[method]
+    for rate, stops in ((0.01, sorted({1, run_of["strict"]})), (1e-4, [run_of["steps"]])):
+        losses, prompts = peft.train(method, start, records, rate, max(stops), run_of["batch"])
         for steps in stops:
             what = f"learning rate {rate:g}, {steps} steps"
             ours, run = incipit.train(f"{rate:g}-{steps}", f"train.optimizer.lr={rate}",
@@ -204,42 +216,62 @@ def compare_with_peft_here(incipit, peft, start, records):
             theirs = prompts[steps - 1] - start
             difference = read_prompt(run / "adapter/last") - start - theirs
             expect(f"{what}, change of the prompt, relative",
-                   np.linalg.norm(difference) / np.linalg.norm(theirs), limit)
+                   np.linalg.norm(difference) / np.linalg.norm(theirs), 1e-2)
+
+
+def compare_adapters(what, ours, theirs):
+    expect(f"log-likelihoods, {what}",
+           max(abs(a[label] - b[label]) for a, b in zip(ours, theirs, strict=True)
+               for label in LABELS), 1e-3)
 
 
 def compare_scores(incipit, peft, run, recorded, records, reference):
-    labels = ["entailment", "not_entailment"]
-    theirs = peft.log_likelihoods(run / "adapter/last", records, labels)
-    expect("log-likelihoods, PEFT with our adapter",
-           max(abs(a[label] - b[label]) for a, b in zip(read_scores(run), theirs, strict=True)
-               for label in labels), 1e-3)
+    compare_adapters("PEFT with our adapter", read_scores(run),
+                     peft.log_likelihoods(run / "adapter/last", records, LABELS))
     expect("log-likelihoods, the recorded prompt",
            max(abs(a[label] - b[" " + label])
                for a, b in zip(incipit.evaluate(recorded / "final"),
                                reference["last_batch_target_log_likelihoods"], strict=True)
-               for label in labels), 1e-2)
+               for label in LABELS), 1e-2)
+
+
+def compare_projections(incipit, peft, records, out):
+    """Adapters of prefixes with a projection, which neither side saves."""
+    _, run = incipit.train("projected", "method.init.kind=normal", 'method.init.path=""',
+                           "train.steps=2",
+                           "method.prefix_projection=true", "method.encoder_hidden_size=24")
+    compare_adapters("PEFT with our projected prefix", read_scores(run),
+                     peft.log_likelihoods(run / "adapter/last", records, LABELS))
+    theirs = Path(out, "peft_projected")
+    peft.save_projected_prefix(theirs, RECORDED["prefix_tuning"]["tokens"])
+    compare_adapters("PEFT's projected prefix", incipit.evaluate(theirs),
+                     peft.log_likelihoods(theirs, records, LABELS))
 
 
 def main():
-    program, model, shared = sys.argv[1:4]
+    program, model, shared, method = sys.argv[1:5]
     shared = Path(os.environ.get("INCIPIT_SHARED", shared))
-    recorded = shared / "reference/peft_rte/prompt_tuning"
+    recorded = shared / "reference/peft_rte" / method
     data = shared / "data/superglue/RTE"
     if not (recorded / "losses.json").exists() or not (data / "train.jsonl").exists():
         print(f"skipped: no recorded run in {recorded} (INCIPIT_SHARED names its folder)")
         return 77
+    run_of = RECORDED[method]
     reference = json.loads((recorded / "losses.json").read_text())
-    records = read_lines(data / "train.jsonl")[:80]
+    records = read_lines(data / "train.jsonl")[:run_of["steps"] * run_of["batch"]]
+    last = records[-run_of["batch"]:]
     with tempfile.TemporaryDirectory() as out:
-        last_batch = "".join(json.dumps(record) + "\n" for record in records[72:])
+        last_batch = "".join(json.dumps(record) + "\n" for record in last)
         Path(out, "last_batch.jsonl").write_text(last_batch, encoding="utf8")
         incipit = Incipit(program, Path(out))
-        incipit.config.write_text(
-            CONFIG.format(out=out, model=model, recorded=recorded, data=data))
-        run = compare_with_record(incipit, reference)
+        incipit.config.write_text(CONFIG.format(out=out, model=model, recorded=recorded, data=data,
+                                                method=method, **run_of))
+        run = compare_with_record(incipit, reference, run_of["strict"])
         peft = Peft(model)
-        compare_with_peft_here(incipit, peft, read_prompt(recorded / "init"), records)
-        compare_scores(incipit, peft, run, recorded, records[72:], reference)
+        compare_with_peft_here(incipit, peft, method, read_prompt(recorded / "init"), records)
+        compare_scores(incipit, peft, run, recorded, last, reference)
+        if method == "prefix_tuning":
+            compare_projections(incipit, peft, last, out)
     for failure in failures:
         print("FAILED:", failure)
     return 1 if failures else 0

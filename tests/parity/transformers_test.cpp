@@ -31,7 +31,7 @@ std::vector<std::string> families() {
 // The sequence `ids` after `prompt_rows` rows, with every token predicted that can be.
 Sequence score_all(const std::vector<TokenId>& ids, int prompt_rows) {
   Sequence sequence;
-  sequence.append_prompt(0, prompt_rows);
+  sequence.append_prompt({0, prompt_rows});
   sequence.append_tokens(ids);
   for (std::size_t i = prompt_rows > 0 ? 0 : 1; i < ids.size(); ++i) {
     sequence.predictions.push_back({static_cast<std::int64_t>(i) + prompt_rows - 1, ids[i], 1});

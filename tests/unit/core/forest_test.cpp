@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 Sequence sequence(int prompt_rows, std::vector<TokenId> ids,
                   std::vector<Sequence::Prediction> predictions = {}) {
   Sequence made;
-  made.append_prompt(0, prompt_rows);
+  made.append_prompt({0, prompt_rows});
   made.append_tokens(ids);
   made.predictions = std::move(predictions);
   return made;
@@ -96,7 +96,7 @@ TEST(Pack, EqualPredictionsAtASharedRowBecomeOneTargetOfTheSummedWeight) {
 TEST(Pack, KeepsPromptsOfDifferentTasksApart) {
   Sequence a = sequence(2, {5});
   Sequence b;
-  b.append_prompt(1, 3);
+  b.append_prompt({1, 3});
   b.append_tokens(std::vector<TokenId>{5});
   const Forest forest = pack(std::vector{a, b, a}).forest;
   EXPECT_THAT(forest.prompt_spans, ElementsAre(PromptSpan{0, 0, 0, 2}, PromptSpan{3, 1, 0, 3}));

@@ -14,6 +14,7 @@
 #include "data/batch.h"
 #include "eval/evaluation.h"
 #include "model/forest_pass.h"
+#include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 
 namespace incipit::eval {
@@ -25,6 +26,7 @@ using testing_support::tiny_dataset;
 using testing_support::tiny_generation_task;
 using testing_support::tiny_prompt;
 using testing_support::tiny_task;
+using testing_support::with_prompt;
 
 constexpr double kTolerance = 1e-9;
 
@@ -62,8 +64,7 @@ class AnswersTest : public ::testing::Test {
                             const std::optional<at::Tensor>& prompt) const {
     data::Example example;
     example.source = std::move(source);
-    const data::PromptRows rows{.prompt = 0,
-                                .rows = prompt ? static_cast<int>(prompt->size(0)) : 0};
+    const PromptRows rows{.prompt = 0, .rows = prompt ? static_cast<int>(prompt->size(0)) : 0};
     const Sequence sequence = data::target_sequence(task, example, rows, answer);
     std::vector<at::Tensor> prompts;
     if (prompt) prompts.push_back(*prompt);
@@ -78,7 +79,7 @@ class AnswersTest : public ::testing::Test {
                   const std::optional<at::Tensor>& prompt, int ranks) const {
     comm::run_on_threads(ranks, [&](comm::Communicator& world) {
       at::set_num_threads(1);
-      const Scores scores = score_candidates(backbone_, task, dataset, prompt,
+      const Scores scores = score_candidates(with_prompt(backbone_, prompt), task, dataset,
                                              {.batch_tokens = 60, .score = Score::kPmi}, world);
       const auto empty = task.tokenizer().encode(" ->");  // "{text} ->" without its text
       for (std::int64_t i = 0; i < dataset.size(); ++i) {
@@ -98,7 +99,9 @@ class AnswersTest : public ::testing::Test {
   [[nodiscard]] data::Task task_of_what_is_said(std::string& said) const {
     const data::Task free = tiny_generation_task();
     const auto alone = comm::make_single();
-    said = generate_answers(backbone_, free, tiny_dataset(free, 1, 8), {}, {}, 3, *alone).at(0);
+    said = generate_answers(with_prompt(backbone_, std::nullopt), free, tiny_dataset(free, 1, 8),
+                            {}, 3, *alone)
+               .at(0);
     data::TaskOptions options = tiny_task().options();
     options.verbalizer = {{"good", "\n" + said + " "}, {"bad", " something else"}};
     options.answer = data::Answer::kGenerate;
@@ -130,9 +133,11 @@ TEST_F(AnswersTest, PmiNeedsSomethingInFrontOfTheAnswer) {
   const data::Task task = with(options);
   const data::Dataset dataset = tiny_dataset(task, 2, 8);
   const auto alone = comm::make_single();
-  EXPECT_THROW((void)score_candidates(backbone_, task, dataset, {}, {}, *alone), ConfigError);
-  const Scores scores =
-      score_candidates(backbone_, task, dataset, tiny_prompt(4, at::kDouble), {}, *alone);
+  EXPECT_THROW(
+      (void)score_candidates(with_prompt(backbone_, std::nullopt), task, dataset, {}, *alone),
+      ConfigError);
+  const Scores scores = score_candidates(with_prompt(backbone_, tiny_prompt(4, at::kDouble)), task,
+                                         dataset, {}, *alone);
   EXPECT_EQ(scores.scores.size(), 2u);
 }
 
@@ -142,11 +147,13 @@ TEST_F(AnswersTest, TheTaskSaysHowCandidatesAreScored) {
   const data::Task task = with(options);
   const data::Dataset dataset = tiny_dataset(task, 3, 8);
   const auto alone = comm::make_single();
-  const Scores by_task = answer_examples(backbone_, task, dataset, {}, {}, *alone);
-  const Scores by_byte =
-      score_candidates(backbone_, tiny_task(), dataset, {}, {.score = Score::kByteMean}, *alone);
+  const Scores by_task =
+      answer_examples(with_prompt(backbone_, std::nullopt), task, dataset, {}, *alone);
+  const Scores by_byte = score_candidates(with_prompt(backbone_, std::nullopt), tiny_task(),
+                                          dataset, {.score = Score::kByteMean}, *alone);
   EXPECT_EQ(by_task.scores, by_byte.scores);
-  const Scores sums = answer_examples(backbone_, task, dataset, {}, {.score = Score::kSum}, *alone);
+  const Scores sums = answer_examples(with_prompt(backbone_, std::nullopt), task, dataset,
+                                      {.score = Score::kSum}, *alone);
   EXPECT_NE(by_task.scores, sums.scores) << "eval.score comes before task.score";
   EXPECT_EQ(sums.texts[0], sums.predictions[0] == 0 ? "good" : "bad");
 }
@@ -156,7 +163,8 @@ TEST_F(AnswersTest, AGeneratedTextIsTheLabelThatItSpells) {
   const data::Task task = task_of_what_is_said(said);
   const data::Dataset dataset = tiny_dataset(task, 3, 8);
   const auto alone = comm::make_single();
-  const SplitResult result = evaluate(backbone_, task, dataset, {}, {}, *alone);
+  const SplitResult result =
+      evaluate(with_prompt(backbone_, std::nullopt), task, dataset, {}, *alone);
   ASSERT_FALSE(data::stripped(said).empty());
   EXPECT_TRUE(result.scores.scores.empty());
   EXPECT_EQ(result.scores.texts[0], said);
@@ -178,14 +186,15 @@ TEST_F(AnswersTest, RanksShareWhatIsToBeGenerated) {
   const data::Task task = task_of_what_is_said(said);
   const data::Dataset dataset = tiny_dataset(task, 7, 8);
   const auto alone = comm::make_single();
-  const Scores whole = answer_examples(backbone_, task, dataset, {}, {}, *alone);
+  const Scores whole =
+      answer_examples(with_prompt(backbone_, std::nullopt), task, dataset, {}, *alone);
   for (const int ranks : {2, 3}) {
     comm::run_on_threads(ranks, [&](comm::Communicator& world) {
       at::set_num_threads(1);
       std::vector<std::int64_t> told;
       const Scores part =
-          answer_examples(backbone_, task, dataset, {}, {.batch_tokens = 50}, world,
-                          [&](std::int64_t done, std::int64_t) { told.push_back(done); });
+          answer_examples(with_prompt(backbone_, std::nullopt), task, dataset, {.batch_tokens = 50},
+                          world, [&](std::int64_t done, std::int64_t) { told.push_back(done); });
       EXPECT_EQ(part.texts, whole.texts);
       EXPECT_EQ(part.predictions, whole.predictions);
       EXPECT_EQ(told.empty(), world.rank() != 0);
@@ -219,11 +228,13 @@ TEST_F(AnswersTest, TextsAreMeasuredBesideTheLossWhereTheTaskAsksForIt) {
   EXPECT_THAT(metric_names(task), ElementsAre("loss", "text_exact_match", "text_f1"));
   const data::Dataset dataset = tiny_dataset(task, 3, 8);
   const auto alone = comm::make_single();
-  const SplitResult result = evaluate(backbone_, task, dataset, {}, {}, *alone);
+  const SplitResult result =
+      evaluate(with_prompt(backbone_, std::nullopt), task, dataset, {}, *alone);
   const data::Task plain = tiny_generation_task();
   ASSERT_EQ(result.metrics.size(), 3u);
-  EXPECT_DOUBLE_EQ(result.metrics[0].second,
-                   evaluate(backbone_, plain, dataset, {}, {}, *alone).metrics[0].second);
+  EXPECT_DOUBLE_EQ(
+      result.metrics[0].second,
+      evaluate(with_prompt(backbone_, std::nullopt), plain, dataset, {}, *alone).metrics[0].second);
   EXPECT_EQ(result.scores.texts.size(), 3u);
   options.references = "answers";
   EXPECT_THAT(metric_names(with(options)), ElementsAre("text_exact_match", "text_f1"));
@@ -234,9 +245,11 @@ TEST_F(AnswersTest, ParityNeedsWholePairs) {
   options.metrics = {"accuracy", "gender_parity"};
   const data::Task task = with(options);
   const auto alone = comm::make_single();
-  EXPECT_THROW((void)evaluate(backbone_, task, tiny_dataset(task, 3, 8), {}, {}, *alone),
+  EXPECT_THROW((void)evaluate(with_prompt(backbone_, std::nullopt), task, tiny_dataset(task, 3, 8),
+                              {}, *alone),
                DataError);
-  const SplitResult result = evaluate(backbone_, task, tiny_dataset(task, 4, 8), {}, {}, *alone);
+  const SplitResult result =
+      evaluate(with_prompt(backbone_, std::nullopt), task, tiny_dataset(task, 4, 8), {}, *alone);
   EXPECT_EQ(result.metrics.size(), 2u);
   EXPECT_EQ(result.intervals.size(), 2u);
 }

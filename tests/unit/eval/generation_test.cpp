@@ -13,6 +13,7 @@
 #include "data/batch.h"
 #include "eval/answers.h"
 #include "model/forest_pass.h"
+#include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 
 namespace incipit::eval {
@@ -31,14 +32,14 @@ class GenerationTest : public ::testing::Test {
  protected:
   GenerationTest() { at::set_num_threads(1); }
 
-  [[nodiscard]] Generator generator(const std::optional<at::Tensor>& prompt) const {
-    return {backbone_, prompt, [&](data::PromptRows rows) {
-              return data::source_sequence(task_, data::Example{}, rows);
-            }};
+  [[nodiscard]] Generator generator(const std::optional<at::Tensor>& prompt) {
+    models_.push_back(std::make_unique<methods::PromptedModel>(with_prompt(backbone_, prompt)));
+    return {*models_.back(),
+            [&](PromptRows rows) { return data::source_sequence(task_, data::Example{}, rows); }};
   }
 
   // Sources of several lengths; the second begins with the first, the fourth equals it.
-  [[nodiscard]] std::vector<Sequence> sequences(data::PromptRows rows) const {
+  [[nodiscard]] std::vector<Sequence> sequences(PromptRows rows) const {
     std::vector<Sequence> all;
     for (const Ids& ids : {Ids{5, 6, 7}, Ids{5, 6, 7, 8, 9}, Ids{5, 30, 31, 32, 33, 34, 35},
                            Ids{5, 6, 7}, Ids{90}}) {
@@ -63,8 +64,7 @@ class GenerationTest : public ::testing::Test {
     return ids;
   }
 
-  [[nodiscard]] std::vector<Ids> sampled(std::vector<Sequence> sequences,
-                                         std::uint64_t seed) const {
+  [[nodiscard]] std::vector<Ids> sampled(std::vector<Sequence> sequences, std::uint64_t seed) {
     Generator drawing = generator({});
     std::vector<Ids> all;
     for (auto& each :
@@ -76,6 +76,7 @@ class GenerationTest : public ::testing::Test {
   }
 
   data::Task task_ = tiny_generation_task();
+  std::vector<std::unique_ptr<methods::PromptedModel>> models_;  // of the generators
   model::Backbone backbone_ = tiny_backbone(at::kDouble);
 };
 
@@ -162,9 +163,10 @@ TEST_F(GenerationTest, NumbersThatAreNotFiniteAreAnError) {
 
 TEST_F(GenerationTest, BFloat16StoresAndDrawsToo) {
   const model::Backbone backbone = tiny_backbone(at::kBFloat16);
-  Generator generator(backbone, tiny_prompt(4), [](data::PromptRows rows) {
+  const methods::PromptedModel model = with_prompt(backbone, tiny_prompt(4));
+  Generator generator(model, [](PromptRows rows) {
     Sequence sequence;
-    sequence.append_prompt(rows.prompt, rows.rows);
+    sequence.append_prompt(rows);
     return sequence;
   });
   const auto all = sequences(generator.prompt_rows());
@@ -177,14 +179,17 @@ TEST_F(GenerationTest, AnswersDoNotDependOnRanksAndBatches) {
   const data::Dataset dataset = tiny_dataset(task_, 7, 5);
   const auto prompt = std::optional(tiny_prompt(4, at::kDouble));
   const auto alone = comm::make_single();
-  const auto whole = generate_answers(backbone_, task_, dataset, prompt, {}, 6, *alone);
+  const auto whole =
+      generate_answers(with_prompt(backbone_, prompt), task_, dataset, {}, 6, *alone);
   ASSERT_EQ(whole.size(), 7U);
   EXPECT_THAT(whole, ::testing::Contains(::testing::Not(::testing::IsEmpty())));
-  EXPECT_EQ(generate_answers(backbone_, task_, dataset, prompt, {.batch_tokens = 1}, 6, *alone),
+  EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {.batch_tokens = 1}, 6,
+                             *alone),
             whole);
   comm::run_on_threads(3, [&](comm::Communicator& world) {
     at::set_num_threads(1);
-    EXPECT_EQ(generate_answers(backbone_, task_, dataset, prompt, {}, 6, world), whole);
+    EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {}, 6, world),
+              whole);
   });
 }
 

@@ -12,7 +12,7 @@ namespace {
 Sequence sequence(std::vector<TokenId> ids, TokenId next) {
   Sequence made;
   made.append_tokens(std::vector<TokenId>{90});  // a BOS before the soft prompt
-  made.append_prompt(0, 3);
+  made.append_prompt({0, 3});
   made.append_tokens(ids);
   made.predictions = {{static_cast<std::int64_t>(made.inputs.size()) - 1, next, 1.0F}};
   return made;
@@ -22,7 +22,7 @@ TEST(ResidentRoot, TheRestOfTheRootBecomesASegmentOfItsOwn) {
   const std::vector<Sequence> batch = {sequence({1, 2, 3}, 7), sequence({1, 5}, 8)};
   const PackedForest packed = pack(batch);
   ASSERT_EQ(packed.forest.rows(0), (Range{0, 5}));  // BOS, prompt, token 1
-  const Forest rest = with_resident_root(packed.forest, 4);
+  const Forest rest = with_resident_root(packed.forest, 4, 0);
   rest.check();
   EXPECT_EQ(rest.tokens, (std::vector<TokenId>{1, 2, 3, 5}));
   EXPECT_EQ(rest.positions, (std::vector<std::int32_t>{4, 5, 6, 5}));
@@ -36,7 +36,7 @@ TEST(ResidentRoot, TheRestOfTheRootBecomesASegmentOfItsOwn) {
 
 TEST(ResidentRoot, AWholeRootLeavesItsChildrenBelowTheResidentOne) {
   const std::vector<Sequence> batch = {sequence({1, 2}, 7), sequence({4}, 8)};
-  const Forest rest = with_resident_root(pack(batch).forest, 4);
+  const Forest rest = with_resident_root(pack(batch).forest, 4, 0);
   rest.check();
   EXPECT_EQ(rest.parent, (std::vector<std::int32_t>{-1, 0, 0}));
   EXPECT_EQ(rest.tokens, (std::vector<TokenId>{1, 2, 4}));
@@ -45,7 +45,7 @@ TEST(ResidentRoot, AWholeRootLeavesItsChildrenBelowTheResidentOne) {
 
 TEST(ResidentRoot, APromptCutInTheMiddleKeepsItsLaterRows) {
   const std::vector<Sequence> batch = {sequence({1}, 7)};
-  const Forest rest = with_resident_root(pack(batch).forest, 2);
+  const Forest rest = with_resident_root(pack(batch).forest, 2, 0);
   rest.check();
   ASSERT_EQ(rest.prompt_spans.size(), 1u);
   EXPECT_EQ(rest.prompt_spans[0], (PromptSpan{.row = 0, .prompt = 0, .prompt_row = 1, .count = 2}));
@@ -53,7 +53,7 @@ TEST(ResidentRoot, APromptCutInTheMiddleKeepsItsLaterRows) {
 
 TEST(ResidentRoot, ATargetInTheResidentRowsIsRefused) {
   const std::vector<Sequence> batch = {sequence({}, 7)};
-  EXPECT_THROW((void)with_resident_root(pack(batch).forest, 4), LogicError);
+  EXPECT_THROW((void)with_resident_root(pack(batch).forest, 4, 0), LogicError);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "data/batch.h"
 #include "eval/evaluation.h"
 #include "model/forest_pass.h"
+#include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 
 namespace incipit::eval {
@@ -23,6 +24,7 @@ using testing_support::tiny_backbone;
 using testing_support::tiny_dataset;
 using testing_support::tiny_prompt;
 using testing_support::tiny_task;
+using testing_support::with_prompt;
 
 constexpr double kScoreTolerance = 1e-9;
 
@@ -34,14 +36,13 @@ class ScorerTest : public ::testing::Test {
   [[nodiscard]] Scores score(const data::Dataset& dataset, const std::optional<at::Tensor>& prompt,
                              const EvalOptions& options = {}) const {
     const auto alone = comm::make_single();
-    return score_candidates(backbone_, task_, dataset, prompt, options, *alone);
+    return score_candidates(with_prompt(backbone_, prompt), task_, dataset, options, *alone);
   }
 
   // One candidate at a time, nothing shared.
   [[nodiscard]] double flat_score(const data::Example& example, const data::Candidate& candidate,
                                   const std::optional<at::Tensor>& prompt) const {
-    const data::PromptRows rows{.prompt = 0,
-                                .rows = prompt ? static_cast<int>(prompt->size(0)) : 0};
+    const PromptRows rows{.prompt = 0, .rows = prompt ? static_cast<int>(prompt->size(0)) : 0};
     const Sequence sequence = data::target_sequence(task_, example, rows, candidate.tokens);
     std::vector<at::Tensor> prompts;
     if (prompt) prompts.push_back(*prompt);
@@ -96,7 +97,8 @@ TEST_F(ScorerTest, EveryRankGetsAllScoresInFileOrder) {
   for (const int ranks : {2, 3, 16}) {
     comm::run_on_threads(ranks, [&](comm::Communicator& world) {
       at::set_num_threads(1);
-      expect_same(score_candidates(backbone_, task_, dataset_, prompt, {}, world), whole);
+      expect_same(score_candidates(with_prompt(backbone_, prompt), task_, dataset_, {}, world),
+                  whole);
     });
   }
 }
@@ -111,8 +113,8 @@ TEST_F(ScorerTest, TellsFromNoneToAllHowManyExamplesAreScored) {
         EXPECT_EQ(total, dataset_.size());
         told.push_back(done);
       };
-      (void)score_candidates(backbone_, task_, dataset_, {}, {.batch_tokens = 70}, world,
-                             on_progress);
+      (void)score_candidates(with_prompt(backbone_, std::nullopt), task_, dataset_,
+                             {.batch_tokens = 70}, world, on_progress);
     });
     ASSERT_GE(told.size(), 3u);
     EXPECT_EQ(told.front(), 0);
@@ -162,7 +164,8 @@ TEST_F(ScorerTest, ScoresThatAreNotFiniteNameTheExample) {
 
 TEST_F(ScorerTest, AccuracyIsTheShareOfRightPredictions) {
   const auto alone = comm::make_single();
-  const SplitResult result = evaluate(backbone_, task_, dataset_, {}, {}, *alone);
+  const SplitResult result =
+      evaluate(with_prompt(backbone_, std::nullopt), task_, dataset_, {}, *alone);
   double right = 0;
   for (std::int64_t i = 0; i < dataset_.size(); ++i) {
     right += result.scores.predictions[i] == dataset_[i].label ? 1 : 0;
@@ -176,7 +179,8 @@ TEST_F(ScorerTest, ATaskThatGeneratesIsMeasuredByItsTargetsLoss) {
   const data::Task task = testing_support::tiny_generation_task();
   const data::Dataset dataset = tiny_dataset(task, 4, 8);
   const auto alone = comm::make_single();
-  const SplitResult result = evaluate(backbone_, task, dataset, {}, {}, *alone);
+  const SplitResult result =
+      evaluate(with_prompt(backbone_, std::nullopt), task, dataset, {}, *alone);
   double likelihood = 0;
   double tokens = 0;
   for (const data::Example& example : dataset) {

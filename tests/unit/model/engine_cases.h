@@ -43,7 +43,7 @@ inline at::Tensor random_prompt(int rows, const llama::Config& c, std::uint64_t 
 
 inline Sequence make_sequence(int prompt, int prompt_rows, std::vector<TokenId> ids) {
   Sequence made;
-  made.append_prompt(prompt, prompt_rows);
+  made.append_prompt({prompt, prompt_rows});
   made.append_tokens(ids);
   const auto length = static_cast<std::int64_t>(made.inputs.size());
   made.predictions = {{length - 1, 3, 1.0F}, {length - 2, 7, 0.5F}};

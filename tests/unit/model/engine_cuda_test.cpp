@@ -37,7 +37,7 @@ std::vector<Sequence> sample_batch() {
   std::vector<Sequence> batch;
   for (int s = 0; s < 6; ++s) {
     Sequence sequence;
-    sequence.append_prompt(0, 20);
+    sequence.append_prompt({0, 20});
     if (s % 2 == 0) sequence.append_tokens(passage);
     for (std::uint64_t i = 0, n = 1 + random.below(40); i < n; ++i) {
       const std::vector<TokenId> id{static_cast<TokenId>(random.below(80))};

@@ -22,7 +22,7 @@ llama::Config two_layers() {
 // Two prompt rows and two tokens; the last row predicts.
 Forest small_forest() {
   Sequence sequence;
-  sequence.append_prompt(0, 2);
+  sequence.append_prompt({0, 2});
   const std::vector<TokenId> tokens{1, 2};
   sequence.append_tokens(tokens);
   sequence.predictions.push_back({.index = 3, .id = 4});
@@ -53,7 +53,7 @@ TEST(TrainingFlops, CountWhatSequencesShareOnce) {
   std::vector<Sequence> sequences(2);
   for (TokenId last = 1; last <= 2; ++last) {
     Sequence& sequence = sequences[last - 1];
-    sequence.append_prompt(0, 5);
+    sequence.append_prompt({0, 5});
     sequence.append_tokens(std::vector<TokenId>{3, last});
     sequence.predictions.push_back({.index = 6, .id = 4});
   }

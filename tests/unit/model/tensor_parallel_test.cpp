@@ -113,7 +113,7 @@ TEST(TensorParallel, AWideHeadIsScoredInSeveralChunks) {
   llama::Config c = small_config();
   c.max_positions = 700;
   Sequence sequence;
-  sequence.append_prompt(0, 5);
+  sequence.append_prompt({0, 5});
   sequence.append_tokens(std::vector<TokenId>(600, 2));
   for (std::int64_t row = 4; row < 604; ++row) {
     sequence.predictions.push_back({row, static_cast<TokenId>(row % 50), 1});

@@ -10,6 +10,7 @@
 
 #include "comm/threads.h"
 #include "families/llama/config.h"
+#include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/trainer.h"
 
@@ -99,7 +100,7 @@ class Meshes : public ::testing::TestWithParam<Case> {
                        .backbone_info = {.name = "tiny",
                                          .weights_fingerprint = "",
                                          .hidden_size = config().hidden_size}},
-                      {{"tiny", start()}});
+                      {testing_support::soft_prompt("tiny", start())});
       const TrainResult result = trainer.run();
       const std::scoped_lock lock(mutex);
       if (!run.losses.empty()) {

@@ -17,6 +17,7 @@
 #include "core/files.h"
 #include "core/stop_request.h"
 #include "methods/prompt_tuning/adapter_files.h"
+#include "tests/support/prompts.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/trainer.h"
@@ -25,11 +26,14 @@ namespace incipit::trainer {
 namespace {
 
 namespace fs = std::filesystem;
+using testing_support::soft_prompt;
+using testing_support::soft_prompts;
 using testing_support::tiny_backbone;
 using testing_support::tiny_dataset;
 using testing_support::tiny_generation_task;
 using testing_support::tiny_prompt;
 using testing_support::tiny_task;
+using testing_support::with_prompt;
 
 constexpr int kFirstRows = 5;
 constexpr int kSecondRows = 3;
@@ -58,10 +62,16 @@ class MixedBatch : public ::testing::TestWithParam<Loss> {
   [[nodiscard]] Passes run(const TrainBatch& batch, const std::vector<at::Tensor>& prompts,
                            std::int64_t max_rows) const {
     Passes outcome;
-    for (const at::Tensor& prompt : prompts) outcome.gradients.push_back(at::zeros_like(prompt));
     const auto objective = make_objective(GetParam(), batch);
-    StepSums sums = forward_backward(backbone_, batch.packed.forest, *objective, prompts,
-                                     outcome.gradients, {.max_rows = max_rows});
+    methods::PromptedModel model(backbone_, soft_prompts(prompts));
+    model.start_gradients();
+    StepSums sums =
+        forward_backward(model, batch.packed.forest, *objective, {.max_rows = max_rows});
+    model.collect_gradients();
+    model.finish_gradients(1);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      outcome.gradients.push_back(model.prompt(i).parameters()[0].grad);
+    }
     outcome.loss = sums.loss;
     outcome.count = sums.count;
     outcome.log_likelihoods = sums.log_likelihoods;
@@ -166,8 +176,9 @@ class MixtureRun : public ::testing::Test {
             .run_dir = folder_ / dir,
             .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}};
   }
-  [[nodiscard]] static std::vector<prompt_tuning::SoftPrompt> starts() {
-    return {{"first", tiny_prompt(kFirstRows)}, {"second", tiny_prompt(kSecondRows).neg()}};
+  [[nodiscard]] static testing_support::Prompts starts() {
+    return {soft_prompt("first", tiny_prompt(kFirstRows)),
+            soft_prompt("second", tiny_prompt(kSecondRows).neg())};
   }
   [[nodiscard]] static comm::Mesh alone() { return {comm::make_single(), {}}; }
   [[nodiscard]] fs::path adapter(const std::string& dir, const std::string& name) const {
@@ -221,7 +232,8 @@ TEST_F(MixtureRun, APromptWithoutAnExampleInTheBatchTakesNoStep) {
     options_.optimizer.momentum = kind == OptimizerKind::kSgd ? 0.9 : 0;
     Recorder recorder;
     Trainer mixed(setup(mesh, recorder, "mixed"), starts());
-    std::array<at::Tensor, 2> before{starts()[0].values, starts()[1].values};
+    std::array<at::Tensor, 2> before{starts()[0]->parameters()[0].value,
+                                     starts()[1]->parameters()[0].value};
     recorder.then = [&](std::int64_t step) {
       const std::size_t in_it = recorder.records.back().losses[0].first == "first" ? 0 : 1;
       ASSERT_EQ(recorder.records.back().losses.size(), 1u);
@@ -298,7 +310,7 @@ TEST_F(MixtureRun, EachPromptIsKeptWhereItsOwnTaskWasAtItsBest) {
     EXPECT_TRUE(last.prompt.values.equal(prompts.at(12)[i]));
     const auto& split = i == 0 ? first_.test : second_.test;
     const auto again =
-        eval::evaluate(backbone_, task_, split, best.prompt.values, {}, mesh.batch());
+        eval::evaluate(with_prompt(backbone_, best.prompt.values), task_, split, {}, mesh.batch());
     EXPECT_EQ(own.test, again.metrics);
     EXPECT_EQ(scores[names[i]]["test"]["accuracy"], again.metrics[0].second);
     EXPECT_FALSE(text("run", std::string("predictions/") + names[i] + "/test.jsonl").empty());
@@ -310,7 +322,7 @@ TEST_F(MixtureRun, OnePromptForAllIsKeptAtTheBestMean) {
   const comm::Mesh mesh = alone();
   Recorder recorder;
   const TrainResult result =
-      Trainer(setup(mesh, recorder, "run"), {{"all", tiny_prompt(kFirstRows)}}).run();
+      Trainer(setup(mesh, recorder, "run"), {soft_prompt("all", tiny_prompt(kFirstRows))}).run();
   std::int64_t best_step = 0;
   double best = 0;
   for (const auto& [step, score] : recorder.validation[0]) {

@@ -21,7 +21,7 @@ const std::array<Matrix, 3> kGradients = {Matrix{0.1F, -0.2F, 0.3F, 0.0F, 1.0F, 
 
 // Three steps with the rates 0.1, 0.05, 0.033...
 Matrix after_three_steps(const OptimizerOptions& options) {
-  Parameter parameter("prompt", matrix(kStart));
+  methods::Parameter parameter("prompt", matrix(kStart));
   const auto optimizer = make_optimizer(options, {parameter});
   for (std::size_t i = 0; i < kGradients.size(); ++i) {
     parameter.grad.copy_(matrix(kGradients[i]));
@@ -94,8 +94,8 @@ TEST(Optimizer, AdafactorScalesByTheParameterWhenAsked) {
 }
 
 TEST(Optimizer, FactoredStateIsARowAndAColumn) {
-  const Parameter large("prompt", at::zeros({128, 130}));
-  const Parameter small("prompt", at::zeros({127, 130}));
+  const methods::Parameter large("prompt", at::zeros({128, 130}));
+  const methods::Parameter small("prompt", at::zeros({127, 130}));
   const OptimizerOptions options{.kind = OptimizerKind::kAdafactor};
   const auto factored = make_optimizer(options, {large})->state();
   ASSERT_EQ(factored.size(), 3u);
@@ -111,12 +111,12 @@ TEST(Optimizer, FactoredStateIsARowAndAColumn) {
 TEST(Optimizer, StateCopiedIntoAFreshOptimizerContinuesExactly) {
   for (const auto kind : {OptimizerKind::kAdamW, OptimizerKind::kAdafactor, OptimizerKind::kSgd}) {
     const OptimizerOptions options{.kind = kind, .momentum = 0.9, .min_dim_size_to_factor = 2};
-    Parameter first("prompt", matrix(kStart));
+    methods::Parameter first("prompt", matrix(kStart));
     const auto before = make_optimizer(options, {first});
     first.grad.copy_(matrix(kGradients[0]));
     before->step(0.1);
 
-    Parameter second("prompt", first.value.clone());
+    methods::Parameter second("prompt", first.value.clone());
     const auto after = make_optimizer(options, {second});
     const auto from = before->state();
     auto to = after->state();

@@ -13,6 +13,7 @@
 #include "core/stop_request.h"
 #include "tests/support/errors.h"
 #include "tests/support/file_limit.h"
+#include "tests/support/prompts.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/trainer.h"
@@ -76,7 +77,7 @@ class ResumeTest : public ::testing::Test {
          .seed = 1,
          .run_dir = dir,
          .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}},
-        {{"tiny", testing_support::tiny_prompt(5)}});
+        {testing_support::soft_prompt("tiny", testing_support::tiny_prompt(5))});
     if (from) trainer.restore(from->state);
     return trainer.run();
   }

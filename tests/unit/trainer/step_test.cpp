@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/batch_stream.h"
 
@@ -18,6 +19,7 @@ using testing_support::tiny_backbone;
 using testing_support::tiny_dataset;
 using testing_support::tiny_prompt;
 using testing_support::tiny_task;
+using testing_support::with_prompt;
 
 constexpr int kRows = 6;
 constexpr int kExamples = 5;
@@ -39,11 +41,13 @@ class Step : public ::testing::TestWithParam<Loss> {
 
   [[nodiscard]] Descent run(const at::Tensor& prompt, std::int64_t micro_batch_rows) const {
     const auto objective = make_objective(GetParam(), batch_);
-    const std::array<at::Tensor, 1> prompts{prompt};
-    std::array<at::Tensor, 1> gradients{at::zeros_like(prompt)};
-    const StepSums sums = forward_backward(backbone_, batch_.packed.forest, *objective, prompts,
-                                           gradients, {.max_rows = micro_batch_rows});
-    return {sums.loss / sums.count, sums, gradients[0]};
+    methods::PromptedModel model = with_prompt(backbone_, prompt);
+    model.start_gradients();
+    const StepSums sums =
+        forward_backward(model, batch_.packed.forest, *objective, {.max_rows = micro_batch_rows});
+    model.collect_gradients();
+    model.finish_gradients(1);
+    return {sums.loss / sums.count, sums, model.prompt(0).parameters()[0].grad};
   }
 
   data::Task task_;
@@ -84,14 +88,15 @@ TEST_P(Step, GradientMatchesFiniteDifferences) {
 TEST_P(Step, ARankWithoutExamplesAddsNothing) {
   const TrainBatch none;
   const auto objective = make_objective(GetParam(), none);
-  const std::array<at::Tensor, 1> prompts{tiny_prompt(kRows, at::kDouble)};
-  std::array<at::Tensor, 1> gradients{at::zeros_like(prompts[0])};
-  const StepSums sums = forward_backward(backbone_, none.packed.forest, *objective, prompts,
-                                         gradients, {.max_rows = 100});
+  methods::PromptedModel model = with_prompt(backbone_, tiny_prompt(kRows, at::kDouble));
+  model.start_gradients();
+  const StepSums sums = forward_backward(model, none.packed.forest, *objective, {.max_rows = 100});
+  model.collect_gradients();
+  model.finish_gradients(1);
   EXPECT_EQ(sums.loss, 0);
   EXPECT_EQ(sums.count, 0);
   EXPECT_EQ(sums.rows, 0);
-  EXPECT_EQ(gradients[0].abs().max().item<double>(), 0);
+  EXPECT_EQ(model.prompt(0).parameters()[0].grad.abs().max().item<double>(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, Step, ::testing::Values(Loss::kTargetTokens, Loss::kCandidates),

@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "methods/prompt_tuning/adapter_files.h"
+#include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 
 namespace incipit::trainer {
@@ -72,8 +73,8 @@ class TrainerTest : public ::testing::Test {
             .run_dir = run_dir_,
             .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}};
   }
-  [[nodiscard]] static std::vector<prompt_tuning::SoftPrompt> start() {
-    return {{"tiny", tiny_prompt(5)}};
+  [[nodiscard]] static testing_support::Prompts start() {
+    return {testing_support::soft_prompt("tiny", tiny_prompt(5))};
   }
   [[nodiscard]] static comm::Mesh alone() { return {comm::make_single(), {}}; }
 
@@ -257,8 +258,8 @@ TEST_F(TrainerTest, TooManyNonFiniteStepsEndTheRunOnEveryRankAndNothingIsSaved) 
     at::set_num_threads(1);
     const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.data = 2});
     RunRecorder recorder;
-    std::vector<prompt_tuning::SoftPrompt> broken = start();
-    broken[0].values[0][0].fill_(std::numeric_limits<float>::infinity());
+    const testing_support::Prompts broken = start();
+    broken[0]->parameters()[0].value[0][0].fill_(std::numeric_limits<float>::infinity());
     Trainer trainer(setup(mesh, recorder), broken);
     try {
       (void)trainer.run();
@@ -282,7 +283,8 @@ TEST_F(TrainerTest, ClippingBoundsTheStepOfPlainSgd) {
   RunRecorder recorder;
   Trainer trainer(setup(mesh, recorder), start());
   (void)trainer.run();
-  const double moved = trainer.prompt().sub(start()[0].values).square().sum().sqrt().item<double>();
+  const double moved =
+      trainer.prompt().sub(start()[0]->parameters()[0].value).square().sum().sqrt().item<double>();
   EXPECT_GT(recorder.last.grad_norm, 1e-3);
   EXPECT_NEAR(moved, 1e-3, 1e-6);
 }

@@ -12,6 +12,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "methods/prompt_tuning/prompt_tuning.h"
+#include "methods/registry.h"
 #include "model/safetensors.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tensors.h"
@@ -54,7 +56,7 @@ class PeftAdapter : public ::testing::Test {
 };
 
 TEST_F(PeftAdapter, ComesBackWithItsBackbone) {
-  const LoadedPrompt loaded = load_prompt(folder_.path());
+  const LoadedPrompt loaded = load_any(folder_.path());
   EXPECT_EQ(loaded.prompt.name, "rte");
   EXPECT_THAT(loaded.prompt.values.sizes(), ElementsAre(2, 3));
   EXPECT_THAT(numbers(loaded.prompt.values), ElementsAre(1, 2, 3, 4, 5, 6));
@@ -131,7 +133,9 @@ TEST_F(PeftAdapter, OtherMethodsAreRefusedByName) {
   change_config({{"peft_type", "PREFIX_TUNING"}});
   expect_refused("adapter_config.json: peft_type", "PREFIX_TUNING");
   change_config({{"peft_type", "LORA"}});
-  expect_refused("adapter_config.json: peft_type", "LORA; supported: PROMPT_TUNING");
+  expect_refused("adapter_config.json: peft_type", "LORA; expected PROMPT_TUNING");
+  EXPECT_THAT([&] { (void)methods::load_prompt(folder_.path()); },
+              ThrowsMessage<DataError>(HasSubstr("LORA; supported: PROMPT_TUNING, PREFIX_TUNING")));
 }
 
 TEST_F(PeftAdapter, ShapesThatDisagreeAreRefused) {
@@ -170,45 +174,42 @@ TEST_F(PeftAdapter, PickledTensorsAreRefusedWithTheCommandThatConvertsThem) {
 
 TEST_F(PeftAdapter, AFolderAboveAdaptersPointsAtThem) {
   const TemporaryFolder above;
-  EXPECT_THAT([&] { (void)load_prompt(above.path()); },
+  EXPECT_THAT([&] { (void)load_any(above.path()); },
               ThrowsMessage<DataError>(
                   AllOf(HasSubstr("adapter_config.json: is missing"), Not(HasSubstr("did you")))));
   save_peft_adapter(above / "boolq", small_prompt(), kBackbone);
-  EXPECT_THAT([&] { (void)load_prompt(above.path()); },
+  EXPECT_THAT([&] { (void)load_any(above.path()); },
               ThrowsMessage<DataError>(HasSubstr("did you mean " + (above / "boolq").string())));
 }
 
-// What check_backbone logs.
-std::string logged(const LoadedPrompt& loaded, const BackboneInfo& backbone) {
+// What warn_of_other_weights logs.
+std::string logged(const BackboneInfo& made_for, const BackboneInfo& backbone) {
   std::ostringstream text;
   const auto before = spdlog::default_logger();
   spdlog::set_default_logger(std::make_shared<spdlog::logger>(
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
-  check_backbone(loaded, backbone, "adapters/rte");
+  methods::warn_of_other_weights(made_for, backbone, "adapters/rte");
   spdlog::set_default_logger(before);
   return text.str();
 }
 
 TEST(CheckBackbone, OtherWeightsAreWarnedOf) {
-  const LoadedPrompt loaded = {small_prompt(), kBackbone};
   BackboneInfo other = kBackbone;
-  EXPECT_EQ(logged(loaded, other), "");
+  EXPECT_EQ(logged(kBackbone, other), "");
   other.weights_fingerprint = "";
-  EXPECT_EQ(logged(loaded, other), "");
+  EXPECT_EQ(logged(kBackbone, other), "");
   other.weights_fingerprint = std::string(64, 'b');
-  EXPECT_THAT(logged(loaded, other), AllOf(HasSubstr("adapters/rte"), HasSubstr("other weights"),
-                                           HasSubstr("aaaaaaaaaaaa"), HasSubstr("bbbbbbbbbbbb")));
+  EXPECT_THAT(logged(kBackbone, other),
+              AllOf(HasSubstr("adapters/rte"), HasSubstr("other weights"),
+                    HasSubstr("aaaaaaaaaaaa"), HasSubstr("bbbbbbbbbbbb")));
 }
 
 TEST(CheckBackbone, AnotherWidthIsRefused) {
-  BackboneInfo other = kBackbone;
-  other.hidden_size = 4;
-  EXPECT_THAT(
-      [&] {
-        check_backbone({small_prompt(), kBackbone}, other, "adapter");
-      },
-      ThrowsMessage<DataError>(AllOf(HasSubstr("adapter"), HasSubstr("have 3 numbers"),
-                                     HasSubstr("hidden size is 4"), HasSubstr("models/small"))));
+  model::ModelSpec spec;
+  spec.hidden_size = 4;
+  EXPECT_THAT([&] { PromptTuning(small_prompt()).check(spec, "adapter"); },
+              ThrowsMessage<DataError>(AllOf(HasSubstr("adapter"), HasSubstr("have 3 numbers"),
+                                             HasSubstr("hidden size is 4"))));
 }
 
 }  // namespace

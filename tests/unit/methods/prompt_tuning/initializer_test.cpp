@@ -29,10 +29,10 @@ using ::testing::Lt;
 using ::testing::ThrowsMessage;
 
 // A vocabulary whose token i has the embedding [i, -i].
-InitInputs inputs_of(std::int64_t vocab_size) {
-  InitInputs inputs;
-  inputs.vocab_size = vocab_size;
-  inputs.hidden_size = 2;
+methods::StartInputs inputs_of(std::int64_t vocab_size) {
+  methods::StartInputs inputs;
+  inputs.spec.vocab_size = vocab_size;
+  inputs.spec.hidden_size = 2;
   inputs.embed = [](std::span<const TokenId> ids) {
     std::vector<float> rows;
     for (const TokenId id : ids) {
@@ -51,12 +51,13 @@ PromptOptions options_of(InitKind kind, std::int64_t rows) {
   return options;
 }
 
-std::vector<float> values(const PromptOptions& options, const InitInputs& inputs,
+std::vector<float> values(const PromptOptions& options, methods::StartInputs inputs,
                           std::uint64_t seed = 1) {
-  const SoftPrompt prompt = initialize_prompt(options, inputs, seed, "a task");
+  inputs.seed = seed;
+  const SoftPrompt prompt = initialize_prompt(options, inputs, "a task");
   EXPECT_EQ(prompt.name, "a task");
   EXPECT_EQ(prompt.rows(), options.num_virtual_tokens);
-  EXPECT_EQ(prompt.width(), inputs.hidden_size);
+  EXPECT_EQ(prompt.width(), inputs.spec.hidden_size);
   EXPECT_EQ(prompt.values.scalar_type(), at::kFloat);
   return numbers(prompt.values);
 }
@@ -72,7 +73,7 @@ std::vector<int> tokens(const std::vector<float>& values) {
 }
 
 TEST(Initializer, TheSeedDecidesAndNothingElse) {
-  const InitInputs inputs = inputs_of(50);
+  const methods::StartInputs inputs = inputs_of(50);
   for (const InitKind kind :
        {InitKind::kRandomUniform, InitKind::kNormal, InitKind::kSampledVocab}) {
     const PromptOptions options = options_of(kind, 10);
@@ -91,7 +92,7 @@ TEST(Initializer, UniformValuesFillTheirRange) {
 }
 
 TEST(Initializer, TheAutomaticRangeIsTheEmbeddingsRootMeanSquare) {
-  const InitInputs inputs = inputs_of(5000);  // more rows than are looked up at once
+  const methods::StartInputs inputs = inputs_of(5000);  // more rows than are looked up at once
   double squares = 0;
   for (int id = 0; id < 5000; ++id) squares += static_cast<double>(id) * id;
   const double rms = std::sqrt(squares / 5000);
@@ -115,7 +116,7 @@ TEST(Initializer, NormalValuesHaveUnitVariance) {
 }
 
 TEST(Initializer, SampledTokensAreDistinctCommonAndNotSpecial) {
-  InitInputs inputs = inputs_of(100);
+  methods::StartInputs inputs = inputs_of(100);
   inputs.special_ids = {0, 3};
   PromptOptions options = options_of(InitKind::kSampledVocab, 8);
   options.init.sample_from = 8;
@@ -139,7 +140,7 @@ TEST(Initializer, APromptLongerThanTheVocabularySamplesWithReplacement) {
 }
 
 TEST(Initializer, ATextIsRepeatedOrCut) {
-  InitInputs inputs = inputs_of(100);
+  methods::StartInputs inputs = inputs_of(100);
   inputs.text_ids = {7, 8, 9};
   EXPECT_THAT(tokens(values(options_of(InitKind::kText, 7), inputs)),
               ElementsAre(7, 8, 9, 7, 8, 9, 7));
@@ -150,7 +151,7 @@ TEST(Initializer, ATextIsRepeatedOrCut) {
 }
 
 TEST(Initializer, LabelsAreAveragedAndTheRestSampled) {
-  InitInputs inputs = inputs_of(100);
+  methods::StartInputs inputs = inputs_of(100);
   inputs.label_ids = {{90}, {91, 93, 98}};
   PromptOptions options = options_of(InitKind::kClassLabels, 6);
   options.init.sample_from = 50;
@@ -162,7 +163,7 @@ TEST(Initializer, LabelsAreAveragedAndTheRestSampled) {
 }
 
 TEST(Initializer, LabelsWithoutTokensAreRefused) {
-  InitInputs inputs = inputs_of(100);
+  methods::StartInputs inputs = inputs_of(100);
   const PromptOptions options = options_of(InitKind::kClassLabels, 6);
   EXPECT_THAT([&] { (void)values(options, inputs); },
               ThrowsMessage<ConfigError>(HasSubstr("needs a task with labels")));

@@ -36,7 +36,7 @@ std::string npy(std::string header, const std::vector<float>& numbers, int versi
 class NpyFile : public ::testing::Test {
  protected:
   std::vector<float> read(const std::string& content) {
-    return numbers(load_prompt(folder_.write("prompt.npy", content)).prompt.values);
+    return numbers(load_any(folder_.write("prompt.npy", content)).prompt.values);
   }
   void expect_refused(const std::string& content, const std::string& reason) {
     EXPECT_THAT([&] { (void)read(content); },
@@ -47,7 +47,7 @@ class NpyFile : public ::testing::Test {
 
 TEST_F(NpyFile, ComesBackAsItWasSaved) {
   save_npy(folder_ / "rte.npy", {"x", floats({3, 2}, {1, 2, 3, 4, 5, 6}).t().contiguous()});
-  const LoadedPrompt loaded = load_prompt(folder_ / "rte.npy");
+  const LoadedPrompt loaded = load_any(folder_ / "rte.npy");
   EXPECT_EQ(loaded.prompt.name, "rte");
   EXPECT_EQ(loaded.backbone.hidden_size, 3);
   EXPECT_THAT(loaded.prompt.values.sizes(), ElementsAre(2, 3));
@@ -87,8 +87,8 @@ TEST_F(NpyFile, RefusesWhatIsNoNpy) {
   expect_refused(npy("{'descr': '<f4'}", {}), "lacks 'fortran_order'");
   expect_refused(npy("{}", {}).substr(0, 11), "claims a header of 2 bytes");
   expect_refused(npy(std::string(20000, ' '), {}), "claims a header of 20000 bytes");
-  EXPECT_THROW((void)load_prompt(folder_ / "absent.npy"), DataError);
-  EXPECT_THAT([&] { (void)load_prompt(folder_.write("prompt.txt", "")); },
+  EXPECT_THROW((void)load_any(folder_ / "absent.npy"), DataError);
+  EXPECT_THAT([&] { (void)load_any(folder_.write("prompt.txt", "")); },
               ThrowsMessage<DataError>(HasSubstr(".npy file")));
 }
 

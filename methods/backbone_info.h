@@ -1,0 +1,23 @@
+// The backbone that an adapter was made for.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace incipit::methods {
+
+struct BackboneInfo {
+  std::string name;                 // model path or hub name, as the user gave it
+  std::string weights_fingerprint;  // WeightFiles::fingerprint; "" when unknown
+  std::int64_t hidden_size = 0;
+  std::int64_t layers = 0;           // 0 when unknown
+  std::int64_t attention_heads = 0;  // 0 when unknown
+};
+
+// Warns when an adapter was made for other weights than the model at hand. `path` is used in the
+// message.
+void warn_of_other_weights(const BackboneInfo& made_for, const BackboneInfo& at_hand,
+                           const std::filesystem::path& path);
+
+}  // namespace incipit::methods

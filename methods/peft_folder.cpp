@@ -1,0 +1,130 @@
+#include "methods/peft_folder.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "methods/values.h"
+#include "model/safetensors.h"
+
+namespace incipit::methods {
+namespace {
+
+namespace fs = std::filesystem;
+using model::JsonObject;
+using model::SafetensorsFile;
+
+constexpr const char* kConfigFile = "adapter_config.json";
+constexpr const char* kTensorFile = "adapter_model.safetensors";
+constexpr const char* kTensor = "prompt_embeddings";
+constexpr const char* kPeftVersion = "0.21.2";  // the version whose format this is
+constexpr const char* kFingerprintKey = "incipit_backbone_fingerprint";
+constexpr const char* kNameKey = "incipit_prompt_name";
+
+// Adapters not named "default" are in a subfolder, and PEFT expects the path of that subfolder.
+std::string subfolder_hint(const fs::path& folder) {
+  std::vector<std::string> found;
+  if (fs::is_directory(folder)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      if (fs::exists(entry.path() / kConfigFile)) found.push_back(entry.path().string());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found.empty() ? "" : "; did you mean " + join(found, " or ") + "?";
+}
+
+SafetensorsFile open_tensors(const fs::path& folder) {
+  const fs::path pickled = folder / "adapter_model.bin";
+  if (!fs::exists(folder / kTensorFile) && fs::exists(pickled)) {
+    throw DataError(
+        pickled.string() + ": pickled weights are never read, since reading them can run code; " +
+        "convert them once: python3 -c \"import torch, safetensors.torch as s; s.save_file(" +
+        "torch.load('" + pickled.string() + "', weights_only=True), '" +
+        (folder / kTensorFile).string() + "')\"");
+  }
+  return SafetensorsFile(folder / kTensorFile);
+}
+
+// Returns the prompt's rows as float32 in their own memory (a mapped file cannot be trained).
+at::Tensor read_values(const SafetensorsFile& file, std::int64_t rows, std::int64_t stored_rows,
+                       std::int64_t width, const std::string& width_text) {
+  const std::string where = file.path().string() + ": tensor '" + kTensor + "'";
+  if (!file.contains(kTensor)) {
+    throw DataError(where + " is missing; the file has: " + join(file.names()));
+  }
+  const model::TensorInfo& info = file.info(kTensor);
+  const std::vector<std::int64_t> expected = {stored_rows, width};
+  if (info.shape != expected) {
+    throw DataError(where + " has shape " + model::shape_text(info.shape) + ", but " + kConfigFile +
+                    " says " + model::shape_text(expected) + " (num_virtual_tokens, " + width_text +
+                    ")");
+  }
+  if (!c10::isFloatingType(info.dtype)) {
+    throw DataError(where + " has " + c10::toString(info.dtype) + ", not floating-point numbers");
+  }
+  const at::Tensor values = file.rows(kTensor, 0, rows).to(at::kFloat, false, /*copy=*/true);
+  if (!all_finite(values)) throw DataError(where + " has numbers that are not finite");
+  return values;
+}
+
+}  // namespace
+
+void save_peft_folder(const fs::path& folder, const PeftAdapter& adapter,
+                      const nlohmann::json& own) {
+  check_values(adapter.name, adapter.values);
+  std::map<std::string, std::string> metadata;
+  if (!adapter.name.empty()) metadata[kNameKey] = adapter.name;
+  if (!adapter.backbone.weights_fingerprint.empty()) {
+    metadata[kFingerprintKey] = adapter.backbone.weights_fingerprint;
+  }
+  // Keys are sorted, as PEFT writes them.
+  nlohmann::json config = {
+      {"auto_mapping", nullptr},         {"base_model_name_or_path", adapter.backbone.name},
+      {"inference_mode", true},          {"modules_to_save", nullptr},
+      {"num_transformer_submodules", 1}, {"num_virtual_tokens", adapter.values.size(0)},
+      {"peft_version", kPeftVersion},    {"revision", nullptr},
+      {"task_type", "CAUSAL_LM"},
+  };
+  config.update(own);
+  model::write_safetensors(folder / kTensorFile, {{kTensor, adapter.values}}, metadata);
+  write_atomically(folder / kConfigFile, dump_json(config, 2, BadUtf8::kReplace, Letters::kAscii));
+}
+
+JsonObject read_peft_config(const fs::path& folder) {
+  if (!fs::exists(folder / kConfigFile)) {
+    throw DataError((folder / kConfigFile).string() + ": is missing: no adapter here" +
+                    subfolder_hint(folder));
+  }
+  JsonObject config = JsonObject::read(folder / kConfigFile);
+  if (config.has("modules_to_save") && !config.value()["modules_to_save"].empty()) {
+    config.fail("modules_to_save", "further trained modules beside the prompt are not supported");
+  }
+  return config;
+}
+
+PeftAdapter read_peft_tensors(const fs::path& folder, const JsonObject& config, std::int64_t width,
+                              std::int64_t copies, const std::string& width_text) {
+  const std::int64_t rows = config.integer("num_virtual_tokens", 1);
+  const SafetensorsFile file = open_tensors(folder);
+  const auto metadata = [&](const char* key) {
+    const auto found = file.metadata().find(key);
+    return found == file.metadata().end() ? std::string() : found->second;
+  };
+  PeftAdapter adapter;
+  adapter.values = read_values(file, rows, rows * copies, width, width_text);
+  adapter.name = metadata(kNameKey);
+  if (adapter.name.empty()) adapter.name = folder.filename().string();
+  adapter.backbone.name = config.text_or("base_model_name_or_path", "");
+  adapter.backbone.weights_fingerprint = metadata(kFingerprintKey);
+  if (config.has("num_layers")) adapter.backbone.layers = config.integer("num_layers");
+  if (config.has("num_attention_heads")) {
+    adapter.backbone.attention_heads = config.integer("num_attention_heads");
+  }
+  return adapter;
+}
+
+}  // namespace incipit::methods

@@ -1,0 +1,43 @@
+// Hugging Face PEFT adapter folders of prompt methods, as version 0.21.2 writes and reads them:
+// adapter_config.json, and adapter_model.safetensors with the tensor prompt_embeddings in float32.
+// What PEFT has no key for (the fingerprint of the backbone's weights, our name of the prompt) is
+// in the safetensors metadata, which PEFT ignores.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "methods/backbone_info.h"
+#include "model/json_file.h"
+
+namespace incipit::methods {
+
+// What the kinds of adapters have in common.
+struct PeftAdapter {
+  std::string name;       // of the prompt
+  at::Tensor values;      // [virtual tokens, width] float32
+  BackboneInfo backbone;  // as far as the files say
+};
+
+// Writes both files to `folder`, which is created if missing. Each file is replaced atomically;
+// equal input gives equal bytes. `config` has the keys of this kind of adapter beside the common
+// ones. Throws NumericsError if a value is not finite.
+void save_peft_folder(const std::filesystem::path& folder, const PeftAdapter& adapter,
+                      const nlohmann::json& config);
+
+// Reads adapter_config.json, which must be in `folder` itself. Throws DataError (file, key, what
+// was found, what was expected) if it is missing or needs modules beside the prompt.
+[[nodiscard]] model::JsonObject read_peft_config(const std::filesystem::path& folder);
+
+// Reads the first num_virtual_tokens rows of the tensor, which has `copies` times as many and
+// `width` columns; `width_text` says in messages how the width follows from the configuration.
+// Throws DataError if the file is missing or damaged, or the tensor has another shape.
+[[nodiscard]] PeftAdapter read_peft_tensors(const std::filesystem::path& folder,
+                                            const model::JsonObject& config, std::int64_t width,
+                                            std::int64_t copies, const std::string& width_text);
+
+}  // namespace incipit::methods

@@ -1,0 +1,98 @@
+#include "methods/prompted_model.h"
+
+#include <ATen/ops/zeros_like.h>
+
+#include <utility>
+
+#include "comm/gradient_reduction.h"
+#include "model/stage_link.h"
+#include "nn/ledger.h"
+
+namespace incipit::methods {
+
+std::vector<at::Tensor> current_parameters(const Prompt& prompt) {
+  std::vector<at::Tensor> values;
+  for (const Parameter& parameter : prompt.parameters()) values.push_back(parameter.value);
+  return values;
+}
+
+PromptedModel::PromptedModel(const model::Backbone& backbone,
+                             std::vector<std::shared_ptr<Prompt>> prompts)
+    : backbone_(backbone), prompts_(std::move(prompts)), input_rows_(prompts_.size()) {
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    contributions_.push_back(std::make_unique<Contribution>());
+  }
+  refresh();
+}
+
+PromptRows PromptedModel::rows(std::size_t number) const {
+  if (number >= prompts_.size() || !prompts_[number]) return {};
+  return prompts_[number]->rows(static_cast<int>(number));
+}
+
+void PromptedModel::refresh() { place(/*for_backward=*/false); }
+
+void PromptedModel::start_gradients() { place(/*for_backward=*/true); }
+
+void PromptedModel::place(bool for_backward) {
+  grad_values_.clear();
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    if (!prompts_[i]) continue;
+    const at::Tensor values = prompts_[i]->values(current_parameters(*prompts_[i]));
+    prompts_[i]->place(values, backbone_, for_backward, *contributions_[i]);
+    input_rows_[i] = contributions_[i]->input_rows;
+    if (!for_backward) continue;
+    const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
+    grad_values_.push_back(at::zeros_like(values));
+  }
+}
+
+model::ForestPass PromptedModel::forward(const Forest& forest,
+                                         model::ForestPassOptions options) const {
+  const model::StageLink link(backbone_);
+  options.input = link.receive_input(forest.row_count());
+  model::ForestPass pass = stage_forward(forest, std::move(options));
+  link.send_output(pass.output());
+  return pass;
+}
+
+model::ForestPass PromptedModel::stage_forward(const Forest& forest,
+                                               model::ForestPassOptions options) const {
+  std::vector<nn::KeyValueStore*> residents;
+  for (const auto& contribution : contributions_) residents.push_back(&contribution->residents);
+  residents.insert(residents.end(), options.residents.begin(), options.residents.end());
+  options.residents = std::move(residents);
+  return {backbone_, forest, input_rows_, options};
+}
+
+at::Tensor PromptedModel::backward(model::ForestPass& pass, std::span<const double> grad,
+                                   at::Tensor grad_output) const {
+  std::vector<at::Tensor> gradients;
+  for (const auto& contribution : contributions_) gradients.push_back(contribution->input_gradient);
+  return pass.backward(grad, gradients, std::move(grad_output));
+}
+
+void PromptedModel::collect_gradients() {
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    prompts_[i]->collect(*contributions_[i], backbone_, grad_values_[i]);
+  }
+}
+
+void PromptedModel::sum_gradients(const comm::Mesh& mesh) {
+  std::vector<comm::ReducedParameter> sums;
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    at::Tensor& grad = grad_values_[i];
+    sums.push_back({prompts_[i]->name(),
+                    {grad.data_ptr<float>(), static_cast<std::size_t>(grad.numel())},
+                    prompts_[i]->partial_over()});
+  }
+  comm::reduce_gradients(mesh, sums);
+}
+
+void PromptedModel::finish_gradients(double count) {
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    prompts_[i]->backward(grad_values_[i].div_(count));
+  }
+}
+
+}  // namespace incipit::methods

@@ -1,0 +1,44 @@
+// The prompt methods: no other file lists them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "methods/prompt.h"
+#include "methods/prompt_tuning/prompt_options.h"
+#include "methods/start_inputs.h"
+
+namespace incipit::methods {
+
+// Returns the initial prompt of a method that trains one. A pure function of its arguments: the
+// same on every rank, platform and run. Throws ConfigError or DataError when the options do not
+// fit.
+[[nodiscard]] std::shared_ptr<Prompt> make_prompt(const prompt_tuning::PromptOptions& options,
+                                                  const StartInputs& inputs,
+                                                  const std::string& name);
+
+// Return what the options alone say of each of a run's prompts: its rows, and a title such as "soft
+// prompt of 20 tokens". Nothing for `none`.
+[[nodiscard]] PromptRows prompt_rows(const prompt_tuning::PromptOptions& options);
+[[nodiscard]] std::string prompt_title(const prompt_tuning::PromptOptions& options);
+// Returns the numbers that an adapter has. Throws ConfigError if the method does not fit the model.
+[[nodiscard]] std::int64_t adapter_numbers(const prompt_tuning::PromptOptions& options,
+                                           const model::ModelSpec& spec);
+
+struct LoadedPrompt {
+  std::shared_ptr<Prompt> prompt;
+  BackboneInfo backbone;  // as far as the files say
+};
+
+// Loads a PEFT adapter folder of any of the methods, or a soft prompt from a .npy file. Throws
+// DataError when it is missing or damaged.
+[[nodiscard]] LoadedPrompt load_prompt(const std::filesystem::path& path);
+
+// Throws DataError if the prompt cannot belong to the model; warns when it was made for other
+// weights. `path` is used in the messages.
+void check_backbone(const LoadedPrompt& loaded, const model::ModelSpec& spec,
+                    const BackboneInfo& backbone, const std::filesystem::path& path);
+
+}  // namespace incipit::methods
