@@ -184,8 +184,8 @@ TEST_F(StoreFileTest, FilesOfAnotherLengthAreRefused) {
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_NE(problem_with(whole.substr(0, size)), "") << size;
   }
-  EXPECT_THAT(problem_with(whole + whole), HasSubstr("is cut short, or longer than it says"));
-  EXPECT_THAT(problem_with(whole + "x"), HasSubstr("is cut short, or longer than it says"));
+  EXPECT_THAT(problem_with(whole + whole), HasSubstr("is shorter or longer than its header says"));
+  EXPECT_THAT(problem_with(whole + "x"), HasSubstr("is shorter or longer than its header says"));
 }
 
 TEST_F(StoreFileTest, OnlyItsOwnKeyOpensAFile) {
