@@ -137,15 +137,15 @@ std::vector<PlannedPart> planned_parts(const model::TransformerConfig& c,
   const std::vector<model::TensorShare> shares = model::split_tensor(c, shape.tensor);
   for (int stage = 0; stage < shape.pipeline; ++stage) {
     for (const model::TensorShare& share : shares) {
-      const int behind = shape.pipeline - 1 - stage;
+      const int later = shape.pipeline - 1 - stage;
       const std::int64_t ids = share.vocabulary.size();
       places.push_back(
           {.part = {.layers = layers[stage],
                     .share = share,
                     .embeds = stage == 0,
-                    .scores = behind == 0},
+                    .scores = later == 0},
            .local = model::local_config(c, share),
-           .stages_behind = behind,
+           .stages_behind = later,
            // Under FSDP, chunks fit the buffer of gate and up.
            .vocabulary_at_once = shape.fsdp > 1 ? std::min(ids, 2 * c.intermediate_size) : ids});
     }

@@ -190,7 +190,7 @@ class Submission(program.ProgramTest):
                                   "task.on_bad_record=skip", ranks=ranks)
             self.assertIn("bad.jsonl:2: the record has no field 'hypothesis'", message)
             self.assertIn("no submission was written", message)
-        self.assertIn("bad.jsonl:2: the id 0 stands at an earlier example, too",
+        self.assertIn("bad.jsonl:2: an earlier example has the same id, 0",
                       self.refuse(good + "\n" + good))
         self.assertIn("bad.jsonl:1: the example has no id",
                       self.refuse('{"premise": "A", "hypothesis": "B"}\n'))
