@@ -45,7 +45,7 @@ void expect_near(const std::vector<float>& found, const std::vector<double>& exp
   EXPECT_LT(worst, 1e-5);
 }
 
-// All ranks hold the same bits.
+// Expects the same bits on all ranks.
 template <typename T>
 void expect_same_bits(Communicator& world, const std::vector<T>& values) {
   const std::string_view bytes(reinterpret_cast<const char*>(values.data()),

@@ -5,7 +5,7 @@
 
 Each OUT/NAME is a Hugging Face model folder (config.json, weights, no tokenizer) and holds
 
-    soft_prompt.npy   [P, hidden] float32: vectors that stand before every sequence
+    soft_prompt.npy   [P, hidden] float32: vectors before every sequence
     gradient.npy      [P, hidden] float32: d(loss) / d(soft prompt)
     reference.json    {
       "sequences": [[id, ...], ...],            token ids; some share beginnings, one has one token

@@ -37,7 +37,7 @@ def blocks(text):
 
 
 def commands(language, content, scratch, skipped=()):
-    """What a shell has to do for a block."""
+    """Returns the shell commands of a block."""
     if language == "":
         lines = [line for line in content.splitlines()
                  if not any(line.startswith(each) for each in skipped)]

@@ -50,7 +50,7 @@ TEST(Record, ANestedRecordNamesAPartOfTheRecord) {
   EXPECT_EQ(second.bind("one", "item.deep.0").text("one"), "c");
   EXPECT_EQ(second.bind("item", "list.0").text("item.x"), "a");
   EXPECT_EQ(second.as_json(), r.as_json());
-  EXPECT_FALSE(r.has("item.x")) << "a nested record of its own";
+  EXPECT_FALSE(r.has("item.x")) << "a separate nested record";
 }
 
 TEST(Record, ANestedRecordsNameHidesAField) {
