@@ -141,7 +141,7 @@ TEST(BadRecords, AreCountedUpToTheCapWhenSkipped) {
   bad.add(DataError("f:4: bad"));
   EXPECT_EQ(bad.count(), 2);
   EXPECT_EQ(message_of<DataError>([&] { bad.add(DataError("f:9: worse")); }),
-            "f:9: worse (and 2 bad records before it, as many as task.max_bad_records lets pass)");
+            "f:9: worse (and 2 bad records before it, as many as task.max_bad_records allows)");
 }
 
 TEST(BadRecords, ABadFileIsNotSkipped) {
