@@ -1,4 +1,4 @@
-// What every backend must do, with sizes around and beyond what fits one internal step.
+// Requirements on every backend, with sizes around and beyond the limit of one internal step.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
