@@ -3,7 +3,7 @@
 
     make_tiny_models.py OUT [NAME...]        (default: all of FAMILIES below)
 
-Each OUT/NAME is a Hugging Face model folder (config.json, weights, no tokenizer) and holds
+Each OUT/NAME is a Hugging Face model folder (config.json, weights, no tokenizer) with
 
     soft_prompt.npy   [P, hidden] float32: vectors before every sequence
     gradient.npy      [P, hidden] float32: d(loss) / d(soft prompt)
