@@ -190,7 +190,7 @@ std::optional<StoredExamples> read_cached(const Task& task, const fs::path& path
   } catch (const StoreError& error) {
     log::warn(
         "{}; {} is tokenised at every start and kept in memory (set INCIPIT_CACHE to another "
-        "folder, or to none for no cache)",
+        "folder, or to off for no cache)",
         error.what(), path.string());
     return std::nullopt;
   }
