@@ -30,7 +30,7 @@ endif()
 # --- libtorch ---------------------------------------------------------------------------
 
 set(INCIPIT_VENV "${PROJECT_SOURCE_DIR}/.venv" CACHE PATH
-    "Python virtual environment that holds the torch wheel (scripts/setup.sh makes it)")
+    "Python virtual environment with the torch wheel (scripts/setup.sh makes it)")
 set(INCIPIT_PYTHON "${INCIPIT_VENV}/bin/python")
 # An environment remade with another Python may keep the old folder: use the one that has torch.
 file(GLOB torch_library "${INCIPIT_VENV}/lib/python3*/site-packages/torch/lib/libtorch_cpu.so")

@@ -6,7 +6,7 @@ option(INCIPIT_WERROR "Warnings are errors (on by default where CI=true)" $ENV{C
 target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter
                        $<$<BOOL:${INCIPIT_WERROR}>:-Werror>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ 12 reports these of its own std::string once functions are inlined (GCC bug 105651).
+  # g++ 12 reports these for std::string once functions are inlined (GCC bug 105651).
   target_compile_options(incipit_flags INTERFACE -Wno-error=restrict
                          -Wno-error=stringop-overread -Wno-error=stringop-overflow
                          -Wno-error=array-bounds)

@@ -37,9 +37,8 @@ std::pair<std::string, std::string> first_difference(std::string_view a, std::st
 }  // namespace
 
 void require_same(Communicator& ranks, std::string_view what, std::string_view fingerprint) {
-  const auto texts = ranks.all_gather(fingerprint, "agreement before work starts");
-  const auto world_ranks =
-      ranks.all_gather(ranks.context().world_rank, "agreement before work starts");
+  const auto texts = ranks.all_gather(fingerprint, "check at start-up");
+  const auto world_ranks = ranks.all_gather(ranks.context().world_rank, "check at start-up");
   std::vector<std::string> different;
   std::string example;
   for (std::size_t r = 1; r < texts.size(); ++r) {

@@ -28,7 +28,7 @@ NcclLife::~NcclLife() {
     const auto failure =
         settle(api_->finalize(comm_), steady_clock::now() + limits_.finalize_timeout);
     if (failure) {
-      log::warn("NCCL did not end in order ({}); aborting it",
+      log::warn("NCCL did not finish cleanly ({}); aborting it",
                 failure->timed_out ? "no answer in time" : failure->text);
     } else {
       api_->destroy(std::exchange(comm_, nullptr));
@@ -101,7 +101,7 @@ NcclLife::Failure NcclLife::nccl_failure(ncclResult_t result) const {
   std::string text = std::string("NCCL: ") + api_->error_string(result);
   const char* last = api_->last_error(comm_);
   if (last != nullptr && *last != '\0') text += std::string("; ") + last;
-  return {text + "; NCCL_DEBUG=WARN tells more", false};
+  return {text + "; set NCCL_DEBUG=WARN for details", false};
 }
 
 NcclLife::Failure NcclLife::cuda_failure(cudaError_t error) const {
@@ -124,7 +124,7 @@ void NcclLife::abort() noexcept {
     promise.set_value();
   }).detach();
   if (done.wait_for(limits_.abort_timeout) == std::future_status::ready) return;
-  log::error("NCCL hangs in its own abort; ending this process with exit code 4");
+  log::error("NCCL's abort hangs; ending this process with exit code 4");
   if (limits_.hard_exit) {
     limits_.hard_exit();
   } else {

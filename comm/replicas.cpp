@@ -62,7 +62,7 @@ void check_replicas(Communicator& replicas, std::span<const Replica> mine) {
     for (const std::size_t r : different) names.push_back(std::to_string(world_ranks[r]));
     throw CommError(replicas.context().world_rank, "replica checksums",
                     "the copies of '" + mine[i].name + "' have drifted apart: rank " + join(names) +
-                        " differs from the others; go back to the last " +
+                        " differs from the others; resume from the last " +
                         "checkpoint and check that rank's machine");
   }
 }

@@ -32,14 +32,14 @@ class SingleCommunicator final : public Communicator {
     return make_single(std::move(name), shared_context());
   }
   void do_send(std::span<const std::byte>, int, int, const Collective&) override {
-    INCIPIT_CHECK(false, "a world of one has nobody to send to");
+    INCIPIT_CHECK(false, "send needs another rank; this communicator has one");
   }
   void do_recv(std::span<std::byte>, int, int, const Collective&) override {
-    INCIPIT_CHECK(false, "a world of one has nobody to receive from");
+    INCIPIT_CHECK(false, "recv needs another rank; this communicator has one");
   }
   void do_exchange(std::span<const std::byte>, std::span<std::byte>, int, int,
                    const Collective&) override {
-    INCIPIT_CHECK(false, "a world of one has nobody to exchange with");
+    INCIPIT_CHECK(false, "exchange needs another rank; this communicator has one");
   }
   LocalRank do_local_rank(const Collective&) override { return {0, 1}; }
 };

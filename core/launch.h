@@ -1,4 +1,4 @@
-// What the launcher passed to this process, before MPI is initialised.
+// Rank and world size as the launcher passes them, known before MPI is initialised.
 #pragma once
 
 namespace incipit {

@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kOneRequest{1};  // signals within this time are 
 constexpr std::chrono::seconds kRankZeroFirst{1};
 
 std::atomic<int> first_signal{0};
-std::atomic<bool> ending{false};  // tells the waiting thread to return
+std::atomic<bool> ending{false};  // makes the waiting thread return
 
 // The mutex guards the variables below it. Mutex and condition variable are never destroyed: in a
 // program the waiting thread lives as long as the process.

@@ -25,7 +25,7 @@ CsvReader::CsvReader(LineReader lines, std::optional<char> delimiter) : lines_(s
   try {
     delimiter_ = delimiter ? *delimiter : find_delimiter();
     if (!read_row()) {
-      throw FileError(lines_.name() + ": is empty; expected a first row with the columns' names");
+      throw FileError(lines_.name() + ": is empty; expected a first row with column names");
     }
   } catch (const DataError& error) {
     throw FileError(error.what());
@@ -49,8 +49,8 @@ char CsvReader::find_delimiter() {
   const std::size_t most = std::max_element(counts.begin(), counts.end()) - counts.begin();
   for (std::size_t other = most + 1; other < counts.size(); ++other) {
     if (counts[most] == 0 || counts[other] != counts[most]) continue;
-    throw FileError(here(lines_.number() + 1) + "columns may be divided by " +
-                    name_of(kDelimiters[most]) + " or by " + name_of(kDelimiters[other]) +
+    throw FileError(here(lines_.number() + 1) + "the delimiter may be " +
+                    name_of(kDelimiters[most]) + " or " + name_of(kDelimiters[other]) +
                     "; put column names that contain one of them in double quotes");
   }
   return kDelimiters[most];
@@ -79,8 +79,8 @@ std::optional<Record> CsvReader::next() {
   if (fields_.size() != columns_.size()) {
     throw DataError(here(row_line_) + "the row has " + std::to_string(fields_.size()) +
                     " fields, the header has " + std::to_string(columns_.size()) + " (" +
-                    join(columns_) + "); fields are divided by " + name_of(delimiter_) +
-                    ", one that contains it is in double quotes");
+                    join(columns_) + "); the delimiter is " + name_of(delimiter_) +
+                    "; put a field that contains it in double quotes");
   }
   return Record(columns_, fields_, lines_.name(), row_line_);
 }
@@ -163,7 +163,7 @@ std::string_view CsvReader::read_plain(std::string_view rest, std::string& field
   if (end == rest.size()) text = without_carriage_return(text);
   if (text.find('\r') != std::string_view::npos) {
     throw DataError(here(lines_.number()) +
-                    "a carriage return stands within a line; lines end with \\n or \\r\\n");
+                    "carriage return within a line; expected lines that end with \\n or \\r\\n");
   }
   field = text;
   return rest.substr(end);

@@ -106,7 +106,7 @@ class Patience {
 
   void look(std::int64_t records, std::int64_t examples) {
     if (records % 1024 != 0) return;
-    if (stop_requested()) throw Stopped(file_ + ": a signal came while it was tokenised");
+    if (stop_requested()) throw Stopped(file_ + ": stopped by a signal while it was tokenised");
     const auto now = std::chrono::steady_clock::now();
     if (now < next_) return;
     log::info("{}: {} examples tokenised so far", file_, examples);
@@ -170,7 +170,7 @@ std::int64_t read_examples(const Task& task, const fs::path& path, const ReadAs&
     throw DataError(path.string() + ": has no usable records; expected " +
                     (record_format(path) == RecordFormat::kJsonl
                          ? "one JSON object a line"
-                         : "a row with the columns' names and a row for each example"));
+                         : "a row with column names and a row for each example"));
   }
   return bad.count();
 }
@@ -189,8 +189,8 @@ std::optional<StoredExamples> read_cached(const Task& task, const fs::path& path
         [&](const ExampleCache::Take& take) { return read_examples(task, path, as, take); });
   } catch (const StoreError& error) {
     log::warn(
-        "{}; {} is tokenised at every start and held in memory (the folder is named in "
-        "INCIPIT_CACHE; off: none)",
+        "{}; {} is tokenised at every start and kept in memory (set INCIPIT_CACHE to another "
+        "folder, or to off for no cache)",
         error.what(), path.string());
     return std::nullopt;
   }

@@ -42,10 +42,10 @@ class Lock {
       if (errno != EWOULDBLOCK && errno != EINTR) return;
       if (stop_requested()) {
         ::close(file_);
-        throw Stopped(name + ": a signal came while another process tokenised it");
+        throw Stopped(name + ": stopped by a signal while another process tokenised it");
       }
       if (!told && Clock::now() - start > std::chrono::seconds(2)) {
-        log::info("{}: waiting for another process that tokenises it", name);
+        log::info("{}: waiting for another process to tokenise it", name);
         told = true;
       }
       std::this_thread::sleep_for(kPause);
@@ -112,11 +112,10 @@ StoredExamples ExampleCache::get(const std::string& key, const std::string& name
     try {
       StoredExamples kept = open_store(path, key, shared);
       mark_used(path);
-      log::debug("{}: {} examples as they were tokenised before, in {}", name, kept.store->size(),
-                 path.string());
+      log::debug("{}: {} tokenised examples read from {}", name, kept.store->size(), path.string());
       return kept;
     } catch (const StoreError& error) {
-      if (tell) log::warn("{}; {} is tokenised anew", error.what(), name);
+      if (tell) log::warn("{}; {} is tokenised again", error.what(), name);
       return std::nullopt;
     }
   };
@@ -135,8 +134,8 @@ StoredExamples ExampleCache::get(const std::string& key, const std::string& name
   prune(path.filename().string());
   StoredExamples kept = open_store(path, key, shared);
   const std::chrono::duration<double> taken = Clock::now() - start;
-  log::info("{}: {} examples tokenised in {}; kept for the next start in {} ({})", name,
-            kept.store->size(), human_seconds(taken.count()), path.string(),
+  log::info("{}: {} examples tokenised in {}; cached in {} ({})", name, kept.store->size(),
+            human_seconds(taken.count()), path.string(),
             human_bytes(static_cast<double>(fs::file_size(path, error))));
   return kept;
 }
@@ -170,7 +169,7 @@ void ExampleCache::prune(const std::string& kept) const {
   for (const Entry& entry : entries) {
     if (total <= limit_) return;
     fs::remove(entry.path, error);
-    log::debug("{}: removed from the cache, which is above {}", entry.path.string(),
+    log::debug("{}: removed from the cache, which exceeds {}", entry.path.string(),
                human_bytes(static_cast<double>(limit_)));
     total -= entry.bytes;
   }

@@ -65,14 +65,14 @@ std::int64_t index_of(const Record& record, const std::string& path) {
   const std::string text = record.text(path);
   const bool digits = !text.empty() && text.size() < 10 &&
                       text.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits) record.fail(path + " is " + text + "; expected the number of a word, from 0");
+  if (!digits) record.fail(path + " is " + text + "; expected a word's index, from 0");
   return std::stoll(text);
 }
 
 // Returns `text` with its first letter in the case of the first letter of `like`.
 std::string with_case_of(std::string_view text, std::string_view like) {
-  std::size_t behind = 0;
-  const char32_t first = next_char(text, behind);
+  std::size_t rest = 0;
+  const char32_t first = next_char(text, rest);
   std::size_t ignored = 0;
   const char32_t model = next_char(like, ignored);
   std::string lower;
@@ -84,9 +84,9 @@ std::string with_case_of(std::string_view text, std::string_view like) {
   } else if (first >= U'a' && first <= U'z') {
     changed = static_cast<char>(first - U'a' + U'A');
   } else {
-    changed = text.substr(0, behind);
+    changed = text.substr(0, rest);
   }
-  return changed.append(text.substr(behind));
+  return changed.append(text.substr(rest));
 }
 
 // Returns the referent as it appears in the text, or as given if it does not appear in any form.
@@ -123,8 +123,8 @@ void preprocess_wsc(Record& record) {
   const std::int64_t index = index_of(record, "target.span2_index");
   const auto span = align(text, pronoun, index);
   if (!span) {
-    record.fail("the text does not hold target.span2_text, '" + pronoun + "', near its word " +
-                std::to_string(index) + ", target.span2_index");
+    record.fail("the text does not contain target.span2_text, '" + pronoun + "', near word " +
+                std::to_string(index) + " (target.span2_index)");
   }
   const std::string before = text.substr(0, span->begin);
   const std::string after = text.substr(span->end);

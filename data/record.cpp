@@ -190,7 +190,7 @@ void BadRecords::add(const DataError& error) {
   if (!skip_ || dynamic_cast<const FileError*>(&error) != nullptr) throw error;
   if (count_ == cap_) {
     throw DataError(std::string(error.what()) + " (and " + std::to_string(count_) +
-                    " bad records before it, as many as task.max_bad_records lets pass)");
+                    " bad records before it, as many as task.max_bad_records allows)");
   }
   ++count_;
   log::info("skipped a bad record: {}", error.what());

@@ -45,7 +45,7 @@ class Sampler {
     std::span<const std::int64_t> lengths, int world);
 
 // Splits 0..lengths.size() into consecutive runs whose lengths sum to at most `max_tokens`; a
-// longer element is a run by itself. Returns the start of each run, followed by the size.
+// longer element is its own run. Returns the start of each run, followed by the size.
 [[nodiscard]] std::vector<std::int64_t> split_by_tokens(std::span<const std::int64_t> lengths,
                                                         std::int64_t max_tokens);
 

@@ -66,8 +66,7 @@ std::vector<std::int64_t> draw_demonstrations(const Dataset& train, std::int64_t
                                               std::uint64_t seed) {
   if (count > train.size()) {
     throw DataError(train.file() + ": has " + std::to_string(train.size()) +
-                    " examples to draw task.shots = " + std::to_string(count) +
-                    " demonstrations from");
+                    " examples, but task.shots is " + std::to_string(count));
   }
   std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
   std::iota(order.begin(), order.end(), 0);

@@ -161,8 +161,8 @@ class MappedStore : public ExampleStore {
     std::error_code ignored;
     fs::remove(file_.path(), ignored);
     throw DataError(file_.path().string() +
-                    ": this file of the cache was damaged after it was written, and has been "
-                    "removed; start again, and look after the disk");
+                    ": this cache file was damaged after it was written and has been removed; "
+                    "start again, and check the disk");
   }
 
   MappedFile file_;
@@ -180,7 +180,7 @@ MappedFile map_store(const fs::path& path) {
 }
 
 // Whether the facts are those that were written and point into the file. Releases their memory
-// piece by piece.
+// chunk by chunk.
 bool facts_are_whole(const MappedFile& file, const StoreHeader& header) {
   constexpr std::uint64_t kPiece = 1 << 16;
   const auto* first =
@@ -204,13 +204,13 @@ bool facts_are_whole(const MappedFile& file, const StoreHeader& header) {
   return hash == header.facts_hash;
 }
 
-// Returns what is wrong with a file, or "".
+// Returns the problem with a file, or "".
 std::string problem_of(const MappedFile& file, std::string_view key, StoreHeader& header) {
   const auto bytes = file.bytes();
   if (bytes.size() < sizeof(header)) return "is too short for a header";
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (std::string_view(header.magic, sizeof(header.magic)) != kStoreMagic) {
-    return "does not begin as a file of the cache";
+    return "is not a cache file";
   }
   if (header.version != kStoreVersion || header.facts_size != sizeof(StoredFacts)) {
     return "is of version " + std::to_string(header.version) + ", not " +
@@ -222,7 +222,7 @@ std::string problem_of(const MappedFile& file, std::string_view key, StoreHeader
       bytes.size() - std::min<std::uint64_t>(header.facts_begin, bytes.size());
   if (header.facts_begin % kStoreAlignment != 0 || rest % sizeof(StoredFacts) != 0 ||
       rest / sizeof(StoredFacts) != header.examples) {
-    return "is cut short, or longer than it says";
+    return "is shorter or longer than its header says";
   }
   if (!facts_are_whole(file, header)) return "has damaged facts";
   return "";

@@ -53,7 +53,7 @@ class Payload {
     bytes_ = bytes_.subspan(size);
     return taken;
   }
-  [[noreturn]] static void fail() { throw StoreError("a payload is too short for what it holds"); }
+  [[noreturn]] static void fail() { throw StoreError("a payload is too short for its contents"); }
 
   std::span<const std::byte> bytes_;
 };

@@ -201,7 +201,7 @@ void Task::cut_source(const Record& record, const std::string& text,
   if (kind == TruncateOptions::Kind::kNone) {
     record.fail("the source has " + std::to_string(source.size()) +
                 " tokens, task.max_source_tokens allows " + std::to_string(limit) +
-                "; say with task.truncate what may be cut");
+                "; choose what is cut with task.truncate");
   }
   if (kind == TruncateOptions::Kind::kSourceHead && options_.format == Format::kRaw) {
     source.resize(static_cast<std::size_t>(limit));
@@ -268,7 +268,7 @@ void Task::check_rows(const Example& example, const std::string& file,
   const std::int64_t needed = rows(example, prompt_rows);
   if (model_.max_positions > 0 && needed > model_.max_positions) {
     const std::string prefix =
-        prefix_.empty() ? "" : ", " + std::to_string(prefix_.size()) + " of demonstrations";
+        prefix_.empty() ? "" : ", " + std::to_string(prefix_.size()) + " of few-shot examples";
     throw DataError(where + "needs " + std::to_string(needed) + " positions (" +
                     std::to_string(example.source.size()) + " tokens of source" + prefix + ", " +
                     std::to_string(prompt_rows) + " rows of soft prompt), the model has " +

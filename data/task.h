@@ -62,7 +62,7 @@ struct Example {
   std::shared_ptr<const Candidates> candidates;
 };
 
-// What a task needs from a model.
+// The parts of a model that a task needs.
 struct TaskModel {
   std::shared_ptr<const Tokenizer> tokenizer;
   SpecialTokens special;

@@ -182,7 +182,7 @@ MetricValue compute_metric(const std::string& name, const Answers& answers) {
   const auto& metrics = all_metrics();
   const auto found = std::find_if(metrics.begin(), metrics.end(),
                                   [&](const auto& metric) { return metric.first == name; });
-  INCIPIT_CHECK(found != metrics.end(), "no metric is called ", name);
+  INCIPIT_CHECK(found != metrics.end(), "unknown metric ", name);
   return found->second(answers);
 }
 

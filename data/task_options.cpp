@@ -81,13 +81,13 @@ void check_answers(const TaskOptions& t, Problems& problems) {
                         "a task that generates its answers"});
   }
   if (!t.target.empty() && !t.verbalizer.empty()) {
-    problems.push_back({"target", "cannot stand beside a verbalizer: give one of the two"});
+    problems.push_back({"target", "cannot be combined with a verbalizer: give one of the two"});
   }
   if (!t.target.empty() && candidates) {
-    problems.push_back({"target", "cannot stand beside candidates: give one of the two"});
+    problems.push_back({"target", "cannot be combined with candidates: give one of the two"});
   }
   if (!t.verbalizer.empty() && candidates) {
-    problems.push_back({"candidates", "cannot stand beside a verbalizer: give one of the two"});
+    problems.push_back({"candidates", "cannot be combined with a verbalizer: give one of the two"});
   }
   if (!t.target.empty()) (void)parse(t.target, "target", problems);
   check_candidates(t, problems);
@@ -183,7 +183,7 @@ void check_names(const TaskOptions& t, Problems& problems) {
   }
   const bool nested = t.submission.form == SubmissionOptions::Form::kNested;
   if (std::count(t.id_fields.begin(), t.id_fields.end(), "") > 0 || t.id_fields.empty()) {
-    problems.push_back({"id_field", "is empty: name the field that tells examples apart"});
+    problems.push_back({"id_field", "is empty: name the field that identifies an example"});
   } else if (nested && t.id_fields.size() != 3) {
     problems.push_back({"submission.form",
                         "nested needs three fields in id_field: of passage, "
@@ -218,7 +218,7 @@ std::vector<OptionProblem> validate(const TaskOptions& options) {
   check_names(options, problems);
   check_numbers(options, problems);
   if (options.shots > 0 && options.train.empty()) {
-    problems.push_back({"shots", "needs `train`, from which demonstrations are drawn"});
+    problems.push_back({"shots", "needs `train`, from which few-shot examples are drawn"});
   }
   if (!options.system.empty() && options.format != Format::kChat) {
     problems.push_back({"system", "needs `format: chat`"});

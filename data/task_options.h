@@ -85,8 +85,8 @@ struct ValidationOptions {
   double share = 0.1;  // in [0, 1); used only if `file` is empty
 };
 
-// What is cut when a source is longer than max_source_tokens: `truncate: source_head`, `truncate:
-// {field: premise}`, or `truncate: none`.
+// The text that is cut when a source is longer than max_source_tokens: `truncate: source_head`,
+// `truncate: {field: premise}`, or `truncate: none`.
 struct TruncateOptions {
   enum class Kind {
     kNone,        // none: a longer source is an error

@@ -20,10 +20,10 @@ std::string_view without_blanks(std::string_view text) {
 
 std::string lower_first(std::string_view value) {
   if (value.empty()) return "";
-  std::size_t behind = 0;
+  std::size_t rest = 0;
   std::string text;
-  append_lowercase(text, next_char(value, behind));
-  return text.append(value.substr(behind));
+  append_lowercase(text, next_char(value, rest));
+  return text.append(value.substr(rest));
 }
 
 std::string strip_period(std::string_view value) {

@@ -65,21 +65,21 @@ std::string run_yaml(const configs::RunConfig& config, const std::string& about)
       .raw("method:\n")
       .key("method.kind", "none: the model as it is, for incipit eval")
       .key("method.num_virtual_tokens", "the soft prompt's length; 1 to 100")
-      .raw("  init: {kind: " + yaml.value("method.init.kind") + "}  # what it starts from\n")
+      .raw("  init: {kind: " + yaml.value("method.init.kind") + "}  # its initial value\n")
       .raw("task:\n")
       .key("task.name")
       .key("task.data_dir");
   if (!config.task.train.empty()) yaml.key("task.train").key("task.validation").key("task.test");
   yaml.raw("train:\n")
       .key("train.steps")
-      .key("train.batch_size", "examples a step, of all ranks")
-      .key("train.loss", "candidates: compares the labels alone")
+      .key("train.batch_size", "examples per step, over all ranks")
+      .key("train.loss", "candidates: compares only the labels")
       .raw("  optimizer: {kind: " + yaml.value("train.optimizer.kind") +
            ", lr: " + yaml.value("train.optimizer.lr") +
-           "}  # the rate to try first; then three times as much, and a third\n")
+           "}  # the learning rate to try first; then three times it, and a third\n")
       .raw("  schedule: {kind: " + yaml.value("train.schedule.kind") +
            ", warmup_steps: " + yaml.value("train.schedule.warmup_steps") + "}\n")
-      .key("train.eval_every", "steps between scores on validation; the best prompt is kept")
+      .key("train.eval_every", "steps between evaluations on validation; the best prompt is kept")
       .key("train.checkpoint_every")
       .raw("eval:\n")
       .key("eval.score");
@@ -92,17 +92,17 @@ std::string task_yaml(const data::TaskOptions& options, const std::string& about
   Writer yaml(config);
   yaml.raw(comment(about))
       .key("task.train", "", 0)
-      .key("task.validation", "early stop and choices are made on it", 0)
+      .key("task.validation", "for early stopping and every choice", 0)
       .key("task.test", "scored once, at the end", 0)
-      .raw("# What the model is to continue; {fields} are those of the records.\n")
+      .raw("# The text that the model continues; {fields} are fields of the records.\n")
       .key("task.template", "", 0)
-      .raw("# What it is to say for each label.\nverbalizer:\n");
+      .raw("# The answer for each label.\nverbalizer:\n");
   for (const auto& [label, answer] : options.verbalizer) {
     yaml.raw("  " + yaml_text(label) + ": " + yaml_text(answer) + "\n");
   }
   yaml.key("task.max_source_tokens", "", 0)
       .key("task.truncate", "cut from its end in longer sources", 0)
-      .key("task.metrics", "the first one decides", 0);
+      .key("task.metrics", "the first one selects the best prompt", 0);
   return yaml.take();
 }
 

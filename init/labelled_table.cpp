@@ -39,16 +39,16 @@ bool is_quantity(const LabelIndex& labels) {
 
 void check_labels(const LabelledTable& table, const LabelIndex& labels) {
   const std::string where = table.file + ": column '" + table.label_column + "'";
-  const std::string found =
-      " holds " + telemetry::grouped(static_cast<std::int64_t>(labels.size())) +
-      " different values in " + telemetry::grouped(static_cast<std::int64_t>(table.rows.size())) +
-      " records";
+  const std::string found = " has " + telemetry::grouped(static_cast<std::int64_t>(labels.size())) +
+                            " different values in " +
+                            telemetry::grouped(static_cast<std::int64_t>(table.rows.size())) +
+                            " records";
   if (labels.empty()) {
     throw DataError(where + ": no record has both a text and a label");
   }
   if (labels.size() == 1) {
-    throw DataError(where + " holds one label, '" + labels.begin()->first +
-                    "', in all records; there is nothing to tell apart");
+    throw DataError(where + " has one label, '" + labels.begin()->first +
+                    "', in all records; expected at least two");
   }
   if (is_quantity(labels)) {
     throw ConfigError(where + found +
@@ -222,7 +222,7 @@ void warn_of_case(const LabelledTable& table, std::vector<std::string>& warnings
     const auto [earlier, is_new] = seen.try_emplace(lower(label), label);
     if (!is_new) {
       warnings.push_back("the labels '" + earlier->second + "' and '" + label +
-                         "' differ in case alone: are they one?");
+                         "' differ only in case; merge them if they mean the same");
     }
   }
 }
@@ -239,10 +239,11 @@ void warn_of_leaks(const LabelledTable& table, std::vector<std::string>& warning
   }
   const auto all = static_cast<double>(table.rows.size());
   if (static_cast<double>(holding) < kLeaks * all) return;
-  warnings.push_back(telemetry::grouped(holding) + " of " +
-                     telemetry::grouped(static_cast<std::int64_t>(table.rows.size())) +
-                     " texts hold their own label word for word: is it really there when the label "
-                     "is not known yet?");
+  warnings.push_back(
+      telemetry::grouped(holding) + " of " +
+      telemetry::grouped(static_cast<std::int64_t>(table.rows.size())) +
+      " texts contain their own label word for word; check that texts without a known "
+      "label contain it, too");
 }
 
 }  // namespace

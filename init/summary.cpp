@@ -53,19 +53,19 @@ std::string answers_text(const Answers& answers) {
   }
   switch (answers.kind) {
     case AnswerKind::kLetters:
-      return "letters, a token each: not all labels have a token of their own in this "
-             "vocabulary; the template says what they stand for";
+      return "letters, a token each: not all labels have their own token in this vocabulary; "
+             "the template gives the label of each letter";
     case AnswerKind::kWholeLabels:
-      return "the labels themselves, several tokens each: this vocabulary has no tokens that tell "
-             "them apart; scores are means per token";
+      return "the labels themselves, several tokens each: this vocabulary has no distinct token "
+             "for each; scores are means per token";
     case AnswerKind::kWords:
     case AnswerKind::kBeginnings:
       break;
   }
   if (stand_ins == 0) return "the labels themselves, a token each";
   return "a token each; " + telemetry::grouped(stand_ins) + " of " + telemetry::grouped(labels) +
-         " labels are no token in this vocabulary, or share their first with another, and have "
-         "a stand-in";
+         " labels have a stand-in: they are not one token in this vocabulary, or share their "
+         "first token with another";
 }
 
 std::string examples_text(const LabelledTable& table) {
@@ -113,7 +113,7 @@ void print_next_steps(std::ostream& out, const telemetry::Style& style,
                       const std::string& config_file, const configs::RunConfig& config) {
   out << style.good("wrote ") << config_file << "; next:\n"
       << "  incipit validate " << config_file << '\n'
-      << "  incipit train " << config_file << "  # mpirun -n 2 in front: on two ranks\n"
+      << "  incipit train " << config_file << "  # on two ranks: mpirun -n 2 before it\n"
       << "  incipit report " << config.run.output_dir << '\n'
       << "  incipit predict " << config.run.output_dir << " --input FILE\n";
 }

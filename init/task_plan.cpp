@@ -164,7 +164,7 @@ TaskPlan plan_task(const LabelledTable& table, const data::Tokenizer& tokenizer,
   if (measured.fixed + kLeastField > limit) {
     throw DataError(table.file + ":" + std::to_string(measured.fixed_line) + ": without column '" +
                     options.truncate.field + "', which may be cut, the record has " +
-                    std::to_string(measured.fixed) + " tokens, and the model has room for " +
+                    std::to_string(measured.fixed) + " tokens, but the model allows " +
                     std::to_string(limit) + "; name fewer columns with --text");
   }
   plan.lengths = measured.lengths;

@@ -20,7 +20,7 @@ CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments)
 }
 
 void add_task_argument(CLI::App& command, ConfigArguments& arguments) {
-  command.add_option("--task", arguments.task, "which of a configuration's several tasks")
+  command.add_option("--task", arguments.task, "one of several tasks of the configuration")
       ->type_name("NAME");
 }
 

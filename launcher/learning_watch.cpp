@@ -111,7 +111,7 @@ void LearningWatch::add(std::int64_t step, const data::Dataset& validation,
   const auto one_label =
       trainer::one_label_predicted(evaluation.predictions, evaluation.answers, labels);
   if (one_label) {
-    log::warn("step {}: {}{}; nothing is told apart yet", step,
+    log::warn("step {}: {}{}; the labels are not distinguished yet", step,
               task_.empty() ? "" : "task " + task_ + ": ", *one_label);
   }
   evaluations_.push_back(std::move(evaluation));

@@ -34,17 +34,18 @@ namespace incipit::launcher {
 namespace {
 
 constexpr const char* kAbout =
-    "Finds the opening that makes one frozen language model do a task: trains soft prompts and "
-    "evaluates prompts, on one machine or under mpirun.";
+    "Trains soft prompts for frozen language models and evaluates prompts, in one process or under "
+    "mpirun.";
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong usage or configuration, 3 bad data or model file,\n"
-    "4 communication failed, 5 numbers not finite, 75 stopped by a signal: start it again.\n\n"
+    "4 communication failed, 5 numbers not finite,\n"
+    "75 stopped by a signal: start the same command again.\n\n"
     "Example:\n  mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50\n";
 
 // Rank 0 reports a mistake that all ranks share; when it exits, mpirun ends the others. While MPI
-// is not running that takes a while, so a rank that alone has a mistake waits this long before
-// reporting it.
+// is not running that takes a while, so a rank whose mistake the others do not share waits this
+// long before reporting it.
 constexpr std::chrono::seconds kRankZeroFirst{5};
 
 void let_rank_zero_speak() {

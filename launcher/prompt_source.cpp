@@ -63,7 +63,7 @@ std::optional<methods::LoadedPrompt> trained_prompt(const configs::RunConfig& co
   if (!std::filesystem::exists(best)) {
     throw ConfigError(best.string() +
                       ": there is no trained prompt; run incipit train first, name one with "
-                      "--adapter, or score the model alone with --set method.kind=none");
+                      "--adapter, or score the model without a prompt with --set method.kind=none");
   }
   return methods::load_prompt(best);
 }

@@ -54,14 +54,14 @@ std::vector<configs::Difference> conflicts(const RunConfig& before, const RunCon
   return found;
 }
 
-constexpr const char* kFreshHint = "give --fresh to move it aside and start anew";
+constexpr const char* kFreshHint = "give --fresh to move it aside and start over";
 
 RunConfig configuration_of(const fs::path& dir) {
   const fs::path file = dir / "config.yaml";
   try {
     return configs::parse_run_config(read_text(file), file.string());
   } catch (const ConfigError& error) {
-    throw ConfigError(dir.string() + ": holds an unfinished run whose configuration cannot be " +
+    throw ConfigError(dir.string() + ": contains an unfinished run whose configuration cannot be " +
                       "read; " + kFreshHint + ":\n" + error.what());
   }
 }
@@ -69,7 +69,7 @@ RunConfig configuration_of(const fs::path& dir) {
 void require_no_conflict(const fs::path& dir, const std::vector<configs::Difference>& conflicts) {
   if (conflicts.empty()) return;
   const auto shown = [](const std::string& value) { return value.empty() ? "not set" : value; };
-  std::string message = dir.string() + ": holds an unfinished run of another configuration:";
+  std::string message = dir.string() + ": contains an unfinished run with another configuration:";
   for (const configs::Difference& each : conflicts) {
     message +=
         "\n  " + each.key + ": " + shown(each.before) + " before, " + shown(each.now) + " now";
@@ -113,10 +113,10 @@ RunPlan plan_run(const RunConfig& asked, bool fresh) {
   require_no_conflict(dir, found);
   auto checkpoint = trainer::newest_checkpoint(dir);
   if (!checkpoint) {
-    log::warn("{}: none of its checkpoints is whole: the run starts anew", dir.string());
+    log::warn("{}: no checkpoint is complete and undamaged; the run starts over", dir.string());
     return {};
   }
-  log::info("going on from {}, step {} of {}", checkpoint->folder.string(), checkpoint->state.step,
+  log::info("resuming from {}, step {} of {}", checkpoint->folder.string(), checkpoint->state.step,
             config.train.steps);
   return {.kind = Kind::kResume, .checkpoint = std::move(checkpoint), .dtype = before.model.dtype};
 }
@@ -151,12 +151,12 @@ trainer::RunFacts run_facts(const Session& session) {
 void check_facts(const trainer::Checkpoint& checkpoint, const trainer::RunFacts& now) {
   const auto other = changes(checkpoint.facts.identity, now.identity);
   if (!other.empty()) {
-    throw ConfigError(checkpoint.folder.string() + ": is of a run on something else:\n  " +
-                      join(other, "\n  ") + "\nput back what it was, or " + kFreshHint);
+    throw ConfigError(checkpoint.folder.string() + ": the interrupted run had other inputs:\n  " +
+                      join(other, "\n  ") + "\nrestore them to resume it, or " + kFreshHint);
   }
   const auto around = changes(checkpoint.facts.circumstances, now.circumstances);
   if (around.empty()) return;
-  log::warn("not as it was when the run was interrupted, so that results differ by rounding: {}",
+  log::warn("changed since the run was interrupted, so results differ by rounding: {}",
             join(around, "; "));
 }
 

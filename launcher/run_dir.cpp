@@ -31,14 +31,14 @@ void make_run_dir(const fs::path& given) {
     } while (fs::exists(aside));
     fs::rename(dir, aside, error);
     if (error) {
-      throw DataError(dir.string() + ": holds an earlier run, which cannot be moved to " +
+      throw DataError(dir.string() + ": contains an earlier run, which cannot be moved to " +
                       aside.string() + " (" + error.message() + "); set run.output_dir");
     }
     log::info("the earlier run in {} was moved to {}", dir.string(), aside.string());
   }
   fs::create_directories(dir, error);
   if (error || !fs::is_directory(dir)) {
-    throw DataError(dir.string() + ": the run directory cannot be made" +
+    throw DataError(dir.string() + ": the run directory cannot be created" +
                     (error ? " (" + error.message() + ")" : "") + "; set run.output_dir");
   }
 }

@@ -34,7 +34,7 @@ double peak_flops(const Session& session) {
   if (session.config.metrics.peak_flops > 0) return session.config.metrics.peak_flops;
   const double measured =
       model::measured_peak_flops(session.backbone->dtype(), session.backbone->device());
-  log::info("metrics: {:.1f} GFLOP/s in large matrix products count as full utilization",
+  log::info("metrics: {:.1f} GFLOP/s, as measured in large matmuls, are full utilization",
             measured / 1e9);
   return measured;
 }

@@ -87,7 +87,8 @@ void RunObserver::log_line(const std::function<void()>& append) {
     append();
     log_failed_ = false;
   } catch (const DataError& error) {
-    if (!log_failed_) log::warn("{}; lines are lost until it can", error.what());
+    if (!log_failed_)
+      log::warn("{}; log lines are lost until writing succeeds again", error.what());
     log_failed_ = true;
   }
 }

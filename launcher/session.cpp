@@ -67,7 +67,7 @@ void require_same_data(comm::Communicator& world, const SessionTask& task) {
 }
 
 // Returns the number of cores that the ranks on this machine may use together. Launchers may have
-// bound each rank to cores of its own. A quota is assumed to be shared by these ranks. Collective.
+// bound each rank to its own cores. A quota is assumed to be shared by these ranks. Collective.
 int cores_of_machine(comm::Communicator& world, const UsableCores& own) {
   struct Place {
     std::size_t host;

@@ -184,8 +184,8 @@ int set_threads(const UsableCores& own, int cores, int local_ranks) {
       chosen > 0 ? chosen : std::max(1, std::min(cores / std::max(1, local_ranks), own.count())));
   const int threads = at::get_num_threads();
   if (threads * local_ranks > cores) {
-    log::warn("{} ranks x {} threads on {} cores get in each other's way: lower OMP_NUM_THREADS",
-              local_ranks, threads, cores);
+    log::warn("{} ranks x {} threads are more than {} cores; lower OMP_NUM_THREADS", local_ranks,
+              threads, cores);
   }
   return threads;
 }

@@ -36,7 +36,7 @@ struct PlannedPart {
   [[nodiscard]] double full_layers() const { return layers() - (part.scores ? 1 : 0); }
 };
 
-// Returns the parts of all ranks of one copy; under FSDP one part stands for all ranks. Throws like
+// Returns the parts of all ranks of one copy; under FSDP one part represents all ranks. Throws like
 // plan_mesh().
 [[nodiscard]] std::vector<PlannedPart> planned_parts(const model::ModelSpec& config,
                                                      const comm::MeshShape& shape);

@@ -67,7 +67,7 @@ class CsvWriter : public PredictionWriter {
     for (const std::string& name : added) {
       if (std::count(kept_.begin(), kept_.end(), name) == 0) continue;
       throw ConfigError("the input has a column '" + name +
-                        "' already; rename it, or write JSON Lines (--format jsonl)");
+                        "' already; rename the column, or write JSON Lines (--format jsonl)");
     }
     std::vector<std::string> header;
     if (with_id_) header.emplace_back("idx");

@@ -48,7 +48,7 @@ class PredictionWriter {
 //              "error" where "prediction" is null
 //   kCsv       the input's columns (without any: idx and the template's fields), then prediction,
 //              probability_LABEL for each label (probability, of the answer, where every record
-//              has candidates of its own), error
+//              has its own candidates), error
 //   kTerminal  idx, prediction, probability and the beginning of the text, in columns
 //
 // Throws ConfigError when the input already has a column of such a name.

@@ -39,8 +39,8 @@ class PredictionFile {
   void write(const std::vector<Prediction>& predictions);
   void finish();
 
-  // Returns whether the output is a terminal. mpirun gives rank 0 a terminal of its own, wherever
-  // the output actually goes.
+  // Returns whether the output is a terminal. mpirun gives rank 0 its own terminal, wherever the
+  // output actually goes.
   [[nodiscard]] static bool is_terminal(const std::filesystem::path& path);
 
  private:

@@ -39,9 +39,7 @@ Json& child(Json& list, std::map<std::vector<std::string>, std::size_t>& places,
 Submission::Submission(const data::Task& task)
     : options_(task.options().submission), labels_(task.labels()), free_(task.labels().empty()) {
   if (options_.file.empty()) {
-    throw ConfigError(
-        "task.submission.file: is missing: name the file in which answers to this task are handed "
-        "in");
+    throw ConfigError("task.submission.file: is missing: name the submission file of this task");
   }
   const bool numbers = options_.form == Form::kInteger || options_.form == Form::kNested;
   if (numbers && (free_ || !std::all_of(labels_.begin(), labels_.end(), is_integer))) {
@@ -79,7 +77,7 @@ std::string Submission::json_label(const std::string& label) const {
 void Submission::add(const Prediction& prediction) {
   if (!prediction.answer) throw DataError(prediction.error);
   if (!prediction.has_id) {
-    fail(prediction, "the example has no id (task.id_field), and answers are handed in by it");
+    fail(prediction, "the example has no id (task.id_field); expected one for every answer");
   }
   const Json id = parse_json<Json>(prediction.id);
   Answer answer{.ids = {}, .label = json_label(label_of(prediction))};
@@ -89,13 +87,13 @@ void Submission::add(const Prediction& prediction) {
     answer.ids.push_back(id.is_array() ? dump_json(id.back()) : dump_json(id));
   }
   if (!seen_.insert(answer.ids).second) {
-    fail(prediction, "the id " + join(answer.ids) + " stands at an earlier example, too");
+    fail(prediction, "an earlier example has the same id, " + join(answer.ids));
   }
   answers_.push_back(std::move(answer));
 }
 
 std::string Submission::text() const {
-  if (answers_.empty()) throw DataError("there is no example to be answered");
+  if (answers_.empty()) throw DataError("there are no examples to answer");
   if (options_.form == Form::kNested) return nested_text();
   std::string text;
   for (const Answer& answer : answers_) {

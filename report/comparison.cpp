@@ -22,12 +22,12 @@ const Predictions& test_predictions(const RunData& run) {
   const Predictions* test = run.of_split("test");
   if (test == nullptr) {
     throw ConfigError(run.dir.string() +
-                      ": holds no predictions/test.jsonl to compare; score it with incipit eval, "
-                      "or report on it alone");
+                      ": has no predictions/test.jsonl to compare; score it with incipit eval, "
+                      "or report on this run only");
   }
   if (!is_labelled(*test)) {
     throw ConfigError((run.dir / "predictions" / "test.jsonl").string() +
-                      ": has no labels to compare by; report on it alone");
+                      ": has no labels to compare by; report on this run only");
   }
   return *test;
 }
@@ -187,7 +187,7 @@ std::string method_description(const configs::RunConfig& config) {
   if (text.empty() && config.task.shots == 0) text = "zero-shot";
   if (config.task.shots > 0) {
     text += (text.empty() ? "" : ", ") + telemetry::grouped(config.task.shots) +
-            (config.task.shots == 1 ? " demonstration" : " demonstrations");
+            (config.task.shots == 1 ? " few-shot example" : " few-shot examples");
   }
   return config.task.format == data::Format::kChat ? text + ", chat" : text;
 }

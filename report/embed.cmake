@@ -1,4 +1,4 @@
-# Writes OUTPUT, a C++ file that holds page.css and page.js of the folder SOURCE.
+# Writes OUTPUT, a C++ file with page.css and page.js of the folder SOURCE.
 file(READ "${SOURCE}/page.css" style)
 file(READ "${SOURCE}/page.js" script)
 file(WRITE "${OUTPUT}" "// Made by report/embed.cmake.

@@ -50,7 +50,7 @@ void write_matrix(Html& page, const Comparison& comparison) {
   page.leaf("summary", "Every method against every other");
   const auto box = page.element("div", {{"class", "scroll"}});
   const auto table = page.element("table");
-  page.leaf("caption", "Points that the method of the row has more than that of the column.");
+  page.leaf("caption", "Gain of the row's method over the column's, in points.");
   {
     const auto head = page.element("thead");
     const auto row = page.element("tr");

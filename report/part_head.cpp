@@ -25,7 +25,7 @@ std::string readable_time(const std::string& utc) {
 std::string sentence_of_comparison(const Comparison& comparison) {
   const Method& best = comparison.methods[comparison.best];
   std::string text = "On " + telemetry::grouped(static_cast<std::int64_t>(comparison.examples)) +
-                     " test examples, " + best.name + " answers the most rightly, " +
+                     " test examples, " + best.name + " has the highest accuracy, " +
                      percent(best.accuracy) + ". ";
   std::size_t next = comparison.best == 0 ? 1 : 0;
   for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
@@ -46,13 +46,13 @@ std::string sentence_of_run(const RunFigures& figures) {
   if (test == nullptr && figures.splits.empty()) return "";
   if (test == nullptr) test = &figures.splits.back();
   std::string text = "Of " + telemetry::grouped(test->confusion.total()) + " " + test->split +
-                     " examples " + percent(test->accuracy) + " are answered rightly (95 %: " +
+                     " examples " + percent(test->accuracy) + " are answered correctly (95 %: " +
                      percent_range(test->accuracy_95.low, test->accuracy_95.high) +
                      "). Always answering '" + test->majority_label + "' would be right in " +
                      percent(test->majority_share);
   if (test->accuracy_95.low > test->majority_share) return text + "; the difference is clear.";
   if (test->accuracy_95.high < test->majority_share) return text + ", which is clearly more.";
-  return text + "; these examples do not tell the two apart.";
+  return text + "; on these examples the difference is not clear.";
 }
 
 std::string losses(const RunData& run) {

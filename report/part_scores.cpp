@@ -114,10 +114,11 @@ void write_scores(Html& page, const RunFigures& figures) {
   page.leaf("h2", "Scores");
   const auto card = page.element("div", {{"class", "card"}});
   const auto table = page.element("table", {{"class", "wide stack"}});
-  page.leaf("caption",
-            "Share of examples answered rightly, with Wilson's 95 % interval. The thin line marks "
-            "the majority: always answering '" +
-                figures.splits.back().majority_label + "'.");
+  page.leaf(
+      "caption",
+      "Share of examples answered correctly, with Wilson's 95 % interval. The thin line marks "
+      "the majority: always answering '" +
+          figures.splits.back().majority_label + "'.");
   {
     const auto head = page.element("thead");
     const auto row = page.element("tr");

@@ -117,7 +117,7 @@ void write_errors(Html& page, const RunFigures& figures) {
 void write_example(Html& page, const RunFigures& figures) {
   if (!figures.example) return;
   const SeenExample& example = *figures.example;
-  page.leaf("h2", "What the model reads");
+  page.leaf("h2", "Model input");
   const auto card = page.element("div", {{"class", "card"}});
   page.leaf("div", {{"class", "soft"}}, example.place + (example.truncated ? ", cut to fit" : ""));
   {
@@ -131,7 +131,7 @@ void write_example(Html& page, const RunFigures& figures) {
     }
   }
   if (example.answers.empty()) return;
-  page.leaf("div", {{"class", "soft"}}, "What is scored after it:");
+  page.leaf("div", {{"class", "soft"}}, "Scored after it:");
   write_answers(page, example.answers);
 }
 

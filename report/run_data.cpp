@@ -88,10 +88,10 @@ std::vector<Prediction> read_predictions(const fs::path& path) {
     const data::Record record(line, path.string(), number);
     predictions.push_back(parse_prediction(record));
     if (!seen.insert(predictions.back().id).second) {
-      record.fail("idx " + predictions.back().id + " stands on an earlier line, too");
+      record.fail("an earlier line has the same idx, " + predictions.back().id);
     }
   });
-  if (predictions.empty()) throw DataError(path.string() + ": holds no predictions");
+  if (predictions.empty()) throw DataError(path.string() + ": has no predictions");
   return predictions;
 }
 
@@ -229,8 +229,8 @@ RunData read_run(const fs::path& dir, const std::string& task) {
   }
   if (run.predictions.empty() && run.steps.empty() && run.scores.empty()) {
     throw DataError(dir.string() +
-                    ": holds nothing to report on; expected what incipit train or eval leaves "
-                    "there (metrics.jsonl, scores.json), or at least predictions/test.jsonl");
+                    ": has nothing to report on; expected metrics.jsonl or scores.json, as incipit "
+                    "train or eval writes them, or at least predictions/test.jsonl");
   }
   return run;
 }

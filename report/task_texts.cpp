@@ -40,7 +40,7 @@ TaskTexts::TaskTexts(const RunData& run) {
   const auto recorded = run.manifest.splits.find("test");
   if (recorded != run.manifest.splits.end() && !recorded->second.fingerprint.empty() &&
       recorded->second.fingerprint != std::to_string(splits_.test.fingerprint())) {
-    throw DataError(splits_.test.file() + ": is not what it was when the run read it");
+    throw DataError(splits_.test.file() + ": has changed since the run read it");
   }
   for (std::int64_t i = 0; i < splits_.test.size(); ++i) test_index_[splits_.test[i].id] = i;
 }

@@ -34,8 +34,8 @@ def main():
     print()
     passed = [is_better(methods, "soft-prompt", baseline) for baseline in ("zero-shot", "few-shot")]
     passed.append(is_better(short, "short-prompt", "zero-shot"))
-    print("  The soft prompts are better: no interval holds 0." if all(passed) else
-          "  Not shown: an interval holds 0 or less, so a soft prompt may be no better.")
+    print("  The soft prompts are better: every interval is above 0." if all(passed) else
+          "  Not shown: an interval reaches 0 or below, so a soft prompt may be no better.")
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ mpirun -n 2 incipit train configs/recipes/rte.yaml --set parallel.tensor=2 --set
 incipit plan configs/recipes/rte.yaml --rates-of runs/rates --ranks 4,8
 ```
 
-`train` and the other commands check memory before they read any weights. They refuse a mesh whose ranks cannot
-hold even the weights, and name the nearest mesh that can.
+`train` and the other commands check memory before they read any weights. They refuse a mesh whose ranks have too
+little memory for the weights, and name the nearest mesh that fits.
 
 ## Assumptions
 

@@ -40,7 +40,7 @@ std::string without_trailing_spaces(std::string line) {
 }  // namespace
 
 Style Style::of_stdout() {
-  // mpirun gives its ranks a terminal of their own, wherever the output actually goes.
+  // mpirun gives each rank its own terminal, wherever the output actually goes.
   const bool known = !read_launch().parallel || std::getenv("INCIPIT_STDOUT_COLUMNS") != nullptr;
   return Style(known && telemetry::wants_colour(STDOUT_FILENO));
 }

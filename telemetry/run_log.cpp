@@ -58,7 +58,7 @@ RunLog::RunLog(const std::filesystem::path& path, const LoggedUntil& keep) : pat
     const int saved = errno;
     ::close(file_);
     errno = saved;
-    fail(path_, "cannot be cut back");
+    fail(path_, "cannot be truncated");
   }
 }
 

@@ -43,7 +43,7 @@ LINK = re.compile(r"\bincipit::(\w+)")
 
 
 def check_include(folder, quote, header):
-    """What is wrong with this include in a file of `folder`, or None."""
+    """Returns the problem with this include in a file of `folder`, or None."""
     top = header.split("/")[0]
     if header in WIDE_HEADERS:
         return f"<{header}> costs 10 to 30 s in every file: include single headers"

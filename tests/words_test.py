@@ -1,21 +1,16 @@
 #!/usr/bin/env python3
-"""Phrases that the project does not use, in sources, documents and messages.
+"""Finds phrases that sources, documents and messages must not use.
 
-    words_test.py           prints each, as file:line: message
-
-Each has a standard term of the field, or plain English, to take its place. tests/words_pending.txt
-lists by file how many are not rewritten yet: more than that fail, and so does a number that is too
-high, so that it only falls.
+    words_test.py           prints each use as file:line: phrase, and what to write instead
 """
 import re
 import sys
-from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIXES = {".h", ".cpp", ".cu", ".py", ".sh", ".cmake", ".txt", ".yaml", ".md", ".js", ".css"}
 OTHERS = {"build", "models", ".venv", ".git"}
-# Texts that are data, and the lists of these phrases.
+# Data, and this list of phrases.
 EXCLUDED = re.compile(r"^configs/tasks/town_hall/house_rules\.md$|^tests/words_|^bench/results/")
 PATTERNS = [
     ("gathered", re.compile(r"(?<!all-)\bgathered", re.I), "fsdp, FSDP, or all-gathered"),
@@ -32,8 +27,7 @@ PATTERNS = [
 
 
 def find(root):
-    """(file, line number, phrase, line) of every hit."""
-    hits = []
+    """Yields a message, file:line: ..., for every hit."""
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
         if path.suffix not in SUFFIXES or name.split("/")[0] in OTHERS or EXCLUDED.search(name):
@@ -41,34 +35,14 @@ def find(root):
         if not path.is_file():
             continue
         for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
-            for phrase, pattern, _ in PATTERNS:
-                hits += [(name, number, phrase, line)] * len(pattern.findall(line))
-    return hits
-
-
-def pending(root):
-    path = root / "tests" / "words_pending.txt"
-    lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
-    entries = [line.rsplit(" ", 1) for line in lines if line and not line.startswith("#")]
-    return {name: int(count) for name, count in entries}
-
-
-def check(root):
-    hits = find(root)
-    found, allowed = Counter(name for name, *_ in hits), pending(root)
-    instead = {phrase: text for phrase, _, text in PATTERNS}
-    for name, number, phrase, _ in hits:
-        if found[name] > allowed.get(name, 0):
-            yield f"{name}:{number}: '{phrase}': write {instead[phrase]}"
-    for name, count in allowed.items():
-        if found[name] < count:
-            yield (f"{name}:1: tests/words_pending.txt allows {count} of these phrases, "
-                   f"{found[name]} are left: lower it")
+            for phrase, pattern, instead in PATTERNS:
+                if pattern.search(line):
+                    yield f"{name}:{number}: '{phrase}': write {instead}"
 
 
 def main():
-    problems = list(check(ROOT))
-    print("\n".join(problems) if problems else "no phrase that is not used")
+    problems = list(find(ROOT))
+    print("\n".join(problems) if problems else "none of these phrases is used")
     sys.exit(1 if problems else 0)
 
 

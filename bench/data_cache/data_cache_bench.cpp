@@ -3,7 +3,7 @@
 //   data_cache_bench MODEL FOLDER [LINES]
 //
 // Writes FOLDER/train.jsonl (LINES made-up lines; a million) and test.jsonl where they are missing,
-// empties FOLDER/cache, and loads the splits twice, each in a process of its own.
+// empties FOLDER/cache, and loads the splits twice, each in its own process.
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 OLD_WORKER is the incipit_bench_worker of the other build; the new one is that of build/release. Both
 compute the same batches in turn, and the one that goes first alternates. A ratio above 1 means that the
 new build is faster. The interval is that of the median over pairs (95 %, order statistics). Exits with
-code 1 if the interval of a row lies below 0.97, or if losses or scores differ by more than the tolerance.
+code 1 if the interval of a row is below 0.97, or if losses or scores differ by more than the tolerance.
 """
 import argparse
 import datetime

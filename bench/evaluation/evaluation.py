@@ -124,7 +124,7 @@ def main():
     arguments = parser.parse_args()
     if not DATA.exists():
         sys.exit(f"evaluation: no SuperGLUE files under {DATA}: point INCIPIT_SHARED at the folder "
-                 "that holds data/superglue")
+                 "that contains data/superglue")
     torch.set_num_threads(THREADS)
     load = os.getloadavg()[0]
     model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()

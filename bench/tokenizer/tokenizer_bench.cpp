@@ -2,8 +2,8 @@
 //
 //   tokenizer_bench TOKENIZER_JSON TEXTS
 //
-// TEXTS holds one JSON string a line. For every line of standard input all texts are
-// encoded once, and a line "<seconds> <ids>" is written.
+// TEXTS has one JSON string per line. For every line of standard input, encodes all texts once and
+// writes a line "<seconds> <ids>".
 #include <chrono>
 #include <fstream>
 #include <iostream>

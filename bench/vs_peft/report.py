@@ -95,6 +95,6 @@ def write(document, folder):
     paths = [stem.with_suffix(".json"), stem.with_suffix(".md")]
     paths[0].write_text(json.dumps(document, indent=1) + "\n", encoding="utf8")
     paths[1].write_text("# Prompt tuning: Incipit beside PEFT\n\nMade by `bench/vs_peft/vs_peft.py`; "
-                        "`bench/vs_peft/README.md` tells what the columns mean.\n\n"
+                        "`bench/vs_peft/README.md` explains the columns.\n\n"
                         + table(document) + "\n", encoding="utf8")
     return paths

@@ -15,7 +15,7 @@ def data_path(repository):
     path = shared / "data" / "superglue" / "RTE" / "train.jsonl"
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: point INCIPIT_SHARED at the folder that "
-                                "holds data/superglue")
+                                "contains data/superglue")
     return path
 
 

@@ -100,8 +100,8 @@ void Bpe::read_merges(const BpeConfig& config) {
       continue;
     }
     const TokenId before = initial_symbol(last_char(merge.first));
-    const TokenId behind = initial_symbol(first_char(merge.second));
-    if (before >= 0 && behind >= 0) joints_.insert(pair_key(before, behind), 1);
+    const TokenId after = initial_symbol(first_char(merge.second));
+    if (before >= 0 && after >= 0) joints_.insert(pair_key(before, after), 1);
   }
 }
 

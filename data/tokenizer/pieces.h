@@ -78,7 +78,7 @@ struct Pieces {
     next.push_back({piece.text.substr(begin, end - begin), front, kNoToken});
   }
 
-  // Replaces `list` with what `step(piece)` adds to `next`; added tokens pass unchanged.
+  // Replaces `list` with the pieces that `step(piece)` adds to `next`; added tokens pass unchanged.
   template <typename Step>
   void transform(Step step) {
     next.clear();

@@ -1,4 +1,4 @@
-// What to do with the matches when a piece is split.
+// Splitting a piece at the matches of a pattern.
 #pragma once
 
 #include "data/tokenizer/json_node.h"

@@ -16,7 +16,7 @@ SEQUENCE = re.compile(r"\x1b\[([0-9;]*)m|\x1b\[[0-9;?]*[A-Za-z]|\x1b[()].|[\x00-
 
 
 def restyle(style, codes):
-    """The style (bold, dim, colour) behind the codes of an escape sequence."""
+    """The style (bold, dim, colour) after the codes of an escape sequence."""
     bold, dim, colour = style
     for code in (int(each or 0) for each in codes.split(";")):
         if code == 0:
@@ -33,7 +33,7 @@ def restyle(style, codes):
 
 
 def spans(line, style):
-    """(column, text, style) of a line's pieces, and the style behind it."""
+    """([(column, text, style) of each part of the line], width, style after the line)."""
     pieces, column, place = [], 0, 0
     for match in [*SEQUENCE.finditer(line), None]:
         text = line[place:match.start() if match else len(line)]
@@ -74,7 +74,7 @@ def draw(text, title):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--title", default="", help="what stands in the window's bar")
+    parser.add_argument("--title", default="", help="title of the window")
     sys.stdout.write(draw(sys.stdin.read(), parser.parse_args().title))
 
 

@@ -82,8 +82,9 @@ std::vector<eval::TemplateScore> score_all(Session& session,
   for (const configs::PromptTemplate& prompt_template : templates) {
     change_task(session, prompt_template.task, {.train = false, .validation = true, .test = false});
     if (!session.splits().validation.labelled()) {
-      throw DataError(session.splits().validation.file() +
-                      ": an example has no label, and templates are compared by what is right");
+      throw DataError(
+          session.splits().validation.file() +
+          ": an example has no label; comparing templates needs the label of every example");
     }
     auto result =
         eval::evaluate(methods::PromptedModel(*session.backbone), *session.task,

@@ -119,7 +119,7 @@ void add_doctor_command(CLI::App& app) {
   const auto model = std::make_shared<fs::path>();
   CLI::App* command = app.add_subcommand(
       "doctor", "Show what this machine offers, and whether a model is supported");
-  command->add_option("--model", *model, "a model folder to look at")->type_name("PATH");
+  command->add_option("--model", *model, "a model folder to check")->type_name("PATH");
   add_example(*command, "incipit doctor --model models/smollm2-135m-instruct");
   command->callback([model] { run_doctor(*model); });
 }

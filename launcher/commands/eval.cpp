@@ -173,8 +173,8 @@ void add_eval_command(CLI::App& app) {
   add_config_arguments(*command, arguments->config);
   command
       ->add_option("--adapter", arguments->adapters,
-                   "PEFT folder or .npy (default: adapter/best of the run directory); of several "
-                   "tasks one for each: TASK=PATH, or in their order")
+                   "PEFT folder or .npy (default: adapter/best of the run directory); several "
+                   "tasks: one each, as TASK=PATH or in the order of the tasks")
       ->type_name("PATH")
       ->allow_extra_args(false);
   command->add_option("--split", arguments->splits, "train, validation or test (default: test)")

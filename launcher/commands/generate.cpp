@@ -79,7 +79,7 @@ std::string only_field(data::TaskOptions& task) {
   return "text";
 }
 
-// Builds model inputs from the texts that a user enters one after the other.
+// Builds a model input from each text that the user enters.
 class Conversation {
  public:
   // `goes_on`: a chat in which the model sees the earlier turns; otherwise each text is
@@ -233,29 +233,32 @@ void add_text_options(CLI::App& command, GenerateArguments& arguments) {
       .add_option("--prompt", arguments.prompt,
                   "the text (default: standard input; on a terminal, line by line)")
       ->type_name("TEXT");
-  auto* chat = command.add_flag("--chat", arguments.chat,
-                                "the text is a user's turn (default: where the model can chat)");
-  command.add_flag("--raw", arguments.raw, "the text is continued as it is")->excludes(chat);
-  command.add_option("--system", arguments.system, "system text of a chat")->type_name("TEXT");
+  auto* chat =
+      command.add_flag("--chat", arguments.chat,
+                       "take the text as a user's turn (default for models with a chat format)");
+  command.add_flag("--raw", arguments.raw, "continue the text as it is")->excludes(chat);
+  command.add_option("--system", arguments.system, "system text of the chat")->type_name("TEXT");
 }
 
 void add_sampling_options(CLI::App& command, GenerateArguments& arguments) {
   eval::GenerationOptions& options = arguments.options;
-  command.add_option("--max-tokens", options.max_tokens, "at most so many (default: 256)")
+  command
+      .add_option("--max-tokens", options.max_tokens, "tokens to generate at most (default: 256)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   command
-      .add_option("--temperature", options.temperature,
-                  "0: always the likeliest token (default); 1: as the model's probabilities are")
+      .add_option(
+          "--temperature", options.temperature,
+          "0: always the likeliest token (default); 1: sample from the model's probabilities")
       ->type_name("T")
       ->check(CLI::Range(0.0, 100.0));
   command
       .add_option("--top-p", options.top_p,
-                  "draw from the likeliest tokens with this probability together (default: 1)")
+                  "sample from the likeliest tokens whose probabilities add up to P (default: 1)")
       ->type_name("P")
       ->check(CLI::Range(1e-6, 1.0));
-  command.add_option("--seed", options.seed, "of what is drawn (default: 17)")->type_name("S");
-  command.add_option("--stop", arguments.stops, "end before this text; may be repeated")
+  command.add_option("--seed", options.seed, "seed of sampling (default: 17)")->type_name("S");
+  command.add_option("--stop", arguments.stops, "stop before this text; may be repeated")
       ->type_name("TEXT")
       ->allow_extra_args(false)
       ->check([](const std::string& text) {
@@ -267,7 +270,7 @@ void add_sampling_options(CLI::App& command, GenerateArguments& arguments) {
 
 void add_generate_command(CLI::App& app) {
   const auto arguments = std::make_shared<GenerateArguments>();
-  CLI::App* command = app.add_subcommand("generate", "Text in, text out, with any prompt");
+  CLI::App* command = app.add_subcommand("generate", "Generate text from a prompt");
   add_config_arguments(*command, arguments->config)
       ->type_name("MODEL|RUN|CONFIG")
       ->description("a model's folder, a run's directory, its YAML, or a built-in recipe");

@@ -62,22 +62,20 @@ std::string run_name(const InitArguments& arguments, std::string fallback) {
     return arguments.name;
   }
   throw ConfigError("init: --name '" + arguments.name +
-                    "' names files: letters, digits, '.', '-' and '_' only");
+                    "' is used in file names; expected only letters, digits, '.', '-' and '_'");
 }
 
 void check_arguments(const InitArguments& arguments) {
   if (arguments.data.empty()) {
     if (arguments.text.empty() && arguments.label.empty()) return;
-    throw ConfigError("init: --text and --label name columns of a file: give it with --data");
+    throw ConfigError("init: --text and --label name columns of a file; give the file with --data");
   }
   if (arguments.text.empty() || arguments.label.empty()) {
-    throw ConfigError(
-        "init: --data needs --text COLUMN, which the model reads, and --label "
-        "COLUMN, which it is to find");
+    throw ConfigError("init: --data needs --text COLUMN, the input, and --label COLUMN, the label");
   }
   for (const std::string& column : arguments.text) {
     if (column != arguments.label) continue;
-    throw ConfigError("init: column '" + column + "' is given as text and as label");
+    throw ConfigError("init: column '" + column + "' is given as both text and label");
   }
   const double held_out =
       arguments.validation.value_or(kValidationShare) + arguments.test.value_or(kTestShare);
@@ -91,7 +89,7 @@ void refuse_existing(const fs::path& path, const InitArguments& arguments) {
   if (arguments.force || !fs::exists(path)) return;
   if (fs::is_directory(path) && fs::is_empty(path)) return;
   throw ConfigError("init: " + path.string() +
-                    " exists; name another place with --output, or write over it with --force");
+                    " exists; choose another folder with --output, or overwrite it with --force");
 }
 
 configs::RunConfig run_config(const InitArguments& arguments, const std::string& name) {
@@ -195,31 +193,31 @@ void add_init_command(CLI::App& app) {
       "init", "Write a configuration to start from; with --data, for your own examples");
   command->add_option("--data", arguments->data, "your examples: .csv, .tsv, or JSON Lines")
       ->type_name("FILE");
-  command->add_option("--text", arguments->text, "what the model reads; several: A,B")
+  command->add_option("--text", arguments->text, "columns that the model reads: A or A,B")
       ->type_name("COLUMN")
       ->delimiter(',');
-  command->add_option("--label", arguments->label, "what it is to find")->type_name("COLUMN");
+  command->add_option("--label", arguments->label, "column with the label")->type_name("COLUMN");
   command->add_option("--output", arguments->output, "folder to write (default: the name)")
       ->type_name("DIR");
-  command->add_option("--name", arguments->name, "of the run (default: the file's)")
+  command->add_option("--name", arguments->name, "name of the run (default: the file's name)")
       ->type_name("NAME");
   command->add_option("--recipe", arguments->recipe, "without --data: the recipe to start from")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--model", arguments->model, "folder in Hugging Face layout")
+  command->add_option("--model", arguments->model, "model folder in Hugging Face layout")
       ->type_name("DIR")
       ->capture_default_str();
   command
       ->add_option("--validation", arguments->validation,
-                   "share of the examples to choose by (0.15)")
+                   "share of examples in the validation split (0.15)")
       ->type_name("SHARE")
       ->check(CLI::Range(0.01, 0.9).description("0.01 to 0.9"));
-  command->add_option("--test", arguments->test, "share of the examples to score on (0.2)")
+  command->add_option("--test", arguments->test, "share of examples in the test split (0.2)")
       ->type_name("SHARE")
       ->check(CLI::Range(0.01, 0.9).description("0.01 to 0.9"));
-  command->add_option("--seed", arguments->seed, "of the splits and the run")
+  command->add_option("--seed", arguments->seed, "seed of the splits and the run")
       ->capture_default_str();
-  command->add_flag("--force", arguments->force, "write over existing files");
+  command->add_flag("--force", arguments->force, "overwrite existing files");
   add_example(*command,
               "incipit init --data configs/tasks/town_hall/train.jsonl --text text --label office "
               "--name my_offices");

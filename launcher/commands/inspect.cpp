@@ -170,7 +170,7 @@ void add_inspect_command(CLI::App& app) {
   const auto path = std::make_shared<fs::path>();
   const auto show = std::make_shared<Show>();
   CLI::App* command =
-      app.add_subcommand("inspect", "Show what a model, adapter, run or tensor file holds");
+      app.add_subcommand("inspect", "Show the contents of a model, adapter, run or tensor file");
   command->add_option("path", *path, "folder or file")->type_name("PATH")->required();
   command->add_flag("--tensors", show->tensors, "of a model: list every tensor");
   command->add_flag("--hash", show->hash, "of a model: SHA-256 over every byte of its weights");

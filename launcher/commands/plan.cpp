@@ -255,31 +255,32 @@ void add_plan_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "plan", "Predict memory, traffic and time of a step on a mesh; reads no weights, no data");
   add_config_arguments(*command, arguments->config);
-  command->add_option("--model", arguments->model, "instead of model.path; config.json will do")
+  command
+      ->add_option("--model", arguments->model, "replaces model.path; only config.json is needed")
       ->type_name("DIR");
-  command->add_option("--ranks", arguments->ranks, "all meshes of so many ranks, like 8,16")
+  command->add_option("--ranks", arguments->ranks, "compare all meshes of N ranks; several: 8,16")
       ->type_name("N")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::Range(1, 65536));
   command
       ->add_option("--tokens", arguments->tokens,
-                   "of an example with its answers; otherwise task.max_source_tokens + 2")
+                   "tokens of an example with its answers; otherwise task.max_source_tokens + 2")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20));
-  command->add_option("--gpu-memory", arguments->memory_gib, "GiB of a rank")
+  command->add_option("--gpu-memory", arguments->memory_gib, "memory per rank, in GiB")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--tflops", arguments->tflops, "TFLOP/s that a rank reaches")
+  command->add_option("--tflops", arguments->tflops, "TFLOP/s reached per rank")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   command
       ->add_option("--bandwidth", arguments->bandwidth,
-                   "GB/s that a rank sends within a machine and between machines, like 400,50")
+                   "GB/s sent per rank within a machine and between machines, like 400,50")
       ->type_name("W,B")
       ->delimiter(',')
       ->expected(2)
       ->check(CLI::PositiveNumber);
-  command->add_option("--ranks-per-machine", arguments->ranks_per_machine, "ranks of a machine")
+  command->add_option("--ranks-per-machine", arguments->ranks_per_machine, "ranks per machine")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
   command
@@ -287,7 +288,7 @@ void add_plan_command(CLI::App& app) {
           "--rates-of", arguments->rates_of,
           "a finished run: TFLOP/s, bandwidth within a machine and tokens as measured there")
       ->type_name("RUN");
-  command->add_flag("--json", arguments->json, "for programs");
+  command->add_flag("--json", arguments->json, "write JSON");
   add_example(*command, "incipit plan configs/recipes/rte.yaml --ranks 8 --gpu-memory 24");
   command->callback([arguments] { run_plan(*arguments); });
 }

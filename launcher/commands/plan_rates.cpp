@@ -59,14 +59,15 @@ Steps read_steps(const fs::path& path) {
     steps.examples += step.value("samples", 0.0);
   }
   if (steps.count > 0 && steps.examples > 0) return steps;
-  throw DataError(path.string() + ": tells of no step but the first " +
-                  std::to_string(kUncountedSteps) + ", which do not count; let the run take more");
+  throw DataError(path.string() + ": has no step after the first " +
+                  std::to_string(kUncountedSteps) +
+                  ", which are not counted; train for more steps");
 }
 
 comm::MeshShape read_mesh(const fs::path& path) {
   const nlohmann::json manifest = parse_json_or_discard<nlohmann::json>(read_text(path));
   if (!manifest.is_object() || !manifest.contains("mesh")) {
-    throw DataError(path.string() + ": says nothing of the mesh; is it a run of incipit train?");
+    throw DataError(path.string() + ": has no mesh; expected a manifest of incipit train");
   }
   const nlohmann::json& mesh = manifest["mesh"];
   return {.data = mesh.value("data", 1),

@@ -100,7 +100,7 @@ configs::RunConfig submission_config(const PredictArguments& arguments) {
   configs::RunConfig config = load_one_task(resolve_run(arguments.config), check_options);
   config.task.on_bad_record = data::OnBadRecord::kFail;  // every example must be answered
   if (arguments.input.empty() && config.task.test.empty()) {
-    throw ConfigError("task.test: is missing: name the file to be answered, here or by --input");
+    throw ConfigError("task.test: is missing: name the file to answer, here or with --input");
   }
   return config;
 }
@@ -111,7 +111,7 @@ void write_submission(const fs::path& folder, const predict::Submission& submiss
   write_atomically(folder / submission.file(), submission.text());
   const auto missing = predict::write_submission_archive(folder);
   if (submission.replaced() > 0) {
-    log::warn("{} of {} answers were none of the labels; the first label stands in for them",
+    log::warn("{} of {} answers were none of the labels; they are written as the first label",
               submission.replaced(), submission.size());
   }
   telemetry::print_facts(
@@ -119,7 +119,7 @@ void write_submission(const fs::path& folder, const predict::Submission& submiss
       {{"answered", telemetry::grouped(submission.size()) + " examples of " + input},
        {"written", (folder / submission.file()).string()},
        {"archive", (folder / "submission.zip").string()},
-       {"missing", missing.empty() ? "nothing: it can be handed in" : join(missing)}});
+       {"missing", missing.empty() ? "nothing: the archive is complete" : join(missing)}});
 }
 
 // Returns whether the example has a label. The server wants answers to a file without labels.
@@ -148,13 +148,13 @@ predict::Submission answer_all(Work& work) try {
   }
   if (progress) progress->finish();
   if (labelled && progress) {
-    log::warn("{} has labels: what is handed in are answers to the file without them",
+    log::warn("{} has labels; a submission answers the benchmark's file without labels",
               work.input.name());
   }
   return submission;
 } catch (const DataError& error) {
   throw DataError(std::string(error.what()) +
-                  "; no submission was written, since every example must be answered");
+                  "; no submission was written: it needs an answer to every example");
 }
 
 void run_submission(const PredictArguments& arguments) {
@@ -174,7 +174,7 @@ void run_submission(const PredictArguments& arguments) {
 void add_predict_command(CLI::App& app) {
   const auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command =
-      app.add_subcommand("predict", "Label records, or answer them, with probabilities");
+      app.add_subcommand("predict", "Predict the labels or answers of records, with probabilities");
   add_config_arguments(*command, arguments->config)
       ->type_name("RUN|CONFIG")
       ->description("a run's directory, its YAML, or the name of a built-in recipe");
@@ -185,11 +185,11 @@ void add_predict_command(CLI::App& app) {
       ->type_name("PATH");
   command
       ->add_option("--input", arguments->input,
-                   "records: .jsonl, .csv, .tsv, or .txt with a text a line (default: -)")
+                   "records: .jsonl, .csv, .tsv, or .txt with one text per line (default: -)")
       ->type_name("FILE|-");
   command
       ->add_option("--input-format", arguments->input_format,
-                   "jsonl, csv, tsv or text (default: by the ending, or the first line)")
+                   "jsonl, csv, tsv or text (default: by file name, or by the first line)")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"jsonl", "csv", "tsv", "text"}));
   CLI::Option* output =
@@ -198,12 +198,12 @@ void add_predict_command(CLI::App& app) {
   CLI::Option* format =
       command
           ->add_option("--format", arguments->format,
-                       "jsonl or csv (default: by the ending; - is jsonl, columns on a terminal)")
+                       "jsonl or csv (default: by file name; -: jsonl, or columns on a terminal)")
           ->type_name("FORMAT")
           ->check(CLI::IsMember({"jsonl", "csv"}));
   command
       ->add_option("--max-tokens", arguments->max_tokens,
-                   "of an answer that is generated (default: task.max_answer_tokens)")
+                   "tokens of a generated answer at most (default: task.max_answer_tokens)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   command

@@ -50,19 +50,19 @@ void run_report(const ReportArguments& arguments) {
 
 void add_report_command(CLI::App& app) {
   const auto arguments = std::make_shared<ReportArguments>();
-  CLI::App* command = app.add_subcommand("report", "Tell what runs did, in one HTML page");
+  CLI::App* command = app.add_subcommand("report", "Write an HTML report on one or more runs");
   command
       ->add_option("runs", arguments->runs,
-                   "run directories; of several, a comparison on their test examples")
+                   "run directories; several are compared on their test examples")
       ->type_name("RUN")
       ->required();
   command
       ->add_option("--output", arguments->output,
-                   "the page (default: report.html, of one run in its directory)")
+                   "HTML file (default: report.html; for one run, in its directory)")
       ->type_name("FILE");
   command->add_option("--json", arguments->json, "write the figures as JSON, too")
       ->type_name("FILE");
-  command->add_option("--task", arguments->task, "which of runs of several tasks")
+  command->add_option("--task", arguments->task, "task to report on, for runs of several tasks")
       ->type_name("NAME");
   add_example(*command, "incipit report runs/rte");
   command->callback([arguments] { run_report(*arguments); });

@@ -202,7 +202,7 @@ void add_show_command(CLI::App& app) {
   add_config_arguments(*command, arguments->config)
       ->description("a run's YAML, or the name of a built-in recipe or task");
   add_task_argument(*command, arguments->config);
-  command->add_option("--index", arguments->index, "which example of the split, from 0")
+  command->add_option("--index", arguments->index, "index of the example in the split, from 0")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--split", arguments->split, "train, validation or test (default: train)")

@@ -75,13 +75,13 @@ void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream
 void add_tokenize_command(CLI::App& app) {
   const auto options = std::make_shared<TokenizeOptions>();
   CLI::App* command =
-      app.add_subcommand("tokenize", "Token ids of each line of standard input, or back");
+      app.add_subcommand("tokenize", "Print the token ids of each line, or decode ids to text");
   command->add_option("tokenizer", options->tokenizer, "model folder or its tokenizer.json")
       ->required();
   command->add_option("input", options->input, "file of lines; - is standard input (default)");
-  command->add_flag("--decode", options->decode, "lines are ids: write their texts");
+  command->add_flag("--decode", options->decode, "print the text of each line of ids");
   command->add_flag("--json", options->json,
-                    "texts are JSON strings, one a line, so that they may hold newlines");
+                    "texts are JSON strings, one per line, so that they may contain newlines");
   command->add_flag("--keep-special", options->keep_special,
                     "with --decode: write special tokens, too");
   command->callback([options] {

@@ -196,7 +196,7 @@ void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Learn a soft prompt, or continue with it");
   add_config_arguments(*command, arguments->config);
   command->add_flag("--fresh", arguments->fresh,
-                    "start anew; an unfinished run in the run directory is moved aside");
+                    "start over; move an unfinished run in the run directory aside");
   add_example(*command, "mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50");
   command->callback([arguments] { run_train(*arguments); });
 }

@@ -65,7 +65,7 @@ def pairs(labels, seed):
 
 
 def write_root(root):
-    """What a clone's root holds, as far as examples name it, but small."""
+    """Writes small versions of the files in a clone's root that the examples name."""
     shutil.copytree(PROJECT / "configs", root / "configs",
                     ignore=shutil.ignore_patterns("*.cpp", "*.h"))
     for data in (root / "configs").rglob("*.jsonl"):

@@ -114,12 +114,12 @@ class FromCsv(program.ProgramTest):
     def test_mistakes_are_explained(self):
         self.assertIn("did you mean 'team'?", self.refusal(2, label="teams"))
         self.assertIn("that is a quantity", self.refusal(2, label="No"))
-        self.assertIn("given as text and as label", self.refusal(2, text="team"))
+        self.assertIn("given as both text and label", self.refusal(2, text="team"))
         self.assertIn("nowhere.csv", self.refusal(3, data="nowhere.csv"))
         self.assertIn("leave none to train on", self.refusal(2, "--validation", "0.5", "--test", "0.5"))
         self.assertIn("--name", self.refusal(2, "--name", "a/b"))
         self.assertIn("needs --text", self.refused(2, "init", "--data", "mails of may.csv"))
-        self.assertIn("give it with --data", self.refused(2, "init", "--label", "team"))
+        self.assertIn("give the file with --data", self.refused(2, "init", "--label", "team"))
         self.assertFalse((self.folder / "elsewhere").exists())
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What ranks hold, by their ledgers, against what `incipit plan` predicts: on every kind of mesh.
+"""Memory of ranks by their ledgers against the prediction of `incipit plan`, on every kind of mesh.
 
     memory_test.py INCIPIT MPIRUN MODEL_DIR
 
@@ -63,7 +63,7 @@ def write_records(path, words):
 
 
 def norm_bytes(config):
-    """Of all norms in float32, which every FSDP rank holds whole."""
+    """Bytes of all norms in float32, which every FSDP rank keeps whole."""
     return 4 * (2 * config["num_hidden_layers"] + 1) * config["hidden_size"]
 
 
@@ -131,7 +131,7 @@ class Memory(program.ProgramTest):
         return weights
 
     def shares(self, held, config):
-        """Every rank holds its part of the whole, and no more."""
+        """Every rank has only its part of the weights."""
         total = held["one rank"]
         for name, weights in held.items():
             ranks = MESHES[name][0]

@@ -141,7 +141,7 @@ class Mixture(program.ProgramTest):
             return self.incipit("train", self.mixed, "--set", f"run.output_dir={name}",
                                 "--set", f"train.steps={steps}")
         train("parts", 6)
-        self.assertIn("going on from", train("parts", 9).stderr)
+        self.assertIn("resuming from", train("parts", 9).stderr)
         train("whole", 9)
         for task in ("colours", "warmth"):
             name = f"adapter/last/{task}/adapter_model.safetensors"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""incipit plan: what it predicts, against what ranks hold.  plan_test.py INCIPIT MPIRUN"""
+"""Predictions of incipit plan against the memory of ranks.  plan_test.py INCIPIT MPIRUN"""
 import json
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the tests of the program share: incipit INCIPIT MPIRUN are the script's arguments."""
+"""Shared parts of the program's tests. Arguments of each script: INCIPIT MPIRUN."""
 import os
 import subprocess
 import sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A real Prometheus server scrapes both ranks of a run.  prometheus_test.py INCIPIT MPIRUN
 
-What it must see is what docs/metrics.md says. Skipped where Debian's package prometheus is missing.
+It must see the metrics of docs/metrics.md. Skipped where Debian's package prometheus is missing.
 """
 import json
 import math

@@ -63,7 +63,7 @@ class OfOneRun(Report):
     def test_tells_all_that_the_run_left(self):
         text, said = self.page("run", at="run/report.html")
         for word in ("tiny", "soft prompt of 4 tokens", "Scores", "Labels on test", "Training",
-                     "Gradient norm", "accuracy on validation", "What the model reads", "Cost",
+                     "Gradient norm", "accuracy on validation", "Model input", "Cost",
                      "learned / frozen", "tokens a second"):
             self.assertIn(word, text)
         self.assertIn("Of 12 test examples", said)
@@ -93,7 +93,7 @@ class OfOneRun(Report):
         try:
             path.write_text(before.replace(" of day ", " of daze "))
             text, _ = self.page("run", "--output", "changed.html", at="changed.html")
-            self.assertIn("is not what it was when the run read it", text)
+            self.assertIn("has changed since the run read it", text)
             self.assertNotIn("of daze", text)
         finally:
             path.write_text(before)

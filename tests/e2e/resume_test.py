@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs that are killed or stopped and go on.  resume_test.py INCIPIT MPIRUN"""
+"""Killed or stopped runs, resumed.  resume_test.py INCIPIT MPIRUN"""
 import os
 import random
 import resource
@@ -77,7 +77,7 @@ class Resume(program.ProgramTest):
                     self.assertNotEqual(process.returncode, 0)
                     self.assertTrue(checkpoints(self.folder / name))
                 run, said = self.train(name, ranks=ranks)
-                self.assertRegex(said, r"going on from .*checkpoints/step-\d+, step \d+ of 200")
+                self.assertRegex(said, r"resuming from .*checkpoints/step-\d+, step \d+ of 200")
                 for ours, theirs in zip(outcome(run), outcome(whole), strict=True):
                     self.assertEqual(ours, theirs, name)
 

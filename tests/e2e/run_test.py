@@ -139,7 +139,7 @@ class Evaluation(program.ProgramTest):
 
 class Watching(program.ProgramTest):
     def on_terminal(self, *arguments, launcher=(), **environment):
-        """What the program writes when standard error is a terminal."""
+        """Returns the output of the program when standard error is a terminal."""
         ours, theirs = pty.openpty()
         environment = os.environ | {"TERM": "xterm"} | environment
         child = subprocess.Popen([*launcher, program.INCIPIT, *map(str, arguments)],

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Commands on a model that ranks hold between them.  split_model_test.py INCIPIT MPIRUN"""
+"""Commands on a model that is split over ranks.  split_model_test.py INCIPIT MPIRUN"""
 import json
 
 import program

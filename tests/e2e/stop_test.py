@@ -26,7 +26,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "INCIPIT_CPU": "avx2"}
 
 
 class Terminal:
-    """A program in a terminal of its own, where Ctrl-C is a key."""
+    """A program in its own terminal, where Ctrl-C is a key."""
 
     def __init__(self, command, folder, environment):
         self.pid, self.screen = pty.fork()

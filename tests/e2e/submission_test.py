@@ -123,7 +123,7 @@ class Submission(program.ProgramTest):
                 self.assertEqual(len(archive.namelist()), done + 1)
             for other in list(RECORDS)[done + 1:]:
                 self.assertIn(f"{other}.jsonl", said)
-        self.assertIn("it can be handed in", said)
+        self.assertIn("the archive is complete", said)
         for name in RECORDS:
             self.submit(name, "two", ranks=2)
         for file in [f"{name}.jsonl" for name in RECORDS] + ["submission.zip"]:
@@ -158,7 +158,7 @@ class Submission(program.ProgramTest):
     def test_generated_answers_have_the_official_form(self):
         self.submit("WSC", "said", task="wsc_t5", more=", max_answer_tokens: 4")
         self.check("said", "WSC")
-        # What a random model says is no label: the first stands in for it, and that is said.
+        # A random model's answer is no label: the first label is written, with a warning.
         done = self.incipit("predict", self.task_config("BoolQ", "boolq_t5", ", answer: generate, "
                             "max_answer_tokens: 3"), "--submission", self.folder / "said")
         self.assertIn("3 of 3 answers were none of the labels", done.stderr)
@@ -190,7 +190,7 @@ class Submission(program.ProgramTest):
                                   "task.on_bad_record=skip", ranks=ranks)
             self.assertIn("bad.jsonl:2: the record has no field 'hypothesis'", message)
             self.assertIn("no submission was written", message)
-        self.assertIn("bad.jsonl:2: the id 0 stands at an earlier example, too",
+        self.assertIn("bad.jsonl:2: an earlier example has the same id, 0",
                       self.refuse(good + "\n" + good))
         self.assertIn("bad.jsonl:1: the example has no id",
                       self.refuse('{"premise": "A", "hypothesis": "B"}\n'))

@@ -9,7 +9,7 @@ POSITIONS = 160
 
 
 def byte_letters():
-    """The printable character that stands for each byte in a byte-level vocabulary."""
+    """Returns {byte: printable character} of a byte-level vocabulary."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letters = {byte: chr(byte) for byte in plain}
     for offset, byte in enumerate(b for b in range(256) if b not in plain):

@@ -86,7 +86,7 @@ class Mistakes(program.ProgramTest):
 
     def test_ranks_that_were_given_different_configurations(self):
         other = self.variant("other.yaml", "steps: 6", "steps: 7")
-        # mpirun takes a second program behind a colon.
+        # mpirun takes a second program after a colon.
         message = self.refused(2, "train", self.config, ":", "-n", "1", program.INCIPIT, "train",
                                other, ranks=1)
         self.assertIn("configuration", message)

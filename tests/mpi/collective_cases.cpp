@@ -1,4 +1,4 @@
-// What every backend must do, with sizes around and beyond what fits one internal step.
+// Requirements on every backend, with sizes around and beyond the limit of one internal step.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ void expect_near(const std::vector<float>& found, const std::vector<double>& exp
   EXPECT_LT(worst, 1e-5);
 }
 
-// All ranks hold the same bits.
+// Expects the same bits on all ranks.
 template <typename T>
 void expect_same_bits(Communicator& world, const std::vector<T>& values) {
   const std::string_view bytes(reinterpret_cast<const char*>(values.data()),

@@ -1,4 +1,4 @@
-// What is built on communicators: meshes, reductions, agreement, replica checks.
+// Tests of what uses communicators: meshes, reductions, agreement, replica checks.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

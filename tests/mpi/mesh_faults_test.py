@@ -25,7 +25,7 @@ TIMEOUT = 5  # seconds, of one operation among ranks
 
 
 def heartbeat(folder, rank):
-    """What a rank says of itself; nothing before it has trained some steps."""
+    """Returns the heartbeat of a rank; None before it has trained some steps."""
     path = folder / "heartbeats" / f"rank-{rank}.heartbeat"
     if not path.exists():
         return None
@@ -76,7 +76,7 @@ class AFault(program.ProgramTest):
         log.close()
 
     def fault(self, mesh, name, what):
-        """What all ranks said; each other than rank 1 has ended, and said where it was."""
+        """Signals rank 1 and returns the output; expects every other rank to end and report where."""
         job, pids, log = self.start(mesh, f"{mesh}_{name}")
         os.kill(pids[1], what)
         start = time.monotonic()

@@ -1,4 +1,4 @@
-// What the cases of this folder need from the program they are linked into. The same cases
+// The functions that the program defines for the cases of this folder. The same cases
 // run on one rank, on threads and under MPI: single_main.cpp, threads_main.cpp, mpi_main.cpp.
 #pragma once
 

@@ -125,7 +125,7 @@ def run_all(arguments, folder):
 
 
 def storm(arguments, folder):
-    """What went wrong under harmless signals."""
+    """Returns what went wrong under harmless signals."""
     job = make_job(arguments, folder / "storm", folder / "default.yaml", STORM, 1)
     print(f"a harmless signal every millisecond for {arguments.storm} s", file=sys.stderr)
     steps, sent, different = signal_storm.compare(job, arguments.storm, warm_up=3)

@@ -3,9 +3,9 @@
 
     make_tiny_models.py OUT [NAME...]        (default: all of FAMILIES below)
 
-Each OUT/NAME is a Hugging Face model folder (config.json, weights, no tokenizer) and holds
+Each OUT/NAME is a Hugging Face model folder (config.json, weights, no tokenizer) with
 
-    soft_prompt.npy   [P, hidden] float32: vectors that stand before every sequence
+    soft_prompt.npy   [P, hidden] float32: vectors before every sequence
     gradient.npy      [P, hidden] float32: d(loss) / d(soft prompt)
     reference.json    {
       "sequences": [[id, ...], ...],            token ids; some share beginnings, one has one token

@@ -82,7 +82,7 @@ def read_prompt(adapter):
 
 
 class Incipit:
-    """Runs of the configuration above, each in a folder of its own."""
+    """Runs of the configuration above, each in its own folder."""
 
     def __init__(self, program, out):
         self.program, self.out, self.config = program, out, out / "rte.yaml"

@@ -12,7 +12,7 @@ PADDING = 2
 
 
 def pad(rows):
-    """Ids and mask of sequences of different lengths, padded behind."""
+    """Ids and mask of sequences of different lengths, padded at the end."""
     length = max(map(len, rows))
     ids = torch.full((len(rows), length), PADDING)
     mask = torch.zeros(len(rows), length, dtype=torch.long)
@@ -45,8 +45,8 @@ def in_padded_batches(model, questions, batch_size, of_batch, of_candidate):
         ids, mask = pad([source + candidate for source, candidate in batch])
         table = of_batch(model(input_ids=ids, attention_mask=mask).logits)
         for i, (source, candidate) in enumerate(batch):
-            behind = len(source) - 1  # a token is predicted where the one before it is
-            found = of_candidate(table[i, behind:behind + len(candidate)])
+            first = len(source) - 1  # each token is predicted at the position before it
+            found = of_candidate(table[i, first:first + len(candidate)])
             sums.append(found.gather(-1, torch.tensor(candidate)[:, None]).sum().item())
     return by_question(questions, sums)
 

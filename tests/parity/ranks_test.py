@@ -81,7 +81,7 @@ def write_records(path):
 
 
 class Comparison:
-    """Runs of one model in a folder of its own."""
+    """Runs of one model in their own folder."""
 
     def __init__(self, mpirun, incipit, model, rate, folder):
         folder.mkdir()

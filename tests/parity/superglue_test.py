@@ -3,7 +3,7 @@
 
     superglue_test.py TOOL MODEL_DIR SHARED
 
-The texts of sources and candidates come from the program (the golden tests hold them); tokenizer and
+The texts of sources and candidates come from the program (the golden tests compare them); tokenizer and
 model are transformers'. The model is a small random one with the tokenizer of MODEL_DIR, so that
 thousands of rows take seconds; bench/evaluation compares the default model's own log-likelihoods.
 AX-b and AX-g have no files beside the repository: their records are invented here.

@@ -1,6 +1,6 @@
 // Every supported family against what transformers computed on the same small random model:
 // log-likelihoods with and without a soft prompt, and the soft prompt's gradient.
-// make_tiny_models.py writes the models and says what the files hold.
+// make_tiny_models.py writes the models and documents their files.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>

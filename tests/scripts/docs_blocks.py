@@ -3,7 +3,7 @@
 
     docs_blocks.py [--print] [--skip COMMAND]... [PAGE...]
 
-A page is one shell: what a block exports holds in those after it. Blocks without a language are
+A page is one shell: later blocks see what a block exports. Blocks without a language are
 commands of the project's root, `python` runs in .venv, and a `yaml` block whose first line is a
 comment with a file's name is written to that file and validated. Files that the reader is taken to
 have (tickets.csv, letters.csv, the data of sentiment.yaml) are made from the built-in messages, and
@@ -37,7 +37,7 @@ def blocks(text):
 
 
 def commands(language, content, scratch, skipped=()):
-    """What a shell has to do for a block."""
+    """Returns the shell commands of a block."""
     if language == "":
         lines = [line for line in content.splitlines()
                  if not any(line.startswith(each) for each in skipped)]

@@ -1,4 +1,4 @@
-// What an exception says.
+// Messages of exceptions.
 #pragma once
 
 #include <string>

@@ -50,7 +50,7 @@ class TinyModel {
   }
 
  private:
-  // The printable character that stands for a byte (GPT-2's table), as UTF-8.
+  // Returns the printable character that represents a byte (GPT-2's table), as UTF-8.
   static std::string letter(int byte) {
     const auto printable = [](int b) {
       return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);

@@ -23,8 +23,8 @@ std::string utf8(int code) {
   return {static_cast<char>(0xC0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3F))};
 }
 
-// GPT-2's printable stand-ins: bytes that print stand for themselves, the others for
-// U+0100 and on.
+// Returns GPT-2's byte vocabulary: a printable byte is its own character, the others are
+// characters from U+0100.
 Json byte_vocabulary() {
   Json vocabulary = Json::object();
   int next = 0x100;

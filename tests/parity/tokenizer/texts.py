@@ -129,7 +129,7 @@ def long_texts():
 def code_point_texts():
     """Every assigned code point, and some of the others, in context: alone, beside a letter,
     a digit, a mark and a space."""
-    # What is new since Python's tables lies in blocks where they have gaps, below U+33480.
+    # Code points newer than Python's tables are in blocks where the tables have gaps, below U+33480.
     vast = [c for c in CODE_POINTS
             if unicodedata.category(chr(c)) in ("Cn", "Co") and (c >= 0x33480 or 0xE000 <= c < 0xF900)]
     spared = set(vast) - set(vast[::16])

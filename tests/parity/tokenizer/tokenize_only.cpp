@@ -1,4 +1,4 @@
-// The `tokenize` command as a program of its own, for comparisons with other tokenizers.
+// The `tokenize` command as a separate program, for comparisons with other tokenizers.
 #include <CLI/CLI.hpp>
 #include <iostream>
 

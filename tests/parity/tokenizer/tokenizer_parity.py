@@ -100,7 +100,7 @@ def main():
             "every code point": sources.code_point_texts(),
         }
         if not real:
-            print(f"skipped: the texts of {sources.shared_folder()}/data are not there")
+            print(f"skipped: {sources.shared_folder()}/data does not exist")
         differing = 0
         for name, group in groups.items():
             if name != "long":

@@ -1,6 +1,5 @@
-// A stand-in for NCCL and the CUDA runtime whose behaviour tests choose. "Device memory" is
-// whatever lies in FakeNccl::device; collectives leave data as it is (worlds of one) and
-// only keep count.
+// A fake of NCCL and the CUDA runtime whose behaviour tests choose. "Device memory" is
+// FakeNccl::device; collectives only count, and leave the data unchanged (worlds of one).
 #pragma once
 
 #include <atomic>
@@ -15,14 +14,14 @@ namespace incipit::comm {
 
 struct FakeNccl {
   static constexpr int kForever = 1 << 30;
-  // What the test asks for.
+  // Set by the test.
   int devices = 8;
   std::atomic<int> polls_in_progress{0};  // ncclInProgress so often, after each call
   std::atomic<int> polls_of_stream{0};    // the stream is busy so often, after each call
   std::atomic<ncclResult_t> async_error{ncclSuccess};
   std::atomic<bool> abort_hangs{false};
   std::vector<float> device = std::vector<float>(64, 1.0f);
-  // What it saw.
+  // Counted by the fake.
   std::atomic<int> created{0}, operations{0}, finalized{0}, destroyed{0}, aborted{0};
 
   std::atomic<int> left_in_progress{0};

@@ -1,5 +1,5 @@
-// The nccl backend against a stand-in that answers as NCCL does when things go slowly or
-// wrong. What needs a GPU is in nccl_gpu_test.cpp.
+// The nccl backend against a fake of NCCL that is slow or fails. Tests that need a GPU are in
+// nccl_gpu_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -15,7 +15,7 @@ using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// What a world of three throws when it runs `body`; fails when that took long.
+// Returns the error that a world of three throws when it runs `body`; fails when that took long.
 std::string failure_of(const std::function<void(Communicator&)>& body,
                        const ThreadsOptions& options = {}) {
   const auto start = std::chrono::steady_clock::now();
@@ -117,7 +117,7 @@ TEST(Communicator, RefusesEverythingAfterAFailure) {
     world.context().broken_by = "gradients (all_reduce_sum on world)";
     try {
       part->barrier("epoch");
-      ADD_FAILURE() << "a broken communicator went on";
+      ADD_FAILURE() << "a broken communicator continued";
     } catch (const CommError& error) {
       EXPECT_THAT(error.what(), HasSubstr("because gradients (all_reduce_sum on world) failed"));
     }

@@ -46,7 +46,7 @@ TEST_F(World, RefusesSingleForSeveralRanks) {
   set({{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "4"}});
   try {
     static_cast<void>(make_world({.backend = "single"}));
-    ADD_FAILURE() << "four ranks each got a world of their own";
+    ADD_FAILURE() << "four ranks each got their own world";
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("4 were started"));
   }

@@ -45,7 +45,7 @@ TEST_F(Cgroups, ThatSetNoLimitHaveNoQuota) {
 }
 
 TEST_F(Cgroups, OfVersion2SayCpuMax) {
-  write("root/cpu.max", "250000 100000\n");  // a container with a namespace of its own
+  write("root/cpu.max", "250000 100000\n");  // a container with its own namespace
   const auto found = quota("0::/\n");
   ASSERT_TRUE(found);
   EXPECT_DOUBLE_EQ(found->cores, 2.5);

@@ -32,7 +32,7 @@ class BatchTest : public ::testing::Test {
   TinyModel model_;
 };
 
-// What stands on the path of a sequence's last input, from the root on.
+// Returns the tokens on the path from the root to a sequence's last input.
 std::vector<TokenId> tokens_of(const Sequence& sequence) {
   std::vector<TokenId> ids;
   for (const Symbol symbol : sequence.inputs) {

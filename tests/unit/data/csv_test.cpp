@@ -65,7 +65,7 @@ TEST(Csv, DelimiterIsTheOneThatTheHeaderHasMostOf) {
   EXPECT_EQ(rows("\"a,b,c\";d\n1;2\n"), (Rows{{"a,b,c", "d"}, {"1", "2"}}));
   EXPECT_EQ(rows("message\nhello; you\n"), (Rows{{"message"}, {"hello; you"}}));
   EXPECT_THAT(error_of("a,b;c\n"),
-              HasSubstr("t.csv:1: columns may be divided by ',' or by ';'; put column names"));
+              HasSubstr("t.csv:1: the delimiter may be ',' or ';'; put column names"));
   EXPECT_EQ(rows("a,b;c\n1,2\n", ','), (Rows{{"a", "b;c"}, {"1", "2"}}));
 }
 
@@ -83,8 +83,8 @@ TEST(Csv, RecordsKnowTheLineOnWhichTheyBegin) {
 
 TEST(Csv, RaggedRowsNameBothCounts) {
   EXPECT_EQ(error_of("a,b\n1,2\n1,2,3\n"),
-            "t.csv:3: the row has 3 fields, the header has 2 (a, b); fields are divided by ',', "
-            "one that contains it is in double quotes");
+            "t.csv:3: the row has 3 fields, the header has 2 (a, b); the delimiter is ','; "
+            "put a field that contains it in double quotes");
   EXPECT_THAT(error_of("a\tb\n1\n"), HasSubstr("t.csv:2: the row has 1 fields"));
 }
 
@@ -94,7 +94,7 @@ TEST(Csv, ABadRowCanBePassed) {
   const auto error = [&] { return message_of<DataError>([&] { (void)reader.next(); }); };
   EXPECT_THAT(error(), HasSubstr("t.csv:2: the row has 1 fields"));
   EXPECT_THAT(error(), HasSubstr("t.csv:3: text follows the closing double quote"));
-  EXPECT_THAT(error(), HasSubstr("t.csv:4: a carriage return stands within a line"));
+  EXPECT_THAT(error(), HasSubstr("t.csv:4: carriage return within a line"));
   EXPECT_EQ(error(), "t.csv:5: byte 1 of the line is not UTF-8; convert the file to UTF-8");
   EXPECT_EQ(reader.next()->text("a"), "8");
 }
@@ -112,12 +112,12 @@ TEST(Csv, AQuoteThatIsNeverClosedEndsTheFile) {
 }
 
 TEST(Csv, HeadersThatNameNoOrEqualColumnsAreRefused) {
-  EXPECT_EQ(error_of(""), "t.csv: is empty; expected a first row with the columns' names");
+  EXPECT_EQ(error_of(""), "t.csv: is empty; expected a first row with column names");
   EXPECT_EQ(error_of("a,,c\n"),
             "t.csv:1: column 2 has no name; the first row must name every column");
   EXPECT_EQ(error_of("\na,b,a\n"), "t.csv:2: two columns are named 'a'; rename one of them");
   EXPECT_THAT(message_of<FileError>([] { (void)rows("a\rb\r1\r2"); }),
-              HasSubstr("t.csv:1: a carriage return stands within a line"));
+              HasSubstr("t.csv:1: carriage return within a line"));
 }
 
 TEST(Csv, FindsRowsForwardsAndBackwardsPastBadOnes) {

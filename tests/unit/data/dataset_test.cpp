@@ -123,7 +123,7 @@ TEST_F(DatasetTest, TablesAreReadAsJsonLinesAre) {
   EXPECT_THAT(message_of<DataError>([&] {
                 (void)read_dataset(task(), folder_.write("b.tsv", "text\tlabel\n"), true);
               }),
-              HasSubstr("b.tsv: has no usable records; expected a row with the columns' names"));
+              HasSubstr("b.tsv: has no usable records; expected a row with column names"));
 }
 
 TEST_F(DatasetTest, DemonstrationsCanComeFromATable) {
@@ -369,7 +369,7 @@ TEST_F(DatasetTest, TooFewDemonstrationsIsAnError) {
   options_.shots = 4;
   options_.validation.share = 0;
   EXPECT_THAT(message_of<DataError>([&] { (void)load(); }),
-              HasSubstr("train.jsonl: has 3 examples to draw task.shots = 4 demonstrations from"));
+              HasSubstr("train.jsonl: has 3 examples, but task.shots is 4"));
 }
 
 TEST(DrawShare, MovesWholeGroups) {

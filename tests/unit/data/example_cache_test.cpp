@@ -108,7 +108,7 @@ TEST_F(ExampleCacheTest, OfSeveralThatAskAtOnceOneReads) {
   EXPECT_EQ(reads_, 1);
 }
 
-// Runs `work` in a process of its own; its exit status, or minus the signal that ended it.
+// Runs `work` in a child process; returns its exit status, or minus the signal that ended it.
 template <typename Work>
 int in_child(const Work& work) {
   const pid_t child = ::fork();

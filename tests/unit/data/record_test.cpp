@@ -50,7 +50,7 @@ TEST(Record, ANestedRecordNamesAPartOfTheRecord) {
   EXPECT_EQ(second.bind("one", "item.deep.0").text("one"), "c");
   EXPECT_EQ(second.bind("item", "list.0").text("item.x"), "a");
   EXPECT_EQ(second.as_json(), r.as_json());
-  EXPECT_FALSE(r.has("item.x")) << "a nested record of its own";
+  EXPECT_FALSE(r.has("item.x")) << "a separate nested record";
 }
 
 TEST(Record, ANestedRecordsNameHidesAField) {
@@ -141,7 +141,7 @@ TEST(BadRecords, AreCountedUpToTheCapWhenSkipped) {
   bad.add(DataError("f:4: bad"));
   EXPECT_EQ(bad.count(), 2);
   EXPECT_EQ(message_of<DataError>([&] { bad.add(DataError("f:9: worse")); }),
-            "f:9: worse (and 2 bad records before it, as many as task.max_bad_records lets pass)");
+            "f:9: worse (and 2 bad records before it, as many as task.max_bad_records allows)");
 }
 
 TEST(BadRecords, ABadFileIsNotSkipped) {

@@ -25,7 +25,7 @@ std::shared_ptr<const Candidates> yes_and_no() {
       Candidates{{"yes", " Yes", {1, 2}}, {"no", " No", {3}}});
 }
 
-// Between them, all that an example can hold, and nothing of it.
+// Examples that together have every field, and one without optional fields.
 std::vector<Example> all_kinds(const std::shared_ptr<const Candidates>& shared) {
   Example plain;
   plain.line = 1;
@@ -53,7 +53,7 @@ std::vector<Example> all_kinds(const std::shared_ptr<const Candidates>& shared) 
   Example empty;
   empty.candidates = shared;
 
-  Example none = plain;  // candidates of its own that happen to be none
+  Example none = plain;  // its own candidates, of which there are none
   none.candidates = std::make_shared<const Candidates>();
   return {plain, full, empty, none};
 }
@@ -184,8 +184,8 @@ TEST_F(StoreFileTest, FilesOfAnotherLengthAreRefused) {
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_NE(problem_with(whole.substr(0, size)), "") << size;
   }
-  EXPECT_THAT(problem_with(whole + whole), HasSubstr("is cut short, or longer than it says"));
-  EXPECT_THAT(problem_with(whole + "x"), HasSubstr("is cut short, or longer than it says"));
+  EXPECT_THAT(problem_with(whole + whole), HasSubstr("is shorter or longer than its header says"));
+  EXPECT_THAT(problem_with(whole + "x"), HasSubstr("is shorter or longer than its header says"));
 }
 
 TEST_F(StoreFileTest, OnlyItsOwnKeyOpensAFile) {

@@ -67,7 +67,7 @@ TEST(StratifiedSplit, KeepsGroupsTogether) {
 }
 
 TEST(StratifiedSplit, LeavesSomethingOfALargeGroupToEveryPart) {
-  // One group holds nearly everything: whichever part it falls to, the others are not empty.
+  // One group has nearly all examples; whichever split gets it, the others are not empty.
   std::vector<std::int64_t> groups(50, 0);
   for (std::int64_t i = 1; i <= 2; ++i) groups.push_back(i);
   const std::vector<int> labels(52, 0);

@@ -86,8 +86,8 @@ TEST(ComputeMetric, AGroupIsRightWhereAllOfItIs) {
   answers.predictions = {0, 1, 1, 1, 1, 0};
   answers.groups = {"q1", "q2", "q1", "q2", "", ""};
   const MetricValue found = compute_metric("group_exact_match", answers);
-  EXPECT_EQ(found.of, 4) << "two questions and two answers alone";
-  EXPECT_DOUBLE_EQ(found.value, 2.0 / 4) << "q1 and the first alone";
+  EXPECT_EQ(found.of, 4) << "two questions and two ungrouped answers";
+  EXPECT_DOUBLE_EQ(found.value, 2.0 / 4) << "q1 and the first ungrouped answer";
 }
 
 TEST(ComputeMetric, ParityIsOfNeighbouringPairs) {

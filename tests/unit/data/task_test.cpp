@@ -265,8 +265,8 @@ TEST(TaskTruncation, WithoutPermissionALongSourceIsAnError) {
   o.max_source_tokens = 13;
   const Task task(o, model.task_model());
   EXPECT_EQ(message_of<DataError>([&] { (void)task.example(cats(), true); }),
-            "f.jsonl:3: the source has 14 tokens, task.max_source_tokens allows 13; say with "
-            "task.truncate what may be cut");
+            "f.jsonl:3: the source has 14 tokens, task.max_source_tokens allows 13; "
+            "choose what is cut with task.truncate");
 }
 
 // --- length -----------------------------------------------------------------------------

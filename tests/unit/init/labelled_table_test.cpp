@@ -95,7 +95,7 @@ TEST_F(LabelledTableTest, RefusesFreeText) {
 }
 
 TEST_F(LabelledTableTest, RefusesOneLabelAndNone) {
-  EXPECT_THAT(refusal<DataError>("text,label\na,b\nc,b\n"), HasSubstr("holds one label, 'b'"));
+  EXPECT_THAT(refusal<DataError>("text,label\na,b\nc,b\n"), HasSubstr("has one label, 'b'"));
   EXPECT_THAT(refusal<DataError>("text,label\na,\n"), HasSubstr("no record has both"));
 }
 
@@ -120,7 +120,7 @@ TEST_F(LabelledTableTest, WarnsOfLabelsThatStandInTheirTexts) {
   const auto leak = read(rows(
       60, [](int i) { return (i % 2 == 0 ? "[RED] case " : "[BLUE] case ") + std::to_string(i); }));
   EXPECT_THAT(table_warnings(leak, duplicate_groups(leak)),
-              ElementsAre(HasSubstr("60 of 60 texts hold their own label")));
+              ElementsAre(HasSubstr("60 of 60 texts contain their own label")));
 }
 
 TEST_F(LabelledTableTest, WarnsOfRareLabelsSmallTablesAndCase) {
@@ -129,7 +129,7 @@ TEST_F(LabelledTableTest, WarnsOfRareLabelsSmallTablesAndCase) {
   EXPECT_THAT(warnings, Contains(HasSubstr("fewer than 5 examples")));
   EXPECT_THAT(warnings, Contains(HasSubstr("'Red' 1, 'red' 1")));
   EXPECT_THAT(warnings, Contains(HasSubstr("2 examples are few")));
-  EXPECT_THAT(warnings, Contains(HasSubstr("'Red' and 'red' differ in case alone")));
+  EXPECT_THAT(warnings, Contains(HasSubstr("'Red' and 'red' differ only in case")));
 }
 
 TEST_F(LabelledTableTest, SaysNothingWhereAllIsWell) {

@@ -138,7 +138,7 @@ TEST(Storage16Bits, EveryNumberIsReadAndWrittenAsItIs) {
   expect_every_number_back<Float16Bits>();
 }
 
-// Sums that lie between two numbers of 16 bits, at the ends of the range, too: as ATen rounds them.
+// Sums between two 16-bit numbers, also at the ends of the range, are rounded as ATen rounds them.
 TEST(Storage16Bits, RoundsAsATenDoes) {
   std::vector<float> values{65504.0F, 65519.0F, 65520.0F, 1e6F,           -1e30F,   5.96e-8F,
                             2.98e-8F, 2.99e-8F, 1e-8F,    6.1e-5F,        6.09e-5F, 3.0e-40F,

@@ -142,7 +142,7 @@ TEST(Compare, SaysWhichRunCannotBeCompared) {
     (void)compare(runs, "");
     FAIL() << "nothing thrown";
   } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("two: holds no predictions/test.jsonl"));
+    EXPECT_THAT(error.what(), HasSubstr("two: has no predictions/test.jsonl"));
   }
 }
 

@@ -1,4 +1,4 @@
-// COPA, MultiRC and ReCoRD: candidates with a part of the record in them, and records that hold
+// COPA, MultiRC and ReCoRD: candidates with a part of the record in them, and records with
 // several examples. The T5 forms are written by hand from Raffel et al. (2020), appendix D, and
 // from what its released preprocessors do with ReCoRD's highlights and MultiRC's markup.
 #include <nlohmann/json.hpp>

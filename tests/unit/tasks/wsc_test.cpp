@@ -66,7 +66,7 @@ TEST(Wsc, ReferentsHaveTheTextsForm) {
   EXPECT_THAT(t5(line(lent, "joe", 0, "it", 7)), HasSubstr("=> Joe</s>"));
   EXPECT_THAT(t5(line(lent, "Kim", 2, "it", 7)), HasSubstr("=> Kim</s>"));
   EXPECT_THAT(t5(line(lent, "Kim and Joe", 2, "it", 7)), HasSubstr("=> Kim and Joe</s>"))
-      << "what the text does not hold stays as it is";
+      << "words that are not in the text stay as they are";
 }
 
 TEST(Wsc, OddUnicodeIsPassedOver) {

@@ -1,4 +1,4 @@
-// The task files that docs/your_own_task.md walks through, as they stand there.
+// The task files of docs/your_own_task.md, copied from there.
 #include <fstream>
 #include <sstream>
 

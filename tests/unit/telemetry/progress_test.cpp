@@ -37,7 +37,7 @@ ProgressOptions on_terminal(std::ostream& out, int width) {
   return {.terminal = &out, .width = width, .colour = false, .now = &fake_now};
 }
 
-// What stands on the last line of a terminal after `text`.
+// Returns the last line of a terminal after `text`.
 std::string last_line(const std::string& text) {
   const std::string erase = "\r\x1b[2K";
   const std::size_t at = text.rfind(erase);

@@ -131,7 +131,7 @@ TEST(Bpe, AgreesWithItsDefinitionOnRandomVocabularies) {
     while (config.merges.size() < 60) {
       const std::string left = tokens[random.below(tokens.size())];
       const std::string right = tokens[random.below(tokens.size())];
-      // With even seeds the visible space stands only before a token.
+      // With even seeds the visible space occurs only before a token.
       if (seed % 2 == 0 && right.starts_with("▁")) continue;
       if (left.size() + right.size() > 12 || ranks.contains({ids[left], ids[right]})) continue;
       if (!ids.contains(left + right)) {

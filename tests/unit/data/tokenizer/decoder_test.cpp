@@ -12,7 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::json;
 
-// What comes out after each token, and at the end.
+// Returns the output after each token, and at the end.
 std::vector<std::string> stream(const Decoder& decoder, const std::vector<std::string>& tokens) {
   DecodeChain chain = decoder.start();
   std::vector<std::string> parts;

@@ -46,7 +46,7 @@ TEST(Normalizer, TracksWhatStemsFromTheFirstCharacter) {
   EXPECT_EQ(normalized({{"type", "NFD"}}, "\u00E9b", 2).front, 3U);
   EXPECT_EQ(normalized({{"type", "Lowercase"}}, "\u0130b", 2).front, 3U);
   EXPECT_EQ(normalized(replace("String", "a", "xyz"), "ab").front, 3U);
-  EXPECT_EQ(normalized(replace("String", "ab", "x"), "abc").front, 0U);  // x stands for b
+  EXPECT_EQ(normalized(replace("String", "ab", "x"), "abc").front, 0U);  // x counts as b
   EXPECT_EQ(normalized(replace("String", "b", "x"), "ab").front, 1U);
 }
 

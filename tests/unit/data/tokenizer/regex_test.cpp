@@ -12,7 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// The matches, in brackets, and what stands between them.
+// Returns the matches, in brackets, and the text between them.
 std::vector<std::string> cut(std::string_view pattern, std::string_view text) {
   const Regex regex(pattern);
   std::vector<Span> spans;

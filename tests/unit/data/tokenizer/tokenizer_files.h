@@ -17,7 +17,7 @@ namespace incipit::data::testing {
 
 using nlohmann::json;
 
-// A folder of its own for one test, removed with it.
+// A temporary folder of one test, removed with it.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
