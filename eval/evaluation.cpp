@@ -50,7 +50,7 @@ void check_pairs(const data::Task& task, const data::Dataset& split) {
   if (std::count(metrics.begin(), metrics.end(), "gender_parity") == 0) return;
   if (split.size() % 2 == 0 && split.skipped() == 0) return;
   throw DataError(split.file() + ": has " + std::to_string(split.size()) + " examples" +
-                  (split.skipped() > 0 ? " behind skipped records" : "") +
+                  (split.skipped() > 0 ? " after skipped records" : "") +
                   ", and gender_parity compares pairs of neighbours; give the whole file, or take "
                   "gender_parity out of task.metrics");
 }

@@ -9,7 +9,7 @@ namespace {
 
 // Returns the part of the span from row `rows` on, with rows counted from there; count 0 if there
 // is none.
-PromptSpan behind(PromptSpan span, std::int64_t rows) {
+PromptSpan after(PromptSpan span, std::int64_t rows) {
   const auto cut = static_cast<int>(std::max<std::int64_t>(rows - span.row, 0));
   span.row += cut - rows;
   span.prompt_row += cut;
@@ -44,7 +44,7 @@ Forest with_resident_root(const Forest& forest, std::int64_t rows, int store) {
   out.tokens.assign(forest.tokens.begin() + rows, forest.tokens.end());
   out.positions.assign(forest.positions.begin() + rows, forest.positions.end());
   for (const PromptSpan& span : forest.prompt_spans) {
-    const PromptSpan kept = behind(span, rows);
+    const PromptSpan kept = after(span, rows);
     if (kept.count > 0) out.prompt_spans.push_back(kept);
   }
   for (Target target : forest.targets) {

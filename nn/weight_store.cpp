@@ -14,7 +14,7 @@
 namespace incipit::nn {
 namespace {
 
-// Gathered matrices start at multiples of this many bytes.
+// Matrices in a buffer start at multiples of this many bytes.
 constexpr std::int64_t kAlignment = 64;
 
 std::int64_t aligned(std::int64_t bytes) {
@@ -105,7 +105,7 @@ Parameter& WeightStore::add(int group, ParameterSpec spec, const WeightSource& s
   return added;
 }
 
-std::int64_t WeightStore::gathered_bytes(const Parameter& parameter) const {
+std::int64_t WeightStore::whole_bytes(const Parameter& parameter) const {
   return static_cast<std::int64_t>(parameter.stored_.nbytes()) * fsdp_.size();
 }
 
@@ -113,7 +113,7 @@ void WeightStore::finish() {
   std::int64_t most = 0;
   for (const auto& group : sharded_) {
     std::int64_t bytes = 0;
-    for (const Parameter* parameter : group) bytes += aligned(gathered_bytes(*parameter));
+    for (const Parameter* parameter : group) bytes += aligned(whole_bytes(*parameter));
     most = std::max(most, bytes);
   }
   if (most == 0) return;
@@ -154,11 +154,11 @@ WeightStore::Slot& WeightStore::start(int group) {
   slot.group = group;
   std::int64_t first = 0;
   for (Parameter* parameter : sharded_[group]) {
-    const std::int64_t bytes = gathered_bytes(*parameter);
+    const std::int64_t bytes = whole_bytes(*parameter);
     const at::Tensor buffer = slot.bytes.narrow(0, first, bytes);
     slot.pending.push_back(fsdp_.start_all_gather(bytes_of(parameter->stored_), bytes_of(buffer),
                                                   "weights of a layer"));
-    slot.gathered.push_back(buffer.view(parameter->stored_.scalar_type())
+    slot.whole.push_back(buffer.view(parameter->stored_.scalar_type())
                                 .view({-1, parameter->stored_.size(1)})
                                 .narrow(0, 0, parameter->rows()));
     first += aligned(bytes);
@@ -169,10 +169,10 @@ WeightStore::Slot& WeightStore::start(int group) {
 void WeightStore::wait(Slot& slot) {
   for (comm::Pending& pending : slot.pending) pending.wait();
   slot.pending.clear();
-  for (std::size_t i = 0; i < slot.gathered.size(); ++i) {
-    sharded_[slot.group][i]->values_ = std::move(slot.gathered[i]);
+  for (std::size_t i = 0; i < slot.whole.size(); ++i) {
+    sharded_[slot.group][i]->values_ = std::move(slot.whole[i]);
   }
-  slot.gathered.clear();
+  slot.whole.clear();
 }
 
 void WeightStore::start_next() {

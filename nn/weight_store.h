@@ -65,7 +65,7 @@ class WeightStore {
     WeightStore* store_;
     int group_;
   };
-  // The next group in the announced order. Waits until it is gathered and starts gathering the one
+  // The next group in the announced order. Waits until it is complete and starts gathering the one
   // after it. Only one group is in use at a time. Collective over the FSDP ranks.
   [[nodiscard]] Use use(int group);
 
@@ -76,16 +76,16 @@ class WeightStore {
 
  private:
   friend class Parameter;
-  // A buffer that has a gathered group, or is receiving it.
+  // A buffer that has a whole group, or is receiving it.
   struct Slot {
     int group = -1;
     at::Tensor bytes;
     // One per matrix, until the group is used.
     std::vector<comm::Pending> pending;
-    std::vector<at::Tensor> gathered;
+    std::vector<at::Tensor> whole;
   };
   [[nodiscard]] bool is_sharded() const { return fsdp_.size() > 1; }
-  [[nodiscard]] std::int64_t gathered_bytes(const Parameter& parameter) const;
+  [[nodiscard]] std::int64_t whole_bytes(const Parameter& parameter) const;
   [[nodiscard]] Slot* find(int group);
   [[nodiscard]] Slot& free_slot();
   Slot& start(int group);

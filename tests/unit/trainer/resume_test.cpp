@@ -1,4 +1,4 @@
-// Runs that stop and go on, in one process.
+// Runs that stop and resume, in one process.
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
