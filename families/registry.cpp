@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "families/gpt2/config.h"
 #include "families/llama/config.h"
 #include "model/weight_files.h"
 
@@ -12,7 +13,7 @@ namespace incipit::families {
 namespace {
 
 std::vector<Family>& registered() {
-  static std::vector<Family> all{llama::family()};
+  static std::vector<Family> all{llama::family(), gpt2::family()};
   return all;
 }
 

@@ -27,7 +27,11 @@ Backbone::Backbone(const ModelSpec& spec, const BackboneOptions& options,
 Backbone Backbone::load(const ModelSpec& spec, const WeightFiles& files,
                         const BackboneOptions& options, const Placement& placement) {
   const auto source = [&](const std::string& name, at::IntArrayRef shape, const Range& rows) {
-    return files.get_rows(name, shape, rows.begin, rows.end);
+    const bool without_prefix = !spec.base_prefix.empty() && !files.contains(name) &&
+                                name.starts_with(spec.base_prefix) &&
+                                files.contains(name.substr(spec.base_prefix.size()));
+    const std::string stored = without_prefix ? name.substr(spec.base_prefix.size()) : name;
+    return files.get_rows(stored, shape, rows.begin, rows.end);
   };
   return {spec, options, placement, source};
 }
@@ -39,7 +43,7 @@ Backbone Backbone::random(const ModelSpec& spec, std::uint64_t seed, const Backb
     // has.
     Random random(seed, comm::checksum(std::as_bytes(std::span(name))));
     at::Tensor made = at::empty(shape, at::kDouble);
-    const bool is_norm = name.find("norm") != std::string::npos;
+    const bool is_norm = shape.size() == 1 && name.ends_with(".weight");
     const double scale = is_norm ? 0.1 : 1.0 / std::sqrt(static_cast<double>(shape.back()));
     auto* values = made.data_ptr<double>();
     for (std::int64_t i = 0; i < made.numel(); ++i) {

@@ -65,8 +65,9 @@ struct ModelSpec {
   std::int64_t hidden_size = 0;
   std::int64_t vocab_size = 0;
   std::int64_t max_positions = 0;
-  std::string embedding;  // tensor [vocab_size, hidden_size]
-  std::string positions;  // tensor [max_positions, hidden_size] added to embeddings; "": none
+  std::string base_prefix;  // that names of tensors lack in a model that was saved without its head
+  std::string embedding;    // tensor [vocab_size, hidden_size]
+  std::string positions;    // tensor [max_positions, hidden_size] added to embeddings; "": none
   std::vector<nn::RotarySpec> rotary;
   std::vector<LayerSpec> layers;
   NormSpec final_norm;

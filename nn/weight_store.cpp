@@ -159,8 +159,8 @@ WeightStore::Slot& WeightStore::start(int group) {
     slot.pending.push_back(fsdp_.start_all_gather(bytes_of(parameter->stored_), bytes_of(buffer),
                                                   "weights of a layer"));
     slot.whole.push_back(buffer.view(parameter->stored_.scalar_type())
-                                .view({-1, parameter->stored_.size(1)})
-                                .narrow(0, 0, parameter->rows()));
+                             .view({-1, parameter->stored_.size(1)})
+                             .narrow(0, 0, parameter->rows()));
     first += aligned(bytes);
   }
   return slot;

@@ -7,21 +7,18 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "families/config_keys.h"
 
 namespace incipit::llama {
 namespace {
 
+using families::kMostOfAnything;
+using families::lacks;
+using families::positive;
 using model::JsonObject;
 
-// Large enough for every model, small enough that the product of two values fits in 64 bits.
-constexpr std::int64_t kMostOfAnything = 1 << 30;
 constexpr std::int64_t kMistralDefaultWindow = 4096;
 constexpr std::int64_t kQwen3DefaultHeadDim = 128;
-
-// Throws for a feature that the engine lacks, as opposed to a broken file.
-[[noreturn]] void lacks(const JsonObject& json, const std::string& key, const std::string& what) {
-  json.fail(key, what + " is not supported");
-}
 
 void read_shape(const JsonObject& json, Config& config) {
   const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
@@ -61,13 +58,6 @@ void read_biases(const JsonObject& json, Config& config) {
   config.output_bias = has_switch && attention_bias;
   config.mlp_bias = config.model_type == "llama" && json.boolean_or("mlp_bias", false);
   config.qk_norm = config.model_type == "qwen3";
-}
-
-// Returns a number, which must be above 0.
-double positive(const JsonObject& json, const std::string& key) {
-  const double number = json.number(key);
-  if (!(number > 0)) json.fail(key, "must be above 0");
-  return number;
 }
 
 nn::Llama3RopeScaling read_llama3_scaling(const JsonObject& json, const JsonObject& rope,
@@ -140,42 +130,10 @@ void refuse_sliding_window(const JsonObject& json, const Config& config) {
   }
 }
 
-void refuse_quantized(const JsonObject& json) {
-  if (!json.has("quantization_config")) return;
-  const std::string method = json.object("quantization_config").text_or("quant_method", "unnamed");
-  lacks(json, "quantization_config",
-        "quantized storage (" + method +
-            "; load the model with transformers, call dequantize(), save it, and use the copy)");
-}
-
 void read_activation(const JsonObject& json) {
   const std::string activation = json.text_or("hidden_act", "silu");
   if (activation != "silu" && activation != "swish") {
     json.fail("hidden_act", "'" + activation + "' is not supported; supported: silu");
-  }
-}
-
-std::int32_t token_id(const JsonObject& json, const std::string& key, const nlohmann::json& value) {
-  const auto id = value.is_number_integer() ? value.get<std::int64_t>() : -1;
-  if (id < 0 || id > kMostOfAnything) {
-    json.fail(key,
-              "must be a token id, is " + dump_json(value, -1, BadUtf8::kThrow, Letters::kAscii));
-  }
-  return static_cast<std::int32_t>(id);
-}
-
-void read_special_tokens(const JsonObject& json, Config& config) {
-  if (json.has("bos_token_id")) {
-    config.bos_token_id = token_id(json, "bos_token_id", json.value()["bos_token_id"]);
-  }
-  if (!json.has("eos_token_id")) return;
-  const nlohmann::json& eos = json.value()["eos_token_id"];
-  if (eos.is_array()) {
-    for (const nlohmann::json& id : eos) {
-      config.eos_token_ids.push_back(token_id(json, "eos_token_id", id));
-    }
-  } else {
-    config.eos_token_ids.push_back(token_id(json, "eos_token_id", eos));
   }
 }
 
@@ -184,7 +142,7 @@ void read_special_tokens(const JsonObject& json, Config& config) {
 Config read_config(const JsonObject& json) {
   Config config;
   config.model_type = json.text("model_type");
-  refuse_quantized(json);
+  families::refuse_quantized(json);
   read_activation(json);
   read_shape(json, config);
   read_biases(json, config);
@@ -192,8 +150,8 @@ Config read_config(const JsonObject& json) {
   refuse_sliding_window(json, config);
   if (json.has("rms_norm_eps")) config.rms_norm_eps = positive(json, "rms_norm_eps");
   config.tied_embeddings = json.boolean_or("tie_word_embeddings", false);
-  read_special_tokens(json, config);
-  config.torch_dtype = json.text_or("dtype", json.text_or("torch_dtype", ""));
+  families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
+  config.torch_dtype = families::stored_dtype(json);
   return config;
 }
 
@@ -203,6 +161,7 @@ model::ModelSpec Config::spec() const {
   spec.hidden_size = hidden_size;
   spec.vocab_size = vocab_size;
   spec.max_positions = max_positions;
+  spec.base_prefix = "model.";
   spec.embedding = "model.embed_tokens.weight";
   spec.rotary = {{.theta = rope_theta, .head_dim = head_dim, .scaling = rope_scaling}};
   const auto norm = [&](const std::string& name) {

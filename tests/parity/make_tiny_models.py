@@ -29,7 +29,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig  # noqa: E402
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig  # noqa: E402
 from transformers import Qwen2Config, Qwen3Config  # noqa: E402
 
 VOCABULARY = 320
@@ -75,6 +75,11 @@ FAMILIES = {
         **SMALL, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
         num_key_value_heads=2, head_dim=32, use_sliding_window=False,
         rope_parameters=plain_rope(1000000.0), tie_word_embeddings=True),
+    # Layer norms, learned positions, biases, GELU; linear maps are stored transposed.
+    "gpt2": lambda: GPT2Config(
+        vocab_size=VOCABULARY, n_positions=256, n_embd=72, n_layer=3, n_head=6, n_inner=200,
+        initializer_range=0.15, bos_token_id=1, eos_token_id=2, attn_pdrop=0, embd_pdrop=0,
+        resid_pdrop=0),
 }
 
 

@@ -1,0 +1,114 @@
+#include "families/gpt2/config.h"
+
+#include "families/config_keys.h"
+
+namespace incipit::gpt2 {
+namespace {
+
+using families::kMostOfAnything;
+using families::lacks;
+using model::JsonObject;
+
+void read_shape(const JsonObject& json, Config& config) {
+  const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
+  config.hidden_size = count("n_embd");
+  config.layers = count("n_layer");
+  config.heads = count("n_head");
+  config.vocab_size = count("vocab_size");
+  config.max_positions = count("n_positions");
+  config.intermediate_size = json.has("n_inner") ? count("n_inner") : 4 * config.hidden_size;
+  if (config.hidden_size % config.heads != 0) {
+    json.fail("n_head", std::to_string(config.heads) + " does not divide n_embd, " +
+                            std::to_string(config.hidden_size));
+  }
+}
+
+void refuse_variants(const JsonObject& json) {
+  const std::string activation = json.text_or("activation_function", "gelu_new");
+  if (activation != "gelu_new" && activation != "gelu_pytorch_tanh") {
+    json.fail("activation_function",
+              "'" + activation + "' is not supported; supported: gelu_new, gelu_pytorch_tanh");
+  }
+  if (!json.boolean_or("scale_attn_weights", true)) {
+    lacks(json, "scale_attn_weights", "attention without scaling by the size of a head");
+  }
+  if (json.boolean_or("scale_attn_by_inverse_layer_idx", false)) {
+    lacks(json, "scale_attn_by_inverse_layer_idx", "attention scaled by the number of the layer");
+  }
+  if (json.boolean_or("add_cross_attention", false)) {
+    lacks(json, "add_cross_attention", "cross-attention");
+  }
+}
+
+}  // namespace
+
+Config read_config(const JsonObject& json) {
+  Config config;
+  families::refuse_quantized(json);
+  refuse_variants(json);
+  read_shape(json, config);
+  if (json.has("layer_norm_epsilon")) {
+    config.layer_norm_eps = families::positive(json, "layer_norm_epsilon");
+  }
+  config.tied_embeddings = json.boolean_or("tie_word_embeddings", true);
+  families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
+  config.torch_dtype = families::stored_dtype(json);
+  return config;
+}
+
+model::ModelSpec Config::spec() const {
+  model::ModelSpec spec;
+  spec.model_type = "gpt2";
+  spec.hidden_size = hidden_size;
+  spec.vocab_size = vocab_size;
+  spec.max_positions = max_positions;
+  spec.base_prefix = "transformer.";
+  spec.embedding = "transformer.wte.weight";
+  spec.positions = "transformer.wpe.weight";
+  const auto norm = [&](const std::string& name) {
+    return model::NormSpec{.name = name, .kind = nn::NormKind::kLayer, .eps = layer_norm_eps};
+  };
+  const auto linear = [](const std::string& name) {
+    return model::LinearSpec{.name = name, .bias = true, .transposed = true};
+  };
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string prefix = "transformer.h." + std::to_string(i) + ".";
+    // Queries, keys and values are stored as one map.
+    const auto third = [&](std::int64_t index) {
+      model::LinearSpec part = linear(prefix + "attn.c_attn");
+      part.first = index * hidden_size;
+      part.stored_outputs = 3 * hidden_size;
+      return part;
+    };
+    model::LayerSpec& layer = spec.layers.emplace_back();
+    layer.attention_norm = norm(prefix + "ln_1");
+    layer.attention = {.heads = heads,
+                       .kv_heads = heads,
+                       .head_dim = hidden_size / heads,
+                       .query = third(0),
+                       .key = third(1),
+                       .value = third(2),
+                       .output = linear(prefix + "attn.c_proj"),
+                       .query_norm = {},
+                       .key_norm = {}};
+    layer.mlp_norm = norm(prefix + "ln_2");
+    layer.mlp = {.width = intermediate_size,
+                 .activation = nn::Activation::kGeluTanh,
+                 .gate = {},
+                 .up = linear(prefix + "mlp.c_fc"),
+                 .down = linear(prefix + "mlp.c_proj")};
+  }
+  spec.final_norm = norm("transformer.ln_f");
+  if (!tied_embeddings) spec.head = "lm_head.weight";
+  spec.bos_token_id = bos_token_id;
+  spec.eos_token_ids = eos_token_ids;
+  spec.torch_dtype = torch_dtype;
+  return spec;
+}
+
+families::Family family() {
+  return {.model_types = {"gpt2"},
+          .read = [](const JsonObject& json) { return read_config(json).spec(); }};
+}
+
+}  // namespace incipit::gpt2
