@@ -92,10 +92,10 @@ TEST(TaskOptions, CandidatesNeedTheirListAndATextThatTellsThemApart) {
 TEST(TaskOptions, AnswersComeFromOnePlace) {
   TaskOptions options = valid();
   options.candidates = {.foreach = "names", .text = "{candidate}", .label = "{candidate}"};
-  EXPECT_THAT(validate(options), ElementsAre(problem("candidates", "beside a verbalizer")));
+  EXPECT_THAT(validate(options), ElementsAre(problem("candidates", "combined with a verbalizer")));
   options.verbalizer.clear();
   options.target = "{text}";
-  EXPECT_THAT(validate(options), ElementsAre(problem("target", "beside candidates")));
+  EXPECT_THAT(validate(options), ElementsAre(problem("target", "combined with candidates")));
 }
 
 TEST(TaskOptions, WhatIsGeneratedCannotBeScored) {
@@ -170,7 +170,7 @@ TEST(TaskOptions, FiltersAreCheckedWhereverTheyStand) {
 TEST(TaskOptions, TargetStandsInPlaceOfAVerbalizer) {
   TaskOptions options = valid();
   options.target = "{answer}";
-  EXPECT_THAT(validate(options), ElementsAre(problem("target", "beside a verbalizer")));
+  EXPECT_THAT(validate(options), ElementsAre(problem("target", "combined with a verbalizer")));
   options.verbalizer.clear();
   EXPECT_THAT(validate(options), ElementsAre());
   options.target = "{answer";
