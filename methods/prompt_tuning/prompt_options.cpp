@@ -1,10 +1,14 @@
 #include "methods/prompt_tuning/prompt_options.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "core/error.h"
+#include "core/schema.h"
+#include "core/text.h"
 
 namespace incipit::prompt_tuning {
 namespace {
@@ -33,23 +37,12 @@ void check_used(std::vector<OptionProblem>& problems, const std::string& key,
   }
 }
 
-}  // namespace
-
-UniformRange uniform_range(const std::string& scale, double embedding_rms) {
-  if (scale == "auto") return {-embedding_rms, embedding_rms};
-  if (scale == "lester") return {-0.5, 0.5};
-  if (scale == "t5x") return {0.0, 0.5};
-  const std::optional<double> number = positive_number(scale);
-  if (!number) {
-    throw ConfigError("method.init.scale must be auto, lester, t5x or a number above 0, is '" +
-                      scale + "'");
-  }
-  return {-*number, *number};
+void declare_prompt_tuning(Schema& schema, PromptOptions& o) {
+  schema.field("num_virtual_tokens", o.num_virtual_tokens, "rows of the soft prompt", {.min = 1});
+  schema.block("init", o.init, "how the soft prompt starts");
 }
 
-std::vector<OptionProblem> validate(const PromptOptions& options) {
-  std::vector<OptionProblem> problems;
-  if (options.kind == MethodKind::kNone) return problems;
+void check_prompt_tuning(const PromptOptions& options, std::vector<OptionProblem>& problems) {
   if (options.num_virtual_tokens < 1 || options.num_virtual_tokens > kMostVirtualTokens) {
     problems.push_back({"num_virtual_tokens", "must be between 1 and " +
                                                   std::to_string(kMostVirtualTokens) + ", is " +
@@ -68,6 +61,75 @@ std::vector<OptionProblem> validate(const PromptOptions& options) {
   }
   check_used(problems, "text", init.text, "text", init.kind == InitKind::kText);
   check_used(problems, "path", init.path, "file", init.kind == InitKind::kFile);
+}
+
+// A value of `kind`.
+struct Method {
+  std::string name;
+  MethodKind kind;
+  std::string meaning;
+  // Declares the method's keys. Null: it has none.
+  void (*declare)(Schema& schema, PromptOptions& options);
+  // Adds what is out of range or missing when the method is used. Null: nothing can be.
+  void (*check)(const PromptOptions& options, std::vector<OptionProblem>& problems);
+};
+
+const std::array<Method, 2> kMethods{{
+    {"none", MethodKind::kNone, "the model as it is", nullptr, nullptr},
+    {"prompt_tuning", MethodKind::kPromptTuning, "learned input vectors", declare_prompt_tuning,
+     check_prompt_tuning},
+}};
+
+}  // namespace
+
+void declare(Schema& schema, InitOptions& o) {
+  schema.choice("kind", o.kind,
+                {{"random_uniform", InitKind::kRandomUniform},
+                 {"normal", InitKind::kNormal},
+                 {"sampled_vocab", InitKind::kSampledVocab},
+                 {"text", InitKind::kText},
+                 {"class_labels", InitKind::kClassLabels},
+                 {"file", InitKind::kFile}},
+                "class_labels: embeddings of the labels, the rest sampled_vocab");
+  schema.loose_text("scale", o.scale, "auto, lester, t5x or number > 0",
+                    "of random_uniform; auto: root mean square of the embeddings");
+  schema.field("sample_from", o.sample_from,
+               "sampled_vocab and class_labels draw from this many most common tokens; 0: all",
+               {.min = 0});
+  schema.field("text", o.text, "of text: its tokens' embeddings, repeated or cut");
+  schema.field("path", o.path, "of file: an adapter folder or a .npy");
+}
+
+void declare(Schema& schema, PromptOptions& o) {
+  Schema::Names<MethodKind> kinds;
+  std::vector<std::string> meanings;
+  for (const Method& method : kMethods) {
+    kinds.emplace_back(method.name, method.kind);
+    meanings.push_back(method.name + ": " + method.meaning);
+  }
+  schema.choice("kind", o.kind, std::move(kinds), join(meanings, "; "));
+  for (const Method& method : kMethods) {
+    if (method.declare != nullptr) method.declare(schema, o);
+  }
+}
+
+UniformRange uniform_range(const std::string& scale, double embedding_rms) {
+  if (scale == "auto") return {-embedding_rms, embedding_rms};
+  if (scale == "lester") return {-0.5, 0.5};
+  if (scale == "t5x") return {0.0, 0.5};
+  const std::optional<double> number = positive_number(scale);
+  if (!number) {
+    throw ConfigError("method.init.scale must be auto, lester, t5x or a number above 0, is '" +
+                      scale + "'");
+  }
+  return {-*number, *number};
+}
+
+std::vector<OptionProblem> validate(const PromptOptions& options) {
+  std::vector<OptionProblem> problems;
+  for (const Method& method : kMethods) {
+    if (method.kind == options.kind && method.check != nullptr) method.check(options, problems);
+  }
   return problems;
 }
 

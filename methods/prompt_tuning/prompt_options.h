@@ -7,6 +7,10 @@
 
 #include "core/option_problem.h"
 
+namespace incipit {
+class Schema;
+}
+
 namespace incipit::prompt_tuning {
 
 enum class MethodKind {
@@ -41,6 +45,12 @@ struct PromptOptions {
   std::int64_t num_virtual_tokens = 20;  // >= 1
   InitOptions init;
 };
+
+// Declares the keys of the block and of those in it. A method declares its keys in the list of
+// methods in prompt_options.cpp. The block has the keys of all methods, whatever its `kind`; a key
+// that several methods share is declared once.
+void declare(Schema& schema, InitOptions& options);
+void declare(Schema& schema, PromptOptions& options);
 
 // A range of random numbers: [low, high).
 struct UniformRange {
