@@ -1,16 +1,16 @@
 #include "comm/mesh_options.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/error.h"
+#include "core/schema.h"
 #include "core/text.h"
 
 namespace incipit::comm {
 namespace {
 
-const std::array<std::string, 4> kBackends{"auto", "single", "mpi", "nccl"};
+const std::vector<std::string> kBackends{"auto", "single", "mpi", "nccl"};
 
 std::string ranks(int count) { return std::to_string(count) + (count == 1 ? " rank" : " ranks"); }
 
@@ -60,6 +60,21 @@ std::string objection(const MeshOptions& options, const MeshShape& shape, int wo
 }
 
 }  // namespace
+
+void declare(Schema& schema, MeshOptions& o) {
+  schema.integer_or("data", o.data, {{"auto", 0}}, "copies of the model; auto: as ranks allow",
+                    {.min = 1});
+  schema.field("tensor", o.tensor, "ranks that split every layer", {.min = 1});
+  schema.field("pipeline", o.pipeline, "ranks that split the sequence of layers", {.min = 1});
+  schema.integer_or("fsdp", o.fsdp, {{"false", 1}, {"true", 0}},
+                    "ranks that hold one copy of the model between them and gather each layer for "
+                    "use; true: all that data leaves",
+                    {.min = 1});
+  schema.word("backend", o.backend, kBackends,
+              "how ranks talk; auto: mpi under mpirun, else single");
+  schema.field("timeout_seconds", o.timeout_seconds, "of one operation among ranks",
+               {.min = 0, .max = 86400, .open_min = true});
+}
 
 std::string describe(const MeshShape& shape) {
   std::string text = "data " + std::to_string(shape.data);

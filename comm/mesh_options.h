@@ -7,6 +7,10 @@
 
 #include "core/option_problem.h"
 
+namespace incipit {
+class Schema;
+}
+
 namespace incipit::comm {
 
 struct MeshOptions {
@@ -19,6 +23,9 @@ struct MeshOptions {
   std::string backend = "auto";  // auto, single, mpi, nccl
   double timeout_seconds = 600;  // of one operation between ranks
 };
+
+// Declares the keys of the block.
+void declare(Schema& schema, MeshOptions& options);
 
 // The sizes of the mesh, with no automatic values left.
 struct MeshShape {

@@ -3,21 +3,20 @@
 #include <map>
 #include <set>
 
-#include "configs/problems.h"
 #include "configs/schema_text.h"
-#include "configs/yaml_value.h"
+#include "configs/yaml_parser.h"
 
 namespace incipit::configs {
 namespace {
 
 using Values = std::map<std::string, std::string>;  // per key
 
-void flatten(const YamlValue& value, const std::string& path, Values& values) {
-  if (value.kind != YamlValue::Kind::kMap || value.pairs.empty()) {
+void flatten(const ConfigValue& value, const std::string& path, Values& values) {
+  if (value.kind != ConfigValue::Kind::kMap || value.pairs.empty()) {
     values[path] = flow_yaml(value);
     return;
   }
-  for (const YamlPair& pair : value.pairs) {
+  for (const ConfigPair& pair : value.pairs) {
     flatten(pair.value, path.empty() ? pair.key : path + "." + pair.key, values);
   }
 }

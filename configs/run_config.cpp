@@ -2,12 +2,12 @@
 
 #include <filesystem>
 
-#include "configs/bindings.h"
 #include "configs/builtin.h"
 #include "configs/schema_text.h"
 #include "configs/task_blocks.h"
 #include "configs/yaml_reader.h"
 #include "core/error.h"
+#include "core/schema.h"
 #include "core/text.h"
 
 namespace incipit::configs {
@@ -40,17 +40,17 @@ a boolean (`"5"`, `"no"`) and text that begins with a brace needs quotes.
 // Reads documents into its own configuration.
 class Loader {
  public:
-  Loader() : reader_(root_) {}
+  Loader() : reader_(schema_) {}
   [[nodiscard]] YamlReader& reader() { return reader_; }
 
-  [[nodiscard]] RunConfig load(YamlValue file, const std::vector<std::string>& overrides,
+  [[nodiscard]] RunConfig load(ConfigValue file, const std::vector<std::string>& overrides,
                                const Check& check, const std::string& default_name) {
-    std::vector<YamlValue> documents{std::move(file)};
+    std::vector<ConfigValue> documents{std::move(file)};
     for (const std::string& each : overrides) documents.push_back(reader_.parse_override(each));
     config_.tasks = declare_tasks(documents, reader_.problems());
-    bind(config_, root_);
+    declare(schema_, config_);
     apply_task_files(documents, config_.tasks, reader_);
-    for (const YamlValue& document : documents) reader_.apply(document);
+    for (const ConfigValue& document : documents) reader_.apply(document);
     if (config_.run.name.empty()) config_.run.name = default_name;
     if (config_.run.output_dir.empty()) config_.run.output_dir = "runs/" + config_.run.name;
     if (check) {
@@ -64,48 +64,28 @@ class Loader {
 
  private:
   RunConfig config_;
-  Block root_;
+  Schema schema_;
   YamlReader reader_;
 };
 
-// Binds `task` or `tasks`, whichever the configuration has.
-void bind_tasks(RunConfig& config, Block& root) {
-  if (config.tasks.empty()) {
-    return bind_task(config.task, root.block("task", "Data, and how a record becomes text."));
-  }
-  Block& tasks = root.block("tasks", "The tasks of a run of several, by name.");
-  for (NamedTask& task : config.tasks) bind_task(task.options, tasks.block(task.name, "A task."));
-}
-
 }  // namespace
 
-const char* dtype_name(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::kAuto:
-      return "auto";
-    case Dtype::kFloat32:
-      return "float32";
-    case Dtype::kBFloat16:
-      return "bfloat16";
-    case Dtype::kFloat16:
-      return "float16";
+void declare(Schema& schema, RunConfig& config) {
+  schema.block("run", config.run, "The run itself.");
+  schema.block("model", config.model, "The frozen model.");
+  schema.block("parallel", config.parallel, "How ranks share the work.");
+  schema.block("method", config.method, "What comes before the input.");
+  if (config.tasks.empty()) {
+    schema.block("task", config.task, "Data, and how a record becomes text.");
+  } else {
+    Schema& tasks = schema.block("tasks", "The tasks of a run of several, by name.");
+    for (NamedTask& task : config.tasks) tasks.block(task.name, task.options, "A task.");
   }
-  return "";
-}
-
-int number_bytes(Dtype dtype) { return dtype == Dtype::kFloat32 ? 4 : 2; }
-
-void bind(RunConfig& config, Block& root) {
-  bind_run(config.run, root.block("run", "The run itself."));
-  bind_model(config.model, root.block("model", "The frozen model."));
-  bind_parallel(config.parallel, root.block("parallel", "How ranks share the work."));
-  bind_method(config.method, root.block("method", "What comes before the input."));
-  bind_tasks(config, root);
-  bind_mixture(config.mixture, root.block("mixture", "How several `tasks` share a run."));
-  bind_train(config.train, root.block("train", "How the prompt is learned."));
-  bind_eval(config.eval, root.block("eval", "How candidates are scored."));
-  bind_metrics(config.metrics, root.block("metrics", "What can be watched from outside."));
-  bind_log(config.log, root.block("log", "What is said on standard error."));
+  schema.block("mixture", config.mixture, "How several `tasks` share a run.");
+  schema.block("train", config.train, "How the prompt is learned.");
+  schema.block("eval", config.eval, "How candidates are scored.");
+  schema.block("metrics", config.metrics, "What can be watched from outside.");
+  schema.block("log", config.log, "What is said on standard error.");
 }
 
 RunConfig load_run_config(const std::string& config_path, const std::vector<std::string>& overrides,
@@ -133,16 +113,16 @@ RunConfig parse_run_config(std::string_view text, const std::string& source,
 
 std::string resolved_yaml(const RunConfig& config) {
   RunConfig copy = config;
-  Block root;
-  bind(copy, root);
-  return write_yaml(root);
+  Schema schema;
+  declare(schema, copy);
+  return write_yaml(schema);
 }
 
 std::string configuration_reference() {
   RunConfig config;
-  Block root;
-  bind(config, root);
-  return std::string(kReferenceHead) + document_keys(root);
+  Schema schema;
+  declare(schema, config);
+  return std::string(kReferenceHead) + document_keys(schema);
 }
 
 }  // namespace incipit::configs

@@ -1,14 +1,15 @@
 // A run's configuration as plain structs.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "comm/mesh_options.h"
-#include "configs/schema.h"
+#include "configs/model_options.h"
+#include "configs/run_options.h"
+#include "core/log_options.h"
 #include "data/mixture_options.h"
 #include "data/task_options.h"
 #include "eval/eval_options.h"
@@ -17,32 +18,6 @@
 #include "trainer/train_options.h"
 
 namespace incipit::configs {
-
-struct RunOptions {
-  std::string name;        // default: the configuration's file name
-  std::string output_dir;  // default: runs/NAME
-  std::uint64_t seed = 17;
-  bool deterministic = false;  // bit-identical results on a GPU; slower
-};
-
-// kAuto: the fastest on the machine (launcher/model_choice.h).
-enum class Dtype { kAuto, kFloat32, kBFloat16, kFloat16 };
-
-[[nodiscard]] const char* dtype_name(Dtype dtype);  // e.g. "bfloat16"
-// Returns the bytes per number. For kAuto: those of bfloat16, which kAuto selects on a GPU.
-[[nodiscard]] int number_bytes(Dtype dtype);
-
-enum class Device { kAuto, kCpu, kCuda };
-
-struct ModelOptions {
-  std::string path;  // a model folder in Hugging Face layout
-  Dtype dtype = Dtype::kAuto;
-  Device device = Device::kAuto;  // kCuda: the GPU with the local rank's index; kAuto: kCuda if any
-};
-
-struct LogOptions {
-  std::string level = "info";  // debug, info, warn, error
-};
 
 // A task of a run, under its key in `tasks:`.
 struct NamedTask {
@@ -61,7 +36,7 @@ struct RunConfig {
   trainer::TrainOptions train;
   eval::EvalOptions eval;
   telemetry::EndpointOptions metrics;
-  LogOptions log;
+  log::LogOptions log;
 
   // The task that pick_task() chose among several. The task's files in the run directory carry this
   // name. Not a key.
@@ -81,8 +56,8 @@ struct RunConfig {
 // none has this name, or when there are several and `name` is empty.
 [[nodiscard]] RunConfig pick_task(RunConfig config, const std::string& name);
 
-// Binds every key to the fields of `config`, which must outlive the block.
-void bind(RunConfig& config, Block& root);
+// Declares every key, for the fields of `config`, which must outlive the schema.
+void declare(Schema& schema, RunConfig& config);
 
 // Checks the values that were read, separately or together. `report` takes the key
 // ("train.schedule.warmup_steps") and the problem.

@@ -53,19 +53,19 @@ std::string quote(const std::string& text) {
 
 std::string yaml_text(const std::string& text) { return is_plain_safe(text) ? text : quote(text); }
 
-std::string flow_yaml(const YamlValue& value) {
+std::string flow_yaml(const ConfigValue& value) {
   std::string text;
   switch (value.kind) {
-    case YamlValue::Kind::kNull:
+    case ConfigValue::Kind::kNull:
       return "null";
-    case YamlValue::Kind::kScalar:
+    case ConfigValue::Kind::kScalar:
       return value.quoted ? yaml_text(value.scalar) : value.scalar;
-    case YamlValue::Kind::kSequence:
-      for (const YamlValue& item : value.items)
+    case ConfigValue::Kind::kSequence:
+      for (const ConfigValue& item : value.items)
         text += (text.empty() ? "" : ", ") + flow_yaml(item);
       return text.insert(0, 1, '[').append("]");
-    case YamlValue::Kind::kMap:
-      for (const YamlPair& pair : value.pairs) {
+    case ConfigValue::Kind::kMap:
+      for (const ConfigPair& pair : value.pairs) {
         text += (text.empty() ? "" : ", ") + yaml_text(pair.key) + ": " + flow_yaml(pair.value);
       }
       return text.insert(0, 1, '{').append("}");
@@ -75,32 +75,31 @@ std::string flow_yaml(const YamlValue& value) {
 
 namespace {
 
-void write_block(const Block& block, const std::string& indent, std::string& text) {
-  for (const Block::Entry& entry : block.entries()) {
-    if (const auto* child = std::get_if<Block::Child>(&entry)) {
+void write_block(const Schema& block, const std::string& indent, std::string& text) {
+  for (const Schema::Entry& entry : block.entries()) {
+    if (const auto* child = std::get_if<Schema::Block>(&entry)) {
       text += indent + child->key + ":\n";
-      write_block(*child->block, indent + "  ", text);
+      write_block(*child->schema, indent + "  ", text);
       continue;
     }
-    const auto& field = std::get<Field>(entry);
-    const YamlValue value = field.write();
-    if (value.kind != YamlValue::Kind::kNull)
+    const auto& field = std::get<Schema::Field>(entry);
+    const ConfigValue value = field.write();
+    if (value.kind != ConfigValue::Kind::kNull)
       text += indent + field.key + ": " + flow_yaml(value) + "\n";
   }
 }
 
 }  // namespace
 
-std::string value_yaml(const Block& root, std::string_view path) {
+std::string value_yaml(const Schema& root, std::string_view path) {
   const std::string_view first = path.substr(0, path.find('.'));
-  for (const Block::Entry& entry : root.entries()) {
-    const auto* child = std::get_if<Block::Child>(&entry);
-    const auto* field = std::get_if<Field>(&entry);
-    if (child != nullptr && child->key == first && first != path) {
-      return value_yaml(*child->block, path.substr(first.size() + 1));
-    }
-    if (field != nullptr && field->key == path) return flow_yaml(field->write());
+  const Schema::Entry* const entry = root.find(first);
+  const auto* child = std::get_if<Schema::Block>(entry);
+  const auto* field = std::get_if<Schema::Field>(entry);
+  if (child != nullptr && first != path) {
+    return value_yaml(*child->schema, path.substr(first.size() + 1));
   }
+  if (field != nullptr && first == path) return flow_yaml(field->write());
   throw LogicError("no key " + std::string(path));
 }
 
@@ -117,15 +116,15 @@ std::string quote_code(const std::string& text) {
   return code.append(text).append("`");
 }
 
-void document_block(const Block& block, const std::string& path, std::string& rows) {
-  for (const Block::Entry& entry : block.entries()) {
-    if (const auto* child = std::get_if<Block::Child>(&entry)) {
-      document_block(*child->block, path + "." + child->key, rows);
+void document_block(const Schema& block, const std::string& path, std::string& rows) {
+  for (const Schema::Entry& entry : block.entries()) {
+    if (const auto* child = std::get_if<Schema::Block>(&entry)) {
+      document_block(*child->schema, path + "." + child->key, rows);
       continue;
     }
-    const auto& field = std::get<Field>(entry);
-    const YamlValue value = field.write();
-    std::string shown = value.kind == YamlValue::Kind::kNull ? "" : flow_yaml(value);
+    const auto& field = std::get<Schema::Field>(entry);
+    const ConfigValue value = field.write();
+    std::string shown = value.kind == ConfigValue::Kind::kNull ? "" : flow_yaml(value);
     if (shown == "\"\"" || shown == "{}" || shown == "[]") shown = "";
     if (!shown.empty()) shown = quote_code(shown);
     if (field.required) shown = "required";
@@ -137,21 +136,21 @@ void document_block(const Block& block, const std::string& path, std::string& ro
 
 }  // namespace
 
-std::string write_yaml(const Block& root) {
+std::string write_yaml(const Schema& root) {
   std::string text;
   write_block(root, "", text);
   return text;
 }
 
-std::string document_keys(const Block& root) {
+std::string document_keys(const Schema& root) {
   std::string text;
-  for (const Block::Entry& entry : root.entries()) {
-    const auto* child = std::get_if<Block::Child>(&entry);
+  for (const Schema::Entry& entry : root.entries()) {
+    const auto* child = std::get_if<Schema::Block>(&entry);
     if (child == nullptr) continue;
     if (!text.empty()) text += "\n";
     text.append("## ").append(child->key).append("\n\n").append(child->meaning);
     text += "\n\n| key | type | default | meaning |\n|---|---|---|---|\n";
-    document_block(*child->block, child->key, text);
+    document_block(*child->schema, child->key, text);
   }
   return text;
 }

@@ -23,16 +23,16 @@ bool is_task_name(const std::string& name) {
 }
 
 // Removes `key` from a map.
-void remove_key(YamlValue& map, const std::string& key) {
-  std::erase_if(map.pairs, [&](const YamlPair& pair) { return pair.key == key; });
+void remove_key(ConfigValue& map, const std::string& key) {
+  std::erase_if(map.pairs, [&](const ConfigPair& pair) { return pair.key == key; });
 }
 
 // Returns the value at `path` in the last document that has one.
-const YamlValue* last_value(const std::vector<YamlValue>& documents, const Path& path) {
+const ConfigValue* last_value(const std::vector<ConfigValue>& documents, const Path& path) {
   for (auto document = documents.rbegin(); document != documents.rend(); ++document) {
-    const YamlValue* value = &*document;
+    const ConfigValue* value = &*document;
     for (const std::string& key : path) {
-      const YamlPair* pair = value == nullptr ? nullptr : value->find(key);
+      const ConfigPair* pair = value == nullptr ? nullptr : value->find(key);
       value = pair == nullptr ? nullptr : &pair->value;
     }
     if (value != nullptr) return value;
@@ -46,8 +46,8 @@ void apply_builtin(const BuiltinFile& file, const std::string& block, YamlReader
 }
 
 // Applies the file that `block`.name names.
-void apply_named(const YamlValue& name, const std::string& block, YamlReader& reader) {
-  if (name.kind != YamlValue::Kind::kScalar || name.scalar.empty()) return;
+void apply_named(const ConfigValue& name, const std::string& block, YamlReader& reader) {
+  if (name.kind != ConfigValue::Kind::kScalar || name.scalar.empty()) return;
   const std::string key = block + ".name";
   if (is_path(name.scalar)) {
     try {
@@ -69,7 +69,7 @@ void apply_named(const YamlValue& name, const std::string& block, YamlReader& re
 
 // Applies the built-in task of the same name to a task that names no file. Without one, the task's
 // block must be complete.
-void apply_own(const std::vector<YamlValue>& documents, NamedTask& task, YamlReader& reader) {
+void apply_own(const std::vector<ConfigValue>& documents, NamedTask& task, YamlReader& reader) {
   const std::string block = "tasks." + task.name;
   const auto known = builtin_tasks();
   if (const BuiltinFile* file = find_file(known, task.name)) {
@@ -77,7 +77,7 @@ void apply_own(const std::vector<YamlValue>& documents, NamedTask& task, YamlRea
     return apply_builtin(*file, block, reader);
   }
   if (last_value(documents, {"tasks", task.name, "template"}) != nullptr) return;
-  const YamlValue* const given = last_value(documents, {"tasks", task.name});
+  const ConfigValue* const given = last_value(documents, {"tasks", task.name});
   reader.problems().add(given->where,
                         block + ": no built-in task is called '" + task.name + "'" +
                             did_you_mean(task.name, names(known)) +
@@ -86,25 +86,25 @@ void apply_own(const std::vector<YamlValue>& documents, NamedTask& task, YamlRea
 }
 
 // Declares the task blocks of one document.
-void declare(YamlValue& document, std::vector<NamedTask>& tasks, Problems& problems) {
+void declare_blocks(ConfigValue& document, std::vector<NamedTask>& tasks, Problems& problems) {
   const auto found = std::find_if(document.pairs.begin(), document.pairs.end(),
-                                  [](const YamlPair& pair) { return pair.key == "tasks"; });
+                                  [](const ConfigPair& pair) { return pair.key == "tasks"; });
   if (found == document.pairs.end()) return;
-  YamlValue& blocks = found->value;
-  if (blocks.kind != YamlValue::Kind::kMap || blocks.pairs.empty()) {
+  ConfigValue& blocks = found->value;
+  if (blocks.kind != ConfigValue::Kind::kMap || blocks.pairs.empty()) {
     problems.add(blocks.where,
                  "tasks: expected a block for each task, by name, like tasks: "
                  "{rte: {data_dir: ...}}, found " +
                      blocks.describe());
     return remove_key(document, "tasks");
   }
-  std::erase_if(blocks.pairs, [&](const YamlPair& pair) {
+  std::erase_if(blocks.pairs, [&](const ConfigPair& pair) {
     if (is_task_name(pair.key)) return false;
     problems.add(pair.key_where,
                  "tasks: '" + pair.key + "' cannot name a task: expected letters, digits, _ and -");
     return true;
   });
-  for (const YamlPair& pair : blocks.pairs) {
+  for (const ConfigPair& pair : blocks.pairs) {
     const bool known = std::any_of(tasks.begin(), tasks.end(),
                                    [&](const NamedTask& task) { return task.name == pair.key; });
     if (!known) tasks.emplace_back().name = pair.key;
@@ -114,16 +114,16 @@ void declare(YamlValue& document, std::vector<NamedTask>& tasks, Problems& probl
 
 }  // namespace
 
-std::vector<NamedTask> declare_tasks(std::vector<YamlValue>& documents, Problems& problems) {
+std::vector<NamedTask> declare_tasks(std::vector<ConfigValue>& documents, Problems& problems) {
   std::vector<NamedTask> tasks;
   bool any = false;
-  for (YamlValue& document : documents) {
+  for (ConfigValue& document : documents) {
     any = any || document.find("tasks") != nullptr;
-    declare(document, tasks, problems);
+    declare_blocks(document, tasks, problems);
   }
   if (!any) return tasks;
-  for (YamlValue& document : documents) {
-    const YamlPair* const alone = document.find("task");
+  for (ConfigValue& document : documents) {
+    const ConfigPair* const alone = document.find("task");
     if (alone == nullptr) continue;
     std::string list;
     for (const NamedTask& task : tasks) list += (list.empty() ? "" : ", ") + task.name;
@@ -136,15 +136,15 @@ std::vector<NamedTask> declare_tasks(std::vector<YamlValue>& documents, Problems
   return tasks;
 }
 
-void apply_task_files(const std::vector<YamlValue>& documents, std::vector<NamedTask>& tasks,
+void apply_task_files(const std::vector<ConfigValue>& documents, std::vector<NamedTask>& tasks,
                       YamlReader& reader) {
   if (tasks.empty()) {
-    const YamlValue* const name = last_value(documents, {"task", "name"});
+    const ConfigValue* const name = last_value(documents, {"task", "name"});
     if (name != nullptr) apply_named(*name, "task", reader);
     return;
   }
   for (NamedTask& task : tasks) {
-    const YamlValue* const name = last_value(documents, {"tasks", task.name, "name"});
+    const ConfigValue* const name = last_value(documents, {"tasks", task.name, "name"});
     if (name != nullptr) {
       apply_named(*name, "tasks." + task.name, reader);
     } else {

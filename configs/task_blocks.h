@@ -11,13 +11,13 @@ namespace incipit::configs {
 // Returns the tasks that `tasks:` names in any of the documents, in order, without values. Empty
 // when there is only `task:`. Removes from the documents whatever is not a task block or conflicts
 // with `tasks:`, and adds it to the problems.
-[[nodiscard]] std::vector<NamedTask> declare_tasks(std::vector<YamlValue>& documents,
+[[nodiscard]] std::vector<NamedTask> declare_tasks(std::vector<ConfigValue>& documents,
                                                    Problems& problems);
 
 // Applies the task files as defaults of the tasks' blocks. For each task, the last document that
 // names a file decides. A task of `tasks:` without `name` uses the built-in task of the same name,
 // if there is one, and its `name` is set accordingly.
-void apply_task_files(const std::vector<YamlValue>& documents, std::vector<NamedTask>& tasks,
+void apply_task_files(const std::vector<ConfigValue>& documents, std::vector<NamedTask>& tasks,
                       YamlReader& reader);
 
 }  // namespace incipit::configs

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "configs/bindings.h"
 #include "configs/builtin.h"
 #include "configs/yaml_reader.h"
 #include "core/error.h"
@@ -16,13 +15,13 @@ std::string block_key(std::size_t index) { return "template " + std::to_string(i
 
 // Converts the list to a document with one block per template, so that one reader finds all
 // mistakes.
-YamlValue as_blocks(YamlValue list, Problems& problems) {
-  YamlValue blocks{.kind = YamlValue::Kind::kMap, .where = list.where};
-  if (list.kind != YamlValue::Kind::kSequence || list.items.empty()) {
+ConfigValue as_blocks(ConfigValue list, Problems& problems) {
+  ConfigValue blocks{.kind = ConfigValue::Kind::kMap, .where = list.where};
+  if (list.kind != ConfigValue::Kind::kSequence || list.items.empty()) {
     problems.add(list.where,
                  "expected a list of templates (- name: ...), found " + list.describe());
   }
-  for (YamlValue& item : list.items) {
+  for (ConfigValue& item : list.items) {
     std::string key = block_key(blocks.pairs.size());
     blocks.pairs.push_back({std::move(key), item.where, std::move(item)});
   }
@@ -60,17 +59,21 @@ TemplatesText read_templates(const std::string& path_or_name) {
   }
 }
 
+void declare(Schema& schema, PromptTemplate& o) {
+  schema.field("name", o.name, "names the template in tables").required = true;
+  data::declare_prompt_template(schema, o.task);
+}
+
 std::vector<PromptTemplate> parse_templates(const TemplatesText& list,
                                             const data::TaskOptions& base, const TaskCheck& check) {
-  Block root;
-  YamlReader reader(root);
-  const YamlValue blocks = as_blocks(reader.parse_text(list.text, list.source), reader.problems());
+  Schema schema;
+  YamlReader reader(schema);
+  const ConfigValue blocks =
+      as_blocks(reader.parse_text(list.text, list.source), reader.problems());
   std::vector<PromptTemplate> templates(blocks.pairs.size(),
                                         PromptTemplate{.name = "", .task = base});
   for (std::size_t i = 0; i < templates.size(); ++i) {
-    Block& block = root.block(block_key(i), "");
-    block.field("name", templates[i].name, "names the template in tables").required = true;
-    bind_prompt_template(templates[i].task, block);
+    schema.block(block_key(i), templates[i], "");
   }
   reader.apply(blocks);
   check_names(templates, reader);

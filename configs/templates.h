@@ -19,6 +19,9 @@ struct PromptTemplate {
   data::TaskOptions task;  // the run's task with the template's own keys applied
 };
 
+// Declares the keys of one template.
+void declare(Schema& schema, PromptTemplate& options);
+
 // A list of prompt templates as text, and its name for messages.
 struct TemplatesText {
   std::string source;

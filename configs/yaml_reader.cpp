@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "configs/yaml_parser.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/text.h"
@@ -13,18 +14,14 @@ std::string under_path(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
 
-const Block& block_at(const Block& root, const std::string& path) {
-  const Block* block = &root;
+const Schema& block_at(const Schema& root, const std::string& path) {
+  const Schema* block = &root;
   std::size_t begin = 0;
   while (begin < path.size()) {
     const std::size_t dot = std::min(path.find('.', begin), path.size());
     const std::string key = path.substr(begin, dot - begin);
-    for (const Block::Entry& entry : block->entries()) {
-      const auto* child = std::get_if<Block::Child>(&entry);
-      if (child != nullptr && child->key == key) {
-        block = child->block.get();
-        break;
-      }
+    if (const auto* child = std::get_if<Schema::Block>(block->find(key))) {
+      block = child->schema.get();
     }
     begin = dot + 1;
   }
@@ -32,21 +29,21 @@ const Block& block_at(const Block& root, const std::string& path) {
 }
 
 // Collects the paths of all entries named `key` below `block`.
-void find_paths(const Block& block, const std::string& path, const std::string& key,
+void find_paths(const Schema& block, const std::string& path, const std::string& key,
                 std::vector<std::string>& found) {
-  for (const Block::Entry& entry : block.entries()) {
+  for (const Schema::Entry& entry : block.entries()) {
     const std::string& name =
         std::visit([](const auto& each) -> const std::string& { return each.key; }, entry);
     if (name == key) found.push_back(under_path(path, name));
-    if (const auto* child = std::get_if<Block::Child>(&entry)) {
-      find_paths(*child->block, under_path(path, name), key, found);
+    if (const auto* child = std::get_if<Schema::Block>(&entry)) {
+      find_paths(*child->schema, under_path(path, name), key, found);
     }
   }
 }
 
 }  // namespace
 
-YamlValue YamlReader::parse_file(const std::filesystem::path& path) {
+ConfigValue YamlReader::parse_file(const std::filesystem::path& path) {
   std::string text;
   try {
     text = read_text(path);
@@ -56,28 +53,28 @@ YamlValue YamlReader::parse_file(const std::filesystem::path& path) {
   return parse_text(text, path.string());
 }
 
-YamlValue YamlReader::parse_text(std::string_view text, const std::string& source) {
+ConfigValue YamlReader::parse_text(std::string_view text, const std::string& source) {
   return parse_yaml(text, source, problems_);
 }
 
-YamlValue YamlReader::parse_override(const std::string& assignment) {
+ConfigValue YamlReader::parse_override(const std::string& assignment) {
   const std::string source = "--set " + assignment;
   const Location where{source, 0, 0};
-  YamlValue document{.kind = YamlValue::Kind::kMap, .where = where};
+  ConfigValue document{.kind = ConfigValue::Kind::kMap, .where = where};
   const std::size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
     problems_.add(where, "expected KEY=VALUE, like train.steps=50");
     return document;
   }
   const std::string text = assignment.substr(equals + 1);
-  YamlValue value{.where = where};
+  ConfigValue value{.where = where};
   if (!text.empty()) value = parse_yaml(text, source, problems_, false);
   value.where = where;
   const std::string path = assignment.substr(0, equals);
   for (std::size_t end = path.size();;) {
     const std::size_t dot = end == 0 ? std::string::npos : path.rfind('.', end - 1);
     const std::size_t begin = dot == std::string::npos ? 0 : dot + 1;
-    YamlValue map{.kind = YamlValue::Kind::kMap, .where = where, .partial = true};
+    ConfigValue map{.kind = ConfigValue::Kind::kMap, .where = where, .partial = true};
     map.pairs.push_back({path.substr(begin, end - begin), where, std::move(value)});
     value = std::move(map);
     if (dot == std::string::npos) return value;
@@ -85,39 +82,37 @@ YamlValue YamlReader::parse_override(const std::string& assignment) {
   }
 }
 
-void YamlReader::apply(const YamlValue& document, const std::string& under) {
+void YamlReader::apply(const ConfigValue& document, const std::string& under) {
   if (!origins_.contains("")) origins_[""] = {document.where.source, 0, 0};
-  if (document.kind != YamlValue::Kind::kMap) {
+  if (document.kind != ConfigValue::Kind::kMap) {
     problems_.add(document.where, "expected keys with values, found " + document.describe());
     return;
   }
   apply_block(block_at(root_, under), document, under);
 }
 
-void YamlReader::apply_block(const Block& block, const YamlValue& map, const std::string& path) {
-  for (const YamlPair& pair : map.pairs) {
-    const auto found = std::find_if(
-        block.entries().begin(), block.entries().end(), [&](const Block::Entry& entry) {
-          return std::visit([](const auto& each) { return each.key; }, entry) == pair.key;
-        });
+void YamlReader::apply_block(const Schema& block, const ConfigValue& map, const std::string& path) {
+  for (const ConfigPair& pair : map.pairs) {
+    const Schema::Entry* const entry = block.find(pair.key);
     const std::string here = under_path(path, pair.key);
-    if (found == block.entries().end()) {
+    if (entry == nullptr) {
       report_unknown(block, pair, path);
       continue;
     }
     origins_[here] = pair.key_where;
-    if (const auto* field = std::get_if<Field>(&*found)) {
-      field->read(pair.value, here, problems_);
-    } else if (pair.value.kind != YamlValue::Kind::kMap) {
+    if (const auto* field = std::get_if<Schema::Field>(entry)) {
+      field->read({pair.value, here, problems_});
+    } else if (pair.value.kind != ConfigValue::Kind::kMap) {
       problems_.add(pair.value.where,
                     here + ": expected a block of keys, found " + pair.value.describe());
     } else {
-      apply_block(*std::get<Block::Child>(*found).block, pair.value, here);
+      apply_block(*std::get<Schema::Block>(*entry).schema, pair.value, here);
     }
   }
 }
 
-void YamlReader::report_unknown(const Block& block, const YamlPair& pair, const std::string& path) {
+void YamlReader::report_unknown(const Schema& block, const ConfigPair& pair,
+                                const std::string& path) {
   const std::vector<std::string> keys = block.keys();
   std::string hint = did_you_mean(pair.key, keys);
   if (hint.empty()) {
@@ -140,11 +135,11 @@ void YamlReader::report(const std::string& path, const std::string& message) {
                 path + ": " + message);
 }
 
-void YamlReader::check_required(const Block& block, const std::string& path) {
-  for (const Block::Entry& entry : block.entries()) {
-    if (const auto* child = std::get_if<Block::Child>(&entry)) {
-      check_required(*child->block, under_path(path, child->key));
-    } else if (const auto& field = std::get<Field>(entry);
+void YamlReader::check_required(const Schema& block, const std::string& path) {
+  for (const Schema::Entry& entry : block.entries()) {
+    if (const auto* child = std::get_if<Schema::Block>(&entry)) {
+      check_required(*child->schema, under_path(path, child->key));
+    } else if (const auto& field = std::get<Schema::Field>(entry);
                field.required && !was_given(under_path(path, field.key))) {
       report(under_path(path, field.key), "missing; expected " + field.type);
     }

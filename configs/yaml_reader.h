@@ -1,43 +1,41 @@
-// Strict YAML reader that fills the structs bound to a schema. Unknown and duplicate keys, wrong
-// types and values out of range are mistakes. It finds all of them and reports each with
-// file:line:column; an unknown key also with the nearest valid key.
+// Strict YAML reader that fills the structs that a schema was declared for. Unknown and duplicate
+// keys, wrong types and values out of range are mistakes. It finds all of them and reports each
+// with file:line:column; an unknown key also with the nearest valid key.
 //
 //   YamlReader reader(root);
 //   reader.apply(reader.parse_file("rte.yaml"));
 //   reader.apply(reader.parse_override("train.steps=50"));
 //   reader.finish();   // throws one ConfigError that lists all mistakes
 //
-// Only `true` and `false` are booleans. Integers are plain decimal (010 and 0x8 are rejected). Text
-// that looks like a number or a boolean needs quotes. Null is not allowed.
+// core/scalars.h says what is a boolean, a number and text. Null is not allowed.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <string>
 
-#include "configs/problems.h"
-#include "configs/schema.h"
-#include "configs/yaml_value.h"
+#include "core/problems.h"
+#include "core/schema.h"
 
 namespace incipit::configs {
 
 class YamlReader {
  public:
   // `root` must outlive the reader.
-  explicit YamlReader(const Block& root) : root_(root) {}
+  explicit YamlReader(const Schema& root) : root_(root) {}
 
   // Parses a document without applying it. Throws ConfigError when the file cannot be read, and on
   // a syntax error, which hides everything after it.
-  [[nodiscard]] YamlValue parse_file(const std::filesystem::path& path);
-  [[nodiscard]] YamlValue parse_text(std::string_view text, const std::string& source);
+  [[nodiscard]] ConfigValue parse_file(const std::filesystem::path& path);
+  [[nodiscard]] ConfigValue parse_text(std::string_view text, const std::string& source);
   // Parses an override such as "train.steps=50" into a document with this one value. The text after
   // the first '=' is YAML, under the same rules. "task.verbalizer.yes= Oui" replaces one entry of a
   // mapping, "task.verbalizer={...}" the whole mapping.
-  [[nodiscard]] YamlValue parse_override(const std::string& assignment);
+  [[nodiscard]] ConfigValue parse_override(const std::string& assignment);
 
   // Applies the values of a document over those of earlier ones. With `under` ("task"), the
   // document's keys are those of that block.
-  void apply(const YamlValue& document, const std::string& under = "");
+  void apply(const ConfigValue& document, const std::string& under = "");
 
   // Adds a mistake at the place where `path` ("train.steps") was last given, or at its block if it
   // was not given.
@@ -49,11 +47,11 @@ class YamlReader {
   void finish();
 
  private:
-  void apply_block(const Block& block, const YamlValue& map, const std::string& path);
-  void report_unknown(const Block& block, const YamlPair& pair, const std::string& path);
-  void check_required(const Block& block, const std::string& path);
+  void apply_block(const Schema& block, const ConfigValue& map, const std::string& path);
+  void report_unknown(const Schema& block, const ConfigPair& pair, const std::string& path);
+  void check_required(const Schema& block, const std::string& path);
 
-  const Block& root_;
+  const Schema& root_;
   Problems problems_;
   std::map<std::string, Location> origins_;  // per path; "" for the first document
 };

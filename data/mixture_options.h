@@ -3,6 +3,10 @@
 
 #include <cstdint>
 
+namespace incipit {
+class Schema;
+}
+
 namespace incipit::data {
 
 // How often each task is sampled. A task has e examples, of which at most max_size count
@@ -24,5 +28,8 @@ struct MixtureOptions {
   std::int64_t max_size = 0;  // 0: no limit
   MixturePrompts prompts = MixturePrompts::kPerTask;
 };
+
+// Declares the keys of the block.
+void declare(Schema& schema, MixtureOptions& options);
 
 }  // namespace incipit::data

@@ -1,230 +1,216 @@
 #include "data/task_options.h"
 
-#include <algorithm>
-#include <optional>
-#include <utility>
-
-#include "core/error.h"
-#include "core/text.h"
-#include "data/task_metrics.h"
-#include "data/template.h"
+#include "core/schema.h"
 
 namespace incipit::data {
 namespace {
 
-using Problems = std::vector<OptionProblem>;
+using Field = Schema::Field;
 
-std::string quoted(const std::string& word) { return "'" + word + "'"; }
-
-// Returns the fields that a template names; returns none and adds a problem when it cannot be
-// parsed.
-std::optional<Template> parse(const std::string& text, const std::string& key, Problems& problems) {
-  try {
-    return Template(text);
-  } catch (const ConfigError& error) {
-    problems.push_back({key, error.what()});
-    return std::nullopt;
+void read_truncate(const GivenValue& given, TruncateOptions& target) {
+  using Kind = TruncateOptions::Kind;
+  const ConfigValue& value = given.value();
+  const ConfigPair* field = value.pairs.size() == 1 ? value.find("field") : nullptr;
+  if (value.is_word("none")) {
+    target = {.kind = Kind::kNone, .field = ""};
+  } else if (value.is_word("source_head")) {
+    target = {.kind = Kind::kSourceHead, .field = ""};
+  } else if (field == nullptr) {
+    given.expect("source_head, none or {field: FIELD}");
+  } else if (std::string name; given.part(field->value, ".field").read(name)) {
+    target = {.kind = Kind::kField, .field = name};
   }
 }
 
-void check_template(const TaskOptions& t, Problems& problems) {
-  if (t.source_template.empty()) {
-    problems.push_back({"template", "is missing: give the text that the model is to continue"});
+ConfigValue write_truncate(const TruncateOptions& o) {
+  if (o.kind == TruncateOptions::Kind::kNone) return ConfigValue::plain("none");
+  if (o.kind == TruncateOptions::Kind::kSourceHead) return ConfigValue::plain("source_head");
+  ConfigValue map{.kind = ConfigValue::Kind::kMap};
+  map.add("field", ConfigValue::text(o.field));
+  return map;
+}
+
+Field truncate_field(TruncateOptions& o) {
+  return {.key = "truncate",
+          .type = "none, source_head or {field: FIELD}",
+          .meaning =
+              "what is cut from longer sources: nothing (an error), all after the first "
+              "tokens, or the end of one field",
+          .read = [&o](const GivenValue& given) { read_truncate(given, o); },
+          .write = [&o] { return write_truncate(o); }};
+}
+
+void read_validation(const GivenValue& given, ValidationOptions& target) {
+  if (given.value().is_number()) {
+    double share = 0;
+    const std::string problem =
+        read_scalar(given.value(), share, {.min = 0, .max = 1, .open_max = true});
+    if (!problem.empty()) return given.refuse("a share of train: " + problem);
+    target = {.file = "", .share = share};
     return;
   }
-  const auto parsed = parse(t.source_template, "template", problems);
-  if (!parsed || t.truncate.kind != TruncateOptions::Kind::kField) return;
-  const std::string& field = t.truncate.field;
-  if (!parsed->has_field(field)) {
-    problems.push_back(
-        {"truncate.field", quoted(field) + " is no field of the template, which has " +
-                               join(parsed->fields()) + did_you_mean(field, parsed->fields())});
-  } else if (!parsed->has_one_form(field)) {
-    problems.push_back({"truncate.field", "the template has " + quoted(field) +
-                                              " with different filters; cut another field, or "
-                                              "give it the same filters everywhere"});
+  std::string file;
+  if (!read_scalar(given.value(), file).empty()) {
+    return given.expect("a file or a share of train such as 0.1");
   }
+  target = {.file = file, .share = 0};
 }
 
-bool names_candidate(const Template& text) {
-  return std::any_of(text.fields().begin(), text.fields().end(), [](const std::string& field) {
-    return field == "candidate" || field.starts_with("candidate.");
-  });
+Field validation_field(ValidationOptions& o) {
+  return {.key = "validation",
+          .type = "file or number >= 0 and < 1",
+          .meaning = "for early stop and choices: a file, or a seeded share of train; 0: none",
+          .read = [&o](const GivenValue& given) { read_validation(given, o); },
+          .write =
+              [&o] {
+                return o.file.empty() ? ConfigValue::plain(number_text(o.share))
+                                      : ConfigValue::text(o.file);
+              }};
 }
 
-void check_candidates(const TaskOptions& t, Problems& problems) {
-  const CandidateOptions& c = t.candidates;
-  if (c.foreach.empty() != c.text.empty()) {
-    const std::string missing = c.foreach.empty() ? "candidates.foreach" : "candidates.text";
-    problems.push_back({missing,
-                        "is missing: candidates need the path of their list, `foreach`, and "
-                        "what the model is to say, `text`"});
-    return;
+void read_id_fields(const GivenValue& given, std::vector<std::string>& target) {
+  const ConfigValue& value = given.value();
+  const bool list = value.kind == ConfigValue::Kind::kSequence;
+  std::vector<std::string> fields;
+  for (const ConfigValue& each : list ? value.items : std::vector<ConfigValue>{value}) {
+    const std::string problem = read_scalar(each, fields.emplace_back());
+    if (problem.empty()) continue;
+    return given.part(each, "").refuse("expected a field or a list of fields: " + problem);
   }
-  if (c.foreach.empty()) return;
-  for (const auto& [key, text] :
-       {std::pair{"candidates.text", c.text}, {"candidates.label", c.label}}) {
-    const auto parsed = parse(text, key, problems);
-    if (parsed && !names_candidate(*parsed)) {
-      problems.push_back({key, "has no field {candidate}: all candidates would be the same"});
-    }
-  }
+  if (!fields.empty()) target = std::move(fields);
 }
 
-// One of verbalizer, candidates and target defines the answers.
-void check_answers(const TaskOptions& t, Problems& problems) {
-  const bool candidates = !t.candidates.foreach.empty() || !t.candidates.text.empty();
-  if (t.verbalizer.empty() && t.target.empty() && !candidates) {
-    problems.push_back({"verbalizer",
-                        "is missing: give the text of every label, as in {yes: \" Yes\", no: "
-                        "\" No\"}, `candidates` that every record brings along, or `target` for "
-                        "a task that generates its answers"});
-  }
-  if (!t.target.empty() && !t.verbalizer.empty()) {
-    problems.push_back({"target", "cannot be combined with a verbalizer: give one of the two"});
-  }
-  if (!t.target.empty() && candidates) {
-    problems.push_back({"target", "cannot be combined with candidates: give one of the two"});
-  }
-  if (!t.verbalizer.empty() && candidates) {
-    problems.push_back({"candidates", "cannot be combined with a verbalizer: give one of the two"});
-  }
-  if (!t.target.empty()) (void)parse(t.target, "target", problems);
-  check_candidates(t, problems);
-  if (t.target.empty()) {
-    if (t.answer_rule == AnswerRule::kReferent) {
-      problems.push_back({"answer_rule", "referent needs `target`, the text that is named"});
-    }
-    if (candidates && !t.labels.empty()) {
-      problems.push_back({"labels", "needs a verbalizer: candidates are each record's own"});
-    }
-    return;
-  }
-  if (t.answer == Answer::kScore) {
-    problems.push_back({"answer", "score needs a verbalizer or candidates to choose from"});
-  }
-  if (t.score != Score::kSum) {
-    problems.push_back({"score", "needs a verbalizer or candidates to choose from"});
-  }
-  if (t.answer_rule == AnswerRule::kReferent && t.labels.size() != 2) {
-    problems.push_back({"labels",
-                        "answer_rule: referent needs two, the one for another referent "
-                        "first, as in [false, true]"});
-  }
-  if (t.answer_rule == AnswerRule::kExact && !t.labels.empty()) {
-    problems.push_back({"labels", "needs a verbalizer, or `target` with answer_rule: referent"});
-  }
+Field id_field(std::vector<std::string>& o) {
+  return {.key = "id_field",
+          .type = "field, or list of fields",
+          .meaning = "the identity of an example, for predictions",
+          .read = [&o](const GivenValue& given) { read_id_fields(given, o); },
+          .write =
+              [&o] { return o.size() == 1 ? ConfigValue::text(o.front()) : ConfigValue::list(o); }};
 }
 
-void check_verbalizer(const TaskOptions& t, Problems& problems) {
-  if (t.verbalizer.empty()) return;
-  std::vector<std::string> labels;
-  for (const auto& [label, text] : t.verbalizer) {
-    const std::string key = "verbalizer." + label;
-    if (text.empty()) problems.push_back({key, "is empty: a label needs a text"});
-    (void)parse(text, key, problems);
-    if (std::count(labels.begin(), labels.end(), label) > 0) {
-      problems.push_back({key, "occurs twice"});
-    }
-    labels.push_back(label);
-    if (!t.labels.empty() && std::count(t.labels.begin(), t.labels.end(), label) == 0) {
-      problems.push_back({key, "is no label of this task, which has " + join(t.labels) +
-                                   did_you_mean(label, t.labels)});
-    }
-  }
-  for (const auto& label : t.labels) {
-    if (std::count(labels.begin(), labels.end(), label) > 0) continue;
-    problems.push_back({"verbalizer", "has no text for the label " + quoted(label)});
-  }
-  if (labels.size() < 2) {
-    problems.push_back({"verbalizer", "has one label, and needs at least two to choose from"});
-  }
+const Schema::MappingForm kForeach{
+    .type = "{NAME: PATH, ...}", .expected = "{NAME: PATH OF A LIST, ...}", .keeps_others = false};
+const Schema::MappingForm kVerbalizer{.type = "{LABEL: TEXT, ...}",
+                                      .expected = "{LABEL: TEXT, ...}"};
+
+}  // namespace
+
+void declare(Schema& schema, CandidateOptions& o) {
+  schema.field("foreach", o.foreach, "path of a list; {candidate} is one of its elements");
+  schema.field("text", o.text, "template of what the model is to say");
+  schema.field("label", o.label, "template of how the answer is called");
 }
 
-void check_metrics(const TaskOptions& t, Problems& problems) {
-  for (const auto& name : t.metrics) {
-    const auto& known = metric_names();
-    if (std::count(known.begin(), known.end(), name) > 0) continue;
-    problems.push_back({"metrics", quoted(name) + " is no metric; there are " + join(known) +
-                                       did_you_mean(name, known)});
-  }
-  const auto needs = [&](const char* name, bool there, const char* what) {
-    if (there || std::count(t.metrics.begin(), t.metrics.end(), name) == 0) return;
-    problems.push_back({"metrics", std::string(name) + " needs " + what});
-  };
-  const std::size_t labels = t.verbalizer.empty() ? t.labels.size() : t.verbalizer.size();
-  needs("group_exact_match", !t.metric_group.empty(), "metric_group, what is right together");
-  const bool texts = !t.references.empty() || !t.target.empty();
-  needs("text_f1", texts, "references, the list of right answers, or a target");
-  needs("text_exact_match", texts, "references, the list of right answers, or a target");
-  needs("macro_f1", labels > 0, "labels that all records share");
-  needs("f1", labels == 2, "two labels; it is that of the second");
-  needs("gender_parity", labels > 0, "labels that all records share");
+void declare(Schema& schema, SubmissionOptions& o) {
+  using Form = SubmissionOptions::Form;
+  schema.field("file", o.file, "its name; empty: none");
+  schema.choice("form", o.form,
+                {{"text", Form::kText},
+                 {"integer", Form::kInteger},
+                 {"capitalised", Form::kCapitalised},
+                 {"nested", Form::kNested}},
+                "how a label is written; nested: MultiRC's, of three ids");
 }
 
-void check_names(const TaskOptions& t, Problems& problems) {
-  std::vector<std::string> names{"candidate"};
-  for (const auto& [key, lists] :
-       {std::pair{"foreach.", &t.foreach}, std::pair{"train_foreach.", &t.train_foreach}}) {
-    for (const auto& [name, path] : *lists) {
-      const std::string where = key + name;
-      if (name.empty() || name.find_first_of(".|{}") != std::string::npos) {
-        problems.push_back({where, "cannot be a name: it must be one word without . | { }"});
-      } else if (std::count(names.begin(), names.end(), name) > 0) {
-        problems.push_back({where, name == "candidate" ? "is the name of `candidates`: take another"
-                                                       : "names two lists"});
-      }
-      if (path.empty()) problems.push_back({where, "is empty: give the path of a list"});
-      names.push_back(name);
-    }
-  }
-  for (const auto& [field, value] : t.train_where) {
-    if (field.empty()) problems.push_back({"train_where", "names an empty field"});
-  }
-  const bool nested = t.submission.form == SubmissionOptions::Form::kNested;
-  if (std::count(t.id_fields.begin(), t.id_fields.end(), "") > 0 || t.id_fields.empty()) {
-    problems.push_back({"id_field", "is empty: name the field that identifies an example"});
-  } else if (nested && t.id_fields.size() != 3) {
-    problems.push_back({"submission.form",
-                        "nested needs three fields in id_field: of passage, "
-                        "question and answer"});
-  }
+void declare_prompt_template(Schema& schema, TaskOptions& o) {
+  schema.choice("format", o.format, {{"raw", Format::kRaw}, {"chat", Format::kChat}},
+                "the template's text as it is, or as a user's turn of the model's chat format");
+  schema.field("source_prefix", o.source_prefix, "before the template's text, as it is");
+  schema.field("template", o.source_template,
+               "the source, with {fields} of a record, {field|filter}");
+  schema.mapping("verbalizer", o.verbalizer, kVerbalizer,
+                 "what the model is to say for each label, mostly with a leading space; may have "
+                 "{fields}");
+  schema.block("candidates", o.candidates,
+               "Candidates that every record brings along, in place of a verbalizer.");
+  schema.field("target", o.target, "template of the target, where there is neither");
+  schema.field("separator", o.separator, "between source and answer, tokenised with the answer");
+  schema.field("system", o.system, "system text of the chat format; empty: the model's default");
 }
 
-void check_numbers(const TaskOptions& t, Problems& problems) {
-  const auto at_least_0 = [&](std::int64_t value, const std::string& key) {
-    if (value < 0) problems.push_back({key, "must be at least 0, is " + std::to_string(value)});
-  };
-  at_least_0(t.max_source_tokens, "max_source_tokens");
-  at_least_0(t.shots, "shots");
-  at_least_0(t.max_bad_records, "max_bad_records");
-  if (t.max_answer_tokens < 1) {
-    problems.push_back(
-        {"max_answer_tokens", "must be at least 1, is " + std::to_string(t.max_answer_tokens)});
-  }
-  if (t.validation.file.empty() && !(t.validation.share >= 0 && t.validation.share < 1)) {
-    problems.push_back({"validation", "must be the name of a file or a share of train in [0, 1)"});
-  }
+namespace {
+
+void declare_texts(Schema& schema, TaskOptions& o) {
+  declare_prompt_template(schema, o);
+  schema.field("labels", o.labels, "labels that the verbalizer must name, all of them");
+  schema.field("label_field", o.label_field, "field of the label");
+  schema.custom(id_field(o.id_fields));
+  schema.field("group_field", o.group_field,
+               "records that agree in it stay together when shuffled");
+  schema.field("metric_group", o.metric_group,
+               "examples that agree in it are right together (metric group_exact_match)");
+  schema.field("references", o.references, "path of the list of right answers (text metrics)");
+  schema.field("max_source_tokens", o.max_source_tokens,
+               "of the source alone; 0: what the model's positions allow", {.min = 0});
+  schema.custom(truncate_field(o.truncate));
+  schema.choice(
+      "bos", o.bos,
+      {{"auto", BosPolicy::kAuto},
+       {"none", BosPolicy::kNone},
+       {"before_prompt", BosPolicy::kBeforePrompt},
+       {"after_prompt", BosPolicy::kAfterPrompt}},
+      "beginning-of-text token; auto: after the soft prompt where the tokenizer adds one");
+  schema.choice(
+      "eos", o.eos,
+      {{"auto", EosPolicy::kAuto}, {"none", EosPolicy::kNone}, {"always", EosPolicy::kAlways}},
+      "end-of-text token; auto: after generated answers only");
+}
+
+void declare_records(Schema& schema, TaskOptions& o) {
+  schema.choice(
+      "preprocess", o.preprocess,
+      {{"none", Preprocess::kNone}, {"record", Preprocess::kRecord}, {"wsc", Preprocess::kWsc}},
+      "what is done to a record first: fields that ReCoRD or WSC need");
+  schema.mapping("foreach", o.foreach, kForeach,
+                 "lists of a record, nested in this order: an example for each element, whose "
+                 "fields are {NAME.field}");
+  schema.mapping("train_foreach", o.train_foreach, kForeach,
+                 "the same, after `foreach`, for training alone");
+  schema.field("train_where", o.train_where, "{FIELD: VALUE} that records to train on have");
+}
+
+void declare_scoring(Schema& schema, TaskOptions& o) {
+  schema.choice(
+      "answer", o.answer,
+      {{"auto", Answer::kAuto}, {"score", Answer::kScore}, {"generate", Answer::kGenerate}},
+      "the best candidate, or what the model generates; auto: score where there are any");
+  schema.choice("score", o.score,
+                {{"sum", Score::kSum},
+                 {"token_mean", Score::kTokenMean},
+                 {"byte_mean", Score::kByteMean},
+                 {"pmi", Score::kPmi}},
+                "what a candidate's log-likelihood counts: all of it, per token, per byte, or less "
+                "that after an empty input");
+  schema.choice("answer_rule", o.answer_rule,
+                {{"exact", AnswerRule::kExact}, {"referent", AnswerRule::kReferent}},
+                "what a generated text counts as: the label of just this text, or WSC's rule");
+  schema.field("max_answer_tokens", o.max_answer_tokens, "of a generated answer", {.min = 1});
+  schema.field("metrics", o.metrics, "metrics of the task; the first one decides");
+  schema.block("submission", o.submission, "The file for the server of a benchmark.");
 }
 
 }  // namespace
 
-std::vector<OptionProblem> validate(const TaskOptions& options) {
-  Problems problems;
-  check_template(options, problems);
-  check_answers(options, problems);
-  check_verbalizer(options, problems);
-  check_metrics(options, problems);
-  check_names(options, problems);
-  check_numbers(options, problems);
-  if (options.shots > 0 && options.train.empty()) {
-    problems.push_back({"shots", "needs `train`, from which few-shot examples are drawn"});
-  }
-  if (!options.system.empty() && options.format != Format::kChat) {
-    problems.push_back({"system", "needs `format: chat`"});
-  }
-  if (options.label_field.empty()) problems.push_back({"label_field", "is empty"});
-  return problems;
+void declare(Schema& schema, TaskOptions& o) {
+  schema.field("name", o.name,
+               "a built-in task or the path of a task file, whose keys stand under these");
+  schema.field("data_dir", o.data_dir, "folder of the files, from the current directory");
+  schema.field("train", o.train, "file, from data_dir");
+  schema.custom(validation_field(o.validation));
+  schema.field("test", o.test, "file, from data_dir; scored once, at the end");
+  declare_records(schema, o);
+  declare_texts(schema, o);
+  schema.field("shots", o.shots, "demonstrations drawn from train", {.min = 0});
+  schema.field("shot_separator", o.shot_separator, "after each demonstration (raw format)");
+  declare_scoring(schema, o);
+  schema.choice("on_bad_record", o.on_bad_record,
+                {{"fail", OnBadRecord::kFail}, {"skip", OnBadRecord::kSkip}},
+                "end the run, or leave out and count");
+  schema.field("max_bad_records", o.max_bad_records, "of a file, when skipping", {.min = 0});
+  schema.choice("on_overlap", o.on_overlap,
+                {{"fail", OnOverlap::kFail}, {"warn", OnOverlap::kWarn}},
+                "when a text occurs in two splits: end the run, or say how many do");
 }
 
 }  // namespace incipit::data

@@ -11,6 +11,10 @@
 
 #include "core/option_problem.h"
 
+namespace incipit {
+class Schema;
+}
+
 namespace incipit::data {
 
 enum class Format {
@@ -171,6 +175,13 @@ struct TaskOptions {
   std::int64_t max_bad_records = 100;
   OnOverlap on_overlap = OnOverlap::kFail;
 };
+
+// Declares the keys of the block and of those in it.
+void declare(Schema& schema, CandidateOptions& options);
+void declare(Schema& schema, SubmissionOptions& options);
+void declare(Schema& schema, TaskOptions& options);
+// Declares only the keys that a prompt template may set (configs/templates.h).
+void declare_prompt_template(Schema& schema, TaskOptions& options);
 
 // Returns everything that is missing, contradictory or out of range, with keys relative to the
 // block ("truncate.field"). Reads no file.

@@ -9,6 +9,10 @@
 #include "core/option_problem.h"
 #include "data/task_options.h"
 
+namespace incipit {
+class Schema;
+}
+
 namespace incipit::eval {
 
 using data::Score;
@@ -18,14 +22,10 @@ struct EvalOptions {
   std::optional<Score> score{};      // nothing: the task's score
 };
 
+// Declares the keys of the block.
+void declare(Schema& schema, EvalOptions& options);
+
 // Returns every option that is out of range, with keys relative to the block.
-[[nodiscard]] inline std::vector<OptionProblem> validate(const EvalOptions& options) {
-  std::vector<OptionProblem> problems;
-  if (options.batch_tokens < 1) {
-    problems.push_back(
-        {"batch_tokens", "must be at least 1, is " + std::to_string(options.batch_tokens)});
-  }
-  return problems;
-}
+[[nodiscard]] std::vector<OptionProblem> validate(const EvalOptions& options);
 
 }  // namespace incipit::eval

@@ -7,6 +7,7 @@
 
 #include "configs/schema_text.h"
 #include "core/json.h"
+#include "core/schema.h"
 
 namespace incipit::init {
 namespace {
@@ -27,7 +28,7 @@ std::string comment(std::string_view text) {
 class Writer {
  public:
   explicit Writer(const configs::RunConfig& config) : config_(config) {
-    configs::bind(config_, root_);
+    configs::declare(schema_, config_);
   }
 
   Writer& raw(const std::string& text) {
@@ -41,13 +42,13 @@ class Writer {
     return raw(remark.empty() ? "\n" : "  # " + remark + "\n");
   }
   [[nodiscard]] std::string value(const std::string& path) const {
-    return configs::value_yaml(root_, path);
+    return configs::value_yaml(schema_, path);
   }
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
   configs::RunConfig config_;
-  configs::Block root_;
+  Schema schema_;
   std::string text_;
 };
 

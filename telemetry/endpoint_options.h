@@ -3,6 +3,10 @@
 
 #include <string>
 
+namespace incipit {
+class Schema;
+}
+
 namespace incipit::telemetry {
 
 enum class PortTaken {
@@ -15,5 +19,8 @@ struct EndpointOptions {
   PortTaken port_taken = PortTaken::kFree;
   double peak_flops = 0;  // FLOP/s of a rank; 0: measured at the start of the run
 };
+
+// Declares the keys of the block.
+void declare(Schema& schema, EndpointOptions& options);
 
 }  // namespace incipit::telemetry

@@ -1,14 +1,15 @@
 // The `train:` block of a run's YAML. Torch-free.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
-#include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/option_problem.h"
+
+namespace incipit {
+class Schema;
+}
 
 namespace incipit::trainer {
 
@@ -78,78 +79,13 @@ struct TrainOptions {
   std::int64_t checksum_every = 50;  // steps between checks that replicas agree; 0: never
 };
 
-namespace detail {
-
-class Problems {
- public:
-  void require(bool ok, const std::string& key, const std::string& expected, double found) {
-    if (ok && std::isfinite(found)) return;
-    std::ostringstream number;
-    number << found;
-    problems_.push_back({key, "must be " + expected + ", is " + number.str()});
-  }
-  void add(const std::string& key, const std::string& message) {
-    problems_.push_back({key, message});
-  }
-  [[nodiscard]] std::vector<OptionProblem> take() { return std::move(problems_); }
-
- private:
-  std::vector<OptionProblem> problems_;
-};
-
-inline void validate_optimizer(const OptimizerOptions& o, Problems& problems) {
-  problems.require(o.lr >= 0, "optimizer.lr", "at least 0", o.lr);
-  problems.require(o.weight_decay >= 0, "optimizer.weight_decay", "at least 0", o.weight_decay);
-  problems.require(o.beta1 >= 0 && o.beta1 < 1, "optimizer.beta1", "in [0, 1)", o.beta1);
-  problems.require(o.beta2 >= 0 && o.beta2 < 1, "optimizer.beta2", "in [0, 1)", o.beta2);
-  problems.require(o.eps > 0, "optimizer.eps", "above 0", o.eps);
-  problems.require(o.momentum >= 0 && o.momentum < 1, "optimizer.momentum", "in [0, 1)",
-                   o.momentum);
-  if (o.nesterov && o.momentum == 0) {
-    problems.add("optimizer.nesterov", "needs a momentum above 0");
-  }
-  problems.require(o.decay_rate > 0, "optimizer.decay_rate", "above 0", o.decay_rate);
-  problems.require(o.clipping_threshold >= 0, "optimizer.clipping_threshold", "at least 0 (0: off)",
-                   o.clipping_threshold);
-  problems.require(o.factored_eps > 0, "optimizer.factored_eps", "above 0", o.factored_eps);
-  problems.require(o.min_dim_size_to_factor >= 1, "optimizer.min_dim_size_to_factor", "at least 1",
-                   o.min_dim_size_to_factor);
-}
-
-}  // namespace detail
+// Declares the keys of the block and of those in it.
+void declare(Schema& schema, OptimizerOptions& options);
+void declare(Schema& schema, ScheduleOptions& options);
+void declare(Schema& schema, EarlyStopOptions& options);
+void declare(Schema& schema, TrainOptions& options);
 
 // Returns every value that is out of range, with keys relative to the block ("optimizer.lr").
-[[nodiscard]] inline std::vector<OptionProblem> validate(const TrainOptions& t) {
-  detail::Problems problems;
-  const auto count = [&](std::int64_t value, std::int64_t least, const std::string& key) {
-    problems.require(value >= least, key, "at least " + std::to_string(least),
-                     static_cast<double>(value));
-  };
-  count(t.steps, 0, "steps");
-  count(t.batch_size, 1, "batch_size");
-  count(t.micro_batch_tokens, 1, "micro_batch_tokens");
-  count(t.micro_batches, 0, "micro_batches");
-  count(t.eval_every, 0, "eval_every");
-  count(t.checkpoint_every, 0, "checkpoint_every");
-  count(t.keep_checkpoints, 1, "keep_checkpoints");
-  count(t.max_checkpoint_failures, 1, "max_checkpoint_failures");
-  count(t.max_nonfinite_steps, 0, "max_nonfinite_steps");
-  count(t.checksum_every, 0, "checksum_every");
-  detail::validate_optimizer(t.optimizer, problems);
-  problems.require(t.schedule.warmup_steps >= 0 && t.schedule.warmup_steps <= t.steps,
-                   "schedule.warmup_steps",
-                   "between 0 and train.steps (" + std::to_string(t.steps) + ")",
-                   static_cast<double>(t.schedule.warmup_steps));
-  problems.require(t.schedule.final_ratio >= 0 && t.schedule.final_ratio <= 1,
-                   "schedule.final_ratio", "in [0, 1]", t.schedule.final_ratio);
-  problems.require(t.max_grad_norm >= 0, "max_grad_norm", "at least 0 (0: off)", t.max_grad_norm);
-  count(t.early_stop.patience, 0, "early_stop.patience");
-  problems.require(t.early_stop.min_gain >= 0, "early_stop.min_gain", "at least 0",
-                   t.early_stop.min_gain);
-  if (t.early_stop.patience > 0 && t.eval_every == 0) {
-    problems.add("early_stop.patience", "needs train.eval_every above 0");
-  }
-  return problems.take();
-}
+[[nodiscard]] std::vector<OptionProblem> validate(const TrainOptions& options);
 
 }  // namespace incipit::trainer

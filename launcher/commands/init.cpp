@@ -11,6 +11,7 @@
 #include "configs/builtin.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/scalars.h"
 #include "core/text.h"
 #include "data/stratified_split.h"
 #include "families/registry.h"
@@ -80,7 +81,7 @@ void check_arguments(const InitArguments& arguments) {
   const double held_out =
       arguments.validation.value_or(kValidationShare) + arguments.test.value_or(kTestShare);
   if (held_out >= 1) {
-    throw ConfigError("init: --validation and --test take " + configs::number_text(held_out) +
+    throw ConfigError("init: --validation and --test take " + number_text(held_out) +
                       " of the examples and leave none to train on");
   }
 }

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <ostream>
 
-#include "configs/schema.h"
+#include "core/scalars.h"
 #include "core/text.h"
 #include "data/mixture.h"
 #include "methods/registry.h"
@@ -73,7 +73,7 @@ std::string training_text(const trainer::TrainOptions& train, const data::Splits
     const double epochs = static_cast<double>(samples) / static_cast<double>(splits.train.size());
     text += ", " + telemetry::fixed(epochs, 1) + " epochs";
   }
-  return text + ", learning rate " + configs::number_text(train.optimizer.lr);
+  return text + ", learning rate " + number_text(train.optimizer.lr);
 }
 
 std::string label_text(const data::Task& task, const data::Dataset& split) {

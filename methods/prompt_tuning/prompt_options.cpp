@@ -1,10 +1,15 @@
 #include "methods/prompt_tuning/prompt_options.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "core/error.h"
+#include "core/schema.h"
+#include "core/text.h"
 
 namespace incipit::prompt_tuning {
 namespace {
@@ -33,49 +38,19 @@ void check_used(std::vector<OptionProblem>& problems, const std::string& key,
   }
 }
 
-}  // namespace
-
-InitKind init_kind(const PromptOptions& options) {
-  if (options.init.kind != InitKind::kAuto) return options.init.kind;
-  return options.kind == MethodKind::kPrefixTuning ? InitKind::kNormal : InitKind::kClassLabels;
+void declare_all(Schema& schema, PromptOptions& o) {
+  schema.field("num_virtual_tokens", o.num_virtual_tokens, "rows of the prompt", {.min = 1});
+  schema.block("init", o.init, "how the prompt starts");
 }
 
-UniformRange uniform_range(const std::string& scale, double embedding_rms) {
-  if (scale == "auto") return {-embedding_rms, embedding_rms};
-  if (scale == "lester") return {-0.5, 0.5};
-  if (scale == "t5x") return {0.0, 0.5};
-  const std::optional<double> number = positive_number(scale);
-  if (!number) {
-    throw ConfigError("method.init.scale must be auto, lester, t5x or a number above 0, is '" +
-                      scale + "'");
-  }
-  return {-*number, *number};
+void declare_prefix_tuning(Schema& schema, PromptOptions& o) {
+  schema.field("prefix_projection", o.prefix_projection,
+               "prefix_tuning: learn it through an MLP, which is dropped from the adapter");
+  schema.field("encoder_hidden_size", o.encoder_hidden_size,
+               "of that MLP's hidden layer; 0: the width of a layer's keys", {.min = 0});
 }
 
-namespace {
-
-void check_prefix(const PromptOptions& options, std::vector<OptionProblem>& problems) {
-  const InitKind kind = init_kind(options);
-  if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
-    problems.push_back({"init.kind", "prefix_tuning takes auto, normal, random_uniform or file"});
-  }
-  if (options.prefix_projection && kind == InitKind::kFile) {
-    problems.push_back({"prefix_projection",
-                        "an adapter has no projection to start from; set it to false, or another "
-                        "init.kind"});
-  }
-  if (options.encoder_hidden_size < 0) {
-    problems.push_back({"encoder_hidden_size", "must be at least 0 (0: the width of keys), is " +
-                                                   std::to_string(options.encoder_hidden_size)});
-  }
-}
-
-}  // namespace
-
-std::vector<OptionProblem> validate(const PromptOptions& options) {
-  std::vector<OptionProblem> problems;
-  if (options.kind == MethodKind::kNone) return problems;
-  if (options.kind == MethodKind::kPrefixTuning) check_prefix(options, problems);
+void check_all(const PromptOptions& options, std::vector<OptionProblem>& problems) {
   if (options.num_virtual_tokens < 1 || options.num_virtual_tokens > kMostVirtualTokens) {
     problems.push_back({"num_virtual_tokens", "must be between 1 and " +
                                                   std::to_string(kMostVirtualTokens) + ", is " +
@@ -94,6 +69,108 @@ std::vector<OptionProblem> validate(const PromptOptions& options) {
   }
   check_used(problems, "text", init.text, "text", init.kind == InitKind::kText);
   check_used(problems, "path", init.path, "file", init.kind == InitKind::kFile);
+}
+
+void check_prefix_tuning(const PromptOptions& options, std::vector<OptionProblem>& problems) {
+  check_all(options, problems);
+  const InitKind kind = init_kind(options);
+  if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
+    problems.push_back({"init.kind", "prefix_tuning takes auto, normal, random_uniform or file"});
+  }
+  if (options.prefix_projection && kind == InitKind::kFile) {
+    problems.push_back({"prefix_projection",
+                        "an adapter has no projection to start from; set it to false, or another "
+                        "init.kind"});
+  }
+  if (options.encoder_hidden_size < 0) {
+    problems.push_back({"encoder_hidden_size", "must be at least 0 (0: the width of keys), is " +
+                                                   std::to_string(options.encoder_hidden_size)});
+  }
+}
+
+// A value of `kind`.
+struct Method {
+  std::string name;
+  MethodKind kind;
+  std::string meaning;
+  // What init.kind: auto stands for.
+  InitKind init;
+  // Declares the keys that only this method has. Null: it has none.
+  void (*declare)(Schema& schema, PromptOptions& options);
+  // Adds what is out of range or missing when the method is used. Null: nothing can be.
+  void (*check)(const PromptOptions& options, std::vector<OptionProblem>& problems);
+};
+
+const std::array<Method, 3> kMethods{{
+    {"none", MethodKind::kNone, "the model as it is", InitKind::kAuto, nullptr, nullptr},
+    {"prompt_tuning", MethodKind::kPromptTuning, "learned input vectors", InitKind::kClassLabels,
+     nullptr, check_all},
+    {"prefix_tuning", MethodKind::kPrefixTuning, "learned keys and values in every layer",
+     InitKind::kNormal, declare_prefix_tuning, check_prefix_tuning},
+}};
+
+const Method& method_of(const PromptOptions& options) {
+  return *std::find_if(kMethods.begin(), kMethods.end(),
+                       [&](const Method& method) { return method.kind == options.kind; });
+}
+
+}  // namespace
+
+void declare(Schema& schema, InitOptions& o) {
+  schema.choice("kind", o.kind,
+                {{"auto", InitKind::kAuto},
+                 {"random_uniform", InitKind::kRandomUniform},
+                 {"normal", InitKind::kNormal},
+                 {"sampled_vocab", InitKind::kSampledVocab},
+                 {"text", InitKind::kText},
+                 {"class_labels", InitKind::kClassLabels},
+                 {"file", InitKind::kFile}},
+                "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
+                "prefix_tuning normal");
+  schema.loose_text("scale", o.scale, "auto, lester, t5x or number > 0",
+                    "of random_uniform; auto: root mean square of the embeddings; prefix_tuning: also "
+                    "of normal, auto: 0.1");
+  schema.field("sample_from", o.sample_from,
+               "sampled_vocab and class_labels draw from this many most common tokens; 0: all",
+               {.min = 0});
+  schema.field("text", o.text, "of text: its tokens' embeddings, repeated or cut");
+  schema.field("path", o.path, "of file: an adapter folder or a .npy");
+}
+
+void declare(Schema& schema, PromptOptions& o) {
+  Schema::Names<MethodKind> kinds;
+  std::vector<std::string> meanings;
+  for (const Method& method : kMethods) {
+    kinds.emplace_back(method.name, method.kind);
+    meanings.push_back(method.name + ": " + method.meaning);
+  }
+  schema.choice("kind", o.kind, std::move(kinds), join(meanings, "; "));
+  declare_all(schema, o);
+  for (const Method& method : kMethods) {
+    if (method.declare != nullptr) method.declare(schema, o);
+  }
+}
+
+InitKind init_kind(const PromptOptions& options) {
+  return options.init.kind == InitKind::kAuto ? method_of(options).init : options.init.kind;
+}
+
+UniformRange uniform_range(const std::string& scale, double embedding_rms) {
+  if (scale == "auto") return {-embedding_rms, embedding_rms};
+  if (scale == "lester") return {-0.5, 0.5};
+  if (scale == "t5x") return {0.0, 0.5};
+  const std::optional<double> number = positive_number(scale);
+  if (!number) {
+    throw ConfigError("method.init.scale must be auto, lester, t5x or a number above 0, is '" +
+                      scale + "'");
+  }
+  return {-*number, *number};
+}
+
+std::vector<OptionProblem> validate(const PromptOptions& options) {
+  std::vector<OptionProblem> problems;
+  const Method& method = method_of(options);
+  if (method.check != nullptr) method.check(options, problems);
   return problems;
 }
 

@@ -7,6 +7,10 @@
 
 #include "core/option_problem.h"
 
+namespace incipit {
+class Schema;
+}
+
 namespace incipit::prompt_tuning {
 
 enum class MethodKind {
@@ -51,6 +55,12 @@ struct PromptOptions {
 
 // Returns init.kind, with auto replaced by the method's.
 [[nodiscard]] InitKind init_kind(const PromptOptions& options);
+
+// Declares the keys of the block and of those in it. A method declares its keys in the list of
+// methods in prompt_options.cpp. The block has the keys of all methods, whatever its `kind`; a key
+// that several methods share is declared once.
+void declare(Schema& schema, InitOptions& options);
+void declare(Schema& schema, PromptOptions& options);
 
 // A range of random numbers: [low, high).
 struct UniformRange {

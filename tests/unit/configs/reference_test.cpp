@@ -2,6 +2,7 @@
 
 #include "configs/run_config.h"
 #include "core/files.h"
+#include "core/schema.h"
 
 namespace incipit::configs {
 namespace {
@@ -13,15 +14,16 @@ TEST(ConfigurationReference, IsWhatTheCodeReads) {
 
 TEST(ConfigurationReference, SaysWhatEveryKeyIsFor) {
   RunConfig config;
-  Block root;
-  bind(config, root);
-  const auto visit = [](const auto& self, const Block& block, const std::string& path) -> void {
-    for (const Block::Entry& entry : block.entries()) {
-      if (const auto* child = std::get_if<Block::Child>(&entry)) {
+  Schema root;
+  declare(root, config);
+  const auto visit = [](const auto& self, const Schema& block, const std::string& path) -> void {
+    for (const Schema::Entry& entry : block.entries()) {
+      if (const auto* child = std::get_if<Schema::Block>(&entry)) {
         EXPECT_NE(child->meaning, "") << path << child->key;
-        self(self, *child->block, path + child->key + ".");
+        self(self, *child->schema, path + child->key + ".");
       } else {
-        EXPECT_NE(std::get<Field>(entry).meaning, "") << path << std::get<Field>(entry).key;
+        EXPECT_NE(std::get<Schema::Field>(entry).meaning, "")
+            << path << std::get<Schema::Field>(entry).key;
       }
     }
   };

@@ -22,14 +22,14 @@ struct Sample {
   int copies = 0;
   Colour colour = Colour::kRed;
   std::vector<std::string> list;
-  Block::Mapping mapping;
+  Schema::Mapping mapping;
 };
 
 // The sample's keys, under `sample`.
 class Reading {
  public:
   Reading() : reader_(root_) {
-    Block& block = root_.block("sample", "a sample");
+    Schema& block = root_.block("sample", "a sample");
     block.field("count", value.count, "", {.min = 1, .max = 100});
     block.field("large", value.large, "");
     block.field("seed", value.seed, "");
@@ -56,7 +56,7 @@ class Reading {
   }
 
   Sample value;
-  Block root_;
+  Schema root_;
   YamlReader reader_;
 };
 
@@ -216,7 +216,7 @@ TEST(Overrides, AreAsStrictAsTheFile) {
 
 TEST(YamlReader, ReportsMissingRequiredKeysAtTheirBlock) {
   std::string path;
-  Block root;
+  Schema root;
   root.block("model", "").field("path", path, "").required = true;
   YamlReader reader(root);
   reader.apply(reader.parse_text("\nmodel: {}\n", "run.yaml"));
@@ -229,7 +229,7 @@ TEST(YamlReader, ReportsMissingRequiredKeysAtTheirBlock) {
 }
 
 TEST(YamlReader, AFileThatIsMissingIsAMistakeOfUsage) {
-  const Block root;
+  const Schema root;
   YamlReader reader(root);
   try {
     (void)reader.parse_file("no/such/file.yaml");

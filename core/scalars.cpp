@@ -1,12 +1,13 @@
+#include "core/scalars.h"
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
-#include "configs/schema.h"
-
-namespace incipit::configs {
+namespace incipit {
 namespace {
 
-std::string expected(const std::string& what, const YamlValue& value) {
+std::string expected(const std::string& what, const ConfigValue& value) {
   return "expected " + what + ", found " + value.describe();
 }
 
@@ -20,22 +21,16 @@ bool is_boolean_elsewhere(const std::string& word) {
 }
 
 // Returns "" when `value` is a plain scalar, else the problem.
-std::string require_plain(const YamlValue& value, const std::string& what) {
-  if (value.kind != YamlValue::Kind::kScalar) return expected(what, value);
+std::string require_plain(const ConfigValue& value, const std::string& what) {
+  if (value.kind != ConfigValue::Kind::kScalar) return expected(what, value);
   if (value.quoted) return expected(what, value) + " in quotes";
   return "";
 }
 
-std::string with_bounds(std::string what, const Range& range) {
-  const std::string bounds = range.text();
-  if (!bounds.empty()) what.append(" ").append(bounds);
-  return what;
-}
-
 template <typename Integer>
-std::string read_integer(const YamlValue& value, Integer& target, const Range& range) {
-  const bool bounded = !range.text().empty();
-  const std::string what = with_bounds("a whole number", range);
+std::string read_integer(const ConfigValue& value, Integer& target, const Bounds& bounds) {
+  const bool bounded = !bounds.text().empty();
+  const std::string what = bounds.describe("a whole number");
   if (const std::string problem = require_plain(value, what); !problem.empty()) return problem;
   if (!looks_like_integer(value.scalar)) {
     std::string hint;
@@ -47,7 +42,7 @@ std::string read_integer(const YamlValue& value, Integer& target, const Range& r
   Integer number = 0;
   const char* end = value.scalar.data() + value.scalar.size();
   const auto [parsed, error] = std::from_chars(value.scalar.data(), end, number);
-  if (error != std::errc() || parsed != end || !range.contains(static_cast<double>(number))) {
+  if (error != std::errc() || parsed != end || !bounds.contains(static_cast<double>(number))) {
     return expected(what, value) + (bounded ? "" : ", which is out of range");
   }
   target = number;
@@ -56,11 +51,11 @@ std::string read_integer(const YamlValue& value, Integer& target, const Range& r
 
 }  // namespace
 
-bool Range::contains(double value) const {
+bool Bounds::contains(double value) const {
   return (open_min ? value > min : value >= min) && (open_max ? value < max : value <= max);
 }
 
-std::string Range::text() const {
+std::string Bounds::text() const {
   std::string text;
   if (std::isfinite(min)) text += (open_min ? "> " : ">= ") + number_text(min);
   if (std::isfinite(max)) {
@@ -69,7 +64,12 @@ std::string Range::text() const {
   return text;
 }
 
-std::string read_scalar(const YamlValue& value, bool& target) {
+std::string Bounds::describe(const std::string& type) const {
+  const std::string bounds = text();
+  return bounds.empty() ? type : type + " " + bounds;
+}
+
+std::string read_scalar(const ConfigValue& value, bool& target) {
   if (const std::string problem = require_plain(value, "true or false"); !problem.empty()) {
     return problem;
   }
@@ -79,33 +79,37 @@ std::string read_scalar(const YamlValue& value, bool& target) {
   return "";
 }
 
-std::string read_scalar(const YamlValue& value, std::int64_t& target, const Range& range) {
-  return read_integer(value, target, range);
+std::string read_scalar(const ConfigValue& value, int& target, Bounds bounds) {
+  bounds.max = std::min<double>(bounds.max, std::numeric_limits<int>::max());
+  return read_integer(value, target, bounds);
 }
 
-std::string read_scalar(const YamlValue& value, std::uint64_t& target, const Range& range) {
-  Range bounded = range;
-  bounded.min = std::max(bounded.min, 0.0);
-  return read_integer(value, target, bounded);
+std::string read_scalar(const ConfigValue& value, std::int64_t& target, Bounds bounds) {
+  return read_integer(value, target, bounds);
 }
 
-std::string read_scalar(const YamlValue& value, double& target, const Range& range) {
-  const std::string what = with_bounds("a number", range);
+std::string read_scalar(const ConfigValue& value, std::uint64_t& target, Bounds bounds) {
+  bounds.min = std::max(bounds.min, 0.0);
+  return read_integer(value, target, bounds);
+}
+
+std::string read_scalar(const ConfigValue& value, double& target, Bounds bounds) {
+  const std::string what = bounds.describe("a number");
   if (const std::string problem = require_plain(value, what); !problem.empty()) return problem;
   double number = 0;
   const char* end = value.scalar.data() + value.scalar.size();
   const auto [parsed, error] = std::from_chars(value.scalar.data(), end, number);
   if (!looks_like_number(value.scalar) || error != std::errc() || parsed != end ||
-      !range.contains(number)) {
+      !bounds.contains(number)) {
     return expected(what, value);
   }
   target = number;
   return "";
 }
 
-std::string read_scalar(const YamlValue& value, std::string& target) {
-  if (value.kind != YamlValue::Kind::kScalar) {
-    const bool braces = value.kind == YamlValue::Kind::kMap;
+std::string read_scalar(const ConfigValue& value, std::string& target) {
+  if (value.kind != ConfigValue::Kind::kScalar) {
+    const bool braces = value.kind == ConfigValue::Kind::kMap;
     return expected("text", value) + (braces ? " (text that begins with { needs quotes)" : "");
   }
   if (!value.quoted && (looks_like_number(value.scalar) || parse_bool(value.scalar))) {
@@ -125,4 +129,4 @@ std::string number_text(double value) {
   return error == std::errc() ? std::string(buffer, end) : std::to_string(value);
 }
 
-}  // namespace incipit::configs
+}  // namespace incipit

@@ -1,10 +1,10 @@
-#include "configs/problems.h"
+#include "core/problems.h"
 
 #include <algorithm>
 
 #include "core/error.h"
 
-namespace incipit::configs {
+namespace incipit {
 
 std::string Location::text() const {
   if (line == 0) return source;
@@ -45,4 +45,4 @@ void Problems::throw_if_any() const {
   throw ConfigError(text);
 }
 
-}  // namespace incipit::configs
+}  // namespace incipit

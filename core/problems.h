@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace incipit::configs {
+namespace incipit {
 
 // Where a value came from: a file, with line and column (from 1), or an override.
 struct Location {
@@ -31,4 +31,4 @@ class Problems {
   std::vector<Problem> problems_;
 };
 
-}  // namespace incipit::configs
+}  // namespace incipit

@@ -1,0 +1,35 @@
+#include "configs/model_options.h"
+
+#include "core/schema.h"
+
+namespace incipit::configs {
+namespace {
+
+const Schema::Names<Dtype> kDtypes{{"auto", Dtype::kAuto},
+                                   {"float32", Dtype::kFloat32},
+                                   {"bfloat16", Dtype::kBFloat16},
+                                   {"float16", Dtype::kFloat16}};
+
+}  // namespace
+
+void declare(Schema& schema, ModelOptions& o) {
+  schema.field("path", o.path, "model folder in Hugging Face layout").required = true;
+  schema.choice("dtype", o.dtype, kDtypes,
+                "type of the weights and activations in memory; auto: the fastest here (incipit "
+                "doctor says which); float16 is for everything but training");
+  schema.choice("device", o.device,
+                {{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
+                "where the model computes; cuda: each rank on the GPU of its local rank; auto: "
+                "cuda where there is a GPU");
+}
+
+const char* dtype_name(Dtype dtype) {
+  for (const auto& [name, each] : kDtypes) {
+    if (each == dtype) return name.c_str();
+  }
+  return "";
+}
+
+int number_bytes(Dtype dtype) { return dtype == Dtype::kFloat32 ? 4 : 2; }
+
+}  // namespace incipit::configs

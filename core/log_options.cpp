@@ -1,0 +1,12 @@
+#include "core/log_options.h"
+
+#include "core/schema.h"
+
+namespace incipit::log {
+
+void declare(Schema& schema, LogOptions& o) {
+  schema.word("level", o.level, {"debug", "info", "warn", "error"},
+              "least severe messages shown; ranks other than 0 show warnings and errors only");
+}
+
+}  // namespace incipit::log

@@ -1,0 +1,19 @@
+// The `log:` block of a run's YAML.
+#pragma once
+
+#include <string>
+
+namespace incipit {
+class Schema;
+}
+
+namespace incipit::log {
+
+struct LogOptions {
+  std::string level = "info";  // debug, info, warn, error
+};
+
+// Declares the keys of the block.
+void declare(Schema& schema, LogOptions& options);
+
+}  // namespace incipit::log
