@@ -19,8 +19,8 @@ Every key of a run's YAML, as `incipit validate --schema` prints it. Paths are t
 current directory. `--set KEY=VALUE` (`--set train.steps=50`) replaces a value of the file; it may
 be given several times, and VALUE is YAML.
 
-The keys of `task` may also stand in a file of their own, a task file, which `task.name` names:
-its values hold where the run's own `task` block is silent. `incipit ls` lists the built-in ones.
+The keys of `task` may also be in a file of their own, a task file, which `task.name` names:
+its values apply where the run's own `task` block has none. `incipit ls` lists the built-in ones.
 
 In place of `task` a run may have several `tasks`, a block with the keys of `task` for each, under a
 name of letters, digits, `_` and `-`; where the block has no `name`, the built-in task of this name

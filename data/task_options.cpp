@@ -194,7 +194,7 @@ void declare_scoring(Schema& schema, TaskOptions& o) {
 
 void declare(Schema& schema, TaskOptions& o) {
   schema.field("name", o.name,
-               "a built-in task or the path of a task file, whose keys stand under these");
+               "a built-in task or the path of a task file, whose keys are the defaults of these");
   schema.field("data_dir", o.data_dir, "folder of the files, from the current directory");
   schema.field("train", o.train, "file, from data_dir");
   schema.custom(validation_field(o.validation));

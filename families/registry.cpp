@@ -42,6 +42,8 @@ void add_family(Family family) {
   registered().push_back(std::move(family));
 }
 
+const std::vector<Family>& all_families() { return registered(); }
+
 model::ModelSpec read_model(const std::filesystem::path& model_dir) {
   const auto json = model::JsonObject::read(model::resolve_model_dir(model_dir) / "config.json");
   const std::string type = json.text("model_type");

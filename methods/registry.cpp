@@ -22,12 +22,22 @@ LoadedPrompt soft_prompt(const prompt_tuning::LoadedPrompt& loaded) {
   return {std::make_shared<prompt_tuning::PromptTuning>(loaded.prompt), loaded.backbone};
 }
 
+// Three virtual tokens, drawn at random.
+PromptOptions small(MethodKind kind) {
+  PromptOptions options;
+  options.kind = kind;
+  options.num_virtual_tokens = 3;
+  options.init.kind = prompt_tuning::InitKind::kNormal;
+  return options;
+}
+
 struct Method {
   MethodKind kind;
   std::string_view peft_type;
   std::string_view title;                               // "... of N tokens"
   bool resident;                                        // PromptRows::resident
   std::int64_t (*width)(const model::ModelSpec& spec);  // numbers per virtual token
+  std::vector<PromptOptions> (*examples)();
   std::shared_ptr<Prompt> (*make)(const PromptOptions&, const StartInputs&, const std::string&);
   LoadedPrompt (*load)(const std::filesystem::path& folder);
 };
@@ -35,6 +45,7 @@ struct Method {
 constexpr std::array kMethods{
     Method{MethodKind::kPromptTuning, prompt_tuning::kPeftType, "soft prompt", /*resident=*/false,
            [](const model::ModelSpec& spec) { return spec.hidden_size; },
+           [] { return std::vector{small(MethodKind::kPromptTuning)}; },
            [](const PromptOptions& options, const StartInputs& inputs,
               const std::string& name) -> std::shared_ptr<Prompt> {
              return std::make_shared<prompt_tuning::PromptTuning>(
@@ -46,6 +57,11 @@ constexpr std::array kMethods{
     Method{MethodKind::kPrefixTuning, prefix_tuning::kPeftType, "prefix in every layer",
            /*resident=*/true,
            [](const model::ModelSpec& spec) { return prefix_tuning::prefix_shape(spec).width(); },
+           [] {
+             std::vector both(2, small(MethodKind::kPrefixTuning));
+             both[1].prefix_projection = true;
+             return both;
+           },
            [](const PromptOptions& options, const StartInputs& inputs,
               const std::string& name) -> std::shared_ptr<Prompt> {
              return prefix_tuning::start_prefix(options, inputs, name);
@@ -86,6 +102,14 @@ std::string prompt_title(const PromptOptions& options) {
   if (method == nullptr) return "";
   return std::string(method->title) + " of " + std::to_string(options.num_virtual_tokens) +
          " tokens";
+}
+
+std::vector<PromptOptions> example_options() {
+  std::vector<PromptOptions> all;
+  for (const Method& method : kMethods) {
+    for (const PromptOptions& options : method.examples()) all.push_back(options);
+  }
+  return all;
 }
 
 std::int64_t adapter_numbers(const PromptOptions& options, const model::ModelSpec& spec) {

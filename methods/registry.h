@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "methods/prompt.h"
 #include "methods/prompt_tuning/prompt_options.h"
@@ -26,6 +27,10 @@ namespace incipit::methods {
 // Returns the numbers that an adapter has. Throws ConfigError if the method does not fit the model.
 [[nodiscard]] std::int64_t adapter_numbers(const prompt_tuning::PromptOptions& options,
                                            const model::ModelSpec& spec);
+
+// Returns options of every method that trains a prompt, with three virtual tokens, one per variant
+// of the method. The conformance tests run each of them on every family.
+[[nodiscard]] std::vector<prompt_tuning::PromptOptions> example_options();
 
 struct LoadedPrompt {
   std::shared_ptr<Prompt> prompt;

@@ -107,8 +107,15 @@ model::ModelSpec Config::spec() const {
 }
 
 families::Family family() {
+  const Config small{.hidden_size = 24,
+                     .layers = 3,
+                     .heads = 4,
+                     .intermediate_size = 40,
+                     .vocab_size = 61,
+                     .max_positions = 64};
   return {.model_types = {"gpt2"},
-          .read = [](const JsonObject& json) { return read_config(json).spec(); }};
+          .read = [](const JsonObject& json) { return read_config(json).spec(); },
+          .examples = [small] { return std::vector{small.spec()}; }};
 }
 
 }  // namespace incipit::gpt2

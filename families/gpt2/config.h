@@ -22,9 +22,9 @@ struct Config {
   std::int64_t max_positions = 0;
   double layer_norm_eps = 1e-5;
   bool tied_embeddings = true;
-  std::optional<std::int32_t> bos_token_id;
-  std::vector<std::int32_t> eos_token_ids;
-  std::string torch_dtype;  // as stored: float32, bfloat16, float16
+  std::optional<std::int32_t> bos_token_id{};
+  std::vector<std::int32_t> eos_token_ids{};
+  std::string torch_dtype{};  // as stored: float32, bfloat16, float16
 
   // Returns the architecture, with the names of its tensors.
   [[nodiscard]] model::ModelSpec spec() const;

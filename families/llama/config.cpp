@@ -202,9 +202,36 @@ model::ModelSpec Config::spec() const {
   return spec;
 }
 
+namespace {
+
+// A tied Llama with grouped queries, and an untied Qwen3 with biases everywhere.
+std::vector<model::ModelSpec> examples() {
+  Config config;
+  config.model_type = "llama";
+  config.hidden_size = 24;
+  config.layers = 3;
+  config.heads = 4;
+  config.kv_heads = 2;
+  config.head_dim = 6;
+  config.intermediate_size = 40;
+  config.vocab_size = 61;
+  config.max_positions = 64;
+  config.tied_embeddings = true;
+  Config other = config;
+  other.model_type = "qwen3";
+  other.kv_heads = 4;
+  other.head_dim = 4;
+  other.tied_embeddings = false;
+  other.qk_norm = other.qkv_bias = other.output_bias = other.mlp_bias = true;
+  return {config.spec(), other.spec()};
+}
+
+}  // namespace
+
 families::Family family() {
   return {.model_types = {"llama", "mistral", "qwen2", "qwen3"},
-          .read = [](const JsonObject& json) { return read_config(json).spec(); }};
+          .read = [](const JsonObject& json) { return read_config(json).spec(); },
+          .examples = examples};
 }
 
 }  // namespace incipit::llama

@@ -127,9 +127,10 @@ void declare(Schema& schema, InitOptions& o) {
                  {"file", InitKind::kFile}},
                 "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
                 "prefix_tuning normal");
-  schema.loose_text("scale", o.scale, "auto, lester, t5x or number > 0",
-                    "of random_uniform; auto: root mean square of the embeddings; prefix_tuning: also "
-                    "of normal, auto: 0.1");
+  schema.loose_text(
+      "scale", o.scale, "auto, lester, t5x or number > 0",
+      "of random_uniform; auto: root mean square of the embeddings; prefix_tuning: also "
+      "of normal, auto: 0.1");
   schema.field("sample_from", o.sample_from,
                "sampled_vocab and class_labels draw from this many most common tokens; 0: all",
                {.min = 0});

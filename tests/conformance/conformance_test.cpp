@@ -1,0 +1,263 @@
+// Every method on every family: what all of them promise, with no code for any one of them. A
+// method or a family that is registered is tested here.
+#include <ATen/Parallel.h>
+#include <ATen/ops/allclose.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "comm/single.h"
+#include "comm/threads.h"
+#include "families/registry.h"
+#include "methods/prompted_model.h"
+#include "methods/registry.h"
+#include "tests/support/temporary_folder.h"
+#include "trainer/step.h"
+
+namespace incipit {
+namespace {
+
+using Options = prompt_tuning::PromptOptions;
+
+std::vector<model::ModelSpec> all_models() {
+  std::vector<model::ModelSpec> models;
+  for (const families::Family& family : families::all_families()) {
+    for (const model::ModelSpec& spec : family.examples()) models.push_back(spec);
+  }
+  return models;
+}
+
+std::shared_ptr<methods::Prompt> start(const Options& options, const model::ModelSpec& spec,
+                                       std::uint64_t seed = 5) {
+  return methods::make_prompt(
+      options,
+      {.spec = spec, .embed = {}, .special_ids = {}, .text_ids = {}, .label_ids = {}, .seed = seed},
+      "task");
+}
+
+// Sequences that share beginnings, of several lengths, after a prompt.
+std::vector<Sequence> batch_after(const PromptRows& prompt) {
+  std::vector<Sequence> batch;
+  for (const std::vector<TokenId>& ids : {std::vector<TokenId>{7, 8, 9, 10},
+                                          {7, 8, 9, 60, 11},
+                                          {7, 8},
+                                          {20, 21, 22, 23, 24, 25},
+                                          {30},
+                                          {7, 8, 9, 10, 12, 13}}) {
+    Sequence& sequence = batch.emplace_back();
+    sequence.append_prompt(prompt);
+    sequence.append_tokens(ids);
+    const auto last = static_cast<std::int64_t>(sequence.inputs.size()) - 1;
+    sequence.predictions = {{last, 3, 1.0F}, {last, 41, 0.5F}};
+    if (ids.size() > 1) sequence.predictions.push_back({last - 1, 17, 1.0F});
+  }
+  return batch;
+}
+
+struct Outcome {
+  double loss = 0;
+  std::vector<at::Tensor> gradients;  // of all parameters of all prompts
+};
+
+// One step on this rank's part of the mesh.
+Outcome step(methods::PromptedModel& model, const std::vector<Sequence>& batch,
+             int min_shared_rows = 1, std::int64_t max_rows = 1000,
+             const comm::Mesh* mesh = nullptr) {
+  const Forest forest = pack(batch, min_shared_rows).forest;
+  const auto objective = trainer::target_token_objective(forest);
+  model.start_gradients();
+  Outcome outcome{trainer::forward_backward(model, forest, *objective, {.max_rows = max_rows}).loss,
+                  {}};
+  model.collect_gradients();
+  if (mesh) {
+    model.sum_gradients(*mesh);
+    mesh->along(comm::kBatch | comm::kPipeline)
+        .all_reduce_sum(std::span<double>(&outcome.loss, 1), "loss");
+  }
+  model.finish_gradients(1);
+  for (std::size_t i = 0; i < model.prompt_count(); ++i) {
+    for (const methods::Parameter& parameter : model.prompt(i).parameters()) {
+      outcome.gradients.push_back(parameter.grad.clone());
+    }
+  }
+  return outcome;
+}
+
+void expect_equal(const Outcome& a, const Outcome& b, double tolerance, const std::string& what) {
+  EXPECT_NEAR(a.loss, b.loss, tolerance * std::abs(b.loss)) << what;
+  ASSERT_EQ(a.gradients.size(), b.gradients.size());
+  for (std::size_t i = 0; i < a.gradients.size(); ++i) {
+    const double size = b.gradients[i].norm().item<double>();
+    EXPECT_GT(size, 0) << what;
+    EXPECT_LT(a.gradients[i].sub(b.gradients[i]).norm().item<double>(), tolerance * size)
+        << what << ", parameter " << i;
+  }
+}
+
+using Case = std::tuple<int, int>;  // indices of the model and of the method
+
+class Conformance : public ::testing::TestWithParam<Case> {
+ protected:
+  Conformance() { at::set_num_threads(1); }
+  [[nodiscard]] methods::PromptedModel prompted(const model::Backbone& backbone) const {
+    return methods::PromptedModel(backbone, {start(options_, spec_)});
+  }
+  [[nodiscard]] std::vector<Sequence> batch() const {
+    return batch_after(methods::prompt_rows(options_));
+  }
+  model::ModelSpec spec_ = all_models()[std::get<0>(GetParam())];
+  Options options_ = methods::example_options()[std::get<1>(GetParam())];
+};
+
+TEST_P(Conformance, FlatForestAndCutBatchesGiveEqualGradients) {
+  const auto backbone = model::Backbone::random(spec_, 3, {.dtype = at::kDouble});
+  auto model = prompted(backbone);
+  // Prompts are float32, so sums of their gradients are rounded to it.
+  const Outcome flat = step(model, batch(), /*min_shared_rows=*/0);
+  expect_equal(step(model, batch()), flat, 1e-5, "forest");
+  for (const std::int64_t rows : {12, 7, 1}) {
+    expect_equal(step(model, batch(), 1, rows), flat, 1e-5, "cut at " + std::to_string(rows));
+  }
+}
+
+TEST_P(Conformance, GradientsEqualFiniteDifferences) {
+  const auto backbone = model::Backbone::random(spec_, 3, {.dtype = at::kDouble});
+  auto model = prompted(backbone);
+  const Outcome exact = step(model, batch());
+  for (std::size_t p = 0; p < exact.gradients.size(); ++p) {
+    at::Tensor value = model.prompt(0).parameters()[p].value.view({-1});
+    const at::Tensor gradient = exact.gradients[p].view({-1});
+    // The elements with the largest gradients, where float32 parameters move far enough.
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto i = gradient.abs().argsort(-1, /*descending=*/true)[turn].item<std::int64_t>();
+      const float before = value[i].item<float>();
+      constexpr float kStep = 1.0F / 512;
+      double difference = 0;
+      for (const float sign : {1.0F, -1.0F}) {
+        value[i].fill_(before + sign * kStep);
+        difference += sign * step(model, batch()).loss / (2 * kStep);
+      }
+      value[i].fill_(before);
+      EXPECT_NEAR(gradient[i].item<double>(), difference, 2e-3 * std::abs(difference) + 1e-6)
+          << "parameter " << p << ", element " << i;
+    }
+  }
+}
+
+TEST_P(Conformance, EveryMeshGivesTheLossAndGradientsOfOneRank) {
+  const auto whole = model::Backbone::random(spec_, 3, {});
+  auto alone = prompted(whole);
+  const Outcome one = step(alone, batch());
+  for (const comm::MeshShape& shape : {comm::MeshShape{.data = 2},
+                                       {.fsdp = 2},
+                                       {.pipeline = 2},
+                                       {.pipeline = 3},
+                                       {.tensor = 2},
+                                       {.tensor = 3},
+                                       {.fsdp = 2, .pipeline = 2, .tensor = 2}}) {
+    comm::run_on_threads(shape.product(), [&](comm::Communicator& world) {
+      at::set_num_threads(1);
+      const comm::Mesh mesh(world.split(0, world.rank(), "world"), shape);
+      const auto part = model::Backbone::random(spec_, 3, {}, model::Placement(mesh));
+      auto model = prompted(part);
+      std::vector<Sequence> share;  // a rank may have no example
+      const std::vector<Sequence> all = batch();
+      for (std::size_t i = mesh.batch().rank(); i < all.size(); i += mesh.batch().size()) {
+        share.push_back(all[i]);
+      }
+      const Outcome outcome = step(model, share, 1, 9, &mesh);
+      expect_equal(outcome, one, 1e-4, comm::describe(shape));
+    });
+  }
+}
+
+TEST_P(Conformance, ARankWithoutExamplesTakesPart) {
+  const auto whole = model::Backbone::random(spec_, 3, {});
+  auto alone = prompted(whole);
+  const Outcome one = step(alone, batch());
+  comm::run_on_threads(2, [&](comm::Communicator& world) {
+    at::set_num_threads(1);
+    const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.fsdp = 2});
+    const auto part = model::Backbone::random(spec_, 3, {}, model::Placement(mesh));
+    auto model = prompted(part);
+    const auto share = world.rank() == 0 ? batch() : std::vector<Sequence>{};
+    expect_equal(step(model, share, 1, 9, &mesh), one, 1e-4, "fsdp 2");
+  });
+}
+
+TEST_P(Conformance, BFloat16FollowsFloat32) {
+  const auto wide = model::Backbone::random(spec_, 3, {});
+  const auto narrow = model::Backbone::random(spec_, 3, {.dtype = at::kBFloat16});
+  auto a = prompted(narrow);
+  auto b = prompted(wide);
+  expect_equal(step(a, batch()), step(b, batch()), 0.1, "bfloat16");
+}
+
+TEST_P(Conformance, AnAdapterReadsBackAsItWasWritten) {
+  const testing::TemporaryFolder folder;
+  const auto prompt = start(options_, spec_);
+  const at::Tensor values = prompt->values(methods::current_parameters(*prompt));
+  const methods::BackboneInfo backbone{.name = "small", .weights_fingerprint = "abc"};
+  prompt->save(folder / "adapter", values, backbone);
+  const methods::LoadedPrompt loaded = methods::load_prompt(folder / "adapter");
+  loaded.prompt->check(spec_, folder / "adapter");
+  EXPECT_TRUE(loaded.prompt->values(methods::current_parameters(*loaded.prompt)).equal(values));
+  EXPECT_EQ(loaded.prompt->name(), "task");
+  EXPECT_EQ(loaded.backbone.weights_fingerprint, "abc");
+  const PromptRows rows = loaded.prompt->rows(0);
+  EXPECT_EQ(rows.rows, prompt->rows(0).rows);
+  EXPECT_EQ(rows.resident, prompt->rows(0).resident);
+  EXPECT_EQ(rows.rows, methods::prompt_rows(options_).rows);
+  EXPECT_EQ(values.numel(), methods::adapter_numbers(options_, spec_));
+}
+
+std::string name_of(const ::testing::TestParamInfo<Case>& info) {
+  const auto& [model, method] = info.param;
+  return all_models()[model].model_type + "_" + std::to_string(model) + "_method_" +
+         std::to_string(method);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Conformance,
+    ::testing::Combine(::testing::Range(0, static_cast<int>(all_models().size())),
+                       ::testing::Range(0, static_cast<int>(methods::example_options().size()))),
+    name_of);
+
+class MixedBatches : public ::testing::TestWithParam<int> {};
+
+// One batch with every method and with no prompt.
+TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
+  at::set_num_threads(1);
+  const model::ModelSpec spec = all_models()[GetParam()];
+  const auto backbone = model::Backbone::random(spec, 3, {.dtype = at::kDouble});
+  const std::vector<Options> options = methods::example_options();
+  methods::PromptedModel none(backbone);
+  const auto sequences_without = batch_after({});
+  Outcome apart = step(none, sequences_without);
+  std::vector<Sequence> mixed = sequences_without;
+  std::vector<std::shared_ptr<methods::Prompt>> prompts;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    prompts.push_back(start(options[i], spec, i));
+    for (const Sequence& sequence : batch_after(prompts.back()->rows(static_cast<int>(i)))) {
+      mixed.push_back(sequence);
+    }
+    methods::PromptedModel one(backbone, {start(options[i], spec, i)});
+    const Outcome own = step(one, batch_after(one.rows(0)));
+    apart.loss += own.loss;
+    apart.gradients.insert(apart.gradients.end(), own.gradients.begin(), own.gradients.end());
+  }
+  methods::PromptedModel all(backbone, prompts);
+  expect_equal(step(all, mixed), apart, 1e-5, "whole");
+  expect_equal(step(all, mixed, 1, 20), apart, 1e-5, "cut");
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, MixedBatches,
+                         ::testing::Range(0, static_cast<int>(all_models().size())));
+
+}  // namespace
+}  // namespace incipit
