@@ -13,7 +13,7 @@
 #include "data/mixture_options.h"
 #include "data/task_options.h"
 #include "eval/eval_options.h"
-#include "methods/prompt_tuning/prompt_options.h"
+#include "methods/method_options.h"
 #include "telemetry/endpoint_options.h"
 #include "trainer/train_options.h"
 
@@ -29,7 +29,7 @@ struct RunConfig {
   RunOptions run;
   ModelOptions model;
   comm::MeshOptions parallel;
-  prompt_tuning::PromptOptions method;
+  methods::MethodOptions method;
   data::TaskOptions task;  // `task:`; unused if there are `tasks:`
   std::vector<NamedTask> tasks{};
   data::MixtureOptions mixture;

@@ -39,7 +39,7 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
   if (config.train.loss == trainer::Loss::kCandidates && task.candidates.foreach.empty()) {
     report("train.loss", "candidates needs " + block + ".verbalizer or " + block + ".candidates");
   }
-  if (prompt_tuning::init_kind(config.method) == prompt_tuning::InitKind::kClassLabels) {
+  if (methods::init_kind(config.method) == methods::InitKind::kClassLabels) {
     report("method.init.kind", "class_labels needs " + block + ".verbalizer");
   }
 }
@@ -48,7 +48,7 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
   report_all(report, "parallel", comm::validate(config.parallel));
-  report_all(report, "method", prompt_tuning::validate(config.method));
+  report_all(report, "method", methods::validate(config.method));
   for (const auto& [block, task] : task_blocks(config)) {
     report_all(report, block, data::validate(*task));
   }
@@ -63,7 +63,7 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
            "float16 is for scoring and generating: gradients are too small for it; expected "
            "bfloat16, float32 or auto to train");
   }
-  if (config.method.kind == prompt_tuning::MethodKind::kNone) {
+  if (config.method.kind == methods::MethodKind::kNone) {
     report("method.kind", "none has nothing to train; incipit eval scores the model as it is");
   }
   for (const auto& [block, task] : task_blocks(config)) {

@@ -14,7 +14,7 @@ namespace {
 std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
                                               std::span<const SessionTask> tasks,
                                               const std::string& name) {
-  const prompt_tuning::PromptOptions& options = session.config.method;
+  const methods::MethodOptions& options = session.config.method;
   const model::Backbone& backbone = *session.backbone;
   const data::Tokenizer& tokenizer = session.task->tokenizer();
   methods::StartInputs inputs;
@@ -57,7 +57,7 @@ std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& sessi
 std::optional<methods::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
                                                     const std::filesystem::path& adapter) {
   if (!adapter.empty()) return methods::load_prompt(adapter);
-  if (config.method.kind == prompt_tuning::MethodKind::kNone) return std::nullopt;
+  if (config.method.kind == methods::MethodKind::kNone) return std::nullopt;
   auto best = std::filesystem::path(config.run.output_dir) / "adapter" / "best";
   if (!config.picked.empty()) best /= config.picked;
   if (!std::filesystem::exists(best)) {

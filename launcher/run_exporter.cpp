@@ -9,6 +9,7 @@
 #include "data/task_metrics.h"
 #include "eval/evaluation.h"
 #include "launcher/system_info.h"
+#include "methods/method_options.h"
 #include "model/flops.h"
 
 namespace incipit::launcher {
@@ -53,7 +54,7 @@ telemetry::Exporter open_exporter(const Session& session, bool resumed) {
       .libtorch = libtorch_version(),
       .run_name = config.run.name,
       .task = configs::task_names(config),  // a label never contains a path
-      .method = "prompt_tuning",
+      .method = methods::method_name(config.method),
       .restarts = restarts(resumed),
       .skipped_records = skipped,
       .peak_flops = peak_flops(session)};

@@ -15,19 +15,16 @@
 namespace incipit::methods {
 namespace {
 
-using prompt_tuning::MethodKind;
-using prompt_tuning::PromptOptions;
-
 LoadedPrompt soft_prompt(const prompt_tuning::LoadedPrompt& loaded) {
   return {std::make_shared<prompt_tuning::PromptTuning>(loaded.prompt), loaded.backbone};
 }
 
 // Three virtual tokens, drawn at random.
-PromptOptions small(MethodKind kind) {
-  PromptOptions options;
+MethodOptions small(MethodKind kind) {
+  MethodOptions options;
   options.kind = kind;
   options.num_virtual_tokens = 3;
-  options.init.kind = prompt_tuning::InitKind::kNormal;
+  options.init.kind = InitKind::kNormal;
   return options;
 }
 
@@ -37,8 +34,8 @@ struct Method {
   std::string_view title;                               // "... of N tokens"
   bool resident;                                        // PromptRows::resident
   std::int64_t (*width)(const model::ModelSpec& spec);  // numbers per virtual token
-  std::vector<PromptOptions> (*examples)();
-  std::shared_ptr<Prompt> (*make)(const PromptOptions&, const StartInputs&, const std::string&);
+  std::vector<MethodOptions> (*examples)();
+  std::shared_ptr<Prompt> (*make)(const MethodOptions&, const StartInputs&, const std::string&);
   LoadedPrompt (*load)(const std::filesystem::path& folder);
 };
 
@@ -46,7 +43,7 @@ constexpr std::array kMethods{
     Method{MethodKind::kPromptTuning, prompt_tuning::kPeftType, "soft prompt", /*resident=*/false,
            [](const model::ModelSpec& spec) { return spec.hidden_size; },
            [] { return std::vector{small(MethodKind::kPromptTuning)}; },
-           [](const PromptOptions& options, const StartInputs& inputs,
+           [](const MethodOptions& options, const StartInputs& inputs,
               const std::string& name) -> std::shared_ptr<Prompt> {
              return std::make_shared<prompt_tuning::PromptTuning>(
                  prompt_tuning::initialize_prompt(options, inputs, name));
@@ -62,7 +59,7 @@ constexpr std::array kMethods{
              both[1].prefix_projection = true;
              return both;
            },
-           [](const PromptOptions& options, const StartInputs& inputs,
+           [](const MethodOptions& options, const StartInputs& inputs,
               const std::string& name) -> std::shared_ptr<Prompt> {
              return prefix_tuning::start_prefix(options, inputs, name);
            },
@@ -84,35 +81,35 @@ const Method* find(MethodKind kind) {
 
 }  // namespace
 
-std::shared_ptr<Prompt> make_prompt(const PromptOptions& options, const StartInputs& inputs,
+std::shared_ptr<Prompt> make_prompt(const MethodOptions& options, const StartInputs& inputs,
                                     const std::string& name) {
   const Method* method = find(options.kind);
   INCIPIT_CHECK(method != nullptr, "this method trains no prompt");
   return method->make(options, inputs, name);
 }
 
-PromptRows prompt_rows(const PromptOptions& options) {
+PromptRows prompt_rows(const MethodOptions& options) {
   const Method* method = find(options.kind);
   if (method == nullptr) return {};
   return {.rows = static_cast<int>(options.num_virtual_tokens), .resident = method->resident};
 }
 
-std::string prompt_title(const PromptOptions& options) {
+std::string prompt_title(const MethodOptions& options) {
   const Method* method = find(options.kind);
   if (method == nullptr) return "";
   return std::string(method->title) + " of " + std::to_string(options.num_virtual_tokens) +
          " tokens";
 }
 
-std::vector<PromptOptions> example_options() {
-  std::vector<PromptOptions> all;
+std::vector<MethodOptions> example_options() {
+  std::vector<MethodOptions> all;
   for (const Method& method : kMethods) {
-    for (const PromptOptions& options : method.examples()) all.push_back(options);
+    for (const MethodOptions& options : method.examples()) all.push_back(options);
   }
   return all;
 }
 
-std::int64_t adapter_numbers(const PromptOptions& options, const model::ModelSpec& spec) {
+std::int64_t adapter_numbers(const MethodOptions& options, const model::ModelSpec& spec) {
   const Method* method = find(options.kind);
   return method == nullptr ? 0 : options.num_virtual_tokens * method->width(spec);
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "methods/method_options.h"
 #include "methods/prompt.h"
-#include "methods/prompt_tuning/prompt_options.h"
 #include "methods/start_inputs.h"
 
 namespace incipit::methods {
@@ -16,21 +16,21 @@ namespace incipit::methods {
 // Returns the initial prompt of a method that trains one. A pure function of its arguments: the
 // same on every rank, platform and run. Throws ConfigError or DataError when the options do not
 // fit.
-[[nodiscard]] std::shared_ptr<Prompt> make_prompt(const prompt_tuning::PromptOptions& options,
+[[nodiscard]] std::shared_ptr<Prompt> make_prompt(const methods::MethodOptions& options,
                                                   const StartInputs& inputs,
                                                   const std::string& name);
 
 // Return what the options alone say of each of a run's prompts: its rows, and a title such as "soft
 // prompt of 20 tokens". Nothing for `none`.
-[[nodiscard]] PromptRows prompt_rows(const prompt_tuning::PromptOptions& options);
-[[nodiscard]] std::string prompt_title(const prompt_tuning::PromptOptions& options);
+[[nodiscard]] PromptRows prompt_rows(const methods::MethodOptions& options);
+[[nodiscard]] std::string prompt_title(const methods::MethodOptions& options);
 // Returns the numbers that an adapter has. Throws ConfigError if the method does not fit the model.
-[[nodiscard]] std::int64_t adapter_numbers(const prompt_tuning::PromptOptions& options,
+[[nodiscard]] std::int64_t adapter_numbers(const methods::MethodOptions& options,
                                            const model::ModelSpec& spec);
 
 // Returns options of every method that trains a prompt, with three virtual tokens, one per variant
 // of the method. The conformance tests run each of them on every family.
-[[nodiscard]] std::vector<prompt_tuning::PromptOptions> example_options();
+[[nodiscard]] std::vector<methods::MethodOptions> example_options();
 
 struct LoadedPrompt {
   std::shared_ptr<Prompt> prompt;

@@ -9,7 +9,7 @@
 namespace incipit::nn {
 
 // Keys and values of resident rows, by layer, and the gradients that passes add to them. Keys are
-// already rotated for their positions, as PEFT's prefix tuning stores them.
+// already rotated for their positions, as PEFT stores prefixes.
 struct KeyValueStore {
   struct Layer {
     // Rows may be strided. On the CPU keys and values may also have the accumulate type, whatever

@@ -249,7 +249,7 @@ class Judge {
   }
 
   void advise_on_labels() {
-    if (evidence_.method.init.kind != prompt_tuning::InitKind::kClassLabels) {
+    if (evidence_.method.init.kind != methods::InitKind::kClassLabels) {
       diagnosis_.advice.emplace_back(
           "a start from the labels' words: --set method.init.kind=class_labels");
     }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/task_metrics.h"
-#include "methods/prompt_tuning/prompt_options.h"
+#include "methods/method_options.h"
 #include "trainer/train_options.h"
 
 namespace incipit::trainer {
@@ -45,7 +45,7 @@ struct Evidence {
   std::vector<int> answers{};
   // The run's options. The advice refers to them.
   TrainOptions train{};
-  prompt_tuning::PromptOptions method{};
+  methods::MethodOptions method{};
   std::int64_t shots = 0;
 };
 

@@ -34,7 +34,7 @@ struct OptimizerOptions {
   // sgd
   double momentum = 0.0;  // [0, 1)
   bool nesterov = false;  // needs momentum > 0
-  // adafactor, with T5X's defaults for prompt tuning
+  // adafactor, with the defaults of T5X
   double decay_rate = 0.8;           // > 0; second moment decays by 1 - t^-decay_rate
   double clipping_threshold = 1.0;   // on the update's root mean square; 0: off
   double factored_eps = 1e-30;       // > 0; added to the squared gradient

@@ -41,7 +41,7 @@ struct RowKernels {
   void (*rms_norm_backward_add)(const T* g, const T* x, const A* weight, const A* r, int64_t rows,
                                 int64_t width, T* grad_x);
 
-  // Rotates `heads` heads of `head_dim` in place (Llama's halves layout). Tables are
+  // Rotates `heads` heads of `head_dim` in place (halves layout). Tables are
   // [positions, head_dim / 2]; sign -1 rotates back.
   void (*rotate)(T* x, int64_t rows, int64_t stride, int64_t heads, int64_t head_dim,
                  const int32_t* positions, const A* cos, const A* sin, A sign);

@@ -42,8 +42,8 @@ configs::RunConfig load_comparison(const CompareArguments& arguments) {
           report("task.test", "missing; the best template is scored on the test split");
         }
       });
-  config.method = prompt_tuning::PromptOptions();
-  config.method.kind = prompt_tuning::MethodKind::kNone;
+  config.method = methods::MethodOptions();
+  config.method.kind = methods::MethodKind::kNone;
   if (arguments.output.empty()) {
     config.run.output_dir += "-template";
   } else {

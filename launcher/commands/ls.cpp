@@ -5,6 +5,7 @@
 
 #include "configs/builtin.h"
 #include "launcher/arguments.h"
+#include "methods/method_options.h"
 #include "telemetry/output.h"
 
 namespace incipit::launcher {
@@ -26,9 +27,9 @@ void run_ls() {
   section("recipes (incipit train NAME)", described(configs::builtin_recipes()));
   section("templates (incipit compare CONFIG --templates NAME)",
           described(configs::builtin_templates()));
-  section("methods (method.kind)",
-          {{"prompt_tuning", "learned vectors before the input (Lester et al. 2021)"},
-           {"none", "the model as it is, for evaluation"}});
+  telemetry::Facts methods;
+  for (const auto& [name, meaning] : methods::method_names()) methods.emplace_back(name, meaning);
+  section("methods (method.kind)", methods);
 }
 
 }  // namespace

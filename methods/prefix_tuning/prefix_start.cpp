@@ -13,8 +13,8 @@
 namespace incipit::prefix_tuning {
 namespace {
 
-using prompt_tuning::InitKind;
-using prompt_tuning::PromptOptions;
+using methods::InitKind;
+using methods::MethodOptions;
 
 constexpr std::uint64_t kStream = 0x50726f03;  // random stream
 // Keys of standard deviation 1, PEFT's default, draw all attention to the prefix.
@@ -41,7 +41,7 @@ class Draws {
   bool uniform_;
 };
 
-at::Tensor from_file(const PromptOptions& options, const PrefixShape& shape) {
+at::Tensor from_file(const MethodOptions& options, const PrefixShape& shape) {
   const std::string& path = options.init.path;
   const LoadedPrefix loaded = load_prefix_adapter(path);
   const PrefixTuning prefix(loaded.adapter.name, loaded.shape, loaded.adapter.values);
@@ -61,7 +61,7 @@ at::Tensor from_file(const PromptOptions& options, const PrefixShape& shape) {
 }
 
 // The MLP's weights are drawn as torch.nn.Linear draws them, uniform in 1 / sqrt(inputs).
-Projection start_projection(const PromptOptions& options, const PrefixShape& shape, Draws& draws,
+Projection start_projection(const MethodOptions& options, const PrefixShape& shape, Draws& draws,
                             std::uint64_t seed, double scale) {
   const std::int64_t hidden =
       options.encoder_hidden_size > 0 ? options.encoder_hidden_size : shape.token_dim();
@@ -79,7 +79,7 @@ Projection start_projection(const PromptOptions& options, const PrefixShape& sha
 
 }  // namespace
 
-std::shared_ptr<PrefixTuning> start_prefix(const PromptOptions& options,
+std::shared_ptr<PrefixTuning> start_prefix(const MethodOptions& options,
                                            const methods::StartInputs& inputs,
                                            const std::string& name) {
   const PrefixShape shape = prefix_shape(inputs.spec);
@@ -87,7 +87,7 @@ std::shared_ptr<PrefixTuning> start_prefix(const PromptOptions& options,
     return std::make_shared<PrefixTuning>(name, shape, from_file(options, shape));
   }
   const std::string& text = options.init.scale == "auto" ? kAutoScale : options.init.scale;
-  const double scale = prompt_tuning::uniform_range(text, 0).high;
+  const double scale = methods::uniform_range(text, 0).high;
   Draws draws(inputs.seed, init_kind(options) == InitKind::kRandomUniform);
   if (options.prefix_projection) {
     return std::make_shared<PrefixTuning>(

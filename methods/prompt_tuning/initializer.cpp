@@ -16,7 +16,10 @@
 namespace incipit::prompt_tuning {
 namespace {
 
+using methods::InitKind;
+using methods::MethodOptions;
 using methods::StartInputs;
+using methods::UniformRange;
 
 constexpr std::uint64_t kValueStream = 0x50726f01;  // random stream for values
 constexpr std::uint64_t kTokenStream = 0x50726f02;  // random stream for tokens
@@ -74,7 +77,7 @@ std::vector<TokenId> sample_tokens(const StartInputs& inputs, std::int64_t sampl
   return drawn;
 }
 
-at::Tensor from_text(const PromptOptions& options, const StartInputs& inputs) {
+at::Tensor from_text(const MethodOptions& options, const StartInputs& inputs) {
   if (inputs.text_ids.empty()) {
     throw ConfigError("method.init.text: has no tokens; give a text, or another method.init.kind");
   }
@@ -86,7 +89,7 @@ at::Tensor from_text(const PromptOptions& options, const StartInputs& inputs) {
 }
 
 // One row per label, the mean of its tokens' embeddings, followed by sampled rows.
-at::Tensor from_labels(const PromptOptions& options, const StartInputs& inputs,
+at::Tensor from_labels(const MethodOptions& options, const StartInputs& inputs,
                        std::uint64_t seed) {
   if (inputs.label_ids.empty()) {
     throw ConfigError(
@@ -117,7 +120,7 @@ at::Tensor from_labels(const PromptOptions& options, const StartInputs& inputs,
   return values;
 }
 
-at::Tensor from_file(const PromptOptions& options, const StartInputs& inputs) {
+at::Tensor from_file(const MethodOptions& options, const StartInputs& inputs) {
   const std::string& path = options.init.path;
   const LoadedPrompt loaded = load_any(path);
   if (loaded.prompt.width() != inputs.spec.hidden_size) {
@@ -133,14 +136,14 @@ at::Tensor from_file(const PromptOptions& options, const StartInputs& inputs) {
   return loaded.prompt.values;
 }
 
-at::Tensor initial_values(const PromptOptions& options, const StartInputs& inputs,
+at::Tensor initial_values(const MethodOptions& options, const StartInputs& inputs,
                           std::uint64_t seed) {
   const std::int64_t rows = options.num_virtual_tokens;
   const std::int64_t width = inputs.spec.hidden_size;
   switch (init_kind(options)) {
     case InitKind::kRandomUniform: {
       const double rms = options.init.scale == "auto" ? embedding_rms(inputs) : 0;
-      const UniformRange range = uniform_range(options.init.scale, rms);
+      const UniformRange range = methods::uniform_range(options.init.scale, rms);
       return draw_values(rows, width, seed, [&](Random& random) {
         return range.low + (range.high - range.low) * random.uniform();
       });
@@ -163,8 +166,8 @@ at::Tensor initial_values(const PromptOptions& options, const StartInputs& input
 
 }  // namespace
 
-SoftPrompt initialize_prompt(const PromptOptions& options, const methods::StartInputs& inputs,
-                             const std::string& name) {
+SoftPrompt initialize_prompt(const methods::MethodOptions& options,
+                             const methods::StartInputs& inputs, const std::string& name) {
   INCIPIT_CHECK(options.num_virtual_tokens > 0 && inputs.spec.vocab_size > 0 &&
                 inputs.spec.hidden_size > 0);
   return {name, initial_values(options, inputs, inputs.seed)};

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "methods/prompt_tuning/prompt_options.h"
+#include "methods/method_options.h"
 #include "methods/prompt_tuning/soft_prompt.h"
 #include "methods/start_inputs.h"
 
@@ -18,7 +18,7 @@ namespace incipit::prompt_tuning {
 // Returns a prompt of [num_virtual_tokens, hidden] float32. A pure function of its arguments: the
 // same on every rank, platform and run. Throws ConfigError when the text or the labels have no
 // tokens, DataError when the file of `file` does not fit.
-[[nodiscard]] SoftPrompt initialize_prompt(const PromptOptions& options,
+[[nodiscard]] SoftPrompt initialize_prompt(const methods::MethodOptions& options,
                                            const methods::StartInputs& inputs,
                                            const std::string& name);
 

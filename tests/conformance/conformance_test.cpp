@@ -22,7 +22,7 @@
 namespace incipit {
 namespace {
 
-using Options = prompt_tuning::PromptOptions;
+using Options = methods::MethodOptions;
 
 std::vector<model::ModelSpec> all_models() {
   std::vector<model::ModelSpec> models;

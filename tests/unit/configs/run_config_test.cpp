@@ -56,7 +56,7 @@ TEST(RunConfig, ReadsTheNamesThatOtherToolsRelyOn) {
   EXPECT_EQ(config.model.dtype, Dtype::kBFloat16);
   EXPECT_EQ(config.parallel.data, 0);
   EXPECT_EQ(config.method.num_virtual_tokens, 20);
-  EXPECT_EQ(config.method.init.kind, prompt_tuning::InitKind::kRandomUniform);
+  EXPECT_EQ(config.method.init.kind, methods::InitKind::kRandomUniform);
   EXPECT_EQ(config.method.init.scale, "0.5");
   EXPECT_EQ(config.task.validation.share, 0.1);
   EXPECT_EQ(config.task.truncate.field, "premise");

@@ -49,7 +49,7 @@ TEST(CheckOptions, SplitLayersMayBeSharded) {
 
 TEST(CheckTrainingOptions, AskForWhatTrainingNeeds) {
   configs::RunConfig config = good_run();
-  config.method.kind = prompt_tuning::MethodKind::kNone;
+  config.method.kind = methods::MethodKind::kNone;
   config.task.train.clear();
   config.task.validation = {.file = "", .share = 0};
   EXPECT_THAT(keys(check_training_options, config),
@@ -65,7 +65,7 @@ TEST(CheckTrainingOptions, LabelsAreNeededWhereLabelsAreUsed) {
   config.train.loss = trainer::Loss::kCandidates;
   EXPECT_THAT(keys(check_training_options, config), ElementsAre("train.loss", "method.init.kind"));
   config.train.loss = trainer::Loss::kTargetTokens;
-  config.method.init.kind = prompt_tuning::InitKind::kSampledVocab;
+  config.method.init.kind = methods::InitKind::kSampledVocab;
   EXPECT_THAT(keys(check_training_options, config), IsEmpty());
 }
 

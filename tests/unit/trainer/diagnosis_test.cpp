@@ -92,12 +92,12 @@ TEST(Diagnosis, AdvisesMoreStepsFirstWhileTheLossIsFarAndFalling) {
 
 TEST(Diagnosis, DoesNotAdviseWhatIsDoneAlready) {
   Evidence flat = evidence(line(100, 0.7, 0.7), 50);
-  flat.method.init.kind = prompt_tuning::InitKind::kSampledVocab;
+  flat.method.init.kind = methods::InitKind::kSampledVocab;
   const auto advice = diagnose(flat).advice;
   EXPECT_THAT(advice, Contains(HasSubstr("method.init.kind=class_labels")));
   EXPECT_THAT(advice, Contains(HasSubstr("train.loss=candidates")));
   EXPECT_THAT(advice, Contains(HasSubstr("task.shots=4")));
-  flat.method.init.kind = prompt_tuning::InitKind::kClassLabels;
+  flat.method.init.kind = methods::InitKind::kClassLabels;
   flat.train.loss = Loss::kCandidates;
   flat.shots = 4;
   EXPECT_THAT(diagnose(flat).advice,

@@ -16,6 +16,9 @@
 namespace incipit::prompt_tuning {
 namespace {
 
+using methods::InitKind;
+using methods::MethodOptions;
+
 using ::incipit::testing::floats;
 using ::incipit::testing::numbers;
 using ::incipit::testing::TemporaryFolder;
@@ -44,14 +47,14 @@ methods::StartInputs inputs_of(std::int64_t vocab_size) {
   return inputs;
 }
 
-PromptOptions options_of(InitKind kind, std::int64_t rows) {
-  PromptOptions options;
+MethodOptions options_of(InitKind kind, std::int64_t rows) {
+  MethodOptions options;
   options.num_virtual_tokens = rows;
   options.init.kind = kind;
   return options;
 }
 
-std::vector<float> values(const PromptOptions& options, methods::StartInputs inputs,
+std::vector<float> values(const MethodOptions& options, methods::StartInputs inputs,
                           std::uint64_t seed = 1) {
   inputs.seed = seed;
   const SoftPrompt prompt = initialize_prompt(options, inputs, "a task");
@@ -76,14 +79,14 @@ TEST(Initializer, TheSeedDecidesAndNothingElse) {
   const methods::StartInputs inputs = inputs_of(50);
   for (const InitKind kind :
        {InitKind::kRandomUniform, InitKind::kNormal, InitKind::kSampledVocab}) {
-    const PromptOptions options = options_of(kind, 10);
+    const MethodOptions options = options_of(kind, 10);
     EXPECT_EQ(values(options, inputs, 5), values(options, inputs, 5));
     EXPECT_NE(values(options, inputs, 5), values(options, inputs, 6));
   }
 }
 
 TEST(Initializer, UniformValuesFillTheirRange) {
-  PromptOptions options = options_of(InitKind::kRandomUniform, 500);
+  MethodOptions options = options_of(InitKind::kRandomUniform, 500);
   options.init.scale = "t5x";
   const std::vector<float> drawn = values(options, inputs_of(50));
   EXPECT_THAT(drawn, Each(AllOf(Ge(0.0F), Lt(0.5F))));
@@ -118,7 +121,7 @@ TEST(Initializer, NormalValuesHaveUnitVariance) {
 TEST(Initializer, SampledTokensAreDistinctCommonAndNotSpecial) {
   methods::StartInputs inputs = inputs_of(100);
   inputs.special_ids = {0, 3};
-  PromptOptions options = options_of(InitKind::kSampledVocab, 8);
+  MethodOptions options = options_of(InitKind::kSampledVocab, 8);
   options.init.sample_from = 8;
   std::vector<int> drawn = tokens(values(options, inputs));
   EXPECT_FALSE(std::is_sorted(drawn.begin(), drawn.end()));
@@ -127,7 +130,7 @@ TEST(Initializer, SampledTokensAreDistinctCommonAndNotSpecial) {
 }
 
 TEST(Initializer, AllOfTheVocabularyCanBeSampled) {
-  PromptOptions options = options_of(InitKind::kSampledVocab, 100);
+  MethodOptions options = options_of(InitKind::kSampledVocab, 100);
   options.init.sample_from = 0;
   const std::vector<int> drawn = tokens(values(options, inputs_of(100)));
   EXPECT_EQ(std::set<int>(drawn.begin(), drawn.end()).size(), 100U);
@@ -153,7 +156,7 @@ TEST(Initializer, ATextIsRepeatedOrCut) {
 TEST(Initializer, LabelsAreAveragedAndTheRestSampled) {
   methods::StartInputs inputs = inputs_of(100);
   inputs.label_ids = {{90}, {91, 93, 98}};
-  PromptOptions options = options_of(InitKind::kClassLabels, 6);
+  MethodOptions options = options_of(InitKind::kClassLabels, 6);
   options.init.sample_from = 50;
   const std::vector<int> drawn = tokens(values(options, inputs));
   EXPECT_EQ(drawn[0], 90);
@@ -164,7 +167,7 @@ TEST(Initializer, LabelsAreAveragedAndTheRestSampled) {
 
 TEST(Initializer, LabelsWithoutTokensAreRefused) {
   methods::StartInputs inputs = inputs_of(100);
-  const PromptOptions options = options_of(InitKind::kClassLabels, 6);
+  const MethodOptions options = options_of(InitKind::kClassLabels, 6);
   EXPECT_THAT([&] { (void)values(options, inputs); },
               ThrowsMessage<ConfigError>(HasSubstr("needs a task with labels")));
   inputs.label_ids = {{1}, {}};
@@ -176,7 +179,7 @@ TEST(Initializer, AFileIsTakenWhenItFits) {
   const TemporaryFolder folder;
   save_npy(folder / "p.npy", {"p", floats({2, 2}, {1, 2, 3, 4})});
   save_npy(folder / "wide.npy", {"p", floats({2, 3}, {1, 2, 3, 4, 5, 6})});
-  PromptOptions options = options_of(InitKind::kFile, 2);
+  MethodOptions options = options_of(InitKind::kFile, 2);
   options.init.path = folder / "p.npy";
   EXPECT_THAT(values(options, inputs_of(100)), ElementsAre(1, 2, 3, 4));
   options.num_virtual_tokens = 3;

@@ -11,7 +11,7 @@ namespace incipit {
 class Schema;
 }
 
-namespace incipit::prompt_tuning {
+namespace incipit::methods {
 
 enum class MethodKind {
   kNone,          // none: the frozen model without a soft prompt, for evaluation
@@ -43,7 +43,7 @@ struct InitOptions {
   std::string path;  // file
 };
 
-struct PromptOptions {
+struct MethodOptions {
   MethodKind kind = MethodKind::kPromptTuning;
   std::int64_t num_virtual_tokens = 20;  // >= 1
   InitOptions init;
@@ -53,14 +53,22 @@ struct PromptOptions {
   std::int64_t encoder_hidden_size = 0;
 };
 
+// A value of `kind` and its meaning, for lists and messages.
+struct MethodName {
+  std::string name;
+  std::string meaning;
+};
+[[nodiscard]] std::vector<MethodName> method_names();
+[[nodiscard]] std::string method_name(const MethodOptions& options);
+
 // Returns init.kind, with auto replaced by the method's.
-[[nodiscard]] InitKind init_kind(const PromptOptions& options);
+[[nodiscard]] InitKind init_kind(const MethodOptions& options);
 
 // Declares the keys of the block and of those in it. A method declares its keys in the list of
 // methods in prompt_options.cpp. The block has the keys of all methods, whatever its `kind`; a key
 // that several methods share is declared once.
 void declare(Schema& schema, InitOptions& options);
-void declare(Schema& schema, PromptOptions& options);
+void declare(Schema& schema, MethodOptions& options);
 
 // A range of random numbers: [low, high).
 struct UniformRange {
@@ -73,6 +81,6 @@ struct UniformRange {
 
 // Returns every option that is out of range or missing, with keys relative to the block
 // ("init.scale").
-[[nodiscard]] std::vector<OptionProblem> validate(const PromptOptions& options);
+[[nodiscard]] std::vector<OptionProblem> validate(const MethodOptions& options);
 
-}  // namespace incipit::prompt_tuning
+}  // namespace incipit::methods

@@ -1,4 +1,4 @@
-#include "methods/prompt_tuning/prompt_options.h"
+#include "methods/method_options.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include "core/schema.h"
 #include "core/text.h"
 
-namespace incipit::prompt_tuning {
+namespace incipit::methods {
 namespace {
 
 constexpr std::int64_t kMostVirtualTokens = 1 << 20;
@@ -38,19 +38,19 @@ void check_used(std::vector<OptionProblem>& problems, const std::string& key,
   }
 }
 
-void declare_all(Schema& schema, PromptOptions& o) {
+void declare_all(Schema& schema, MethodOptions& o) {
   schema.field("num_virtual_tokens", o.num_virtual_tokens, "rows of the prompt", {.min = 1});
   schema.block("init", o.init, "how the prompt starts");
 }
 
-void declare_prefix_tuning(Schema& schema, PromptOptions& o) {
+void declare_prefix_tuning(Schema& schema, MethodOptions& o) {
   schema.field("prefix_projection", o.prefix_projection,
                "prefix_tuning: learn it through an MLP, which is dropped from the adapter");
   schema.field("encoder_hidden_size", o.encoder_hidden_size,
                "of that MLP's hidden layer; 0: the width of a layer's keys", {.min = 0});
 }
 
-void check_all(const PromptOptions& options, std::vector<OptionProblem>& problems) {
+void check_all(const MethodOptions& options, std::vector<OptionProblem>& problems) {
   if (options.num_virtual_tokens < 1 || options.num_virtual_tokens > kMostVirtualTokens) {
     problems.push_back({"num_virtual_tokens", "must be between 1 and " +
                                                   std::to_string(kMostVirtualTokens) + ", is " +
@@ -71,7 +71,7 @@ void check_all(const PromptOptions& options, std::vector<OptionProblem>& problem
   check_used(problems, "path", init.path, "file", init.kind == InitKind::kFile);
 }
 
-void check_prefix_tuning(const PromptOptions& options, std::vector<OptionProblem>& problems) {
+void check_prefix_tuning(const MethodOptions& options, std::vector<OptionProblem>& problems) {
   check_all(options, problems);
   const InitKind kind = init_kind(options);
   if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
@@ -96,20 +96,20 @@ struct Method {
   // What init.kind: auto stands for.
   InitKind init;
   // Declares the keys that only this method has. Null: it has none.
-  void (*declare)(Schema& schema, PromptOptions& options);
+  void (*declare)(Schema& schema, MethodOptions& options);
   // Adds what is out of range or missing when the method is used. Null: nothing can be.
-  void (*check)(const PromptOptions& options, std::vector<OptionProblem>& problems);
+  void (*check)(const MethodOptions& options, std::vector<OptionProblem>& problems);
 };
 
 const std::array<Method, 3> kMethods{{
     {"none", MethodKind::kNone, "the model as it is", InitKind::kAuto, nullptr, nullptr},
-    {"prompt_tuning", MethodKind::kPromptTuning, "learned input vectors", InitKind::kClassLabels,
+    {"prompt_tuning", MethodKind::kPromptTuning, "learned input vectors (Lester et al. 2021)", InitKind::kClassLabels,
      nullptr, check_all},
-    {"prefix_tuning", MethodKind::kPrefixTuning, "learned keys and values in every layer",
+    {"prefix_tuning", MethodKind::kPrefixTuning, "learned keys and values in every layer (Liu et al. 2021)",
      InitKind::kNormal, declare_prefix_tuning, check_prefix_tuning},
 }};
 
-const Method& method_of(const PromptOptions& options) {
+const Method& method_of(const MethodOptions& options) {
   return *std::find_if(kMethods.begin(), kMethods.end(),
                        [&](const Method& method) { return method.kind == options.kind; });
 }
@@ -138,7 +138,7 @@ void declare(Schema& schema, InitOptions& o) {
   schema.field("path", o.path, "of file: an adapter folder or a .npy");
 }
 
-void declare(Schema& schema, PromptOptions& o) {
+void declare(Schema& schema, MethodOptions& o) {
   Schema::Names<MethodKind> kinds;
   std::vector<std::string> meanings;
   for (const Method& method : kMethods) {
@@ -152,7 +152,15 @@ void declare(Schema& schema, PromptOptions& o) {
   }
 }
 
-InitKind init_kind(const PromptOptions& options) {
+std::vector<MethodName> method_names() {
+  std::vector<MethodName> names;
+  for (const Method& method : kMethods) names.push_back({method.name, method.meaning});
+  return names;
+}
+
+std::string method_name(const MethodOptions& options) { return method_of(options).name; }
+
+InitKind init_kind(const MethodOptions& options) {
   return options.init.kind == InitKind::kAuto ? method_of(options).init : options.init.kind;
 }
 
@@ -168,11 +176,11 @@ UniformRange uniform_range(const std::string& scale, double embedding_rms) {
   return {-*number, *number};
 }
 
-std::vector<OptionProblem> validate(const PromptOptions& options) {
+std::vector<OptionProblem> validate(const MethodOptions& options) {
   std::vector<OptionProblem> problems;
   const Method& method = method_of(options);
   if (method.check != nullptr) method.check(options, problems);
   return problems;
 }
 
-}  // namespace incipit::prompt_tuning
+}  // namespace incipit::methods

@@ -1,24 +1,24 @@
-#include "methods/prompt_tuning/prompt_options.h"
+#include "methods/method_options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
 
-namespace incipit::prompt_tuning {
+namespace incipit::methods {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-PromptOptions with_init(InitKind kind) {
-  PromptOptions options;
+MethodOptions with_init(InitKind kind) {
+  MethodOptions options;
   options.init.kind = kind;
   return options;
 }
 
-void expect_problem(const PromptOptions& options, const std::string& key,
+void expect_problem(const MethodOptions& options, const std::string& key,
                     const std::string& message) {
   const std::vector<OptionProblem> problems = validate(options);
   ASSERT_THAT(problems, SizeIs(1));
@@ -26,10 +26,10 @@ void expect_problem(const PromptOptions& options, const std::string& key,
   EXPECT_THAT(problems[0].message, HasSubstr(message));
 }
 
-TEST(PromptOptions, DefaultsAreValid) { EXPECT_THAT(validate(PromptOptions{}), IsEmpty()); }
+TEST(MethodOptions, DefaultsAreValid) { EXPECT_THAT(validate(MethodOptions{}), IsEmpty()); }
 
-TEST(PromptOptions, ReportsNumbersOutOfRange) {
-  PromptOptions options;
+TEST(MethodOptions, ReportsNumbersOutOfRange) {
+  MethodOptions options;
   options.num_virtual_tokens = 0;
   expect_problem(options, "num_virtual_tokens", "between 1 and");
   options.num_virtual_tokens = std::int64_t{1} << 40;
@@ -39,32 +39,32 @@ TEST(PromptOptions, ReportsNumbersOutOfRange) {
   expect_problem(options, "init.sample_from", "at least 0");
 }
 
-TEST(PromptOptions, ReportsEveryProblemAtOnce) {
-  PromptOptions options;
+TEST(MethodOptions, ReportsEveryProblemAtOnce) {
+  MethodOptions options;
   options.num_virtual_tokens = -3;
   options.init.scale = "wide";
   options.init.text = "unused";
   EXPECT_THAT(validate(options), SizeIs(3));
 }
 
-TEST(PromptOptions, TextAndPathBelongToTheirKinds) {
+TEST(MethodOptions, TextAndPathBelongToTheirKinds) {
   expect_problem(with_init(InitKind::kText), "init.text", "needed by init.kind: text");
   expect_problem(with_init(InitKind::kFile), "init.path", "needed by init.kind: file");
-  PromptOptions options = with_init(InitKind::kSampledVocab);
+  MethodOptions options = with_init(InitKind::kSampledVocab);
   options.init.text = "Answer:";
   expect_problem(options, "init.text", "used by init.kind: text only");
   options.init.kind = InitKind::kText;
   EXPECT_THAT(validate(options), IsEmpty());
 }
 
-TEST(PromptOptions, WithoutAMethodNothingElseMatters) {
-  PromptOptions options;
+TEST(MethodOptions, WithoutAMethodNothingElseMatters) {
+  MethodOptions options;
   options.kind = MethodKind::kNone;
   options.num_virtual_tokens = 0;
   EXPECT_THAT(validate(options), IsEmpty());
 }
 
-TEST(PromptOptions, ScalesNameRanges) {
+TEST(MethodOptions, ScalesNameRanges) {
   const auto range = [](const std::string& scale) {
     const UniformRange found = uniform_range(scale, 0.125);
     return std::pair(found.low, found.high);
@@ -75,11 +75,11 @@ TEST(PromptOptions, ScalesNameRanges) {
   EXPECT_EQ(range("0.25"), std::pair(-0.25, 0.25));
   for (const std::string scale : {"", "wide", "0", "-1", "nan", "inf", "0.5x", " 0.5"}) {
     EXPECT_THROW((void)uniform_range(scale, 1.0), ConfigError) << scale;
-    PromptOptions options;
+    MethodOptions options;
     options.init.scale = scale;
     expect_problem(options, "init.scale", "'" + scale + "'");
   }
 }
 
 }  // namespace
-}  // namespace incipit::prompt_tuning
+}  // namespace incipit::methods
