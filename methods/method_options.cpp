@@ -103,10 +103,11 @@ struct Method {
 
 const std::array<Method, 3> kMethods{{
     {"none", MethodKind::kNone, "the model as it is", InitKind::kAuto, nullptr, nullptr},
-    {"prompt_tuning", MethodKind::kPromptTuning, "learned input vectors (Lester et al. 2021)", InitKind::kClassLabels,
-     nullptr, check_all},
-    {"prefix_tuning", MethodKind::kPrefixTuning, "learned keys and values in every layer (Liu et al. 2021)",
-     InitKind::kNormal, declare_prefix_tuning, check_prefix_tuning},
+    {"prompt_tuning", MethodKind::kPromptTuning, "learned input vectors (Lester et al. 2021)",
+     InitKind::kClassLabels, nullptr, check_all},
+    {"prefix_tuning", MethodKind::kPrefixTuning,
+     "learned keys and values in every layer (Liu et al. 2021)", InitKind::kNormal,
+     declare_prefix_tuning, check_prefix_tuning},
 }};
 
 const Method& method_of(const MethodOptions& options) {

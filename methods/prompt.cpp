@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "nn/ledger.h"
 #include "nn/ops.h"
 
 namespace incipit::methods {
@@ -20,6 +21,7 @@ at::Tensor Prompt::values(std::span<const at::Tensor> parameters) const {
 void Prompt::backward(const at::Tensor& grad_values) { parameters_[0].grad.copy_(grad_values); }
 
 void Prompt::add_parameter(std::string name, at::Tensor value) {
+  const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   const at::ScalarType type = nn::ops::accumulate_type(value.scalar_type());
   parameters_.emplace_back(std::move(name), value.to(at::kCPU, type).contiguous().clone());
 }

@@ -35,6 +35,7 @@ void PromptedModel::refresh() { place(/*for_backward=*/false); }
 void PromptedModel::start_gradients() { place(/*for_backward=*/true); }
 
 void PromptedModel::place(bool for_backward) {
+  const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   grad_values_.clear();
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     if (!prompts_[i]) continue;
@@ -42,7 +43,6 @@ void PromptedModel::place(bool for_backward) {
     prompts_[i]->place(values, backbone_, for_backward, *contributions_[i]);
     input_rows_[i] = contributions_[i]->input_rows;
     if (!for_backward) continue;
-    const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
     grad_values_.push_back(at::zeros_like(values));
   }
 }

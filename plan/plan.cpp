@@ -49,8 +49,8 @@ Traffic traffic_of(const model::ModelSpec& c, const PlannedPart& place,
   const int t = shape.tensor;
   Traffic traffic;
   traffic.gradient =
-      sum_bytes(static_cast<double>(w.prompts * w.prompt_rows * c.hidden_size * kGradientBytes),
-                shape.data * shape.fsdp * shape.pipeline);
+      sum_bytes(static_cast<double>(w.trained_numbers(c.hidden_size) * kGradientBytes),
+                shape.data * shape.fsdp * shape.pipeline * (w.resident_prompt ? t : 1));
   double summed = 4 * place.full_layers() * rows.all();
   if (place.part.embeds) summed += rows.branches;
   if (place.part.scores) summed += rows.all() + 3 * rows.targets;

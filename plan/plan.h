@@ -10,20 +10,25 @@
 
 namespace incipit::plan {
 
-// A training step. Examples share only their soft prompt. With several prompts, their examples
+// A training step. Examples share only their prompt. With several prompts, their examples
 // alternate.
 struct Workload {
   std::int64_t batch_size = 32;          // examples in the whole job
-  std::int64_t prompt_rows = 20;         // of a soft prompt
-  std::int64_t prompts = 1;              // soft prompts trained in the run
+  std::int64_t prompt_rows = 20;         // that precede every example
+  bool resident_prompt = false;          // they are keys and values, which no pass computes
+  std::int64_t prompt_numbers = 0;       // that a prompt trains; 0: prompt_rows * the hidden size
+  std::int64_t prompts = 1;              // prompts trained in the run
   std::int64_t example_rows = 128;       // of one example, including its answers
   std::int64_t target_rows = 2;          // rows of an example where logits are needed
   std::int64_t micro_batch_rows = 8192;  // rows computed at once on a rank
   int micro_batches = 0;                 // minimum; 0: two per pipeline stage
   int number_bytes = 4;                  // of weights and activations: 2 or 4
-  // In float32: the value, its gradient, the gradient that passes add to, and the optimizer's
-  // state.
-  int prompt_copies = 5;
+  // In float32: the value, its gradient, that of the values, that which passes add to, and the
+  // optimizer's state.
+  int prompt_copies = 6;
+  [[nodiscard]] std::int64_t trained_numbers(std::int64_t hidden_size) const {
+    return prompts * (prompt_numbers > 0 ? prompt_numbers : prompt_rows * hidden_size);
+  }
 };
 
 struct Machine {

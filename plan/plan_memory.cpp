@@ -32,6 +32,7 @@ struct Widths {
   double hidden, queries, keys, qkv, mlp;  // in the backbone's dtype
   double wide_queries, wide_qkv;           // in float32
   double heads;                            // one float32 per head
+  double mlp_inputs;                       // 2 with a gate, else 1
   bool is_wide, qk_norm;
 };
 
@@ -49,6 +50,7 @@ Widths widths_of(const PlannedPart& place, int number_bytes) {
           .wide_queries = bytes(a.q_width(), kFloatBytes),
           .wide_qkv = bytes(qkv_width, kFloatBytes),
           .heads = bytes(a.heads, kFloatBytes),
+          .mlp_inputs = place.local.mlp.gate ? 2.0 : 1.0,
           .is_wide = number_bytes >= kFloatBytes,
           .qk_norm = a.query_norm.has_value()};
 }
@@ -58,7 +60,7 @@ double kept_of_row(const Widths& w) {
   return w.hidden + w.qkv + kFloatBytes + (w.qk_norm ? w.queries + w.keys : 0);
 }
 double kept_of_query(const Widths& w) {
-  return w.queries + w.hidden + 2 * w.mlp + kFloatBytes + w.heads;
+  return w.queries + w.hidden + w.mlp_inputs * w.mlp + kFloatBytes + w.heads;
 }
 
 // Bytes per row that the backward pass of a layer needs in addition. In the MLP: the gradients of
@@ -66,7 +68,7 @@ double kept_of_query(const Widths& w) {
 // queries, keys and values, and without float32 storage wide copies of the values from which they
 // are computed.
 double passing_of_row(const Widths& w) {
-  const double mlp = w.hidden + 3 * w.mlp;
+  const double mlp = w.hidden + (w.mlp_inputs + 1) * w.mlp;
   const double narrow = w.is_wide ? 0 : std::max(w.wide_queries, w.wide_qkv);
   const double attention = w.hidden + w.queries + w.wide_qkv + w.wide_queries + narrow;
   return std::max(mlp, attention);
@@ -114,7 +116,8 @@ double activation_bytes(const PlannedPart& place, const StepRows& rows, int numb
 
 StepRows step_rows(const comm::MeshShape& shape, const Workload& w) {
   const std::int64_t examples = divided_up(w.batch_size, shape.data * shape.fsdp);
-  const std::int64_t prompt_rows = std::min(w.prompts, examples) * w.prompt_rows;
+  const std::int64_t prompt_rows =
+      w.resident_prompt ? 0 : std::min(w.prompts, examples) * w.prompt_rows;
   const std::int64_t wanted = std::min<std::int64_t>(
       examples,
       w.micro_batches > 0 ? w.micro_batches : (shape.pipeline > 1 ? 2 * shape.pipeline : 1));
@@ -157,14 +160,21 @@ std::vector<PlannedPart> planned_parts(const model::ModelSpec& spec, const comm:
 
 RankBytes planned_bytes(const model::ModelSpec& c, const PlannedPart& place,
                         const comm::MeshShape& shape, const StepRows& rows, const Workload& w) {
-  const double hidden = static_cast<double>(c.hidden_size);
   RankBytes bytes;
   bytes.weights = weights_held(c, place, shape, w.number_bytes);
   bytes.activations = activation_bytes(place, rows, w.number_bytes);
-  bytes.optimizer = static_cast<double>(w.prompts * w.prompt_rows) * hidden * kFloatBytes *
+  bytes.optimizer = static_cast<double>(w.trained_numbers(c.hidden_size)) * kFloatBytes *
                     static_cast<double>(w.prompt_copies);
+  if (w.resident_prompt) {
+    // This rank's keys and values, and their gradients, instead of one of the copies.
+    const std::int64_t numbers =
+        w.prompts * w.prompt_rows * place.part.layers.size() * 2 * place.local.attention.kv_width();
+    bytes.optimizer += 2 * static_cast<double>(numbers) * kFloatBytes -
+                       static_cast<double>(w.trained_numbers(c.hidden_size)) * kFloatBytes;
+  }
   // The received gradient of a stage's output. Sums over ranks are computed in place.
-  if (!place.part.scores) bytes.buffers = rows.at_once * hidden * w.number_bytes;
+  if (!place.part.scores)
+    bytes.buffers = rows.at_once * static_cast<double>(c.hidden_size) * w.number_bytes;
   return bytes;
 }
 

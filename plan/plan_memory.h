@@ -12,13 +12,13 @@ namespace incipit::plan {
 
 // How a rank computes its examples: all at once, or first the prompt (trunk) and then branches.
 struct StepRows {
-  double prompt = 0;    // of all prompts in the batch
+  double prompt = 0;    // computed, of all prompts in the batch
   double branches = 0;  // of all micro-batches
   double targets = 0;   // of all micro-batches
   double at_once = 0;   // of one micro-batch
   double targets_at_once = 0;
   std::int64_t micro_batches = 1;
-  [[nodiscard]] bool has_trunk() const { return micro_batches > 1; }
+  [[nodiscard]] bool has_trunk() const { return micro_batches > 1 && prompt > 0; }
   [[nodiscard]] double all() const { return prompt + branches; }
 };
 

@@ -208,7 +208,7 @@ void run_plan(PlanArguments arguments) {
   const model::ModelSpec shape =
       planned_shape(arguments.model.empty() ? config.model.path : arguments.model);
   take_rates(arguments);
-  const plan::Workload workload = planned_workload(config, arguments.tokens);
+  const plan::Workload workload = planned_workload(config, shape, arguments.tokens);
   const plan::Machine machine = machine_of(arguments);
   std::vector<comm::MeshShape> meshes;
   for (const int ranks : arguments.ranks) {

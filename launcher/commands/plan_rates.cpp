@@ -11,6 +11,7 @@
 #include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "methods/registry.h"
 
 namespace incipit::launcher {
 namespace {
@@ -21,18 +22,17 @@ constexpr std::int64_t kRowsOfUnboundedExample = 256;  // if task.max_source_tok
 constexpr std::int64_t kAnswerRows = 2;                // of a short verbalizer, twice
 constexpr int kUncountedSteps = 2;
 
-// Returns how many numbers are stored per element of the prompt: its value, its gradient, the
-// gradient of a step and the optimizer's state.
+// Returns how many numbers are stored per trained number (plan::Workload::prompt_copies).
 int prompt_copies(const trainer::OptimizerOptions& optimizer) {
   switch (optimizer.kind) {
     case trainer::OptimizerKind::kAdamW:
-      return 5;
+      return 6;
     case trainer::OptimizerKind::kAdafactor:
-      return 4;
+      return 5;
     case trainer::OptimizerKind::kSgd:
-      return optimizer.momentum > 0 ? 4 : 3;
+      return optimizer.momentum > 0 ? 5 : 4;
   }
-  return 5;
+  return 6;
 }
 
 struct Steps {
@@ -82,7 +82,8 @@ std::int64_t prompt_count(const configs::RunConfig& config) {
 
 }  // namespace
 
-plan::Workload planned_workload(const configs::RunConfig& config, std::int64_t example_rows) {
+plan::Workload planned_workload(const configs::RunConfig& config, const model::ModelSpec& spec,
+                                std::int64_t example_rows) {
   std::int64_t source = 0;  // longest of the tasks
   for (const auto& [name, task] : configs::all_tasks(config)) {
     source = std::max(
@@ -90,6 +91,8 @@ plan::Workload planned_workload(const configs::RunConfig& config, std::int64_t e
   }
   return {.batch_size = config.train.batch_size,
           .prompt_rows = config.method.num_virtual_tokens,
+          .resident_prompt = methods::prompt_rows(config.method).resident,
+          .prompt_numbers = methods::adapter_numbers(config.method, spec),
           .prompts = prompt_count(config),
           .example_rows = example_rows > 0 ? example_rows : source + kAnswerRows,
           .target_rows = kAnswerRows,
@@ -111,15 +114,17 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
   const double copies = static_cast<double>(steps.count) * mesh.data * mesh.fsdp;
   const double prompts =
       std::min(copies * static_cast<double>(prompt_count(config)), steps.examples);
-  const double prompt_rows = prompts * static_cast<double>(config.method.num_virtual_tokens);
+  const PromptRows prompt = methods::prompt_rows(config.method);
+  const double prompt_rows = prompt.resident ? 0 : prompts * static_cast<double>(prompt.rows);
+  const model::ModelSpec spec = planned_shape(config.model.path);
   MeasuredRates rates;
   rates.example_rows =
       std::max<std::int64_t>(1, std::llround((steps.rows - prompt_rows) / steps.examples));
   // On a machine with one operation and one byte per second, the planned seconds are the amount of
   // work.
-  const plan::MeshPlan work = plan::plan_mesh(
-      planned_shape(config.model.path), mesh, planned_workload(config, rates.example_rows),
-      {.flops = 1, .bandwidth_within = 1, .bandwidth_between = 1});
+  const plan::MeshPlan work =
+      plan::plan_mesh(spec, mesh, planned_workload(config, spec, rates.example_rows),
+                      {.flops = 1, .bandwidth_within = 1, .bandwidth_between = 1});
   const double computing = std::max(1e-9, steps.seconds - steps.waiting - steps.talking);
   rates.flops = steps.count * work.compute_seconds / computing;
   const plan::Traffic& sent = work.traffic;

@@ -13,6 +13,7 @@ namespace incipit::launcher {
 // Returns the workload of a configuration's step with `example_rows` rows per example. 0:
 // task.max_source_tokens plus two rows for an answer.
 [[nodiscard]] plan::Workload planned_workload(const configs::RunConfig& config,
+                                              const model::ModelSpec& spec,
                                               std::int64_t example_rows);
 
 // Returns the shape of a model, given its folder or a config.json.

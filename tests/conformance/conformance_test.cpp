@@ -164,6 +164,9 @@ TEST_P(Conformance, EveryMeshGivesTheLossAndGradientsOfOneRank) {
       at::set_num_threads(1);
       const comm::Mesh mesh(world.split(0, world.rank(), "world"), shape);
       const auto part = model::Backbone::random(spec_, 3, {}, model::Placement(mesh));
+      if (shape.fsdp == 1) {
+        EXPECT_EQ(part.weight_bytes(), model::weight_bytes(spec_, part.partition(), 4, 4));
+      }
       auto model = prompted(part);
       std::vector<Sequence> share;  // a rank may have no example
       const std::vector<Sequence> all = batch();

@@ -159,6 +159,17 @@ class Memory(program.ProgramTest):
                 config, f"mixed, {name}", self.folder / "model", 12, ranks, sets,
                 2 * MIXED_PROMPT_ROWS))
 
+    def test_of_a_prefix_is_as_predicted(self):
+        self.write_letters()
+        for name in ("one rank", "one rank, micro-batches", "data 2", "tensor 2", "pipeline 2",
+                     "fsdp 2"):
+            ranks, sets = MESHES[name]
+            sets = [f"task.name={self.folder}/levels.yaml", "task.validation=0",
+                    "method.kind=prefix_tuning", "method.init.kind=auto",
+                    f"method.num_virtual_tokens={PROMPT_ROWS}", *sets]
+            self.assert_as_predicted(f"prefix, {name}", *self.run_and_plan(
+                self.config, f"prefix, {name}", self.folder / "model", 12, ranks, sets, 0))
+
     def test_of_a_small_model_is_as_predicted_on_every_mesh(self):
         self.write_letters()
         held = self.compare(MESHES, self.folder / "model", 12)
