@@ -15,7 +15,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from peft import PromptTuningConfig, TaskType, get_peft_model  # noqa: E402
+from peft import PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_model  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
@@ -53,11 +54,19 @@ class Worker:
             request["model"], dtype=getattr(torch, request["dtype"]), **arguments)
         model.eval()
         self.prompt = None
+        self.prompt_rows = 0  # of input, before those of a sequence
         if request["prompt"]:
-            self.prompt = torch.from_numpy(np.load(request["prompt"]))
-            model = get_peft_model(model, PromptTuningConfig(
-                task_type=TaskType.CAUSAL_LM, num_virtual_tokens=len(self.prompt),
-                prompt_tuning_init="RANDOM"))
+            is_prefix = os.path.isdir(request["prompt"])  # an adapter folder, else a .npy
+            self.prompt = (load_file(f"{request['prompt']}/adapter_model.safetensors")
+                           ["prompt_embeddings"] if is_prefix
+                           else torch.from_numpy(np.load(request["prompt"])))
+            settings = {"task_type": TaskType.CAUSAL_LM, "num_virtual_tokens": len(self.prompt)}
+            if is_prefix:
+                model = get_peft_model(model, PrefixTuningConfig(**settings))
+            else:
+                model = get_peft_model(model, PromptTuningConfig(**settings,
+                                                                 prompt_tuning_init="RANDOM"))
+                self.prompt_rows = len(self.prompt)
             model.train()
         self.model = model
         self.forward = torch.compile(model, dynamic=True) if request.get("compile") else model
@@ -79,13 +88,13 @@ class Worker:
         position = column - 1 + virtual_tokens  # the row before a token predicts it
         kept, place = position.unique(return_inverse=True)
         logits = self.forward(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
-                              logits_to_keep=kept, use_cache=False).logits
+                              logits_to_keep=kept).logits
         return logits[row, place], batch["labels"][row, column]
 
     def loss(self, batch):
         if not self.tuned:
             return self.forward(**batch).loss
-        logits, ids = self.target_logits(batch, len(self.prompt))
+        logits, ids = self.target_logits(batch, self.prompt_rows)
         return torch.nn.functional.cross_entropy(logits.float(), ids)
 
     def train(self, request):

@@ -91,10 +91,12 @@ def write(document, folder):
     """Writes the JSON and Markdown files and returns their paths."""
     name = short_name(document["machine"])
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"vs_peft-{document['date']}-{name}"
+    method = document["settings"]["method"]
+    kind = "" if method == "prompt_tuning" else f"-{method}"
+    stem = folder / f"vs_peft{kind}-{document['date']}-{name}"
     paths = [stem.with_suffix(".json"), stem.with_suffix(".md")]
     paths[0].write_text(json.dumps(document, indent=1) + "\n", encoding="utf8")
-    paths[1].write_text("# Prompt tuning: Incipit beside PEFT\n\nMade by `bench/vs_peft/vs_peft.py`; "
+    paths[1].write_text(f"# {method}: Incipit beside PEFT\n\nMade by `bench/vs_peft/vs_peft.py`; "
                         "`bench/vs_peft/README.md` explains the columns.\n\n"
                         + table(document) + "\n", encoding="utf8")
     return paths

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares prompt tuning with PEFT and with Incipit. README.md in this folder describes the measurement.
+"""Compares training a prompt or a prefix with PEFT and with Incipit. README.md in this folder describes the measurement.
 
     .venv/bin/python bench/vs_peft/vs_peft.py [--quick] [--dtype bfloat16] [--virtual-tokens 100]
 """
@@ -28,6 +28,8 @@ TOLERANCE = {"float32": 2e-4, "bfloat16": 2e-2}
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--dtype", nargs="+", default=list(TOLERANCE), choices=list(TOLERANCE))
+    parser.add_argument("--method", default="prompt_tuning",
+                        choices=["prompt_tuning", "prefix_tuning"])
     parser.add_argument("--virtual-tokens", nargs="+", type=int, default=[0, 20, 100], metavar="P",
                         help="0: evaluation, forward only")
     parser.add_argument("--way", nargs="+", default=list(WAYS), choices=WAYS)
@@ -66,6 +68,25 @@ def initial_prompt(model, rows, folder, seed=0):
     return str(path)
 
 
+def initial_prefix(model, rows, folder, seed=0):
+    """Writes a random prefix as an adapter folder for both sides; returns its path."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    config = json.loads((model / "config.json").read_text())
+    heads = config["num_key_value_heads"]
+    width = heads * config["hidden_size"] // config["num_attention_heads"]
+    layers = config["num_hidden_layers"]
+    path = folder / f"prefix_{rows}"
+    path.mkdir()
+    values = 0.1 * np.random.default_rng(seed).standard_normal((rows, 2 * layers * width))
+    save_file({"prompt_embeddings": values.astype(np.float32)}, path / "adapter_model.safetensors")
+    (path / "adapter_config.json").write_text(json.dumps({
+        "peft_type": "PREFIX_TUNING", "num_virtual_tokens": rows, "num_layers": layers,
+        "num_attention_heads": heads, "token_dim": width, "prefix_projection": False}))
+    return str(path)
+
+
 class Comparison:
     """Comparison for one dtype, one P and one way of PEFT."""
 
@@ -75,7 +96,9 @@ class Comparison:
         self.progress = progress
         order = rte.in_file_order if way == "documented" else rte.by_length
         self.batches = order(rows, arguments.batch)
-        self.prompt = (initial_prompt(arguments.model, virtual_tokens, folder)
+        start = {"prompt_tuning": initial_prompt, "prefix_tuning": initial_prefix}
+        self.prompt = (start[arguments.method](arguments.model, virtual_tokens,
+                                               Path(tempfile.mkdtemp(dir=folder)))
                        if virtual_tokens else None)
         self.log = folder / "workers.log"
         self.key = "losses" if virtual_tokens else "scores"
@@ -200,7 +223,7 @@ def main():
                 sys.exit(f"vs_peft: {error}")
     progress.close()
     settings = {key: getattr(arguments, key)
-                for key in ("batch", "steps", "pairs", "threads", "learning_rate", "compile")}
+                for key in ("method", "batch", "steps", "pairs", "threads", "learning_rate", "compile")}
     document = {"date": datetime.date.today().isoformat(), "machine": report.machine(REPOSITORY),
                 "settings": settings, "results": results}
     print(report.table(document))

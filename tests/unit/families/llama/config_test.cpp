@@ -203,8 +203,8 @@ TEST_F(ModelConfig, ASlidingWindowIsRefusedUnlessItCoversAllPositions) {
 }
 
 TEST_F(ModelConfig, UnknownFamiliesAreRefusedWithTheKnownOnes) {
-  expect_refused(minimal("gpt2"), "model_type",
-                 "'gpt2' is not supported; supported: llama, mistral, qwen2, qwen3");
+  expect_refused(minimal("t5"), "model_type",
+                 "'t5' is not supported; supported: llama, mistral, qwen2, qwen3, gpt2");
   json config = minimal();
   config.erase("model_type");
   expect_refused(config, "model_type", "is missing");
