@@ -5,6 +5,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . scripts/cores.sh
-INCIPIT_WERROR="${INCIPIT_WERROR:-ON}" bash scripts/setup.sh --tests
+bash scripts/setup.sh --tests
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 exec ctest --preset "${PRESET:-release}" --parallel "$(usable_cores)" "$@"

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/stop_request.h"
+#include "methods/registry.h"
 #include "tests/support/errors.h"
 #include "tests/support/file_limit.h"
 #include "tests/support/prompts.h"
@@ -77,7 +78,7 @@ class ResumeTest : public ::testing::Test {
          .seed = 1,
          .run_dir = dir,
          .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}},
-        {testing_support::soft_prompt("tiny", testing_support::tiny_prompt(5))});
+        {start_()});
     if (from) trainer.restore(from->state);
     return trainer.run();
   }
@@ -123,8 +124,36 @@ class ResumeTest : public ::testing::Test {
   model::Backbone backbone_ = testing_support::tiny_backbone();
   data::Splits splits_;
   TrainOptions options_;
+  std::function<std::shared_ptr<methods::Prompt>()> start_ = [] {
+    return testing_support::soft_prompt("tiny", testing_support::tiny_prompt(5));
+  };
   incipit::testing::TemporaryFolder folder_;
 };
+
+// Also through a projection, which adapters do not have.
+TEST_F(ResumeTest, EveryMethodEndsInTheSameBytes) {
+  for (const methods::MethodOptions& options : methods::example_options()) {
+    SCOPED_TRACE(methods::method_name(options));
+    fs::remove_all(folder_ / "whole");
+    fs::remove_all(folder_ / "parts");
+    start_ = [&] {
+      methods::StartInputs inputs;
+      inputs.spec = backbone_.spec();
+      return methods::make_prompt(options, inputs, "tiny");
+    };
+    Watcher whole;
+    (void)run_alone(whole, "whole");
+    Watcher first;
+    Watcher second;
+    {
+      const StopSignals signals(OnSignal::kStop, /*announce=*/false);
+      first.stop_at = 5;
+      EXPECT_TRUE(run_alone(first, "parts").stopped);
+    }
+    EXPECT_FALSE(run_alone(second, "parts", /*resume=*/true).stopped);
+    EXPECT_EQ(outcome("parts"), outcome("whole"));
+  }
+}
 
 TEST_F(ResumeTest, ARunStoppedAtAnyStepEndsInTheSameBytes) {
   for (const OptimizerKind kind :
