@@ -40,22 +40,18 @@ std::vector<BatchItem> items_of(const Task& task, std::span<const Example* const
 
 }  // namespace
 
-TrainingBatch training_batch(std::span<const BatchItem> items) {
-  TrainingBatch batch;
-  batch.examples = static_cast<std::int64_t>(items.size());
+PackedForest pack_targets(std::span<const BatchItem> items) {
   std::vector<Sequence> sequences;
   for (const auto& [task, example, prompt] : items) {
     INCIPIT_CHECK(!example->target.empty(), "line ", example->line, " has no target");
     sequences.push_back(target_sequence(*task, *example, prompt, example->target));
-    batch.target_tokens += static_cast<double>(example->target.size());
   }
-  batch.packed = pack(sequences);
-  return batch;
+  return pack(sequences);
 }
 
-TrainingBatch training_batch(const Task& task, std::span<const Example* const> examples,
-                             PromptRows prompt) {
-  return training_batch(items_of(task, examples, prompt));
+PackedForest pack_targets(const Task& task, std::span<const Example* const> examples,
+                          PromptRows prompt) {
+  return pack_targets(items_of(task, examples, prompt));
 }
 
 ScoringBatch scoring_batch(std::span<const BatchItem> items) {

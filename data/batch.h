@@ -17,13 +17,6 @@ struct BatchItem {
   PromptRows prompt{};
 };
 
-// A training batch: sequence i is examples[i].
-struct TrainingBatch {
-  PackedForest packed;
-  std::int64_t examples = 0;
-  double target_tokens = 0;  // sum of the targets' weights
-};
-
 // A batch to score. Sequences [first[i], first[i + 1]) are the candidates of example i, in order;
 // packed.targets[s][k] is the forest's target for token k of sequence s's candidate.
 struct ScoringBatch {
@@ -40,12 +33,11 @@ struct ScoringBatch {
 [[nodiscard]] Sequence target_sequence(const Task& task, const Example& example, PromptRows prompt,
                                        std::span<const TokenId> tokens, float weight = 1);
 
-// Builds a training batch. An empty batch gives an empty forest. Throws LogicError when an example
-// has no target.
-[[nodiscard]] TrainingBatch training_batch(std::span<const BatchItem> items);
-[[nodiscard]] TrainingBatch training_batch(const Task& task,
-                                           std::span<const Example* const> examples,
-                                           PromptRows prompt);
+// Packs the examples with their targets, sequence i being example i. No examples give an empty
+// forest. Throws LogicError when an example has no target.
+[[nodiscard]] PackedForest pack_targets(std::span<const BatchItem> items);
+[[nodiscard]] PackedForest pack_targets(const Task& task, std::span<const Example* const> examples,
+                                        PromptRows prompt);
 
 // Builds a scoring batch. Every example must have candidates.
 [[nodiscard]] ScoringBatch scoring_batch(std::span<const BatchItem> items);

@@ -1,6 +1,6 @@
 // Produces values in advance on a separate thread.
 //
-//   Prefetcher<TrainingBatch> batches([&] { return make_next(); }, 4);
+//   Prefetcher<Batch> batches([&] { return make_next(); }, 4);
 //   while (auto batch = batches.next()) ...
 //
 // The producer must not call libtorch: its thread would start a second thread pool.

@@ -100,7 +100,7 @@ TrainBatch BatchStream::make(std::int64_t step) {
     batch.tasks.push_back(task);
   }
   if (options_.loss == Loss::kTargetTokens) {
-    batch.packed = data::training_batch(items).packed;
+    batch.packed = data::pack_targets(items);
     return batch;
   }
   data::ScoringBatch scoring = data::scoring_batch(items);

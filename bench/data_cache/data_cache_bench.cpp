@@ -82,7 +82,7 @@ int measure(const std::string& name, const fs::path& model, const data::TaskOpti
       for (const auto index : sampler->batch(b * 32, 32)) held.push_back(splits.train[index]);
       std::vector<const data::Example*> examples;
       for (const data::Example& example : held) examples.push_back(&example);
-      (void)data::training_batch(task, examples, {.prompt = 0, .rows = 100});
+      (void)data::pack_targets(task, examples, {.prompt = 0, .rows = 100});
     }
   });
   std::printf(

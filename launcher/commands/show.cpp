@@ -142,7 +142,7 @@ std::string label_of(const data::Task& task, const data::Example& example) {
 Forest forest_of(const data::Task& task, const data::Example& example, PromptRows prompt) {
   const std::array<const data::Example*, 1> one{&example};
   if (!example.candidates->empty()) return data::scoring_batch(task, one, prompt).packed.forest;
-  if (!example.target.empty()) return data::training_batch(task, one, prompt).packed.forest;
+  if (!example.target.empty()) return data::pack_targets(task, one, prompt).forest;
   const std::array<Sequence, 1> question{data::source_sequence(task, example, prompt)};
   return pack(question).forest;
 }

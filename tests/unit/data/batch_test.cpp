@@ -15,6 +15,12 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 constexpr TokenId kPrompt = Forest::kPromptToken;
 
+float total_weight(const Forest& forest) {
+  float sum = 0;
+  for (const Target& target : forest.targets) sum += target.weight;
+  return sum;
+}
+
 class BatchTest : public ::testing::Test {
  protected:
   static TaskOptions options() {
@@ -81,29 +87,28 @@ TEST_F(BatchTest, EveryTargetTokenIsPredictedFromTheOneBefore) {
   EXPECT_EQ(s.predictions[2].weight, 1);
 }
 
-TEST_F(BatchTest, TrainingBatchSharesThePromptAndNothingIsPadded) {
+TEST_F(BatchTest, PackedTargetsShareThePromptAndNothingIsPadded) {
   const Task t = task();
   const Example a = example(t, "a", "y");
   const Example b = example(t, "bcd", "n");
   const std::vector<const Example*> examples = {&a, &b};
-  const TrainingBatch batch = training_batch(t, examples, {0, 4});
-  batch.packed.forest.check();
-  EXPECT_EQ(batch.examples, 2);
-  EXPECT_DOUBLE_EQ(batch.target_tokens, 3 + 2);
+  const PackedForest packed = pack_targets(t, examples, {0, 4});
+  packed.forest.check();
+  EXPECT_EQ(total_weight(packed.forest), 3 + 2);
   // 4 prompt rows once, "a?Ye" and "bcd?Y".
-  EXPECT_EQ(batch.packed.forest.row_count(), 4 + 4 + 5);
-  EXPECT_THAT(batch.packed.forest.parent, ElementsAre(-1, 0, 0));
-  EXPECT_THAT(batch.packed.forest.prompt_spans, ElementsAre(PromptSpan{0, 0, 0, 4}));
-  ASSERT_EQ(batch.packed.targets.size(), 2u);
-  EXPECT_EQ(batch.packed.targets[0].size(), 3u);
-  EXPECT_EQ(batch.packed.targets[1].size(), 2u);
+  EXPECT_EQ(packed.forest.row_count(), 4 + 4 + 5);
+  EXPECT_THAT(packed.forest.parent, ElementsAre(-1, 0, 0));
+  EXPECT_THAT(packed.forest.prompt_spans, ElementsAre(PromptSpan{0, 0, 0, 4}));
+  ASSERT_EQ(packed.targets.size(), 2u);
+  EXPECT_EQ(packed.targets[0].size(), 3u);
+  EXPECT_EQ(packed.targets[1].size(), 2u);
 }
 
 TEST_F(BatchTest, WithoutPromptAndBosTheSourceIsTheRoot) {
   const Task t = task();
   const Example a = example(t, "a", "n");
   const std::vector<const Example*> examples = {&a};
-  const Forest forest = training_batch(t, examples, {0, 0}).packed.forest;
+  const Forest forest = pack_targets(t, examples, {0, 0}).forest;
   forest.check();
   EXPECT_THAT(forest.tokens, ElementsAre('a', '?', 'Y'));
   EXPECT_THAT(forest.targets, ElementsAre(Target{1, 'Y', 1}, Target{2, 'o', 1}));
@@ -135,17 +140,17 @@ TEST_F(BatchTest, ScoringBatchMapsExamplesAndCandidatesToTargets) {
 }
 
 TEST_F(BatchTest, AnEmptyBatchIsAnEmptyForest) {
-  const TrainingBatch batch = training_batch(task(), {}, {0, 4});
-  EXPECT_EQ(batch.packed.forest.row_count(), 0);
-  EXPECT_EQ(batch.target_tokens, 0);
-  EXPECT_THAT(batch.packed.targets, IsEmpty());
+  const PackedForest packed = pack_targets(task(), {}, {0, 4});
+  EXPECT_EQ(packed.forest.row_count(), 0);
+  EXPECT_EQ(total_weight(packed.forest), 0);
+  EXPECT_THAT(packed.targets, IsEmpty());
 }
 
 TEST_F(BatchTest, AnExampleWithoutTargetCannotBeTrainedOn) {
   const Task t = task();
   const Example a = t.example(Record(R"({"a": "a"})", "f.jsonl", 1), false);
   const std::vector<const Example*> examples = {&a};
-  EXPECT_THROW((void)training_batch(t, examples, {0, 1}), LogicError);
+  EXPECT_THROW((void)pack_targets(t, examples, {0, 1}), LogicError);
 }
 
 }  // namespace

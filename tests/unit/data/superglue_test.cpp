@@ -75,9 +75,9 @@ TEST_F(SuperGlueTest, ReferenceBatchesShareTheirPrompt) {
   }
   std::vector<const Example*> examples;
   for (const Example& example : first) examples.push_back(&example);
-  const TrainingBatch batch = training_batch(task, examples, {0, 20});
-  EXPECT_LE(batch.packed.forest.row_count(), rows);
-  EXPECT_EQ(batch.packed.forest.prompt_spans.size(), 1u);
+  const PackedForest packed = pack_targets(task, examples, {0, 20});
+  EXPECT_LE(packed.forest.row_count(), rows);
+  EXPECT_EQ(packed.forest.prompt_spans.size(), 1u);
 }
 
 TEST_F(SuperGlueTest, TestFileWithoutLabelsAndLastNewlineIsReadWhole) {

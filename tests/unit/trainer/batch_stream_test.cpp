@@ -60,7 +60,7 @@ TEST(BatchStream, FileOrderWithoutShuffleGoesOnIntoTheNextEpoch) {
     std::vector<const data::Example*> examples;
     for (const data::Example& example : held) examples.push_back(&example);
     TrainBatch wanted;
-    wanted.packed = data::training_batch(task, examples, {}).packed;
+    wanted.packed = data::pack_targets(task, examples, {});
     EXPECT_EQ(sorted_tokens(stream.next()), sorted_tokens(wanted));
   }
 }
