@@ -1,4 +1,5 @@
-// The prompt methods: no other file lists them.
+// The prompt methods: no other file lists them, but methods/method_options.cpp, which declares
+// their keys without the engine.
 #pragma once
 
 #include <cstdint>
@@ -7,35 +8,27 @@
 #include <string>
 #include <vector>
 
-#include "methods/method_options.h"
-#include "methods/prompt.h"
-#include "methods/start_inputs.h"
+#include "methods/method.h"
 
 namespace incipit::methods {
 
 // Returns the initial prompt of a method that trains one. A pure function of its arguments: the
 // same on every rank, platform and run. Throws ConfigError or DataError when the options do not
 // fit.
-[[nodiscard]] std::shared_ptr<Prompt> make_prompt(const methods::MethodOptions& options,
+[[nodiscard]] std::shared_ptr<Prompt> make_prompt(const MethodOptions& options,
                                                   const StartInputs& inputs,
                                                   const std::string& name);
 
 // Return what the options alone say of each of a run's prompts: its rows, and a title such as "soft
 // prompt of 20 tokens". Nothing for `none`.
-[[nodiscard]] PromptRows prompt_rows(const methods::MethodOptions& options);
-[[nodiscard]] std::string prompt_title(const methods::MethodOptions& options);
+[[nodiscard]] PromptRows prompt_rows(const MethodOptions& options);
+[[nodiscard]] std::string prompt_title(const MethodOptions& options);
 // Returns the numbers that an adapter has. Throws ConfigError if the method does not fit the model.
-[[nodiscard]] std::int64_t adapter_numbers(const methods::MethodOptions& options,
+[[nodiscard]] std::int64_t adapter_numbers(const MethodOptions& options,
                                            const model::ModelSpec& spec);
 
-// Returns options of every method that trains a prompt, with three virtual tokens, one per variant
-// of the method. The conformance tests run each of them on every family.
-[[nodiscard]] std::vector<methods::MethodOptions> example_options();
-
-struct LoadedPrompt {
-  std::shared_ptr<Prompt> prompt;
-  BackboneInfo backbone;  // as far as the files say
-};
+// Returns Method::examples() of every method.
+[[nodiscard]] std::vector<MethodOptions> example_options();
 
 // Loads a PEFT adapter folder of any of the methods, or a soft prompt from a .npy file. Throws
 // DataError when it is missing or damaged.

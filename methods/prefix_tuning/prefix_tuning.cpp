@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "methods/prefix_tuning/prefix_adapter.h"
+#include "methods/prefix_tuning/prefix_start.h"
 #include "nn/ops.h"
 
 namespace incipit::prefix_tuning {
@@ -127,6 +128,29 @@ void PrefixTuning::check(const model::ModelSpec& spec, const std::filesystem::pa
   if (wanted == shape_) return;
   throw DataError(path.string() + ": a prefix for " + text(shape_) + ", but the model has " +
                   text(wanted) + "; it belongs to another model");
+}
+
+methods::Method method() {
+  using methods::MethodKind;
+  return {.kind = MethodKind::kPrefixTuning,
+          .peft_type = kPeftType,
+          .title = "prefix",
+          .where = " in every layer",
+          .resident = true,
+          .width = [](const model::ModelSpec& spec) { return prefix_shape(spec).width(); },
+          .make = start_prefix,
+          .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
+            const LoadedPrefix loaded = load_prefix_adapter(folder);
+            return {std::make_shared<PrefixTuning>(loaded.adapter.name, loaded.shape,
+                                                   loaded.adapter.values),
+                    loaded.adapter.backbone};
+          },
+          .examples =
+              [] {
+                std::vector both(2, methods::small_options(MethodKind::kPrefixTuning));
+                both[1].prefix_projection = true;
+                return both;
+              }};
 }
 
 }  // namespace incipit::prefix_tuning

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "methods/method.h"
 #include "methods/prompt.h"
 
 namespace incipit::prefix_tuning {
@@ -67,5 +68,8 @@ class PrefixTuning final : public methods::Prompt {
 
   PrefixShape shape_;
 };
+
+// The method, for the registry (methods/registry.cpp).
+[[nodiscard]] methods::Method method();
 
 }  // namespace incipit::prefix_tuning

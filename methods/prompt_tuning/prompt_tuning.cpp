@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "methods/prompt_tuning/adapter_files.h"
+#include "methods/prompt_tuning/initializer.h"
 
 namespace incipit::prompt_tuning {
 
@@ -39,6 +40,27 @@ void PromptTuning::check(const model::ModelSpec& spec, const std::filesystem::pa
   throw DataError(path.string() + ": its vectors have " + std::to_string(width) +
                   " numbers, but the model's hidden size is " + std::to_string(spec.hidden_size) +
                   "; it belongs to another model");
+}
+
+methods::Method method() {
+  using methods::MethodKind;
+  return {
+      .kind = MethodKind::kPromptTuning,
+      .peft_type = kPeftType,
+      .title = "soft prompt",
+      .where = "",
+      .resident = false,
+      .width = [](const model::ModelSpec& spec) { return spec.hidden_size; },
+      .make =
+          [](const methods::MethodOptions& options, const methods::StartInputs& inputs,
+             const std::string& name) {
+            return std::make_shared<PromptTuning>(initialize_prompt(options, inputs, name));
+          },
+      .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
+        const LoadedPrompt loaded = load_peft_adapter(folder);
+        return {std::make_shared<PromptTuning>(loaded.prompt), loaded.backbone};
+      },
+      .examples = [] { return std::vector{methods::small_options(MethodKind::kPromptTuning)}; }};
 }
 
 }  // namespace incipit::prompt_tuning

@@ -2,6 +2,7 @@
 // 2021).
 #pragma once
 
+#include "methods/method.h"
 #include "methods/prompt.h"
 #include "methods/prompt_tuning/soft_prompt.h"
 
@@ -25,5 +26,8 @@ class PromptTuning final : public methods::Prompt {
             const methods::BackboneInfo& backbone) const override;
   void check(const model::ModelSpec& spec, const std::filesystem::path& path) const override;
 };
+
+// The method, for the registry (methods/registry.cpp).
+[[nodiscard]] methods::Method method();
 
 }  // namespace incipit::prompt_tuning
