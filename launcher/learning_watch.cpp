@@ -117,7 +117,7 @@ void LearningWatch::add(std::int64_t step, const data::Dataset& validation,
   evaluations_.push_back(std::move(evaluation));
 }
 
-trainer::Diagnosis LearningWatch::diagnose(const Session& session, const SessionTask& of,
+trainer::Diagnosis LearningWatch::diagnose(const Session& session, const data::LoadedTask& of,
                                            std::int64_t best_step) const {
   const configs::RunConfig& config = session.config;
   const data::Task& task = *of.task;

@@ -29,7 +29,7 @@ class LearningWatch {
   // Returns the diagnosis of the session's run for this task, whose best prompt is that of
   // `best_step`. Reads the losses from the run's metrics.jsonl, so that losses from before a resume
   // count. Throws DataError.
-  [[nodiscard]] trainer::Diagnosis diagnose(const Session& session, const SessionTask& task,
+  [[nodiscard]] trainer::Diagnosis diagnose(const Session& session, const data::LoadedTask& task,
                                             std::int64_t best_step) const;
 
  private:

@@ -31,7 +31,7 @@ std::vector<std::string> metrics_of(std::span<const TaskScores> scores) {
 }
 
 // SuperGLUE reports its diagnostics but excludes them from the score.
-bool counts(const SessionTask& task) {
+bool counts(const data::LoadedTask& task) {
   const std::string& file = task.task->options().submission.file;
   return file != "AX-b.jsonl" && file != "AX-g.jsonl";
 }

@@ -15,7 +15,7 @@
 namespace incipit::launcher {
 
 struct TaskScores {
-  const SessionTask* task = nullptr;
+  const data::LoadedTask* task = nullptr;
   std::string split;
   std::int64_t examples = 0;
   const eval::Metrics* metrics = nullptr;

@@ -12,7 +12,7 @@ namespace {
 
 // Returns the initial prompt for `tasks`. class_labels uses the labels of all of them.
 std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
-                                              std::span<const SessionTask> tasks,
+                                              std::span<const data::LoadedTask> tasks,
                                               const std::string& name) {
   const methods::MethodOptions& options = session.config.method;
   const model::Backbone& backbone = *session.backbone;
@@ -25,13 +25,13 @@ std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
     if (tokenizer.is_special(id)) inputs.special_ids.push_back(id);
   }
   inputs.text_ids = tokenizer.encode(options.init.text);
-  for (const SessionTask& task : tasks) {
+  for (const data::LoadedTask& task : tasks) {
     for (const data::Candidate& candidate : task.task->candidates()) {
       inputs.label_ids.push_back(tokenizer.encode(candidate.text));
     }
   }
   if (inputs.label_ids.empty()) {  // answers that depend on the record: use label names
-    for (const SessionTask& task : tasks) {
+    for (const data::LoadedTask& task : tasks) {
       for (const std::string& label : task.task->labels()) {
         inputs.label_ids.push_back(tokenizer.encode(" " + label));
       }
@@ -43,7 +43,7 @@ std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
 }  // namespace
 
 std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& session) {
-  const std::span<const SessionTask> tasks(session.tasks);
+  const std::span<const data::LoadedTask> tasks(session.tasks);
   if (!configs::has_several_prompts(session.config)) {
     return {start_prompt(session, tasks, session.config.run.name)};
   }

@@ -128,7 +128,7 @@ trainer::RunFacts run_facts(const Session& session) {
   facts.identity = {{"configuration", configuration_hash(session.config)},
                     {"model weights", session.backbone_info.weights_fingerprint},
                     {"tokenizer", session.task->tokenizer().fingerprint()}};
-  for (const SessionTask& task : session.tasks) {
+  for (const data::LoadedTask& task : session.tasks) {
     const std::string of = session.mixes() ? " of " + task.name : "";
     add_split(facts.identity, "train" + of, task.splits.train);
     add_split(facts.identity, "validation" + of, task.splits.validation);

@@ -46,7 +46,7 @@ telemetry::Exporter open_exporter(const Session& session, bool resumed) {
   const configs::RunConfig& config = session.config;
   if (config.metrics.listen.empty()) return {config.metrics, {}};
   std::int64_t skipped = 0;
-  for (const SessionTask& task : session.tasks) skipped += skipped_records(task.splits);
+  for (const data::LoadedTask& task : session.tasks) skipped += skipped_records(task.splits);
   telemetry::ExporterIdentity identity{
       .rank = session.world().rank(),
       .local_rank = session.local.rank,
@@ -58,7 +58,7 @@ telemetry::Exporter open_exporter(const Session& session, bool resumed) {
       .restarts = restarts(resumed),
       .skipped_records = skipped,
       .peak_flops = peak_flops(session)};
-  for (const SessionTask& task : session.tasks) {
+  for (const data::LoadedTask& task : session.tasks) {
     if (task.task->generates()) continue;
     for (const char* split : {"validation", "test"}) {
       for (const std::string& metric : eval::metric_names(*task.task)) {

@@ -20,7 +20,7 @@ RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& d
       device_(session.backbone->device()),
       evaluation_(session.is_rank_zero()) {
   exporter_.record_memory(model::device_memory(device_));
-  for (const SessionTask& task : session.tasks) {
+  for (const data::LoadedTask& task : session.tasks) {
     tasks_.push_back(task.name);
     learning_.emplace_back(session.mixes() ? task.name : "");
   }

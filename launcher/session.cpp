@@ -56,7 +56,7 @@ void require_same_build(comm::Communicator& world) {
                      "incipit " + incipit_version() + ", libtorch " + libtorch_version());
 }
 
-void require_same_data(comm::Communicator& world, const SessionTask& task) {
+void require_same_data(comm::Communicator& world, const data::LoadedTask& task) {
   const auto line = [&](const char* name, const data::Dataset& split) {
     return task.name + " " + name + ": " + std::to_string(split.size()) +
            " examples, fingerprint " + std::to_string(split.fingerprint()) + "\n";
@@ -110,7 +110,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
       comm::require_same(session.world(), "tokenizer", model.tokenizer->fingerprint());
     }
     const std::size_t number = session.tasks.size();
-    SessionTask& task = session.tasks.emplace_back();
+    data::LoadedTask& task = session.tasks.emplace_back();
     task.name = name;
     task.prompt_rows = prompt_rows.size() == 1 ? prompt_rows.front() : prompt_rows.at(number);
     task.task = std::make_unique<data::Task>(options, models.at(options.format));
@@ -248,7 +248,7 @@ std::string utc_now() {
 std::string manifest(const Session& session, const std::string& command,
                      std::int64_t resumed_at_step) {
   Json splits = Json::object();
-  for (const SessionTask& task : session.tasks) {
+  for (const data::LoadedTask& task : session.tasks) {
     (session.mixes() ? splits[task.name] : splits) = describe(task.splits);
   }
   const comm::MeshShape& shape = session.mesh->shape();

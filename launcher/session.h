@@ -12,20 +12,12 @@
 #include "comm/watchdog.h"
 #include "configs/run_config.h"
 #include "data/dataset.h"
-#include "data/task.h"
+#include "data/loaded_task.h"
 #include "launcher/model_choice.h"
 #include "methods/backbone_info.h"
 #include "model/backbone.h"
 
 namespace incipit::launcher {
-
-// A task of the session, under its name in `tasks:`.
-struct SessionTask {
-  std::string name;
-  std::int64_t prompt_rows = 0;
-  std::unique_ptr<data::Task> task;
-  data::Splits splits;
-};
 
 struct Session {
   configs::RunConfig config;  // with the chosen dtype
@@ -35,8 +27,8 @@ struct Session {
   std::unique_ptr<comm::Mesh> mesh;
   comm::LocalRank local;
   int threads = 1;
-  std::vector<SessionTask> tasks;  // at least one
-  data::Task* task = nullptr;      // the first, for code that handles a single task
+  std::vector<data::LoadedTask> tasks;  // at least one
+  data::Task* task = nullptr;           // the first, for code that handles a single task
   std::unique_ptr<model::Backbone> backbone;
   methods::BackboneInfo backbone_info;  // the weights' fingerprint on rank 0 only
   std::string headers_sha256;           // of the weight files

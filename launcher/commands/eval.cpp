@@ -37,7 +37,7 @@ bool asks_for(const EvalArguments& arguments, const std::string& split) {
          arguments.splits.end();
 }
 
-const data::Dataset& split_of(const Session& session, const SessionTask& task,
+const data::Dataset& split_of(const Session& session, const data::LoadedTask& task,
                               const std::string& name) {
   const data::Splits& splits = task.splits;
   const data::Dataset& split =
@@ -148,7 +148,7 @@ void run_eval(const EvalArguments& arguments) {
   std::vector<eval::TaskResults> results;
   EvaluationProgress progress(session.is_rank_zero());
   for (std::size_t i = 0; i < session.tasks.size(); ++i) {
-    const SessionTask& task = session.tasks[i];
+    const data::LoadedTask& task = session.tasks[i];
     const methods::PromptedModel model = prompts.model(session, i);
     eval::TaskResults& own = results.emplace_back(eval::TaskResults{task.name, {}});
     for (const std::string& name : arguments.splits) {

@@ -50,7 +50,7 @@ void add_results(telemetry::Facts& facts, const Session& session,
   std::string best;
   std::vector<TaskScores> scores;
   for (std::size_t i = 0; i < result.tasks.size(); ++i) {
-    const SessionTask& task = session.tasks[i];
+    const data::LoadedTask& task = session.tasks[i];
     const trainer::TaskResult& own = result.tasks[i];
     if (own.best_score) {
       best.append(best.empty() ? "" : "\n").append(task.name).append(": ").append(best_text(own));
@@ -87,7 +87,7 @@ void judge(const Session& session, const RunObserver& observer,
            const trainer::TrainResult& result) {
   std::vector<std::pair<std::string, trainer::Diagnosis>> diagnoses;
   for (std::size_t i = 0; i < session.tasks.size(); ++i) {
-    const SessionTask& task = session.tasks[i];
+    const data::LoadedTask& task = session.tasks[i];
     diagnoses.emplace_back(task.name,
                            observer.learning(i).diagnose(session, task, result.tasks[i].best_step));
     print_diagnosis(std::cout, telemetry::Style::of_stdout(), session.mixes() ? task.name : "",
@@ -98,7 +98,7 @@ void judge(const Session& session, const RunObserver& observer,
 
 std::vector<trainer::TrainTask> train_tasks(const Session& session) {
   std::vector<trainer::TrainTask> tasks;
-  for (const SessionTask& task : session.tasks) {
+  for (const data::LoadedTask& task : session.tasks) {
     tasks.push_back({.name = task.name, .task = *task.task, .splits = task.splits});
   }
   return tasks;

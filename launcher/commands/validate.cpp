@@ -15,6 +15,7 @@
 #include "launcher/check_options.h"
 #include "launcher/commands/validate_report.h"
 #include "launcher/memory_budget.h"
+#include "methods/registry.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
 
@@ -47,14 +48,15 @@ void check_run(const ConfigArguments& arguments) {
   const auto model_dir = model::resolve_model_dir(config.model.path);
   const model::ModelSpec transformer = families::read_model(model_dir);
   const model::WeightFiles weights(model_dir);
-  std::vector<ReadTask> tasks;
+  std::vector<data::LoadedTask> tasks;
   for (const auto& [name, options] : configs::all_tasks(config)) {
     data::TaskModel task_model = data::load_task_model(model_dir, options);
     task_model.max_positions = transformer.max_positions;
-    ReadTask& read = tasks.emplace_back(
-        ReadTask{name, std::make_unique<data::Task>(options, std::move(task_model)), {}});
-    read.splits = data::load_splits(*read.task, config.run.seed,
-                                    trains ? config.method.num_virtual_tokens : 0,
+    data::LoadedTask& read = tasks.emplace_back();
+    read.name = name;
+    read.prompt_rows = methods::prompt_rows(config.method).rows;
+    read.task = std::make_unique<data::Task>(options, std::move(task_model));
+    read.splits = data::load_splits(*read.task, config.run.seed, read.prompt_rows,
                                     {.train = trains, .validation = trains});
   }
 
@@ -62,7 +64,7 @@ void check_run(const ConfigArguments& arguments) {
   print_summary(std::cout, style, config, transformer, weights,
                 choice_on_one_rank(config.model, weights), tasks);
   std::size_t warnings = 0;
-  for (const ReadTask& read : tasks) {
+  for (const data::LoadedTask& read : tasks) {
     const std::string of = tasks.size() == 1 ? "" : read.name + ": ";
     if (!of.empty()) std::cout << style.bold(read.name) << '\n';
     print_splits(std::cout, style, *read.task, read.splits);

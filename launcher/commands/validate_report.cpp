@@ -43,9 +43,10 @@ std::string task_text(const data::Task& task) {
 }
 
 // Returns each task's share of the run.
-std::string mixture_text(const configs::RunConfig& config, std::span<const ReadTask> tasks) {
+std::string mixture_text(const configs::RunConfig& config,
+                         std::span<const data::LoadedTask> tasks) {
   std::vector<std::int64_t> sizes;
-  for (const ReadTask& read : tasks) {
+  for (const data::LoadedTask& read : tasks) {
     if (read.splits.train.empty()) return "";
     sizes.push_back(read.splits.train.size());
   }
@@ -95,7 +96,7 @@ std::string label_text(const data::Task& task, const data::Dataset& split) {
 void print_summary(std::ostream& out, const telemetry::Style& style,
                    const configs::RunConfig& config, const model::ModelSpec& transformer,
                    const model::WeightFiles& weights, const ModelChoice& choice,
-                   std::span<const ReadTask> tasks) {
+                   std::span<const data::LoadedTask> tasks) {
   telemetry::Facts facts{
       {"run", config.run.name + " -> " + config.run.output_dir},
       {"model", config.model.path + "\n" + transformer.model_type + ", " +
@@ -106,7 +107,7 @@ void print_summary(std::ostream& out, const telemetry::Style& style,
       {"dtype", dtype_text(choice)},
       {"device", device_text(choice)},
       {"method", method_text(config, transformer)}};
-  for (const ReadTask& read : tasks) {
+  for (const data::LoadedTask& read : tasks) {
     const bool alone = tasks.size() == 1;
     facts.emplace_back(alone ? "task" : "task " + read.name, task_text(*read.task));
   }

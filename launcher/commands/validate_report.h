@@ -8,7 +8,7 @@
 
 #include "configs/run_config.h"
 #include "data/dataset.h"
-#include "data/task.h"
+#include "data/loaded_task.h"
 #include "launcher/model_choice.h"
 #include "model/spec.h"
 #include "model/weight_files.h"
@@ -16,18 +16,11 @@
 
 namespace incipit::launcher {
 
-// A task of the run with its splits.
-struct ReadTask {
-  std::string name;
-  std::unique_ptr<data::Task> task;
-  data::Splits splits;
-};
-
 // Prints run, model, dtype, device, method, tasks, mixture and training, one line each.
 void print_summary(std::ostream& out, const telemetry::Style& style,
                    const configs::RunConfig& config, const model::ModelSpec& transformer,
                    const model::WeightFiles& weights, const ModelChoice& choice,
-                   std::span<const ReadTask> tasks);
+                   std::span<const data::LoadedTask> tasks);
 
 // Prints a table of the splits: sizes, lengths, labels.
 void print_splits(std::ostream& out, const telemetry::Style& style, const data::Task& task,
