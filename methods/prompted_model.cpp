@@ -36,14 +36,14 @@ void PromptedModel::start_gradients() { place(/*for_backward=*/true); }
 
 void PromptedModel::place(bool for_backward) {
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
-  grad_values_.clear();
+  grad_values_.assign(prompts_.size(), {});
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     if (!prompts_[i]) continue;
     const at::Tensor values = prompts_[i]->values(current_parameters(*prompts_[i]));
     prompts_[i]->place(values, backbone_, for_backward, *contributions_[i]);
     input_rows_[i] = contributions_[i]->input_rows;
     if (!for_backward) continue;
-    grad_values_.push_back(at::zeros_like(values));
+    grad_values_[i] = at::zeros_like(values);
   }
 }
 
@@ -74,13 +74,14 @@ at::Tensor PromptedModel::backward(model::ForestPass& pass, std::span<const doub
 
 void PromptedModel::collect_gradients() {
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    prompts_[i]->collect(*contributions_[i], backbone_, grad_values_[i]);
+    if (prompts_[i]) prompts_[i]->collect(*contributions_[i], backbone_, grad_values_[i]);
   }
 }
 
 void PromptedModel::sum_gradients(const comm::Mesh& mesh) {
   std::vector<comm::ReducedParameter> sums;
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    if (!prompts_[i]) continue;
     at::Tensor& grad = grad_values_[i];
     sums.push_back({prompts_[i]->name(),
                     {grad.data_ptr<float>(), static_cast<std::size_t>(grad.numel())},
@@ -91,7 +92,7 @@ void PromptedModel::sum_gradients(const comm::Mesh& mesh) {
 
 void PromptedModel::finish_gradients(double count) {
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    prompts_[i]->backward(grad_values_[i].div_(count));
+    if (prompts_[i]) prompts_[i]->backward(grad_values_[i].div_(count));
   }
 }
 

@@ -81,6 +81,7 @@ Outcome step(methods::PromptedModel& model, const std::vector<Sequence>& batch,
   }
   model.finish_gradients(1);
   for (std::size_t i = 0; i < model.prompt_count(); ++i) {
+    if (model.rows(i).rows == 0) continue;  // no prompt
     for (const methods::Parameter& parameter : model.prompt(i).parameters()) {
       outcome.gradients.push_back(parameter.grad.clone());
     }
@@ -243,10 +244,11 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
   const auto sequences_without = batch_after({});
   Outcome apart = step(none, sequences_without);
   std::vector<Sequence> mixed = sequences_without;
-  std::vector<std::shared_ptr<methods::Prompt>> prompts;
+  std::vector<std::shared_ptr<methods::Prompt>> prompts{nullptr};  // prompt 0: none
   for (std::size_t i = 0; i < options.size(); ++i) {
+    const auto number = static_cast<int>(prompts.size());
     prompts.push_back(start(options[i], spec, i));
-    for (const Sequence& sequence : batch_after(prompts.back()->rows(static_cast<int>(i)))) {
+    for (const Sequence& sequence : batch_after(prompts.back()->rows(number))) {
       mixed.push_back(sequence);
     }
     methods::PromptedModel one(backbone, {start(options[i], spec, i)});
