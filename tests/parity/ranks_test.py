@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The same run on one rank and on every kind of mesh: the same losses over 20 steps, the same prompt.
+"""The same run on one rank and on every kind of mesh: the same losses over 20 steps, the same adapter.
 
     ranks_test.py MPIRUN INCIPIT MODEL_DIR
 
-MPIRUN is scripts/mpirun.sh. Every mesh trains a tiny model with nine heads in three groups, and a
-few train the model in MODEL_DIR. Micro-batches are small enough that ranks cut them differently. The
+MPIRUN is scripts/mpirun.sh. Every mesh trains soft prompts of a tiny model with nine heads in three
+groups, some train prefixes of it, and a few train soft prompts of the model in MODEL_DIR. Micro-batches are small enough that ranks cut them differently. The
 learning rates are low enough that training does not amplify rounding (at 0.01 the model's run does,
 a thousandfold in ten steps). The texts are invented here.
 """
@@ -35,7 +35,12 @@ TINY_MESHES = {
     "fsdp 2": (2, ["parallel.fsdp=true"]),
     "fsdp 3": (3, ["parallel.fsdp=3"]),
     "data 2 x fsdp 2": (4, ["parallel.fsdp=2"]),
+    "fsdp 2 x tensor 2": (4, ["parallel.fsdp=2", "parallel.tensor=2"]),
+    "fsdp 2 x pipeline 2": (4, ["parallel.fsdp=2", "parallel.pipeline=2"]),
 }
+PREFIX_MESHES = {name: TINY_MESHES[name]
+                 for name in ("data 2", "tensor 3", "pipeline 2 x tensor 2", "fsdp 2 x tensor 2",
+                              "fsdp 2 x pipeline 2")}
 MODEL_MESHES = {
     "data 2": (2, []),
     "tensor 3": (3, ["parallel.tensor=3"]),
@@ -44,12 +49,14 @@ MODEL_MESHES = {
 }
 LOSSES_WITHIN = 1e-4  # relative
 NORMS_WITHIN = 1e-3   # relative; AdamW does not show a gradient that is counted twice
-PROMPT_WITHIN = 1e-3
+ADAPTER_WITHIN = 1e-3
+
+INIT = {"prompt_tuning": "sampled_vocab", "prefix_tuning": "normal"}
 
 CONFIG = """
 run: {{name: ranks, output_dir: "{folder}/one rank", seed: 5}}
 model: {{path: "{model}", dtype: float32}}
-method: {{kind: prompt_tuning, num_virtual_tokens: 8, init: {{kind: sampled_vocab}}}}
+method: {{kind: {method}, num_virtual_tokens: 8, init: {{kind: {init}}}}}
 task:
   data_dir: "{folder}"
   train: train.jsonl
@@ -81,17 +88,18 @@ def write_records(path):
 
 
 class Comparison:
-    """Runs of one model in their own folder."""
+    """Runs of one model with one method in their own folder."""
 
-    def __init__(self, mpirun, incipit, model, rate, folder):
+    def __init__(self, mpirun, incipit, model, method, rate, folder):
         folder.mkdir()
         write_records(folder / "train.jsonl")
         self.config = folder / "run.yaml"
-        self.config.write_text(CONFIG.format(model=model, rate=rate, folder=folder))
+        self.config.write_text(CONFIG.format(
+            model=model, method=method, init=INIT[method], rate=rate, folder=folder))
         self.mpirun, self.incipit, self.folder = mpirun, incipit, folder
-        self.steps, self.prompt = self.train("one rank", 1, [])
+        self.steps, self.adapter = self.train("one rank", 1, [])
         fall = self.steps[0]["loss"] - self.steps[-1]["loss"]
-        print(f"{model}: {len(self.steps)} steps, the loss falls by {fall:.2f}")
+        print(f"{method} of {model}: {len(self.steps)} steps, the loss falls by {fall:.2f}")
         self.is_sound = len(self.steps) == 20 and fall > 0.1
 
     def train(self, name, ranks, settings):
@@ -105,16 +113,16 @@ class Comparison:
         return [line for line in lines if "loss" in line], adapter["prompt_embeddings"]
 
     def equals_one_rank(self, name, ranks, settings):
-        steps, prompt = self.train(name, ranks, settings)
+        steps, adapter = self.train(name, ranks, settings)
 
         def worst(key):
             return max(abs(many[key] / one[key] - 1)
                        for one, many in zip(self.steps, steps, strict=True))
         loss, norm = worst("loss"), worst("grad_norm")
-        apart = float(abs(prompt - self.prompt).max())
-        print(f"{name}: losses within {loss:.1e}, gradients' norms within {norm:.1e}, prompt within "
+        apart = float(abs(adapter - self.adapter).max())
+        print(f"{name}: losses within {loss:.1e}, gradients' norms within {norm:.1e}, adapter within "
               f"{apart:.1e} of one rank's")
-        return loss <= LOSSES_WITHIN and norm <= NORMS_WITHIN and apart <= PROMPT_WITHIN
+        return loss <= LOSSES_WITHIN and norm <= NORMS_WITHIN and apart <= ADAPTER_WITHIN
 
 
 def main():
@@ -124,9 +132,12 @@ def main():
         tiny.HEADS, tiny.KV_HEADS, tiny.LAYERS = 9, 3, 6
         tiny.write_model(folder / "tiny")
         sound = []
-        for where, path, rate, meshes in (("of tiny", folder / "tiny", 0.05, TINY_MESHES),
-                                          ("of model", model, 0.001, MODEL_MESHES)):
-            runs = Comparison(mpirun, incipit, path, rate, folder / where)
+        of_tiny = folder / "tiny"
+        for where, path, method, rate, meshes in (
+                ("prompts of tiny", of_tiny, "prompt_tuning", 0.05, TINY_MESHES),
+                ("prefixes of tiny", of_tiny, "prefix_tuning", 0.05, PREFIX_MESHES),
+                ("prompts of model", model, "prompt_tuning", 0.001, MODEL_MESHES)):
+            runs = Comparison(mpirun, incipit, path, method, rate, folder / where)
             sound.append(runs.is_sound)
             sound += [runs.equals_one_rank(name, *mesh) for name, mesh in meshes.items()]
     return 0 if all(sound) else 1
