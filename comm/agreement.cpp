@@ -55,8 +55,4 @@ void require_same(Communicator& ranks, std::string_view what, std::string_view f
                     " (" + example + "); give all ranks the same files and options");
 }
 
-bool any_rank(Communicator& ranks, bool mine, Operation purpose) {
-  return ranks.all_reduce_max(std::int64_t{mine ? 1 : 0}, purpose) != 0;
-}
-
 }  // namespace incipit::comm

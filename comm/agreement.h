@@ -1,5 +1,4 @@
-// Agreement of ranks: on configuration, model and data before work starts, and on conditions that
-// any rank may report.
+// Agreement of ranks on configuration, model and data before work starts.
 #pragma once
 
 #include <string_view>
@@ -13,9 +12,5 @@ namespace incipit::comm {
 // names `what` ("configuration", "tokenizer"), the world ranks that differ from rank 0 of the
 // communicator, and the first line that differs. Collective.
 void require_same(Communicator& ranks, std::string_view what, std::string_view fingerprint);
-
-// Returns true on every rank if any rank passes true, for example after a signal or a number that
-// is not finite. Collective.
-[[nodiscard]] bool any_rank(Communicator& ranks, bool mine, Operation purpose);
 
 }  // namespace incipit::comm

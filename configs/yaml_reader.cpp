@@ -44,6 +44,12 @@ void find_paths(const Schema& block, const std::string& path, const std::string&
 }  // namespace
 
 ConfigValue YamlReader::parse_file(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) {
+    throw ConfigError(path.string() + ": this is a folder; expected a YAML file" +
+                      (std::filesystem::exists(path / "config.yaml")
+                           ? ", like " + (path / "config.yaml").string()
+                           : std::string{}));
+  }
   std::string text;
   try {
     text = read_text(path);

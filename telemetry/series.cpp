@@ -43,7 +43,7 @@ RankSeries::RankSeries(Registry& r, const ExporterIdentity& identity)
                         "Time training steps spent waiting for their batch.",
                         rank_label(identity))),
       comm(counter(r, "incipit_comm_seconds_total",
-                   "Time training steps spent reducing gradients over the ranks.",
+                   "Time training steps spent in collectives, including waiting for slower ranks.",
                    rank_label(identity))),
       last_step(gauge(r, "incipit_last_step_timestamp_seconds",
                       "Unix time at which the last training step ended; 0: none yet.",

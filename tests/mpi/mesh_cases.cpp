@@ -145,13 +145,6 @@ TEST(Agreement, NamesTheRankAndTheLineThatDiffer) {
   });
 }
 
-TEST(Agreement, AnyRankSpeaksForAll) {
-  on_world([](Communicator& world) {
-    EXPECT_FALSE(any_rank(world, false, "stop"));
-    EXPECT_TRUE(any_rank(world, world.rank() == world.size() - 1, "stop"));
-  });
-}
-
 TEST(Replicas, PassWhenEqual) {
   on_world([](Communicator& world) {
     const std::vector<float> prompt(1001, 0.5f);

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "core/error.h"
 
 namespace incipit::configs {
@@ -238,6 +241,26 @@ TEST(YamlReader, AFileThatIsMissingIsAMistakeOfUsage) {
     EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
     EXPECT_THAT(error.what(), HasSubstr("no/such/file.yaml"));
   }
+}
+
+TEST(YamlReader, AFolderIsRefusedWithTheFileToGive) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "a run directory";
+  std::filesystem::create_directories(folder);
+  const Schema root;
+  YamlReader reader(root);
+  const auto message = [&] {
+    try {
+      (void)reader.parse_file(folder);
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string("a folder was read");
+  };
+  EXPECT_EQ(message(), folder.string() + ": this is a folder; expected a YAML file");
+  std::ofstream(folder / "config.yaml") << "run: {}\n";
+  EXPECT_EQ(message(), folder.string() + ": this is a folder; expected a YAML file, like " +
+                           (folder / "config.yaml").string());
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
