@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
 
-#include "core/files.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "data/records.h"
@@ -67,32 +67,6 @@ std::optional<double> prior_loss(const data::Task& task, const data::Dataset& tr
     count.tokens = static_cast<std::int64_t>(example.target.size());
   }
   return trainer::label_prior_loss(counts, loss);
-}
-
-Json figures_json(const trainer::Figures& figures) {
-  Json json = Json::object();
-  const auto add = [&](const char* name, const std::optional<double>& value) {
-    if (value) json[name] = *value;
-  };
-  add("first_loss", figures.first_loss);
-  add("last_loss", figures.last_loss);
-  add("prior_loss", figures.prior_loss);
-  if (!figures.accuracy) return json;
-  json["accuracy"] = *figures.accuracy;
-  json["accuracy_95"] = {figures.accuracy_95.low, figures.accuracy_95.high};
-  json["majority_share"] = figures.majority_share;
-  json["majority_label"] = figures.majority_label;
-  json["predicted_share"] = figures.predicted_share;
-  json["predicted_label"] = figures.predicted_label;
-  return json;
-}
-
-Json diagnosis_json(const trainer::Diagnosis& diagnosis) {
-  return {{"verdict", trainer::verdict_name(diagnosis.verdict)},
-          {"summary", diagnosis.summary},
-          {"findings", diagnosis.findings},
-          {"advice", diagnosis.advice},
-          {"figures", figures_json(diagnosis.figures)}};
 }
 
 }  // namespace
@@ -160,15 +134,6 @@ void print_diagnosis(std::ostream& out, const telemetry::Style& style, const std
   for (const std::string& advice : diagnosis.advice) {
     out << "  " << ++number << ". " << advice << '\n';
   }
-}
-
-void write_diagnoses(const std::filesystem::path& run_dir,
-                     std::span<const std::pair<std::string, trainer::Diagnosis>> by_task) {
-  Json json = Json::object();
-  for (const auto& [task, diagnosis] : by_task) {
-    (by_task.size() == 1 ? json : json[task]) = diagnosis_json(diagnosis);
-  }
-  write_atomically(run_dir / "diagnosis.json", dump_json(json, 2) + "\n");
 }
 
 }  // namespace incipit::launcher

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <iosfwd>
 #include <span>
 #include <string>
@@ -45,15 +44,5 @@ class LearningWatch {
 // Prints the diagnosis and the advice. `task` is printed unless it is empty.
 void print_diagnosis(std::ostream& out, const telemetry::Style& style, const std::string& task,
                      const trainer::Diagnosis& diagnosis);
-
-// Writes RUN_DIR/diagnosis.json, which reports show:
-//   {"verdict":"not_learned","summary":"...","findings":["..."],"advice":["..."],
-//    "figures":{"first_loss":...,"last_loss":...,"prior_loss":...,"accuracy":...,
-//      "accuracy_95":[...,...],"majority_share":...,"majority_label":"...",
-//      "predicted_share":...,"predicted_label":"..."}}
-// Unknown figures are omitted. With several tasks, the file has one such object per task, under its
-// name. Throws DataError naming the file.
-void write_diagnoses(const std::filesystem::path& run_dir,
-                     std::span<const std::pair<std::string, trainer::Diagnosis>> by_task);
 
 }  // namespace incipit::launcher

@@ -16,7 +16,7 @@
 namespace incipit::report {
 namespace {
 
-using Predictions = std::vector<Prediction>;
+using Predictions = std::vector<EvaluatedExample>;
 
 const Predictions& test_predictions(const RunData& run) {
   const Predictions* test = run.of_split("test");
@@ -116,7 +116,7 @@ std::string common_name(std::span<const RunData> runs, const std::vector<std::si
 // Returns 1 or 0 for each labelled example; the others are skipped.
 std::vector<double> right_by_example(const Predictions& predictions) {
   std::vector<double> right;
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     if (!each.label.empty()) right.push_back(each.wrong() ? 0 : 1);
   }
   return right;
@@ -147,7 +147,7 @@ Method majority_method(const Predictions& predictions, const std::string& label)
   Method method;
   method.name = "majority";
   method.description = "always '" + label + "'";
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     if (!each.label.empty()) method.right.push_back(each.label == label ? 1 : 0);
   }
   method.accuracies.push_back(mean_of(method.right));

@@ -10,7 +10,7 @@
 namespace incipit::report {
 namespace {
 
-std::optional<double> score_of(const Prediction& prediction, const std::string& label) {
+std::optional<double> score_of(const EvaluatedExample& prediction, const std::string& label) {
   for (const auto& [name, score] : prediction.scores) {
     if (name == label) return score;
   }
@@ -18,7 +18,7 @@ std::optional<double> score_of(const Prediction& prediction, const std::string& 
 }
 
 // Returns the softmax probability of `score` among the scores of all labels.
-double probability(const Prediction& prediction, double score) {
+double probability(const EvaluatedExample& prediction, double score) {
   double highest = -std::numeric_limits<double>::infinity();
   for (const auto& [name, each] : prediction.scores) highest = std::max(highest, each);
   double sum = 0;
@@ -28,18 +28,18 @@ double probability(const Prediction& prediction, double score) {
 
 }  // namespace
 
-bool is_labelled(const std::vector<Prediction>& predictions) {
+bool is_labelled(const std::vector<EvaluatedExample>& predictions) {
   return std::any_of(predictions.begin(), predictions.end(),
-                     [](const Prediction& each) { return !each.label.empty(); });
+                     [](const EvaluatedExample& each) { return !each.label.empty(); });
 }
 
-std::string most_frequent_label(const std::vector<Prediction>& predictions) {
+std::string most_frequent_label(const std::vector<EvaluatedExample>& predictions) {
   std::map<std::string, std::int64_t> counts;
   std::string most;
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     if (!each.label.empty()) ++counts[each.label];
   }
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     if (!each.label.empty() && (most.empty() || counts[each.label] > counts[most])) {
       most = each.label;
     }
@@ -47,30 +47,30 @@ std::string most_frequent_label(const std::vector<Prediction>& predictions) {
   return most;
 }
 
-std::vector<std::string> labels_of(const std::vector<Prediction>& predictions) {
+std::vector<std::string> labels_of(const std::vector<EvaluatedExample>& predictions) {
   std::vector<std::string> labels;
   std::set<std::string> seen;
   const auto add = [&](const std::string& label) {
     if (seen.insert(label).second) labels.push_back(label);
   };
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     for (const auto& [label, score] : each.scores) add(label);
   }
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     if (!each.label.empty()) add(each.label);
     add(each.prediction);  // a model may answer ""
   }
   return labels;
 }
 
-SplitFigures figures_of(const std::string& split, const std::vector<Prediction>& predictions,
+SplitFigures figures_of(const std::string& split, const std::vector<EvaluatedExample>& predictions,
                         const std::string& majority_label) {
   const std::vector<std::string> labels = labels_of(predictions);
   std::map<std::string, int> class_of;
   for (std::size_t c = 0; c < labels.size(); ++c) class_of[labels[c]] = static_cast<int>(c);
   std::vector<int> predicted;
   std::vector<int> labelled;
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     if (each.label.empty()) continue;
     predicted.push_back(class_of[each.prediction]);
     labelled.push_back(class_of[each.label]);
@@ -94,10 +94,10 @@ SplitFigures figures_of(const std::string& split, const std::vector<Prediction>&
   return figures;
 }
 
-std::vector<WrongAnswer> worst_errors(const std::vector<Prediction>& predictions,
+std::vector<WrongAnswer> worst_errors(const std::vector<EvaluatedExample>& predictions,
                                       std::size_t most) {
   std::vector<WrongAnswer> errors;
-  for (const Prediction& each : predictions) {
+  for (const EvaluatedExample& each : predictions) {
     const auto given = score_of(each, each.prediction);
     const auto right = score_of(each, each.label);
     if (!each.wrong() || !given || !right) continue;

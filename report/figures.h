@@ -24,29 +24,29 @@ struct SplitFigures {
 };
 
 // Returns all labels that occur, as label, as prediction or in scores; those in scores come first.
-[[nodiscard]] std::vector<std::string> labels_of(const std::vector<Prediction>& predictions);
+[[nodiscard]] std::vector<std::string> labels_of(const std::vector<EvaluatedExample>& predictions);
 
 // Computes a split's figures. `majority_label`: the most frequent label of the training split, if
 // known; empty: that of the split itself. At least one example must be labelled.
 [[nodiscard]] SplitFigures figures_of(const std::string& split,
-                                      const std::vector<Prediction>& predictions,
+                                      const std::vector<EvaluatedExample>& predictions,
                                       const std::string& majority_label);
 
 // Returns whether any example is labelled.
-[[nodiscard]] bool is_labelled(const std::vector<Prediction>& predictions);
+[[nodiscard]] bool is_labelled(const std::vector<EvaluatedExample>& predictions);
 
 // Returns the most frequent label; of several, the first to occur. Empty if nothing is labelled.
-[[nodiscard]] std::string most_frequent_label(const std::vector<Prediction>& predictions);
+[[nodiscard]] std::string most_frequent_label(const std::vector<EvaluatedExample>& predictions);
 
 struct WrongAnswer {
-  const Prediction* prediction = nullptr;
+  const EvaluatedExample* prediction = nullptr;
   double given = 0;  // probability, over the labels, of the given answer ...
   double right = 0;  // ... and of the correct label
 };
 
 // Returns the wrong predictions, at most `most`, sorted by `given` - `right`, largest first.
 // Predictions without scores are skipped.
-[[nodiscard]] std::vector<WrongAnswer> worst_errors(const std::vector<Prediction>& predictions,
-                                                    std::size_t most);
+[[nodiscard]] std::vector<WrongAnswer> worst_errors(
+    const std::vector<EvaluatedExample>& predictions, std::size_t most);
 
 }  // namespace incipit::report

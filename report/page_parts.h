@@ -29,7 +29,7 @@ void write_comparison(Html& page, const Comparison& comparison);
 void write_curves(Html& page, const Report& report);
 
 // Parts for a single run.
-void write_diagnosis(Html& page, const Diagnosis& diagnosis);
+void write_diagnosis(Html& page, const trainer::Diagnosis& diagnosis);
 void write_scores(Html& page, const RunFigures& figures);
 void write_confusion(Html& page, const RunFigures& figures);
 void write_errors(Html& page, const RunFigures& figures);

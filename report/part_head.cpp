@@ -115,8 +115,8 @@ void write_head(Html& page, const Report& report) {
   page.leaf("p", {{"class", "result"}}, result_sentence(report));
 }
 
-void write_diagnosis(Html& page, const Diagnosis& diagnosis) {
-  const bool fine = diagnosis.verdict == "learned";
+void write_diagnosis(Html& page, const trainer::Diagnosis& diagnosis) {
+  const bool fine = diagnosis.verdict == trainer::Verdict::kLearned;
   const auto box = page.element("div", {{"class", fine ? "finding fine" : "finding"}});
   const auto list = [&](const char* tag, const std::vector<std::string>& lines) {
     if (lines.empty()) return;

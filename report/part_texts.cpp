@@ -14,7 +14,7 @@ constexpr std::size_t kErrorsAtOnce = 8;
 
 void write_error(Html& page, const WorstError& error) {
   const auto item = page.element("li");
-  const Prediction& prediction = *error.answer.prediction;
+  const EvaluatedExample& prediction = *error.answer.prediction;
   {
     const auto line = page.element("p");
     page.leaf("span", {{"class", "label wrong"}}, prediction.prediction);

@@ -55,10 +55,10 @@ std::optional<TaskTexts> read_texts(const RunData& run, std::string& problem) {
   }
 }
 
-void add_errors(const std::vector<Prediction>& predictions, const std::optional<TaskTexts>& texts,
-                RunFigures& figures) {
+void add_errors(const std::vector<EvaluatedExample>& predictions,
+                const std::optional<TaskTexts>& texts, RunFigures& figures) {
   figures.wrong = std::count_if(predictions.begin(), predictions.end(),
-                                [](const Prediction& each) { return each.wrong(); });
+                                [](const EvaluatedExample& each) { return each.wrong(); });
   for (const WrongAnswer& answer : worst_errors(predictions, kMostErrors)) {
     figures.errors.push_back({answer, texts ? texts->source(answer.prediction->id) : std::nullopt});
   }
@@ -69,7 +69,7 @@ RunFigures figures_of(const RunData& run, const std::optional<TaskTexts>& texts,
   RunFigures figures;
   figures.cost = cost_of(run);
   for (const char* split : {"train", "validation", "test"}) {
-    const std::vector<Prediction>* predictions = run.of_split(split);
+    const std::vector<EvaluatedExample>* predictions = run.of_split(split);
     if (predictions == nullptr || !is_labelled(*predictions)) continue;
     figures.splits.push_back(figures_of(split, *predictions, majority_label));
   }

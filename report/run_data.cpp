@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "data/jsonl.h"
+#include "trainer/diagnosis_file.h"
 
 namespace incipit::report {
 namespace {
@@ -65,8 +66,8 @@ void for_each_line(std::string_view text,
   }
 }
 
-Prediction parse_prediction(const data::Record& record) {
-  Prediction parsed;
+EvaluatedExample parse_prediction(const data::Record& record) {
+  EvaluatedExample parsed;
   parsed.id = record.json_text("idx");
   parsed.prediction = record.text("prediction");
   if (record.has("label") && record.json_text("label") != "null") {
@@ -80,8 +81,8 @@ Prediction parse_prediction(const data::Record& record) {
   return parsed;
 }
 
-std::vector<Prediction> read_predictions(const fs::path& path) {
-  std::vector<Prediction> predictions;
+std::vector<EvaluatedExample> read_predictions(const fs::path& path) {
+  std::vector<EvaluatedExample> predictions;
   std::set<std::string> seen;
   const std::string text = read_text(path);
   for_each_line(text, [&](std::string_view line, std::int64_t number, bool) {
@@ -157,22 +158,6 @@ Manifest read_manifest(const fs::path& path, const std::string& task) {
   return manifest;
 }
 
-std::vector<std::string> texts_at(const Json& object, const char* key) {
-  std::vector<std::string> texts;
-  if (!object.contains(key) || !object[key].is_array()) return texts;
-  for (const Json& value : object[key]) texts.push_back(text_of(value));
-  return texts;
-}
-
-Diagnosis read_diagnosis(const fs::path& path, const std::string& task) {
-  const Json whole = read_object(path);
-  const Json& json = part_of(whole, task);
-  return {.verdict = text_at(json, "verdict"),
-          .summary = text_at(json, "summary"),
-          .findings = texts_at(json, "findings"),
-          .advice = texts_at(json, "advice")};
-}
-
 void read_config(const fs::path& path, const std::string& task, RunData& run) {
   std::optional<configs::RunConfig> all;
   try {
@@ -202,7 +187,7 @@ std::string folder_name(const fs::path& dir) {
 
 }  // namespace
 
-const std::vector<Prediction>* RunData::of_split(const std::string& split) const {
+const std::vector<EvaluatedExample>* RunData::of_split(const std::string& split) const {
   const auto found = predictions.find(split);
   return found == predictions.end() ? nullptr : &found->second;
 }
@@ -215,7 +200,8 @@ RunData read_run(const fs::path& dir, const std::string& task) {
   const auto has = [&](const char* name) { return fs::exists(dir / name); };
   if (has("config.yaml")) read_config(dir / "config.yaml", task, run);
   if (has("manifest.json")) run.manifest = read_manifest(dir / "manifest.json", run.task);
-  if (has("diagnosis.json")) run.diagnosis = read_diagnosis(dir / "diagnosis.json", run.task);
+  if (has("diagnosis.json"))
+    run.diagnosis = trainer::read_diagnosis(dir / "diagnosis.json", run.task);
   if (has("metrics.jsonl")) read_metrics(dir / "metrics.jsonl", run);
   if (has("scores.json")) {
     const Json scores = read_object(dir / "scores.json");

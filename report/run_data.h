@@ -19,10 +19,12 @@
 
 #include "configs/run_config.h"
 #include "telemetry/step_record.h"
+#include "trainer/diagnosis.h"
 
 namespace incipit::report {
 
-struct Prediction {
+// A line of predictions/SPLIT.jsonl.
+struct EvaluatedExample {
   std::string id;  // JSON text of idx
   std::string prediction;
   std::string label;                                   // empty: no label
@@ -52,14 +54,6 @@ struct Manifest {
   std::map<std::string, SplitFile> splits;
 };
 
-// Contents of diagnosis.json.
-struct Diagnosis {
-  std::string verdict;
-  std::string summary;
-  std::vector<std::string> findings;
-  std::vector<std::string> advice;
-};
-
 struct RunData {
   std::filesystem::path dir;
   std::string name;
@@ -68,14 +62,14 @@ struct RunData {
   std::optional<configs::RunConfig> config;
   std::string config_problem;  // why the run's configuration could not be read
   Manifest manifest;
-  std::optional<Diagnosis> diagnosis;
+  std::optional<trainer::Diagnosis> diagnosis;
   std::vector<telemetry::StepRecord> steps;  // values that were not finite are NaN
   std::vector<StepScores> step_scores;
-  std::map<std::string, NamedScores> scores;                   // scores.json, per split
-  std::map<std::string, std::vector<Prediction>> predictions;  // per split
+  std::map<std::string, NamedScores> scores;                         // scores.json, per split
+  std::map<std::string, std::vector<EvaluatedExample>> predictions;  // per split
 
   // Returns the predictions of a split, or nullptr.
-  [[nodiscard]] const std::vector<Prediction>* of_split(const std::string& split) const;
+  [[nodiscard]] const std::vector<EvaluatedExample>* of_split(const std::string& split) const;
 };
 
 // Reads a run. For a run with several tasks, reads `task`. A metrics.jsonl that ends in the middle

@@ -26,7 +26,8 @@ ALLOWED = {
     "trainer": {"core", "comm", "telemetry", "data", "nn", "model", "methods", "eval"},
     "configs": {"core"},  # and the *_options.h of any folder
     "plan": {"core", "comm", "nn", "model"},
-    "report": {"core", "telemetry", "data", "model", "families", "methods", "eval", "configs"},
+    "report": {"core", "telemetry", "data", "model", "families", "methods", "eval", "trainer",
+               "configs"},
     "predict": {"core", "comm", "telemetry", "data"},
     "init": {"core", "telemetry", "data", "configs"},
     "launcher": {"core", "comm", "telemetry", "data", "kernels", "nn", "model", "families", "methods",

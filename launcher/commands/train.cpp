@@ -1,6 +1,7 @@
 #include "launcher/commands/train.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -21,6 +22,7 @@
 #include "launcher/session.h"
 #include "methods/registry.h"
 #include "telemetry/output.h"
+#include "trainer/diagnosis_file.h"
 #include "trainer/trainer.h"
 
 namespace incipit::launcher {
@@ -93,7 +95,8 @@ void judge(const Session& session, const RunObserver& observer,
     print_diagnosis(std::cout, telemetry::Style::of_stdout(), session.mixes() ? task.name : "",
                     diagnoses.back().second);
   }
-  write_diagnoses(session.config.run.output_dir, diagnoses);
+  trainer::write_diagnoses(std::filesystem::path(session.config.run.output_dir) / "diagnosis.json",
+                           diagnoses);
 }
 
 std::vector<trainer::TrainTask> train_tasks(const Session& session) {

@@ -101,7 +101,8 @@ class OfOneRun(Report):
     def test_shows_the_diagnosis(self):
         path = self.folder / "run" / "diagnosis.json"
         path.write_text(json.dumps({"verdict": "not_learned", "summary": "Nothing was learned.",
-                                    "findings": ["one label"], "advice": ["a higher rate"]}))
+                                    "findings": ["one label"], "advice": ["a higher rate"],
+                                    "figures": {"first_loss": 0.7}}))
         text, _ = self.page("run", at="run/report.html")
         for words in ("Nothing was learned.", "one label", "a higher rate"):
             self.assertIn(words, text)

@@ -90,7 +90,7 @@ TEST(Draw, NothingWhereNothingIsFinite) {
   EXPECT_THAT(page.markup(), IsEmpty());
 }
 
-std::vector<Prediction> three() {
+std::vector<EvaluatedExample> three() {
   return {{"1", "a", "a", {{"a", std::log(0.9)}, {"b", std::log(0.1)}}},
           {"2", "b", "a", {{"a", std::log(0.4)}, {"b", std::log(0.6)}}},
           {"3", "a", "b", {{"a", std::log(0.8)}, {"b", std::log(0.2)}}}};

@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
+
+#include "core/error.h"
+#include "trainer/diagnosis_file.h"
 
 namespace incipit::trainer {
 namespace {
@@ -195,6 +200,45 @@ TEST(Diagnosis, OfNoStepsSaysSo) {
   EXPECT_EQ(diagnosis.verdict, Verdict::kUndecided);
   EXPECT_EQ(diagnosis.summary, "no step was made");
   EXPECT_THAT(diagnosis.advice, IsEmpty());
+}
+
+void expect_equal(const Diagnosis& read, const Diagnosis& written) {
+  EXPECT_EQ(read.verdict, written.verdict);
+  EXPECT_EQ(read.summary, written.summary);
+  EXPECT_EQ(read.findings, written.findings);
+  EXPECT_EQ(read.advice, written.advice);
+  EXPECT_EQ(read.figures.first_loss, written.figures.first_loss);
+  EXPECT_EQ(read.figures.prior_loss, written.figures.prior_loss);
+  EXPECT_EQ(read.figures.accuracy, written.figures.accuracy);
+  EXPECT_EQ(read.figures.accuracy_95.high, written.figures.accuracy_95.high);
+  EXPECT_EQ(read.figures.predicted_label, written.figures.predicted_label);
+}
+
+TEST(DiagnosisFile, ReadsWhatItWrote) {
+  const auto file = std::filesystem::path(::testing::TempDir()) / "incipit diagnosis.json";
+  const Diagnosis judged = diagnose(evidence(line(100, 2.0, 0.4), 95));
+  const Diagnosis empty = diagnose({});
+  ASSERT_TRUE(judged.figures.accuracy && !empty.figures.accuracy);
+
+  write_diagnoses(file, std::vector<std::pair<std::string, Diagnosis>>{{"", judged}});
+  expect_equal(read_diagnosis(file, ""), judged);
+
+  write_diagnoses(
+      file, std::vector<std::pair<std::string, Diagnosis>>{{"roads", judged}, {"verdict", empty}});
+  expect_equal(read_diagnosis(file, "roads"), judged);
+  expect_equal(read_diagnosis(file, "verdict"), empty);
+  EXPECT_THROW((void)read_diagnosis(file, "parks"), DataError);
+
+  for (const char* damaged : {"", "{", "[]", "{\"verdict\": \"perhaps\"}"}) {
+    std::ofstream(file) << damaged;
+    try {
+      (void)read_diagnosis(file, "");
+      ADD_FAILURE() << "read: " << damaged;
+    } catch (const DataError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(file.string()));
+    }
+  }
+  std::filesystem::remove(file);
 }
 
 }  // namespace
