@@ -88,8 +88,8 @@ def random_model(config, generator):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if name.endswith("norm.weight"):
-                parameter.copy_(1 + 0.2 * noise)  # ones would hide a norm that is left out
+            if name.endswith(".weight") and parameter.dim() == 1:  # a norm's
+                parameter.copy_(1 + 0.2 * noise)  # ones would hide one that is left out
             else:
                 parameter.copy_(0.15 * noise)
     return model
