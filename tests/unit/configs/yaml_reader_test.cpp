@@ -2,10 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "core/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace incipit::configs {
 namespace {
@@ -244,23 +242,21 @@ TEST(YamlReader, AFileThatIsMissingIsAMistakeOfUsage) {
 }
 
 TEST(YamlReader, AFolderIsRefusedWithTheFileToGive) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "a run directory";
-  std::filesystem::create_directories(folder);
+  const incipit::testing::TemporaryFolder folder;
   const Schema root;
   YamlReader reader(root);
   const auto message = [&] {
     try {
-      (void)reader.parse_file(folder);
+      (void)reader.parse_file(folder.path());
     } catch (const ConfigError& error) {
       return std::string(error.what());
     }
     return std::string("a folder was read");
   };
-  EXPECT_EQ(message(), folder.string() + ": this is a folder; expected a YAML file");
-  std::ofstream(folder / "config.yaml") << "run: {}\n";
-  EXPECT_EQ(message(), folder.string() + ": this is a folder; expected a YAML file, like " +
-                           (folder / "config.yaml").string());
-  std::filesystem::remove_all(folder);
+  const std::string refused = folder.path().string() + ": this is a folder; expected a YAML file";
+  EXPECT_EQ(message(), refused);
+  const auto config = folder.write("config.yaml", "run: {}\n");
+  EXPECT_EQ(message(), refused + ", like " + config.string());
 }
 
 }  // namespace

@@ -5,30 +5,17 @@
 
 #include "comm/threads.h"
 #include "core/error.h"
-#include "families/llama/config.h"
+#include "tests/support/llama3_8b.h"
 
 namespace incipit::launcher {
 namespace {
 
+using ::incipit::testing::llama3_8b;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr double kGiB = 1024.0 * 1024 * 1024;
-
-// 14.96 GiB in bfloat16.
-llama::Config llama3_8b() {
-  llama::Config c;
-  c.model_type = "llama";
-  c.hidden_size = 4096;
-  c.layers = 32;
-  c.heads = 32;
-  c.kv_heads = 8;
-  c.head_dim = 128;
-  c.intermediate_size = 14336;
-  c.vocab_size = 128256;
-  return c;
-}
 
 std::string objection(const comm::MeshShape& shape, double gib) {
   return memory_objection(llama3_8b().spec(), shape, 2, gib * kGiB);

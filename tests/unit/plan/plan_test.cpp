@@ -6,24 +6,13 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "families/llama/config.h"
 #include "model/partition.h"
+#include "tests/support/llama3_8b.h"
 
 namespace incipit::plan {
 namespace {
 
-model::ModelSpec llama3_8b() {
-  llama::Config c;
-  c.model_type = "llama";
-  c.hidden_size = 4096;
-  c.layers = 32;
-  c.heads = 32;
-  c.kv_heads = 8;
-  c.head_dim = 128;
-  c.intermediate_size = 14336;
-  c.vocab_size = 128256;
-  return c.spec();
-}
+model::ModelSpec llama3_8b() { return incipit::testing::llama3_8b().spec(); }
 
 const Workload kStep{.batch_size = 32, .prompt_rows = 20, .example_rows = 200, .number_bytes = 2};
 const Machine kMachine;

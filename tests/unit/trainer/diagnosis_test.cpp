@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 
 #include "core/error.h"
+#include "tests/support/temporary_folder.h"
 #include "trainer/diagnosis_file.h"
 
 namespace incipit::trainer {
@@ -215,7 +214,8 @@ void expect_equal(const Diagnosis& read, const Diagnosis& written) {
 }
 
 TEST(DiagnosisFile, ReadsWhatItWrote) {
-  const auto file = std::filesystem::path(::testing::TempDir()) / "incipit diagnosis.json";
+  const incipit::testing::TemporaryFolder folder;
+  const auto file = folder / "diagnosis.json";
   const Diagnosis judged = diagnose(evidence(line(100, 2.0, 0.4), 95));
   const Diagnosis empty = diagnose({});
   ASSERT_TRUE(judged.figures.accuracy && !empty.figures.accuracy);
@@ -230,7 +230,7 @@ TEST(DiagnosisFile, ReadsWhatItWrote) {
   EXPECT_THROW((void)read_diagnosis(file, "parks"), DataError);
 
   for (const char* damaged : {"", "{", "[]", "{\"verdict\": \"perhaps\"}"}) {
-    std::ofstream(file) << damaged;
+    folder.write("diagnosis.json", damaged);
     try {
       (void)read_diagnosis(file, "");
       ADD_FAILURE() << "read: " << damaged;
@@ -238,7 +238,6 @@ TEST(DiagnosisFile, ReadsWhatItWrote) {
       EXPECT_THAT(error.what(), HasSubstr(file.string()));
     }
   }
-  std::filesystem::remove(file);
 }
 
 }  // namespace

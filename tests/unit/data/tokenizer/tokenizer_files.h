@@ -2,42 +2,20 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "core/error.h"
 #include "data/tokenizer/json_node.h"
 #include "data/tokenizer/tokenizer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace incipit::data::testing {
 
 using nlohmann::json;
 
-// A temporary folder of one test, removed with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "incipit-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  [[nodiscard]] std::filesystem::path write(const std::string& name,
-                                            const std::string& content) const {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    return path_ / name;
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using ::incipit::testing::TemporaryFolder;
 
 // A text-level BPE over a, b, c and space, with ab, abc and "b c" as tokens.
 inline json small_tokenizer() {
