@@ -46,7 +46,7 @@ class Schema {
     // Returns the current value; kNull when there is none to write.
     std::function<ConfigValue()> write;
   };
-  // A key with keys of its own.
+  // A key whose value is a block of keys.
   struct Block {
     std::string key;
     std::string meaning;
@@ -87,7 +87,7 @@ class Schema {
     // false, it replaces the whole mapping.
     bool keeps_others = true;
   };
-  // Adds a key with a text for each of its own keys. `Pair` consists of two strings, name and text.
+  // Adds a key whose value maps any names to texts. `Pair` consists of two strings, name and text.
   template <typename Pair>
   Field& mapping(std::string key, std::vector<Pair>& target, MappingForm form, std::string meaning);
 

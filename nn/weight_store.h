@@ -1,10 +1,10 @@
 // Owns the parameters of the model on this rank.
 //
 // Parameters that are used together form a *group*: a layer's, or a chunk of a vocabulary table.
-// Under FSDP each rank of a group of ranks has a shard of every matrix's rows. A group is
-// all-gathered while the one before it computes, and dropped after use (ZeRO stage 3, Rajbhandari
-// et al. 2020). A pass announces its groups in their order of use, so the store knows what to
-// gather next. There are buffers for two groups.
+// Under FSDP each rank of the communicator has a shard of every matrix's rows. The weights of a
+// group are all-gathered while the previous group computes, and freed after use (ZeRO stage 3,
+// Rajbhandari et al. 2020). A pass announces its groups in their order of use, so the store knows
+// what to gather next. There are buffers for two groups.
 //
 //   store.announce({0, 1, 2});
 //   {

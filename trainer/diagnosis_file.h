@@ -16,7 +16,7 @@
 
 namespace incipit::trainer {
 
-// Writes the diagnosis of every task with its name. Throws DataError naming the file.
+// Writes the diagnosis of every task with its name. On one rank. Throws DataError naming the file.
 void write_diagnoses(const std::filesystem::path& file,
                      std::span<const std::pair<std::string, Diagnosis>> by_task);
 
