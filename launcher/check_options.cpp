@@ -63,7 +63,7 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
            "float16 is for scoring and generating: gradients are too small for it; expected "
            "bfloat16, float32 or auto to train");
   }
-  if (config.method.kind == methods::MethodKind::kNone) {
+  if (!config.method.trains()) {
     report("method.kind", "none has nothing to train; incipit eval scores the model as it is");
   }
   for (const auto& [block, task] : task_blocks(config)) {

@@ -57,7 +57,7 @@ std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& sessi
 std::optional<methods::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
                                                     const std::filesystem::path& adapter) {
   if (!adapter.empty()) return methods::load_prompt(adapter);
-  if (config.method.kind == methods::MethodKind::kNone) return std::nullopt;
+  if (!config.method.trains()) return std::nullopt;
   auto best = std::filesystem::path(config.run.output_dir) / "adapter" / "best";
   if (!config.picked.empty()) best /= config.picked;
   if (!std::filesystem::exists(best)) {

@@ -54,7 +54,7 @@ telemetry::Exporter open_exporter(const Session& session, bool resumed) {
       .libtorch = libtorch_version(),
       .run_name = config.run.name,
       .task = configs::task_names(config),  // a label never contains a path
-      .method = methods::method_name(config.method),
+      .method = config.method.kind,
       .restarts = restarts(resumed),
       .skipped_records = skipped,
       .peak_flops = peak_flops(session)};

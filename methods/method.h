@@ -20,7 +20,7 @@ struct LoadedPrompt {
 };
 
 struct Method {
-  MethodKind kind = MethodKind::kNone;
+  std::string kind;       // MethodOptions::kind
   std::string peft_type;  // of its adapters
   std::string title;      // "TITLE of 20 tokens", with `where` after it
   std::string where;
@@ -32,7 +32,8 @@ struct Method {
   std::function<std::shared_ptr<Prompt>(const MethodOptions& options, const StartInputs& inputs,
                                         const std::string& name)>
       make;
-  // Loads an adapter folder of this peft_type.
+  // Loads an adapter folder of this peft_type. Null for a reparameterised method whose adapters are
+  // those of another method, which loads them.
   std::function<LoadedPrompt(const std::filesystem::path& folder)> load;
   // Options with three virtual tokens, one per variant of the method. The conformance tests run
   // each of them on every family.
@@ -40,6 +41,6 @@ struct Method {
 };
 
 // Returns options of a method with three virtual tokens, drawn at random.
-[[nodiscard]] MethodOptions small_options(MethodKind kind);
+[[nodiscard]] MethodOptions small_options(const std::string& kind);
 
 }  // namespace incipit::methods

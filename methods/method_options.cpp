@@ -1,12 +1,12 @@
 #include "methods/method_options.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
 #include <utility>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/schema.h"
 #include "core/text.h"
@@ -50,7 +50,56 @@ void declare_prefix_tuning(Schema& schema, MethodOptions& o) {
                "of that MLP's hidden layer; 0: the width of a layer's keys", {.min = 0});
 }
 
-void check_all(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+void check_prefix_tuning(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  check_shared_options(options, problems);
+  const InitKind kind = init_kind(options);
+  if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
+    problems.push_back({"init.kind", "prefix_tuning takes auto, normal, random_uniform or file"});
+  }
+  if (options.prefix_projection && kind == InitKind::kFile) {
+    problems.push_back({"prefix_projection",
+                        "an adapter has no projection to start from; set it to false, or another "
+                        "init.kind"});
+  }
+  if (options.encoder_hidden_size < 0) {
+    problems.push_back({"encoder_hidden_size", "must be at least 0 (0: the width of keys), is " +
+                                                   std::to_string(options.encoder_hidden_size)});
+  }
+}
+
+std::vector<MethodDeclaration>& declarations() {
+  static std::vector<MethodDeclaration> all{
+      {kNoMethod, "the model as it is", InitKind::kAuto, nullptr, nullptr},
+      {"prompt_tuning", "learned input vectors (Lester et al. 2021)", InitKind::kClassLabels,
+       nullptr, check_shared_options},
+      {"prefix_tuning", "learned keys and values in every layer (Liu et al. 2021)",
+       InitKind::kNormal, declare_prefix_tuning, check_prefix_tuning},
+  };
+  return all;
+}
+
+const MethodDeclaration* find(const std::string& name) {
+  for (const MethodDeclaration& declaration : declarations()) {
+    if (declaration.name == name) return &declaration;
+  }
+  return nullptr;
+}
+
+const MethodDeclaration& declaration_of(const MethodOptions& options) {
+  const MethodDeclaration* found = find(options.kind);
+  INCIPIT_CHECK(found != nullptr, "there is no method ", options.kind);
+  return *found;
+}
+
+}  // namespace
+
+void add_declaration(MethodDeclaration declaration) {
+  INCIPIT_CHECK(find(declaration.name) == nullptr, "method ", declaration.name,
+                " is there already");
+  declarations().push_back(std::move(declaration));
+}
+
+void check_shared_options(const MethodOptions& options, std::vector<OptionProblem>& problems) {
   if (options.num_virtual_tokens < 1 || options.num_virtual_tokens > kMostVirtualTokens) {
     problems.push_back({"num_virtual_tokens", "must be between 1 and " +
                                                   std::to_string(kMostVirtualTokens) + ", is " +
@@ -70,52 +119,6 @@ void check_all(const MethodOptions& options, std::vector<OptionProblem>& problem
   check_used(problems, "text", init.text, "text", init.kind == InitKind::kText);
   check_used(problems, "path", init.path, "file", init.kind == InitKind::kFile);
 }
-
-void check_prefix_tuning(const MethodOptions& options, std::vector<OptionProblem>& problems) {
-  check_all(options, problems);
-  const InitKind kind = init_kind(options);
-  if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
-    problems.push_back({"init.kind", "prefix_tuning takes auto, normal, random_uniform or file"});
-  }
-  if (options.prefix_projection && kind == InitKind::kFile) {
-    problems.push_back({"prefix_projection",
-                        "an adapter has no projection to start from; set it to false, or another "
-                        "init.kind"});
-  }
-  if (options.encoder_hidden_size < 0) {
-    problems.push_back({"encoder_hidden_size", "must be at least 0 (0: the width of keys), is " +
-                                                   std::to_string(options.encoder_hidden_size)});
-  }
-}
-
-// A value of `kind`.
-struct Method {
-  std::string name;
-  MethodKind kind;
-  std::string meaning;
-  // What init.kind: auto stands for.
-  InitKind init;
-  // Declares the keys that only this method has. Null: it has none.
-  void (*declare)(Schema& schema, MethodOptions& options);
-  // Adds what is out of range or missing when the method is used. Null: nothing can be.
-  void (*check)(const MethodOptions& options, std::vector<OptionProblem>& problems);
-};
-
-const std::array<Method, 3> kMethods{{
-    {"none", MethodKind::kNone, "the model as it is", InitKind::kAuto, nullptr, nullptr},
-    {"prompt_tuning", MethodKind::kPromptTuning, "learned input vectors (Lester et al. 2021)",
-     InitKind::kClassLabels, nullptr, check_all},
-    {"prefix_tuning", MethodKind::kPrefixTuning,
-     "learned keys and values in every layer (Liu et al. 2021)", InitKind::kNormal,
-     declare_prefix_tuning, check_prefix_tuning},
-}};
-
-const Method& method_of(const MethodOptions& options) {
-  return *std::find_if(kMethods.begin(), kMethods.end(),
-                       [&](const Method& method) { return method.kind == options.kind; });
-}
-
-}  // namespace
 
 void declare(Schema& schema, InitOptions& o) {
   schema.choice("kind", o.kind,
@@ -140,29 +143,29 @@ void declare(Schema& schema, InitOptions& o) {
 }
 
 void declare(Schema& schema, MethodOptions& o) {
-  Schema::Names<MethodKind> kinds;
+  Schema::Texts kinds;
   std::vector<std::string> meanings;
-  for (const Method& method : kMethods) {
-    kinds.emplace_back(method.name, method.kind);
+  for (const MethodDeclaration& method : declarations()) {
+    kinds.push_back(method.name);
     meanings.push_back(method.name + ": " + method.meaning);
   }
-  schema.choice("kind", o.kind, std::move(kinds), join(meanings, "; "));
+  schema.word("kind", o.kind, kinds, join(meanings, "; "));
   declare_all(schema, o);
-  for (const Method& method : kMethods) {
+  for (const MethodDeclaration& method : declarations()) {
     if (method.declare != nullptr) method.declare(schema, o);
   }
 }
 
 std::vector<MethodName> method_names() {
   std::vector<MethodName> names;
-  for (const Method& method : kMethods) names.push_back({method.name, method.meaning});
+  for (const MethodDeclaration& method : declarations()) {
+    names.push_back({method.name, method.meaning});
+  }
   return names;
 }
 
-std::string method_name(const MethodOptions& options) { return method_of(options).name; }
-
 InitKind init_kind(const MethodOptions& options) {
-  return options.init.kind == InitKind::kAuto ? method_of(options).init : options.init.kind;
+  return options.init.kind == InitKind::kAuto ? declaration_of(options).init : options.init.kind;
 }
 
 UniformRange uniform_range(const std::string& scale, double embedding_rms) {
@@ -179,7 +182,7 @@ UniformRange uniform_range(const std::string& scale, double embedding_rms) {
 
 std::vector<OptionProblem> validate(const MethodOptions& options) {
   std::vector<OptionProblem> problems;
-  const Method& method = method_of(options);
+  const MethodDeclaration& method = declaration_of(options);
   if (method.check != nullptr) method.check(options, problems);
   return problems;
 }

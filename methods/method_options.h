@@ -1,8 +1,11 @@
 // The `method:` block of a run's YAML. Torch-free.
 #pragma once
 
+#include <any>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <typeindex>
 #include <vector>
 
 #include "core/option_problem.h"
@@ -13,11 +16,8 @@ class Schema;
 
 namespace incipit::methods {
 
-enum class MethodKind {
-  kNone,          // none: the frozen model without a soft prompt, for evaluation
-  kPromptTuning,  // prompt_tuning: learned input vectors (Lester et al. 2021)
-  kPrefixTuning,  // prefix_tuning: learned keys and values in every layer (Liu et al. 2021)
-};
+// `kind` of the frozen model without a prompt, for evaluation.
+inline constexpr const char* kNoMethod = "none";
 
 enum class InitKind {
   kAuto,           // auto: class_labels for prompt_tuning, normal for prefix_tuning
@@ -43,15 +43,59 @@ struct InitOptions {
   std::string path;  // file
 };
 
+// Options that methods define in files of theirs: at most one struct of each type, copied with the
+// object.
+class MoreOptions {
+ public:
+  // Returns the struct of a type, which it adds with its initial values if there is none. The
+  // reference is valid while the object is.
+  template <typename T>
+  [[nodiscard]] T& get() {
+    std::any& value = by_type_[typeid(T)];
+    if (!value.has_value()) value = T();
+    return std::any_cast<T&>(value);
+  }
+  // Returns a copy of it, or its initial values.
+  template <typename T>
+  [[nodiscard]] T get() const {
+    const auto found = by_type_.find(typeid(T));
+    return found == by_type_.end() ? T() : std::any_cast<const T&>(found->second);
+  }
+
+ private:
+  std::map<std::type_index, std::any> by_type_;
+};
+
 struct MethodOptions {
-  MethodKind kind = MethodKind::kPromptTuning;
+  std::string kind = "prompt_tuning";    // a name of method_names()
   std::int64_t num_virtual_tokens = 20;  // >= 1
   InitOptions init;
   // prefix_tuning: learn the prefix through an MLP with a hidden layer of this size, which is
   // dropped from the adapter. 0: the width of a layer's keys.
   bool prefix_projection = false;
   std::int64_t encoder_hidden_size = 0;
+  MoreOptions more{};
+
+  [[nodiscard]] bool trains() const { return kind != kNoMethod; }
 };
+
+// The options of one method: a value of `kind`.
+struct MethodDeclaration {
+  std::string name;
+  std::string meaning;
+  InitKind init = InitKind::kAuto;  // what init.kind: auto selects
+  // Declares the keys that only this method has. Null: it has none.
+  void (*declare)(Schema& schema, MethodOptions& options) = nullptr;
+  // Adds what is out of range or missing when the method is used. Null: nothing can be.
+  void (*check)(const MethodOptions& options, std::vector<OptionProblem>& problems) = nullptr;
+};
+
+// Adds the options of a method that is defined outside of this project. Use add_method()
+// (methods/registry.h), which also adds the method. Throws LogicError if the name is taken.
+void add_declaration(MethodDeclaration declaration);
+
+// Adds what is out of range in the options that all methods have: `num_virtual_tokens` and `init`.
+void check_shared_options(const MethodOptions& options, std::vector<OptionProblem>& problems);
 
 // A value of `kind` and its meaning, for lists and messages.
 struct MethodName {
@@ -59,14 +103,12 @@ struct MethodName {
   std::string meaning;
 };
 [[nodiscard]] std::vector<MethodName> method_names();
-[[nodiscard]] std::string method_name(const MethodOptions& options);
 
 // Returns init.kind, with auto replaced by the method's.
 [[nodiscard]] InitKind init_kind(const MethodOptions& options);
 
-// Declares the keys of the block and of those in it. A method declares its keys in the list of
-// methods in prompt_options.cpp. The block has the keys of all methods, whatever its `kind`; a key
-// that several methods share is declared once.
+// Declares the keys of the block and of those in it. The block has the keys of all methods,
+// whatever its `kind`; a key that several methods share is declared once.
 void declare(Schema& schema, InitOptions& options);
 void declare(Schema& schema, MethodOptions& options);
 

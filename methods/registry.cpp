@@ -1,6 +1,9 @@
 #include "methods/registry.h"
 
+#include <utility>
+
 #include "core/check.h"
+#include "core/text.h"
 #include "methods/peft_folder.h"
 #include "methods/prefix_tuning/prefix_tuning.h"
 #include "methods/prompt_tuning/adapter_files.h"
@@ -9,22 +12,47 @@
 namespace incipit::methods {
 namespace {
 
-const std::vector<Method>& all_methods() {
-  static const std::vector<Method> all{prompt_tuning::method(), prefix_tuning::method()};
+std::vector<Method>& all_methods() {
+  static std::vector<Method> all{prompt_tuning::method(), prefix_tuning::method()};
   return all;
 }
 
 // Returns null for `none`.
-const Method* find(const MethodOptions& options) {
+const Method* find(const std::string& kind) {
   for (const Method& method : all_methods()) {
-    if (method.kind == options.kind) return &method;
+    if (method.kind == kind) return &method;
   }
   return nullptr;
 }
 
+// Returns the method that loads adapters of this type, or null.
+const Method* find_loader(const std::string& peft_type) {
+  for (const Method& method : all_methods()) {
+    if (method.load && method.peft_type == peft_type) return &method;
+  }
+  return nullptr;
+}
+
+std::string loadable_types() {
+  std::vector<std::string> types;
+  for (const Method& method : all_methods()) {
+    if (method.load) types.push_back(method.peft_type);
+  }
+  return join(types);
+}
+
 }  // namespace
 
-MethodOptions small_options(MethodKind kind) {
+void add_method(Method method, MethodDeclaration declaration) {
+  INCIPIT_CHECK(method.kind == declaration.name, method.kind, " is declared as ", declaration.name);
+  INCIPIT_CHECK(find(method.kind) == nullptr, "method ", method.kind, " is there already");
+  INCIPIT_CHECK(!method.load || find_loader(method.peft_type) == nullptr, "another method loads ",
+                method.peft_type, " adapters");
+  add_declaration(std::move(declaration));
+  all_methods().push_back(std::move(method));
+}
+
+MethodOptions small_options(const std::string& kind) {
   MethodOptions options;
   options.kind = kind;
   options.num_virtual_tokens = 3;
@@ -34,26 +62,26 @@ MethodOptions small_options(MethodKind kind) {
 
 std::shared_ptr<Prompt> make_prompt(const MethodOptions& options, const StartInputs& inputs,
                                     const std::string& name) {
-  const Method* method = find(options);
+  const Method* method = find(options.kind);
   INCIPIT_CHECK(method != nullptr, "this method trains no prompt");
   return method->make(options, inputs, name);
 }
 
 PromptRows prompt_rows(const MethodOptions& options) {
-  const Method* method = find(options);
+  const Method* method = find(options.kind);
   if (method == nullptr) return {};
   return {.rows = static_cast<int>(options.num_virtual_tokens), .resident = method->resident};
 }
 
 std::string prompt_title(const MethodOptions& options) {
-  const Method* method = find(options);
+  const Method* method = find(options.kind);
   if (method == nullptr) return "";
   return method->title + " of " + std::to_string(options.num_virtual_tokens) + " tokens" +
          method->where;
 }
 
 std::int64_t adapter_numbers(const MethodOptions& options, const model::ModelSpec& spec) {
-  const Method* method = find(options);
+  const Method* method = find(options.kind);
   return method == nullptr ? 0 : options.num_virtual_tokens * method->width(spec);
 }
 
@@ -72,12 +100,11 @@ LoadedPrompt load_prompt(const std::filesystem::path& path) {
   }
   const model::JsonObject config = read_peft_config(path);
   const std::string type = config.text("peft_type");
-  std::string supported;
-  for (const Method& method : all_methods()) {
-    if (method.peft_type == type) return method.load(path);
-    supported += (supported.empty() ? "" : ", ") + method.peft_type;
+  const Method* method = find_loader(type);
+  if (method == nullptr) {
+    config.fail("peft_type", "is " + type + "; supported: " + loadable_types());
   }
-  config.fail("peft_type", "is " + type + "; supported: " + supported);
+  return method->load(path);
 }
 
 void check_backbone(const LoadedPrompt& loaded, const model::ModelSpec& spec,

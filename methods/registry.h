@@ -1,5 +1,5 @@
-// The prompt methods: no other file lists them, but methods/method_options.cpp, which declares
-// their keys without the engine.
+// The prompt methods. Only this registry and methods/method_options.cpp, which declares their keys
+// without the engine, list them.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,11 @@
 #include "methods/method.h"
 
 namespace incipit::methods {
+
+// Adds a method defined outside of this project, and the declaration of its options. Call before
+// configurations are read, from one thread. Throws LogicError if the kind is there already, or if
+// two methods load adapters of one peft_type.
+void add_method(Method method, MethodDeclaration declaration);
 
 // Returns the initial prompt of a method that trains one. A pure function of its arguments: the
 // same on every rank, platform and run. Throws ConfigError or DataError when the options do not

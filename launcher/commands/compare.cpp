@@ -43,7 +43,7 @@ configs::RunConfig load_comparison(const CompareArguments& arguments) {
         }
       });
   config.method = methods::MethodOptions();
-  config.method.kind = methods::MethodKind::kNone;
+  config.method.kind = methods::kNoMethod;
   if (arguments.output.empty()) {
     config.run.output_dir += "-template";
   } else {

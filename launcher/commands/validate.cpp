@@ -40,11 +40,11 @@ void check_run(const ConfigArguments& arguments) {
   const telemetry::Style style = telemetry::Style::of_stdout();
   const configs::RunConfig config =
       load_config(arguments, [](const auto& read, const auto& report) {
-        const bool trains = read.method.kind != methods::MethodKind::kNone;
+        const bool trains = read.method.trains();
         (trains ? check_training_options : check_options)(read, report);
       });
   log::configure("error");  // the readers' log messages are among the warnings below
-  const bool trains = config.method.kind != methods::MethodKind::kNone;
+  const bool trains = config.method.trains();
   const auto model_dir = model::resolve_model_dir(config.model.path);
   const model::ModelSpec transformer = families::read_model(model_dir);
   const model::WeightFiles weights(model_dir);

@@ -14,7 +14,7 @@ namespace incipit::launcher {
 namespace {
 
 std::string method_text(const configs::RunConfig& config, const model::ModelSpec& transformer) {
-  if (config.method.kind == methods::MethodKind::kNone) return "none: the model as it is";
+  if (!config.method.trains()) return "none: the model as it is";
   const std::int64_t rows = config.method.num_virtual_tokens;
   const std::int64_t numbers = methods::adapter_numbers(config.method, transformer);
   return methods::prompt_title(config.method) + ": " + telemetry::grouped(rows) + " x " +
@@ -111,7 +111,7 @@ void print_summary(std::ostream& out, const telemetry::Style& style,
     const bool alone = tasks.size() == 1;
     facts.emplace_back(alone ? "task" : "task " + read.name, task_text(*read.task));
   }
-  if (config.method.kind != methods::MethodKind::kNone) {
+  if (config.method.trains()) {
     const data::Splits several;  // the mixture line reports epochs
     if (tasks.size() > 1) facts.emplace_back("mixture", mixture_text(config, tasks));
     facts.emplace_back(

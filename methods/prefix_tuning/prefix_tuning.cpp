@@ -131,8 +131,7 @@ void PrefixTuning::check(const model::ModelSpec& spec, const std::filesystem::pa
 }
 
 methods::Method method() {
-  using methods::MethodKind;
-  return {.kind = MethodKind::kPrefixTuning,
+  return {.kind = "prefix_tuning",
           .peft_type = kPeftType,
           .title = "prefix",
           .where = " in every layer",
@@ -147,7 +146,7 @@ methods::Method method() {
           },
           .examples =
               [] {
-                std::vector both(2, methods::small_options(MethodKind::kPrefixTuning));
+                std::vector both(2, methods::small_options("prefix_tuning"));
                 both[1].prefix_projection = true;
                 return both;
               }};

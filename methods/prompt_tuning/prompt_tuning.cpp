@@ -43,24 +43,22 @@ void PromptTuning::check(const model::ModelSpec& spec, const std::filesystem::pa
 }
 
 methods::Method method() {
-  using methods::MethodKind;
-  return {
-      .kind = MethodKind::kPromptTuning,
-      .peft_type = kPeftType,
-      .title = "soft prompt",
-      .where = "",
-      .resident = false,
-      .width = [](const model::ModelSpec& spec) { return spec.hidden_size; },
-      .make =
-          [](const methods::MethodOptions& options, const methods::StartInputs& inputs,
-             const std::string& name) {
-            return std::make_shared<PromptTuning>(initialize_prompt(options, inputs, name));
+  return {.kind = "prompt_tuning",
+          .peft_type = kPeftType,
+          .title = "soft prompt",
+          .where = "",
+          .resident = false,
+          .width = [](const model::ModelSpec& spec) { return spec.hidden_size; },
+          .make =
+              [](const methods::MethodOptions& options, const methods::StartInputs& inputs,
+                 const std::string& name) {
+                return std::make_shared<PromptTuning>(initialize_prompt(options, inputs, name));
+              },
+          .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
+            const LoadedPrompt loaded = load_peft_adapter(folder);
+            return {std::make_shared<PromptTuning>(loaded.prompt), loaded.backbone};
           },
-      .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
-        const LoadedPrompt loaded = load_peft_adapter(folder);
-        return {std::make_shared<PromptTuning>(loaded.prompt), loaded.backbone};
-      },
-      .examples = [] { return std::vector{methods::small_options(MethodKind::kPromptTuning)}; }};
+          .examples = [] { return std::vector{methods::small_options("prompt_tuning")}; }};
 }
 
 }  // namespace incipit::prompt_tuning

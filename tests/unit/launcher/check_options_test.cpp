@@ -49,7 +49,7 @@ TEST(CheckOptions, SplitLayersMayBeSharded) {
 
 TEST(CheckTrainingOptions, AskForWhatTrainingNeeds) {
   configs::RunConfig config = good_run();
-  config.method.kind = methods::MethodKind::kNone;
+  config.method.kind = methods::kNoMethod;
   config.task.train.clear();
   config.task.validation = {.file = "", .share = 0};
   EXPECT_THAT(keys(check_training_options, config),

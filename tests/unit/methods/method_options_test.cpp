@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "core/error.h"
+#include "core/schema.h"
+#include "methods/registry.h"
 
 namespace incipit::methods {
 namespace {
@@ -59,7 +63,7 @@ TEST(MethodOptions, TextAndPathBelongToTheirKinds) {
 
 TEST(MethodOptions, WithoutAMethodNothingElseMatters) {
   MethodOptions options;
-  options.kind = MethodKind::kNone;
+  options.kind = kNoMethod;
   options.num_virtual_tokens = 0;
   EXPECT_THAT(validate(options), IsEmpty());
 }
@@ -79,6 +83,44 @@ TEST(MethodOptions, ScalesNameRanges) {
     options.init.scale = scale;
     expect_problem(options, "init.scale", "'" + scale + "'");
   }
+}
+
+struct RankOptions {
+  std::int64_t rank = 4;
+};
+
+TEST(MethodOptions, AMethodFromElsewhereDeclaresItsOwnKeys) {
+  const MethodDeclaration declaration{
+      .name = "elsewhere",
+      .meaning = "of this test",
+      .init = InitKind::kNormal,
+      .declare =
+          [](Schema& schema, MethodOptions& options) {
+            schema.field("rank", options.more.get<RankOptions>().rank, "of the product");
+          },
+      .check = check_shared_options};
+  Method method;
+  method.kind = "elsewhere";
+  EXPECT_THROW(
+      add_method(
+          method,
+          {.name = "another", .meaning = "", .init = {}, .declare = nullptr, .check = nullptr}),
+      LogicError);
+  add_method(method, declaration);
+  EXPECT_THROW(add_method(method, declaration), LogicError);
+  EXPECT_EQ(method_names().back().name, "elsewhere");
+
+  MethodOptions options;
+  options.kind = "elsewhere";
+  Schema schema;
+  declare(schema, options);
+  EXPECT_NE(schema.find("rank"), nullptr);
+  EXPECT_EQ(init_kind(options), InitKind::kNormal);
+  options.more.get<RankOptions>().rank = 9;
+  const MethodOptions copy = options;
+  options.more.get<RankOptions>().rank = 1;
+  EXPECT_EQ(copy.more.get<RankOptions>().rank, 9);
+  EXPECT_EQ(std::as_const(options).more.get<RankOptions>().rank, 1);
 }
 
 }  // namespace
