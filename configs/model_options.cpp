@@ -21,6 +21,10 @@ void declare(Schema& schema, ModelOptions& o) {
                 {{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
                 "where the model computes; cuda: each rank on the GPU of its local rank; auto: "
                 "cuda where there is a GPU");
+  schema.choice("check_weights", o.check_weights,
+                {{"sample", CheckWeights::kSample}, {"whole", CheckWeights::kWhole}},
+                "the bytes of the weights that ranks compare before work starts: up to 32 KiB of "
+                "every tensor, or all (about a second per GB)");
 }
 
 const char* dtype_name(Dtype dtype) {

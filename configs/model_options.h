@@ -18,10 +18,17 @@ enum class Dtype { kAuto, kFloat32, kBFloat16, kFloat16 };
 
 enum class Device { kAuto, kCpu, kCuda };
 
+// What ranks compare of the weights before work starts.
+enum class CheckWeights {
+  kSample,  // up to 32 KiB of every tensor
+  kWhole,   // every byte
+};
+
 struct ModelOptions {
   std::string path;  // a model folder in Hugging Face layout
   Dtype dtype = Dtype::kAuto;
   Device device = Device::kAuto;  // kCuda: the GPU with the local rank's index; kAuto: kCuda if any
+  CheckWeights check_weights = CheckWeights::kSample;
 };
 
 // Declares the keys of the block.

@@ -144,4 +144,10 @@ std::string example_key(const Task& task, const fs::path& path, const ReadAs& as
   return text.digest();
 }
 
+std::string text_format_key(const TaskModel& model) {
+  KeyText text;
+  text.add_all(model.special, model.chat);
+  return text.digest();
+}
+
 }  // namespace incipit::data

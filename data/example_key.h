@@ -21,4 +21,7 @@ struct ReadAs {
 [[nodiscard]] std::string example_key(const Task& task, const std::filesystem::path& path,
                                       const ReadAs& as);
 
+// Returns the SHA-256 (hex) of the special tokens and the chat format.
+[[nodiscard]] std::string text_format_key(const TaskModel& model);
+
 }  // namespace incipit::data

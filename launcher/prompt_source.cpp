@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "launcher/same_inputs.h"
 
 namespace incipit::launcher {
 
@@ -44,13 +45,15 @@ std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
 
 std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& session) {
   const std::span<const data::LoadedTask> tasks(session.tasks);
-  if (!configs::has_several_prompts(session.config)) {
-    return {start_prompt(session, tasks, session.config.run.name)};
-  }
   std::vector<std::shared_ptr<methods::Prompt>> prompts;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    prompts.push_back(start_prompt(session, tasks.subspan(i, 1), tasks[i].name));
+  if (configs::has_several_prompts(session.config)) {
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      prompts.push_back(start_prompt(session, tasks.subspan(i, 1), tasks[i].name));
+    }
+  } else {
+    prompts.push_back(start_prompt(session, tasks, session.config.run.name));
   }
+  require_same_prompts(session.world(), "initial prompts", prompts);
   return prompts;
 }
 
@@ -106,6 +109,8 @@ std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained) {
 methods::PromptedModel prompted_model(const Session& session,
                                       const std::optional<methods::LoadedPrompt>& trained,
                                       const std::filesystem::path& adapter) {
+  const std::shared_ptr<methods::Prompt> prompt = trained ? trained->prompt : nullptr;
+  require_same_prompts(session.world(), "adapter", {&prompt, 1});
   if (!trained) return methods::PromptedModel(*session.backbone);
   const auto own = std::filesystem::path(session.config.run.output_dir) / "adapter";
   methods::check_backbone(*trained, session.backbone->spec(), session.backbone_info,

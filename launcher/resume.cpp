@@ -25,6 +25,7 @@ RunConfig comparable(RunConfig config) {
   const RunConfig standard;
   config.run.name = config.run.output_dir = "";
   config.model.device = standard.model.device;
+  config.model.check_weights = standard.model.check_weights;
   config.parallel = standard.parallel;
   config.metrics = standard.metrics;
   config.log = standard.log;

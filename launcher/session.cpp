@@ -20,6 +20,7 @@
 #include "core/text.h"
 #include "families/registry.h"
 #include "launcher/memory_budget.h"
+#include "launcher/same_inputs.h"
 #include "launcher/system_info.h"
 #include "model/weight_files.h"
 #include "nn/ledger.h"
@@ -49,21 +50,6 @@ at::Device choose_device(const configs::ModelOptions& options, const comm::Local
   }
   // A launcher may make only one GPU visible to each rank; its index is then 0.
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(gpus == 1 ? 0 : local.rank));
-}
-
-void require_same_build(comm::Communicator& world) {
-  comm::require_same(world, "build",
-                     "incipit " + incipit_version() + ", libtorch " + libtorch_version());
-}
-
-void require_same_data(comm::Communicator& world, const data::LoadedTask& task) {
-  const auto line = [&](const char* name, const data::Dataset& split) {
-    return task.name + " " + name + ": " + std::to_string(split.size()) +
-           " examples, fingerprint " + std::to_string(split.fingerprint()) + "\n";
-  };
-  comm::require_same(world, "data",
-                     line("train", task.splits.train) + line("validation", task.splits.validation) +
-                         line("test", task.splits.test));
 }
 
 // Returns the number of cores that the ranks on this machine may use together. Launchers may have
@@ -107,7 +93,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
       data::TaskModel& model = models[options.format];
       model = data::load_task_model(model_dir, options);
       model.max_positions = transformer.max_positions;
-      comm::require_same(session.world(), "tokenizer", model.tokenizer->fingerprint());
+      require_same_text_model(session.world(), model);
     }
     const std::size_t number = session.tasks.size();
     data::LoadedTask& task = session.tasks.emplace_back();
@@ -120,7 +106,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
   session.task = session.tasks.front().task.get();
 }
 
-void load_weights(Session& session, const model::WeightFiles& files,
+void load_weights(Session& session, const model::WeightFiles& files, const std::string& fingerprint,
                   const model::ModelSpec& transformer) {
   const auto start = std::chrono::steady_clock::now();
   const configs::ModelOptions& options = session.model_choice.options;
@@ -129,7 +115,7 @@ void load_weights(Session& session, const model::WeightFiles& files,
       {.dtype = scalar_type(options.dtype), .device = choose_device(options, session.local)},
       model::Placement(*session.mesh)));
   session.backbone_info = {.name = options.path,
-                           .weights_fingerprint = session.is_rank_zero() ? files.fingerprint() : "",
+                           .weights_fingerprint = session.is_rank_zero() ? fingerprint : "",
                            .hidden_size = transformer.hidden_size,
                            .layers = transformer.layer_count(),
                            .attention_heads = transformer.fewest_heads()};
@@ -197,9 +183,9 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   comm::require_same(session.world(), "configuration", configs::resolved_yaml(session.config));
   const model::WeightFiles weights(model_dir);
   session.headers_sha256 = weights.header_fingerprint();
-  comm::require_same(session.world(), "model", session.headers_sha256);
+  const std::string fingerprint = require_same_model(session.world(), config.model, weights);
   load_data(session, prompt_rows, model_dir, transformer, which);
-  load_weights(session, weights, transformer);
+  load_weights(session, weights, fingerprint, transformer);
   return session;
 }
 
