@@ -205,12 +205,13 @@ void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& targ
 
 std::vector<TokenId> Batch::choose_here(const ForestPass& pass,
                                         const std::vector<std::int32_t>& target_of) {
-  const std::vector<TokenId> likeliest = pass.argmax();
+  const at::Tensor argmax = pass.argmax().cpu();
+  const std::int64_t* likeliest = argmax.const_data_ptr<std::int64_t>();
   // Every target has its own row, since all targets have the same id.
   const at::Tensor logits =
       samples() ? pass.logits().to(at::kCPU, at::kFloat).contiguous() : at::Tensor();
   const auto next = [&](Live& sequence, std::int32_t target) {
-    if (!samples()) return likeliest[target];
+    if (!samples()) return static_cast<TokenId>(likeliest[target]);
     const std::span row(logits.const_data_ptr<float>() + target * logits.size(1),
                         static_cast<std::size_t>(logits.size(1)));
     return sample_token(row, options_.temperature, options_.top_p, sequence.random);

@@ -41,7 +41,7 @@ class Scorer {
   void run(std::span<const Example* const> examples, std::span<const std::span<double>> scores) {
     const data::ScoringBatch batch = data::scoring_batch(task_, examples, beginning_.prompt_rows());
     const at::Tensor likelihoods =
-        beginning_.run(batch.packed.forest, {}).pass.log_likelihoods().to(at::kDouble);
+        beginning_.run(batch.packed.forest, {}).pass.log_likelihoods().to(at::kCPU, at::kDouble);
     const double* by_target = likelihoods.const_data_ptr<double>();
     for (std::size_t i = 0; i < examples.size(); ++i) {
       const data::Candidates& candidates = *examples[i]->candidates;

@@ -65,7 +65,7 @@ model::ForestPass PromptedModel::stage_forward(const Forest& forest,
   return {backbone_, forest, input_rows_, options};
 }
 
-at::Tensor PromptedModel::backward(model::ForestPass& pass, std::span<const double> grad,
+at::Tensor PromptedModel::backward(model::ForestPass& pass, const at::Tensor& grad,
                                    at::Tensor grad_output) const {
   std::vector<at::Tensor> gradients;
   for (const auto& contribution : contributions_) gradients.push_back(contribution->input_gradient);

@@ -50,7 +50,7 @@ class PromptedModel {
   [[nodiscard]] model::ForestPass stage_forward(const Forest& forest,
                                                 model::ForestPassOptions options) const;
   // Like ForestPass::backward(). Needs start_gradients().
-  at::Tensor backward(model::ForestPass& pass, std::span<const double> grad,
+  at::Tensor backward(model::ForestPass& pass, const at::Tensor& grad,
                       at::Tensor grad_output = {}) const;
 
   // Collects the gradients of all passes in host memory.

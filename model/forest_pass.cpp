@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/check.h"
 #include "nn/ledger.h"
@@ -51,7 +52,7 @@ struct ForestPass::State {
   const Backbone* backbone = nullptr;
   std::int64_t rows = 0;
   std::vector<PromptSpan> prompt_spans;
-  std::size_t target_count = 0;
+  std::int64_t target_count = 0;
   nn::TargetScores scores;
 
   nn::BlockContext context;
@@ -99,8 +100,9 @@ ForestPass::State::State(const Backbone& model, const Forest& forest,
     : backbone(&model),
       rows(forest.row_count()),
       prompt_spans(forest.prompt_spans),
-      target_count(forest.targets.size()),
-      scores(model.head() ? &*model.head() : nullptr, model.dtype(), forest.targets),
+      target_count(std::ssize(forest.targets)),
+      scores(model.head() ? &*model.head() : nullptr, model.dtype(), model.device(),
+             forest.targets),
       plan(forest),
       target_plan(forest, scores.rows()),
       residents(options.residents) {
@@ -178,7 +180,7 @@ ForestPass::ForestPass(ForestPass&&) noexcept = default;
 ForestPass& ForestPass::operator=(ForestPass&&) noexcept = default;
 
 const at::Tensor& ForestPass::log_likelihoods() const { return state_->scores.log_likelihoods(); }
-std::vector<TokenId> ForestPass::argmax() const { return state_->scores.argmax(); }
+const at::Tensor& ForestPass::argmax() const { return state_->scores.argmax(); }
 
 const at::Tensor& ForestPass::logits() const {
   INCIPIT_CHECK(state_->scores.logits().defined(), "the pass kept no logits");
@@ -192,15 +194,15 @@ nn::KeyValueStore& ForestPass::keys_values() {
   return state_->keys_values;
 }
 
-at::Tensor ForestPass::backward(std::span<const double> grad,
-                                std::span<at::Tensor> prompt_gradients, at::Tensor grad_output) {
+at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> prompt_gradients,
+                                at::Tensor grad_output) {
   const nn::LedgerScope scope(nn::MemoryKind::kActivations);
   State& state = *state_;
   const Backbone& backbone = *state.backbone;
   const bool scores = backbone.head().has_value();
   INCIPIT_CHECK(!state.records.empty(), "backward of a pass that kept nothing for it");
   INCIPIT_CHECK(scores != grad_output.defined(), "a gradient of the output");
-  INCIPIT_CHECK(!scores || grad.size() == state.target_count, "a gradient per target");
+  INCIPIT_CHECK(!scores || grad.size(0) == state.target_count, "a gradient per target");
   nn::WeightStore& weights = backbone.weights();
   weights.announce(backbone.backward_groups());
   at::Tensor grad_x = scores ? state.scores.backward(state.last, grad) : std::move(grad_output);

@@ -46,13 +46,14 @@ class ForestPass {
   ForestPass(ForestPass&&) noexcept;
   ForestPass& operator=(ForestPass&&) noexcept;
 
-  // Returns log p(id | all preceding rows) of every target, natural logarithm: [T], float32 on the
-  // CPU (float64 in a float64 backbone). Zeros on all but the last pipeline stage.
+  // Returns log p(id | all preceding rows) of every target, natural logarithm: [T], float32
+  // (float64 in a float64 backbone), on the backbone's device. Zeros on all but the last pipeline
+  // stage.
   [[nodiscard]] const at::Tensor& log_likelihoods() const;
 
-  // Returns the most likely next token at each target's row, in the order of targets: [T]. Returns
-  // nothing on all but the last pipeline stage.
-  [[nodiscard]] std::vector<TokenId> argmax() const;
+  // Returns the most likely next token at each target's row, in the order of targets: [T] int64, on
+  // the backbone's device. Empty on all but the last pipeline stage.
+  [[nodiscard]] const at::Tensor& argmax() const;
 
   // Returns the logits at the target rows, each row once, in order: [distinct target rows, vocab],
   // float32 (float64 in a float64 backbone), on the backbone's device. Needs keep_logits.
@@ -68,12 +69,12 @@ class ForestPass {
 
   // Adds the gradients of sum_t grad[t] * log_likelihood[t] with respect to prompt i and the
   // residents to prompt_gradients[i] ([rows, hidden], float32) and to the residents' gradients.
-  // Includes the gradients that later passes added to keys_values(). `grad` has one number per
-  // target. Call once; it frees what forward kept.
+  // Includes the gradients that later passes added to keys_values(). `grad` has one
+  // float64 per target, on the backbone's device. Call once; it frees what forward kept.
   //
   // All but the last pipeline stage take `grad_output`, the gradient of output(), instead of
   // `grad`. Returns the gradient of `input`, or an undefined tensor on the first stage.
-  at::Tensor backward(std::span<const double> grad, std::span<at::Tensor> prompt_gradients,
+  at::Tensor backward(const at::Tensor& grad, std::span<at::Tensor> prompt_gradients,
                       at::Tensor grad_output = {});
 
  private:

@@ -1,6 +1,9 @@
 #include "nn/collectives.h"
 
+#include <ATen/ops/empty.h>
+
 #include <span>
+#include <vector>
 
 #include "core/check.h"
 
@@ -33,6 +36,17 @@ void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purp
     default:
       INCIPIT_CHECK(false, "dtype ", toString(values.scalar_type()));
   }
+}
+
+at::Tensor gather_over(comm::Communicator& ranks, const at::Tensor& mine, comm::Operation purpose) {
+  if (ranks.size() == 1) return mine.unsqueeze(0);
+  const bool on_host = !mine.is_cpu() && !ranks.accepts_device_memory();
+  const at::Tensor sent = (on_host ? mine.cpu() : mine).contiguous();
+  std::vector<std::int64_t> shape = sent.sizes().vec();
+  shape.insert(shape.begin(), ranks.size());
+  const at::Tensor all = at::empty(shape, sent.options());
+  ranks.all_gather(bytes_of(sent), bytes_of(all), purpose);
+  return all.to(mine.device());
 }
 
 }  // namespace incipit::nn

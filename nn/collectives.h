@@ -19,4 +19,9 @@ namespace incipit::nn {
 // Sums bfloat16 in float32 and rounds once, if the backend can. Collective.
 void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purpose);
 
+// Returns the tensors of all ranks, [ranks, ...], on the device of `mine`. They have equal shapes.
+// Collective.
+[[nodiscard]] at::Tensor gather_over(comm::Communicator& ranks, const at::Tensor& mine,
+                                     comm::Operation purpose);
+
 }  // namespace incipit::nn

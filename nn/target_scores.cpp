@@ -1,10 +1,12 @@
 #include "nn/target_scores.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_add.h>
+#include <ATen/ops/index_copy.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/max.h>
@@ -12,7 +14,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <cmath>
+#include <iterator>
 
 #include "core/check.h"
 #include "nn/collectives.h"
@@ -24,55 +26,65 @@ namespace {
 // Logits exist for this many rows at a time.
 constexpr std::int64_t kHeadRows = 256;
 
-std::vector<double> on_host(const at::Tensor& values) {
-  const at::Tensor wide = values.to(at::kCPU, at::kDouble).contiguous();
-  return {wide.const_data_ptr<double>(), wide.const_data_ptr<double>() + wide.numel()};
-}
+// Numbers of a row that ranks exchange.
+enum { kNormaliser, kLargest, kLikeliest, kRowNumbers };
 
-// Return the values as a tensor on the device of `like`; numbers also in its dtype.
-at::Tensor like(const at::Tensor& like, const std::vector<std::int64_t>& values) {
-  return at::tensor(values, at::kLong).to(like.device());
-}
-at::Tensor like(const at::Tensor& like, const std::vector<double>& values) {
-  return at::tensor(values, at::kDouble).to(like.device(), like.scalar_type());
+at::Tensor index_on(at::Device device, const std::vector<std::int64_t>& values) {
+  return at::tensor(values, at::kLong).to(device);
 }
 
 }  // namespace
 
-TargetScores::TargetScores(const Head* head, at::ScalarType compute, std::vector<Target> targets)
-    : head_(head), wide_(ops::accumulate_type(compute)), targets_(std::move(targets)) {
+TargetScores::TargetScores(const Head* head, at::ScalarType compute, at::Device device,
+                           std::vector<Target> targets)
+    : head_(head),
+      wide_(ops::accumulate_type(compute)),
+      device_(device),
+      targets_(std::move(targets)) {
   for (const Target& target : targets_) {
     if (rows_.empty() || rows_.back() != target.row) rows_.push_back(target.row);
     slot_.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
   }
-  log_likelihoods_ = at::zeros({static_cast<std::int64_t>(targets_.size())}, wide_);
+  if (head_) chunks_ = make_chunks();
+  const at::TensorOptions options = at::TensorOptions(device).dtype(wide_);
+  log_likelihoods_ = at::zeros({std::ssize(targets_)}, options);
+  argmax_ = at::empty({0}, options.dtype(at::kLong));
 }
 
-std::vector<TargetScores::Chunk> TargetScores::chunks() const {
+std::vector<TargetScores::Chunk> TargetScores::make_chunks() const {
   std::vector<Chunk> chunks;
-  const auto rows = static_cast<std::int64_t>(rows_.size());
+  const std::int64_t rows = std::ssize(rows_);
   const auto first_target_at = [&](std::int64_t slot) {
     return std::lower_bound(slot_.begin(), slot_.end(), slot) - slot_.begin();
   };
   for (std::int64_t row = 0; row < rows; row += kHeadRows) {
-    const std::int64_t count = std::min(kHeadRows, rows - row);
-    chunks.push_back({.first_row = row,
-                      .rows = count,
-                      .first_target = first_target_at(row),
-                      .end_target = first_target_at(row + count)});
+    Chunk& chunk = chunks.emplace_back();
+    chunk.first_row = row;
+    chunk.rows = std::min(kHeadRows, rows - row);
+    chunk.first_target = first_target_at(row);
+    chunk.targets = first_target_at(row + chunk.rows) - chunk.first_target;
+    std::vector<std::int64_t> row_of;
+    for (std::int64_t t = 0; t < chunk.targets; ++t) {
+      row_of.push_back(slot_[chunk.first_target + t] - row);
+    }
+    chunk.row_of = index_on(device_, row_of);
+    for (const VocabularyTable::Chunk& part : head_->table.chunks) {
+      chunk.places.push_back(find_places(chunk, part.ids));
+    }
   }
   return chunks;
 }
 
-TargetScores::Places TargetScores::held_targets(const Chunk& chunk, const Range& held) const {
-  Places places;
-  for (std::int64_t t = chunk.first_target; t < chunk.end_target; ++t) {
-    const TokenId id = targets_[t].id;
-    if (id < held.begin || id >= held.end) continue;
-    places.targets.push_back(t);
-    places.flat.push_back((slot_[t] - chunk.first_row) * held.size() + id - held.begin);
+TargetScores::Places TargetScores::find_places(const Chunk& chunk, const Range& ids) const {
+  std::vector<std::int64_t> targets;
+  std::vector<std::int64_t> flat;
+  for (std::int64_t t = 0; t < chunk.targets; ++t) {
+    const TokenId id = targets_[chunk.first_target + t].id;
+    if (id < ids.begin || id >= ids.end) continue;
+    targets.push_back(t);
+    flat.push_back((slot_[chunk.first_target + t] - chunk.first_row) * ids.size() + id - ids.begin);
   }
-  return places;
+  return {index_on(device_, targets), index_on(device_, flat)};
 }
 
 at::Tensor TargetScores::normal(const at::Tensor& last, const Chunk& chunk,
@@ -85,125 +97,97 @@ Linear TargetScores::projection(std::size_t part) const {
 }
 
 void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
-  const std::vector<Chunk> chunks = this->chunks();
   const std::vector<VocabularyTable::Chunk>& parts = head_->table.chunks;
   INCIPIT_CHECK(!keep_logits || parts.size() == 1, "logits of a vocabulary in chunks");
-  std::vector<std::vector<double>> numbers(chunks.size());
+  std::vector<std::vector<at::Tensor>> numbers(chunks_.size());
   std::vector<at::Tensor> kept;
   NormStatistics unused;
   for (std::size_t part = 0; part < parts.size(); ++part) {
     const WeightStore::Use use = head_->weights->use(parts[part].group);
     const Linear projection = this->projection(part);
-    local_maxima_.emplace_back();
-    for (std::size_t c = 0; c < chunks.size(); ++c) {
-      const at::Tensor logits = projection.forward(normal(last, chunks[c], unused)).to(wide_);
-      append_numbers(chunks[c], part, logits, numbers[c]);
+    for (std::size_t c = 0; c < chunks_.size(); ++c) {
+      const at::Tensor logits = projection.forward(normal(last, chunks_[c], unused)).to(wide_);
+      numbers[c].push_back(part_numbers(chunks_[c], part, logits));
       if (keep_logits) kept.push_back(gather_columns(logits));
     }
   }
-  for (std::size_t c = 0; c < chunks.size(); ++c) {
-    std::vector<double> all(numbers[c].size() * static_cast<std::size_t>(head_->ranks->size()));
-    head_->ranks->all_gather(std::as_bytes(std::span<const double>(numbers[c])),
-                             std::as_writable_bytes(std::span(all)), "scores of the vocabulary");
-    combine(chunks[c], all);
+  if (chunks_.empty()) return;
+  std::vector<at::Tensor> likelihoods;
+  std::vector<at::Tensor> likeliest;
+  for (std::size_t c = 0; c < chunks_.size(); ++c) {
+    const at::Tensor all =
+        gather_over(*head_->ranks, at::cat(numbers[c]), "scores of the vocabulary");
+    combine(chunks_[c], all.view({-1, kRowNumbers * chunks_[c].rows + chunks_[c].targets}),
+            likelihoods, likeliest);
   }
-  log_likelihoods_ = at::tensor(likelihoods_, at::kDouble).to(wide_);
+  log_likelihoods_ = at::cat(likelihoods).to(wide_);
+  argmax_ = at::cat(likeliest);
   if (!kept.empty()) logits_ = kept.size() == 1 ? kept.front() : at::cat(kept);
 }
 
-// Appends the numbers that ranks exchange for a chunk of the vocabulary: the log-sum-exp, the
-// largest logit and its id for every row, and the logits of the targets in it.
-void TargetScores::append_numbers(const Chunk& chunk, std::size_t part, const at::Tensor& logits,
-                                  std::vector<double>& sent) {
-  const auto first = static_cast<std::ptrdiff_t>(sent.size());
-  const auto append = [&](const at::Tensor& by_row) {
-    const std::vector<double> numbers = on_host(by_row);
-    sent.insert(sent.end(), numbers.begin(), numbers.end());
-  };
-  const Range ids = head_->table.chunks[part].ids;
+// Returns the numbers that ranks exchange for a part of the vocabulary, [3 rows + targets] float64:
+// the log-sum-exp, the largest logit and its id for every row, and the logits of the targets in it
+// (0 for the other targets).
+at::Tensor TargetScores::part_numbers(Chunk& chunk, std::size_t part,
+                                      const at::Tensor& logits) const {
   const auto [largest, column] = at::max(logits, -1);
-  append(at::logsumexp(logits, -1));
-  append(largest);
-  append(column + ids.begin);
-  std::vector<double>& maxima = local_maxima_[part];
-  maxima.insert(maxima.end(), sent.begin() + first + chunk.rows,
-                sent.begin() + first + 2 * chunk.rows);
-
-  const Places held = held_targets(chunk, ids);
-  const std::vector<double> held_logits =
-      on_host(logits.view(-1).index_select(0, like(logits, held.flat)));
-  const std::int64_t targets = first + 3 * chunk.rows;
-  sent.resize(static_cast<std::size_t>(targets + chunk.targets()), 0.0);
-  for (std::size_t i = 0; i < held_logits.size(); ++i) {
-    sent[targets + held.targets[i] - chunk.first_target] = held_logits[i];
-  }
+  chunk.maxima.push_back(largest.to(at::kDouble));
+  const Places& places = chunk.places[part];
+  at::Tensor of_targets = at::zeros({chunk.targets}, chunk.maxima.back().options());
+  of_targets.index_copy_(0, places.targets,
+                         logits.view(-1).index_select(0, places.flat).to(at::kDouble));
+  return at::cat({at::logsumexp(logits, -1).to(at::kDouble), chunk.maxima.back(),
+                  (column + head_->table.chunks[part].ids.begin).to(at::kDouble), of_targets});
 }
 
-void TargetScores::combine(const Chunk& chunk, const std::vector<double>& all) {
-  const std::int64_t size = 3 * chunk.rows + chunk.targets();
-  const std::int64_t parts = static_cast<std::int64_t>(all.size()) / size;  // of the vocabulary
-  std::vector<TokenId> likeliest;
-  for (std::int64_t row = 0; row < chunk.rows; ++row) {
-    const auto normaliser = [&](std::int64_t part) { return all[part * size + row]; };
-    const auto largest = [&](std::int64_t part) { return all[part * size + chunk.rows + row]; };
-    double top = normaliser(0);
-    std::int64_t best = 0;
-    for (std::int64_t part = 1; part < parts; ++part) {
-      top = std::max(top, normaliser(part));
-      if (largest(part) > largest(best)) best = part;
-    }
-    double sum = 0;
-    for (std::int64_t part = 0; part < parts; ++part) sum += std::exp(normaliser(part) - top);
-    normalisers_.push_back(top + std::log(sum));
-    likeliest.push_back(static_cast<TokenId>(all[best * size + 2 * chunk.rows + row]));
-  }
-  for (std::int64_t i = 0; i < chunk.targets(); ++i) {
-    double logit = 0;  // one part has the target's logit; the others have 0
-    for (std::int64_t part = 0; part < parts; ++part) {
-      logit += all[part * size + 3 * chunk.rows + i];
-    }
-    const std::int64_t slot = slot_[chunk.first_target + i];
-    likelihoods_.push_back(logit - normalisers_[slot]);
-    argmax_.push_back(likeliest[slot - chunk.first_row]);
-  }
+// `numbers` [parts of the vocabulary, 3 rows + targets]
+void TargetScores::combine(Chunk& chunk, const at::Tensor& numbers,
+                           std::vector<at::Tensor>& likelihoods,
+                           std::vector<at::Tensor>& likeliest) const {
+  const auto of_rows = [&](int which) { return numbers.narrow(1, which * chunk.rows, chunk.rows); };
+  const at::Tensor normalisers = of_rows(kNormaliser);
+  const at::Tensor top = normalisers.amax(0);
+  chunk.normalisers = (normalisers - top).exp_().sum(0).log_().add_(top);
+  const at::Tensor best = of_rows(kLargest).argmax(0, /*keepdim=*/true);
+  const at::Tensor ids = of_rows(kLikeliest).gather(0, best).squeeze(0).to(at::kLong);
+  // One part has the target's logit; the others have 0.
+  const at::Tensor logits = numbers.narrow(1, kRowNumbers * chunk.rows, chunk.targets).sum(0);
+  likelihoods.push_back(logits - chunk.normalisers.index_select(0, chunk.row_of));
+  likeliest.push_back(ids.index_select(0, chunk.row_of));
 }
 
 at::Tensor TargetScores::gather_columns(const at::Tensor& logits) const {
-  comm::Communicator& ranks = *head_->ranks;
-  if (ranks.size() == 1) return logits;
   const std::vector<Range>& held = head_->vocabulary;
+  if (held.size() == 1) return logits;
   std::int64_t widest = 0;
   for (const Range& ids : held) widest = std::max(widest, ids.size());
-  const at::Tensor mine =
-      at::constant_pad_nd(logits.cpu(), {0, widest - logits.size(1)}).contiguous();
-  const at::Tensor all = at::empty({ranks.size(), logits.size(0), widest}, mine.options());
-  ranks.all_gather(bytes_of(mine), bytes_of(all), "logits");
+  const at::Tensor all = gather_over(
+      *head_->ranks, at::constant_pad_nd(logits, {0, widest - logits.size(1)}), "logits");
   std::vector<at::Tensor> columns;
-  for (int rank = 0; rank < ranks.size(); ++rank) {
-    columns.push_back(all.select(0, rank).narrow(1, 0, held[rank].size()));
+  for (std::size_t rank = 0; rank < held.size(); ++rank) {
+    columns.push_back(all[static_cast<std::int64_t>(rank)].narrow(1, 0, held[rank].size()));
   }
-  return at::cat(columns, 1).to(logits.device());
+  return at::cat(columns, 1);
 }
 
-at::Tensor TargetScores::backward(const at::Tensor& last, std::span<const double> grad) const {
-  const std::vector<Chunk> chunks = this->chunks();
-  std::vector<at::Tensor> grad_normal(chunks.size());
-  std::vector<NormStatistics> statistics(chunks.size());
+at::Tensor TargetScores::backward(const at::Tensor& last, const at::Tensor& grad) const {
+  std::vector<at::Tensor> grad_normal(chunks_.size());
+  std::vector<NormStatistics> statistics(chunks_.size());
   for (std::size_t part = 0; part < head_->table.chunks.size(); ++part) {
     const WeightStore::Use use = head_->weights->use(head_->table.chunks[part].group);
     const Linear projection = this->projection(part);
-    for (std::size_t c = 0; c < chunks.size(); ++c) {
+    for (std::size_t c = 0; c < chunks_.size(); ++c) {
       const at::Tensor grad_logits = logit_gradient(
-          chunks[c], part, projection.forward(normal(last, chunks[c], statistics[c])).to(wide_),
+          chunks_[c], part, projection.forward(normal(last, chunks_[c], statistics[c])).to(wide_),
           grad);
       at::Tensor sum = projection.backward(grad_logits.to(last.scalar_type()));
       grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(sum) : sum;
     }
   }
   at::Tensor grad_last = at::zeros(last.sizes(), last.options());
-  for (std::size_t c = 0; c < chunks.size(); ++c) {
-    at::Tensor grad_x = grad_last.narrow(0, chunks[c].first_row, chunks[c].rows);
-    head_->norm.backward_add(grad_normal[c], last.narrow(0, chunks[c].first_row, chunks[c].rows),
+  for (std::size_t c = 0; c < chunks_.size(); ++c) {
+    at::Tensor grad_x = grad_last.narrow(0, chunks_[c].first_row, chunks_[c].rows);
+    head_->norm.backward_add(grad_normal[c], last.narrow(0, chunks_[c].first_row, chunks_[c].rows),
                              statistics[c], grad_x);
   }
   return grad_last;
@@ -212,26 +196,16 @@ at::Tensor TargetScores::backward(const at::Tensor& last, std::span<const double
 // Returns d loss / d logit = grad of the targets at the logit - probability * sum of the row's
 // grads.
 at::Tensor TargetScores::logit_gradient(const Chunk& chunk, std::size_t part, at::Tensor logits,
-                                        std::span<const double> grad) const {
-  std::vector<double> factors(static_cast<std::size_t>(chunk.rows), 0.0);
-  for (std::int64_t t = chunk.first_target; t < chunk.end_target; ++t) {
-    factors[slot_[t] - chunk.first_row] -= grad[t];
-  }
-  std::vector<double> maxima;
-  for (std::int64_t row = 0; row < chunk.rows; ++row) {
-    const std::int64_t slot = chunk.first_row + row;
-    maxima.push_back(local_maxima_[part][slot]);
-    factors[row] *= std::exp(maxima.back() - normalisers_[slot]);
-  }
-  const auto by_row = [&](const std::vector<double>& values) {
-    return like(logits, values).unsqueeze(-1);
-  };
+                                        const at::Tensor& grad) const {
+  const at::Tensor of_targets = grad.narrow(0, chunk.first_target, chunk.targets);
+  at::Tensor factors = at::zeros({chunk.rows}, grad.options());
+  factors.index_add_(0, chunk.row_of, of_targets, -1);
+  const at::Tensor& maxima = chunk.maxima[part];
+  factors.mul_((maxima - chunk.normalisers).exp_());
+  const auto by_row = [&](const at::Tensor& values) { return values.to(wide_).unsqueeze(-1); };
   logits.sub_(by_row(maxima)).exp_().mul_(by_row(factors));
-
-  const Places held = held_targets(chunk, head_->table.chunks[part].ids);
-  std::vector<double> held_grad;
-  for (const std::int64_t t : held.targets) held_grad.push_back(grad[t]);
-  logits.view(-1).index_add_(0, like(logits, held.flat), like(logits, held_grad));
+  const Places& places = chunk.places[part];
+  logits.view(-1).index_add_(0, places.flat, of_targets.index_select(0, places.targets).to(wide_));
   return logits;
 }
 

@@ -14,12 +14,14 @@
 namespace incipit::nn {
 
 // The log-likelihoods of a forest's targets, and their gradient. Logits exist only for some rows
-// and this rank's part of the vocabulary at a time. Ranks exchange a few numbers per row.
+// and this rank's part of the vocabulary at a time. Ranks exchange a few numbers per row. All
+// results stay on the device.
 class TargetScores {
  public:
   // `head` must outlive the object. It may be null on a pipeline stage without a head, which
   // computes nothing. `compute` is the compute dtype.
-  TargetScores(const Head* head, at::ScalarType compute, std::vector<Target> targets);
+  TargetScores(const Head* head, at::ScalarType compute, at::Device device,
+               std::vector<Target> targets);
 
   // The distinct rows of targets, ascending.
   [[nodiscard]] const std::vector<std::int64_t>& rows() const { return rows_; }
@@ -29,55 +31,58 @@ class TargetScores {
   // groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
   void forward(const at::Tensor& last, bool keep_logits);
 
-  // Returns d(sum_t grad[t] * log_likelihood[t]) / d last, [rows(), hidden]. Recomputes the logits
-  // instead of keeping them. The head's groups must have been announced again. Collective as
-  // forward() is.
-  [[nodiscard]] at::Tensor backward(const at::Tensor& last, std::span<const double> grad) const;
+  // Returns d(sum_t grad[t] * log_likelihood[t]) / d last, [rows(), hidden]. grad [targets]
+  // float64. Recomputes the logits instead of keeping them. The head's groups must have been
+  // announced again. Collective as forward() is.
+  [[nodiscard]] at::Tensor backward(const at::Tensor& last, const at::Tensor& grad) const;
 
-  // Results of forward(), equal on all tensor parallel ranks. See ForestPass.
+  // Results of forward(), equal on all tensor parallel ranks. See ForestPass. argmax() is [targets]
+  // int64.
   [[nodiscard]] const at::Tensor& log_likelihoods() const { return log_likelihoods_; }
-  [[nodiscard]] const std::vector<TokenId>& argmax() const { return argmax_; }
+  [[nodiscard]] const at::Tensor& argmax() const { return argmax_; }
   [[nodiscard]] const at::Tensor& logits() const { return logits_; }
 
  private:
+  // Where a chunk's targets are among its logits of one part of the vocabulary.
+  struct Places {
+    at::Tensor targets;  // the targets whose ids are in the part, counted from the chunk's first
+    at::Tensor flat;     // their indices in the flattened logits
+  };
   // Consecutive elements of rows(), and the targets at these rows.
   struct Chunk {
     std::int64_t first_row = 0;  // index into rows()
     std::int64_t rows = 0;
     std::int64_t first_target = 0;
-    std::int64_t end_target = 0;
-    [[nodiscard]] std::int64_t targets() const { return end_target - first_target; }
+    std::int64_t targets = 0;
+    at::Tensor row_of{};               // [targets]: counted from first_row
+    std::vector<Places> places{};      // by part of this rank's vocabulary
+    std::vector<at::Tensor> maxima{};  // by part: [rows] float64, the largest logits
+    at::Tensor normalisers{};          // [rows] float64: log-sum-exp of all logits
   };
-  // Targets whose ids are in this rank's vocabulary, and their indices in its flattened logits of a
-  // chunk.
-  struct Places {
-    std::vector<std::int64_t> targets;
-    std::vector<std::int64_t> flat;
-  };
-  [[nodiscard]] std::vector<Chunk> chunks() const;
-  [[nodiscard]] Places held_targets(const Chunk& chunk, const Range& held) const;
+  [[nodiscard]] std::vector<Chunk> make_chunks() const;
+  [[nodiscard]] Places find_places(const Chunk& chunk, const Range& ids) const;
   // Returns the chunk's rows after the final norm.
   [[nodiscard]] at::Tensor normal(const at::Tensor& last, const Chunk& chunk,
                                   NormStatistics& statistics) const;
-  // Returns the head's outputs for the ids of vocabulary chunk `part`.
+  // Returns the head's outputs for the ids of vocabulary part `part`.
   [[nodiscard]] Linear projection(std::size_t part) const;
   [[nodiscard]] at::Tensor gather_columns(const at::Tensor& logits) const;
-  void append_numbers(const Chunk& chunk, std::size_t part, const at::Tensor& logits,
-                      std::vector<double>& numbers);
-  void combine(const Chunk& chunk, const std::vector<double>& all);
+  [[nodiscard]] at::Tensor part_numbers(Chunk& chunk, std::size_t part,
+                                        const at::Tensor& logits) const;
+  void combine(Chunk& chunk, const at::Tensor& numbers, std::vector<at::Tensor>& likelihoods,
+               std::vector<at::Tensor>& likeliest) const;
   [[nodiscard]] at::Tensor logit_gradient(const Chunk& chunk, std::size_t part, at::Tensor logits,
-                                          std::span<const double> grad) const;
+                                          const at::Tensor& grad) const;
 
   const Head* head_;
   at::ScalarType wide_;  // accumulate type
+  at::Device device_;
   std::vector<Target> targets_;
   std::vector<std::int64_t> rows_;
-  std::vector<std::int64_t> slot_;                 // by target: index of its row in rows_
-  std::vector<double> normalisers_;                // by row: log-sum-exp of all logits
-  std::vector<std::vector<double>> local_maxima_;  // by vocabulary chunk and row: largest logit
-  std::vector<double> likelihoods_;                // by target
+  std::vector<std::int64_t> slot_;  // by target: index of its row in rows_
+  std::vector<Chunk> chunks_;
   at::Tensor log_likelihoods_;
-  std::vector<TokenId> argmax_;
+  at::Tensor argmax_;
   at::Tensor logits_;
 };
 

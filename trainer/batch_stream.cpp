@@ -37,12 +37,13 @@ data::MixtureSampler make_sampler(const std::vector<TrainSource>& sources,
 
 }  // namespace
 
-std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch) {
-  return loss == Loss::kCandidates ? candidate_objective(batch.packed, batch.groups)
-                                   : target_token_objective(batch.packed.forest);
+std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, at::Device device) {
+  return loss == Loss::kCandidates ? candidate_objective(batch.packed, batch.groups, device)
+                                   : target_token_objective(batch.packed.forest, device);
 }
 
-std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, int task) {
+std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, int task,
+                                          at::Device device) {
   std::vector<std::int32_t> sequences;
   std::vector<CandidateGroup> groups;
   for (std::size_t i = 0; i < batch.tasks.size(); ++i) {
@@ -53,8 +54,8 @@ std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, in
       sequences.push_back(static_cast<std::int32_t>(i));
     }
   }
-  return loss == Loss::kCandidates ? candidate_objective(batch.packed, std::move(groups))
-                                   : target_token_objective(batch.packed, sequences);
+  return loss == Loss::kCandidates ? candidate_objective(batch.packed, groups, device)
+                                   : target_token_objective(batch.packed, sequences, device);
 }
 
 BatchStream::BatchStream(std::vector<TrainSource> sources, const StreamOptions& options)

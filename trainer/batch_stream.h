@@ -24,12 +24,13 @@ struct TrainBatch {
   std::int64_t examples = 0;           // on this rank
 };
 
-// Returns the objective over the batch. The batch must outlive it.
-[[nodiscard]] std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch);
+// Returns the objective over the batch, on a device.
+[[nodiscard]] std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch,
+                                                        at::Device device);
 
 // Returns the objective over the batch's examples of one task.
 [[nodiscard]] std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch,
-                                                        int task);
+                                                        int task, at::Device device);
 
 // One source of training examples: a task, its training split and its soft prompt.
 struct TrainSource {

@@ -1,7 +1,16 @@
 #include "trainer/objective.h"
 
-#include <algorithm>
-#include <cmath>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/index_add.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/scatter_reduce.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <limits>
+#include <numeric>
 #include <utility>
 
 #include "core/check.h"
@@ -11,100 +20,115 @@ namespace {
 
 class TargetTokenObjective final : public Objective {
  public:
-  explicit TargetTokenObjective(std::vector<double> weights) : weights_(std::move(weights)) {
-    for (const double weight : weights_) count_ += weight;
-  }
+  TargetTokenObjective(const std::vector<double>& weights, at::Device device)
+      : weights_(at::tensor(weights, at::kDouble).to(device)),
+        count_(std::accumulate(weights.begin(), weights.end(), 0.0)) {}
 
-  [[nodiscard]] Value evaluate(std::span<const double> log_likelihoods) const override {
-    Value value{.loss = 0, .gradient = std::vector<double>(log_likelihoods.size())};
-    for (std::size_t t = 0; t < log_likelihoods.size(); ++t) {
-      value.loss -= weights_[t] * log_likelihoods[t];
-      value.gradient[t] = -weights_[t];
-    }
-    return value;
+  [[nodiscard]] Value evaluate(const at::Tensor& log_likelihoods) const override {
+    at::Tensor gradient = -weights_;
+    return {(gradient * log_likelihoods).sum(), gradient};
   }
 
   [[nodiscard]] double count() const override { return count_; }
 
  private:
-  std::vector<double> weights_;  // per target
-  double count_ = 0;
+  at::Tensor weights_;  // per target
+  double count_;
 };
 
+// Candidates of all groups are numbered one after the other, and the targets of all candidates too.
 class CandidateObjective final : public Objective {
  public:
-  CandidateObjective(const PackedForest& packed, std::vector<CandidateGroup> groups)
-      : packed_(packed), groups_(std::move(groups)) {
-    for (const CandidateGroup& group : groups_) {
+  CandidateObjective(const PackedForest& packed, std::span<const CandidateGroup> groups,
+                     at::Device device)
+      : groups_(static_cast<std::int64_t>(groups.size())) {
+    std::vector<std::int64_t> gold, group_of, candidate_of, targets;
+    std::vector<double> is_gold;
+    for (const CandidateGroup& group : groups) {
       INCIPIT_CHECK(group.gold >= 0 && group.gold < static_cast<int>(group.sequences.size()),
                     "gold candidate ", group.gold, " of ", group.sequences.size());
-      auto& targets = coupled_.emplace_back();
+      const auto first = static_cast<std::int64_t>(group_of.size());
+      gold.push_back(first + group.gold);
+      auto& coupled = coupled_.emplace_back();
       for (const std::int32_t sequence : group.sequences) {
-        const auto& own = packed.targets[sequence];
-        targets.insert(targets.end(), own.begin(), own.end());
+        const auto candidate = static_cast<std::int64_t>(group_of.size());
+        group_of.push_back(static_cast<std::int64_t>(coupled_.size()) - 1);
+        is_gold.push_back(candidate == gold.back() ? 1 : 0);
+        for (const std::int32_t target : packed.targets[sequence]) {
+          coupled.push_back(target);
+          targets.push_back(target);
+          candidate_of.push_back(candidate);
+        }
       }
     }
+    const auto index = [&](const std::vector<std::int64_t>& values) {
+      return at::tensor(values, at::kLong).to(device);
+    };
+    gold_ = index(gold);
+    group_of_ = index(group_of);
+    candidate_of_ = index(candidate_of);
+    targets_ = index(targets);
+    is_gold_ = at::tensor(is_gold, at::kDouble).to(device);
   }
 
-  [[nodiscard]] Value evaluate(std::span<const double> log_likelihoods) const override {
-    Value value{.loss = 0, .gradient = std::vector<double>(log_likelihoods.size())};
-    for (const CandidateGroup& group : groups_) add(group, log_likelihoods, value);
-    return value;
+  [[nodiscard]] Value evaluate(const at::Tensor& log_likelihoods) const override {
+    const at::Tensor scores = at::zeros_like(is_gold_).index_add_(
+        0, candidate_of_, log_likelihoods.index_select(0, targets_));
+    const auto by_group = [&](double value) {
+      return at::full({groups_}, value, log_likelihoods.options());
+    };
+    const at::Tensor highest = by_group(-std::numeric_limits<double>::infinity())
+                                   .scatter_reduce(0, group_of_, scores, "amax");
+    const auto of_group = [&](const at::Tensor& values) {
+      return values.index_select(0, group_of_);
+    };
+    const at::Tensor total =
+        by_group(0).index_add_(0, group_of_, (scores - of_group(highest)).exp_());
+    const at::Tensor log_total = highest + total.log();
+    const at::Tensor by_candidate = (scores - of_group(log_total)).exp_().sub_(is_gold_);
+    return {(log_total - scores.index_select(0, gold_)).sum(),
+            at::zeros_like(log_likelihoods)
+                .index_add_(0, targets_, by_candidate.index_select(0, candidate_of_))};
   }
 
-  [[nodiscard]] double count() const override { return static_cast<double>(groups_.size()); }
+  [[nodiscard]] double count() const override { return static_cast<double>(groups_); }
 
   [[nodiscard]] std::span<const std::vector<std::int32_t>> coupled() const override {
     return coupled_;
   }
 
  private:
-  void add(const CandidateGroup& group, std::span<const double> log_likelihoods,
-           Value& value) const {
-    std::vector<double> scores;
-    for (const std::int32_t sequence : group.sequences) {
-      double& score = scores.emplace_back(0);
-      for (const std::int32_t t : packed_.targets[sequence]) score += log_likelihoods[t];
-    }
-    const double highest = *std::max_element(scores.begin(), scores.end());
-    double total = 0;
-    for (const double score : scores) total += std::exp(score - highest);
-    const double log_total = highest + std::log(total);
-    value.loss += log_total - scores[group.gold];
-    for (std::size_t c = 0; c < scores.size(); ++c) {
-      const double gradient =
-          std::exp(scores[c] - log_total) - (static_cast<int>(c) == group.gold ? 1.0 : 0.0);
-      for (const std::int32_t t : packed_.targets[group.sequences[c]]) {
-        value.gradient[t] += gradient;
-      }
-    }
-  }
-
-  const PackedForest& packed_;
-  std::vector<CandidateGroup> groups_;
+  std::int64_t groups_;
   std::vector<std::vector<std::int32_t>> coupled_;
+  at::Tensor gold_;          // by group: the gold candidate
+  at::Tensor group_of_;      // by candidate
+  at::Tensor is_gold_;       // by candidate: 1 or 0
+  at::Tensor candidate_of_;  // by target of a candidate
+  at::Tensor targets_;       // by target of a candidate: its number in the forest
 };
 
 }  // namespace
 
-std::unique_ptr<Objective> target_token_objective(const Forest& forest) {
+std::unique_ptr<Objective> target_token_objective(const Forest& forest, at::Device device) {
   std::vector<double> weights;
   for (const Target& target : forest.targets) weights.push_back(target.weight);
-  return std::make_unique<TargetTokenObjective>(std::move(weights));
+  return std::make_unique<TargetTokenObjective>(weights, device);
 }
 
 std::unique_ptr<Objective> target_token_objective(const PackedForest& packed,
-                                                  std::span<const std::int32_t> sequences) {
+                                                  std::span<const std::int32_t> sequences,
+                                                  at::Device device) {
   std::vector<double> weights(packed.forest.targets.size(), 0);
   for (const std::int32_t sequence : sequences) {
     for (const std::int32_t target : packed.targets[sequence]) weights[target] += 1;
   }
-  return std::make_unique<TargetTokenObjective>(std::move(weights));
+  return std::make_unique<TargetTokenObjective>(weights, device);
 }
 
 std::unique_ptr<Objective> candidate_objective(const PackedForest& packed,
-                                               std::vector<CandidateGroup> groups) {
-  return std::make_unique<CandidateObjective>(packed, std::move(groups));
+                                               std::span<const CandidateGroup> groups,
+                                               at::Device device) {
+  return std::make_unique<CandidateObjective>(packed, groups, device);
 }
 
 }  // namespace incipit::trainer

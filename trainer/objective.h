@@ -2,6 +2,8 @@
 // sums, not means: the caller divides by the count of the global batch.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,12 +18,12 @@ class Objective {
   virtual ~Objective() = default;
 
   struct Value {
-    double loss = 0;               // sum
-    std::vector<double> gradient;  // [targets]: d loss / d log-likelihood
+    at::Tensor loss;      // [] float64: the sum
+    at::Tensor gradient;  // [targets] float64: d loss / d log-likelihood
   };
-  // `log_likelihoods`: one for each target of the forest. A target's gradient is correct once its
-  // own log-likelihood and those of the targets coupled with it are.
-  [[nodiscard]] virtual Value evaluate(std::span<const double> log_likelihoods) const = 0;
+  // `log_likelihoods` [targets] float64, on the objective's device, as the results. A target's
+  // gradient is correct once its own log-likelihood and those of the targets coupled with it are.
+  [[nodiscard]] virtual Value evaluate(const at::Tensor& log_likelihoods) const = 0;
 
   // Denominator of the mean: the sum of the target tokens' weights, or the number of examples.
   [[nodiscard]] virtual double count() const = 0;
@@ -31,11 +33,12 @@ class Objective {
 };
 
 // Negative weighted sum of the log-likelihoods.
-[[nodiscard]] std::unique_ptr<Objective> target_token_objective(const Forest& forest);
+[[nodiscard]] std::unique_ptr<Objective> target_token_objective(const Forest& forest,
+                                                                at::Device device);
 
 // The same over only these sequences of the batch. All targets have weight 1.
 [[nodiscard]] std::unique_ptr<Objective> target_token_objective(
-    const PackedForest& packed, std::span<const std::int32_t> sequences);
+    const PackedForest& packed, std::span<const std::int32_t> sequences, at::Device device);
 
 // The candidates of one example, as indices into the packed sequences.
 struct CandidateGroup {
@@ -44,8 +47,8 @@ struct CandidateGroup {
 };
 
 // Cross-entropy of the gold candidate, with the candidates' summed log-likelihoods as logits.
-// `packed` must outlive the objective.
 [[nodiscard]] std::unique_ptr<Objective> candidate_objective(const PackedForest& packed,
-                                                             std::vector<CandidateGroup> groups);
+                                                             std::span<const CandidateGroup> groups,
+                                                             at::Device device);
 
 }  // namespace incipit::trainer

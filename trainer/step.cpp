@@ -1,7 +1,13 @@
 #include "trainer/step.h"
 
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,30 +20,6 @@ namespace incipit::trainer {
 namespace {
 
 using model::ForestPass;
-
-// Log-likelihoods of all targets of the forest, filled in as its parts are computed.
-class TargetValues {
- public:
-  explicit TargetValues(std::size_t count) : values_(count) {}
-
-  void fill(const ForestPass& pass, std::span<const std::int32_t> target_of) {
-    const at::Tensor part = pass.log_likelihoods().to(at::kDouble);
-    const double* values = part.const_data_ptr<double>();
-    for (std::size_t i = 0; i < target_of.size(); ++i) values_[target_of[i]] = values[i];
-  }
-  [[nodiscard]] std::span<const double> all() const { return values_; }
-  [[nodiscard]] std::vector<double> take() && { return std::move(values_); }
-
- private:
-  std::vector<double> values_;
-};
-
-std::vector<double> pick(const std::vector<double>& values,
-                         std::span<const std::int32_t> target_of) {
-  std::vector<double> picked;
-  for (const std::int32_t t : target_of) picked.push_back(values[t]);
-  return picked;
-}
 
 // Returns, per branch, whether it shares coupled targets with another branch. The log-likelihoods
 // of such branches must be known before any of them is differentiated.
@@ -58,6 +40,11 @@ std::vector<bool> entangled(const ForestCut& cut, const Objective& objective, st
     for (const int branch : branches) result[branch] = true;
   }
   return result;
+}
+
+at::Tensor index_on(at::Device device, std::span<const std::int32_t> target_of) {
+  return at::tensor(std::vector<std::int64_t>(target_of.begin(), target_of.end()), at::kLong)
+      .to(device);
 }
 
 // Whether the keys and values of the forest have gradients that reach a prompt.
@@ -83,21 +70,28 @@ class Step {
                                                         micro_batches.at_least, model.stores())),
         trunk_learns_(depends_on_prompts(cut_.trunk)),
         ahead_(entangled(cut_, objective, forest.targets.size())),
-        likelihoods_(forest.targets.size()) {}
+        likelihoods_(at::zeros({std::ssize(forest.targets)},
+                               at::TensorOptions(backbone_.device()).dtype(at::kDouble))) {
+    trunk_targets_ = index_on(backbone_.device(), cut_.trunk_target_of);
+    for (const ForestCut::Branch& branch : cut_.branches) {
+      branch_targets_.push_back(index_on(backbone_.device(), branch.target_of));
+    }
+  }
 
-  // Returns nothing on all but the last pipeline stage.
   StepSums run() {
     agree();
     run_trunk();
     run_ahead();
     run_branches();
-    const auto value = objective_.evaluate(likelihoods_.all());
+    const auto value = objective_.evaluate(likelihoods_);
     finish_trunk(value.gradient);
-    if (!backbone_.partition().scores) return {};
+    if (!backbone_.partition().scores) {
+      return {.loss = at::zeros_like(value.loss), .log_likelihoods = likelihoods_};
+    }
     return {.loss = value.loss,
             .count = objective_.count(),
             .rows = rows_,
-            .log_likelihoods = std::move(likelihoods_).take()};
+            .log_likelihoods = likelihoods_};
   }
 
  private:
@@ -113,27 +107,32 @@ class Step {
     any_trunk_learns_ = passes[1] != 0;
     most_ahead_ = passes[2];
     cut_.branches.resize(static_cast<std::size_t>(passes[3]));
+    branch_targets_.resize(cut_.branches.size(), index_on(backbone_.device(), {}));
   }
 
   // Runs forward through all stages, one after the other.
-  [[nodiscard]] ForestPass pass_through(const Forest& forest,
-                                        std::span<const std::int32_t> target_of,
+  [[nodiscard]] ForestPass pass_through(const Forest& forest, const at::Tensor& targets,
                                         const model::ForestPassOptions& options) {
     ForestPass pass = model_.forward(forest, options);
-    likelihoods_.fill(pass, target_of);
+    keep_likelihoods(pass, targets);
     return pass;
+  }
+
+  // `targets` are the numbers of the pass's targets in the uncut forest.
+  void keep_likelihoods(const ForestPass& pass, const at::Tensor& targets) {
+    likelihoods_.index_copy_(0, targets, pass.log_likelihoods().to(at::kDouble));
   }
 
   void run_trunk() {
     if (!any_trunk_) return;
-    trunk_.emplace(pass_through(cut_.trunk, cut_.trunk_target_of,
+    trunk_.emplace(pass_through(cut_.trunk, trunk_targets_,
                                 {.for_backward = any_trunk_learns_, .keep_keys_values = true}));
     if (any_trunk_learns_) trunk_->keys_values().enable_gradients();
   }
 
-  void finish_trunk(const std::vector<double>& gradient) {
+  void finish_trunk(const at::Tensor& gradient) {
     if (!any_trunk_learns_) return;
-    link_.send_gradient(model_.backward(*trunk_, pick(gradient, cut_.trunk_target_of),
+    link_.send_gradient(model_.backward(*trunk_, gradient.index_select(0, trunk_targets_),
                                         link_.receive_gradient(cut_.trunk.row_count())));
   }
 
@@ -141,11 +140,10 @@ class Step {
     std::int64_t left = most_ahead_;
     for (std::size_t b = 0; b < ahead_.size(); ++b) {
       if (!ahead_[b]) continue;
-      const auto& [forest, target_of] = cut_.branches[b];
-      (void)pass_through(forest, target_of, {.residents = residents()});
+      (void)pass_through(cut_.branches[b].forest, branch_targets_[b], {.residents = residents()});
       --left;
     }
-    for (; left > 0; --left) (void)pass_through({}, {}, {});
+    for (; left > 0; --left) (void)pass_through({}, index_on(backbone_.device(), {}), {});
   }
 
   [[nodiscard]] std::vector<nn::KeyValueStore*> residents() {
@@ -207,19 +205,18 @@ class Step {
   }
 
   void run_forward(int branch) {
-    const auto& [forest, target_of] = cut_.branches[branch];
     Flying& flying = flying_[branch];
     flying.pass.emplace(model_.stage_forward(
-        forest,
+        cut_.branches[branch].forest,
         {.for_backward = true, .residents = residents(), .input = std::move(flying.input)}));
-    likelihoods_.fill(*flying.pass, target_of);
+    keep_likelihoods(*flying.pass, branch_targets_[branch]);
   }
 
   void run_backward(int branch) {
     Flying& flying = flying_[branch];
-    const auto value = objective_.evaluate(likelihoods_.all());
+    const auto value = objective_.evaluate(likelihoods_);
     flying.grad_input =
-        model_.backward(*flying.pass, pick(value.gradient, cut_.branches[branch].target_of),
+        model_.backward(*flying.pass, value.gradient.index_select(0, branch_targets_[branch]),
                         std::move(flying.grad_output));
     flying.pass.reset();
   }
@@ -237,7 +234,10 @@ class Step {
   bool any_trunk_learns_ = false;
   std::int64_t most_ahead_ = 0;
 
-  TargetValues likelihoods_;
+  // Indices into the targets of the uncut forest.
+  at::Tensor trunk_targets_;
+  std::vector<at::Tensor> branch_targets_;
+  at::Tensor likelihoods_;  // per target; 0 until its part has been computed
   std::optional<ForestPass> trunk_;
   std::vector<Flying> flying_;
 };

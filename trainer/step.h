@@ -1,8 +1,9 @@
 // Forward and backward of one rank's share of a batch, in micro-batches.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
-#include <vector>
 
 #include "core/forest.h"
 #include "methods/prompted_model.h"
@@ -17,17 +18,17 @@ struct MicroBatches {
 };
 
 // This rank's contribution to the totals of the step. With pipeline stages, only the last stage
-// contributes.
+// contributes; the others have zeros. The tensors are on the backbone's device.
 struct StepSums {
-  double loss = 0;                        // sum; divide by the global count
-  double count = 0;                       // Objective::count()
-  std::int64_t rows = 0;                  // computed in the forward pass
-  std::vector<double> log_likelihoods{};  // per target of the forest
+  at::Tensor loss{};             // [] float64: sum; divide by the global count
+  double count = 0;              // Objective::count()
+  std::int64_t rows = 0;         // computed in the forward pass
+  at::Tensor log_likelihoods{};  // [targets of the forest] float64
 };
 
 // Runs forward and backward on this rank's share of a batch. Adds the gradient of the objective's
 // summed loss to those of the model's prompts (PromptedModel::start_gradients). `forest` may be
-// empty: a rank without examples.
+// empty: a rank without examples. The objective is on the backbone's device.
 //
 // The forest is cut below shared segments into micro-batches. Shared segments run forward once
 // before them and backward once after them. Loss and gradient therefore equal those of the whole

@@ -114,11 +114,11 @@ MicroBatches Trainer::micro_batches() const {
 // Fills the gradient with this rank's part of the sum over the global batch.
 comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
   const comm::Activity::Scope scope(activity(), "forward and backward");
-  const auto objective = make_objective(setup_.train.loss, batch);
+  const auto objective = make_objective(setup_.train.loss, batch, setup_.backbone.device());
   model_.start_gradients();
   StepSums sums = forward_backward(model_, batch.packed.forest, *objective, micro_batches());
   log_likelihoods_ = std::move(sums.log_likelihoods);
-  return {.loss_sum = sums.loss,
+  return {.loss_sum = sums.loss.item<double>(),
           .target_count = sums.count,
           .tokens = static_cast<double>(sums.rows),
           .examples = setup_.backbone.partition().scores ? static_cast<double>(batch.examples) : 0};
@@ -147,8 +147,9 @@ std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, telemetry::S
   if (tasks == 1) return by_parameter(present);
   std::vector<double> sums(2 * tasks, 0);  // loss and count per task
   for (std::size_t task = 0; task < tasks && setup_.backbone.partition().scores; ++task) {
-    const auto objective = make_objective(setup_.train.loss, batch, static_cast<int>(task));
-    sums[2 * task] = objective->evaluate(log_likelihoods_).loss;
+    const auto objective =
+        make_objective(setup_.train.loss, batch, static_cast<int>(task), setup_.backbone.device());
+    sums[2 * task] = objective->evaluate(log_likelihoods_).loss.item<double>();
     sums[2 * task + 1] = objective->count();
   }
   setup_.mesh.along(comm::kBatch | comm::kPipeline)

@@ -174,7 +174,7 @@ class Trainer {
   std::unique_ptr<BatchStream> batches_;
   EarlyStop early_stop_;                        // on the mean over the tasks
   std::vector<std::string> selection_metrics_;  // per task
-  std::vector<double> log_likelihoods_;         // per target of this step
+  at::Tensor log_likelihoods_;                  // per target of this step
   std::int64_t step_ = 0;                       // steps done; inside one, its number from 1
   std::int64_t evaluated_at_ = -1;              // step
   std::int64_t saved_at_ = -1;                  // step

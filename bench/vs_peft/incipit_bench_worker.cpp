@@ -106,7 +106,7 @@ class Worker {
           make_sequence(model_->rows(0), row.at("source").get<Ids>(), row.at("target").get<Ids>()));
     }
     const PackedForest packed = pack(sequences);
-    const auto objective = trainer::target_token_objective(packed.forest);
+    const auto objective = trainer::target_token_objective(packed.forest, backbone_->device());
     model_->start_gradients();
     const trainer::TrainOptions defaults;
     const auto sums = trainer::forward_backward(*model_, packed.forest, *objective,
@@ -114,7 +114,7 @@ class Worker {
     model_->collect_gradients();
     model_->finish_gradients(sums.count);
     optimizer_->step(options_.lr);
-    return sums.loss / sums.count;
+    return sums.loss.item<double>() / sums.count;
   }
 
   Json score_batch(const Json& batch) const {

@@ -69,9 +69,10 @@ Outcome step(methods::PromptedModel& model, const std::vector<Sequence>& batch,
              int min_shared_rows = 1, std::int64_t max_rows = 1000,
              const comm::Mesh* mesh = nullptr) {
   const Forest forest = pack(batch, min_shared_rows).forest;
-  const auto objective = trainer::target_token_objective(forest);
+  const auto objective = trainer::target_token_objective(forest, model.backbone().device());
   model.start_gradients();
-  Outcome outcome{trainer::forward_backward(model, forest, *objective, {.max_rows = max_rows}).loss,
+  Outcome outcome{trainer::forward_backward(model, forest, *objective, {.max_rows = max_rows})
+                      .loss.item<double>(),
                   {}};
   model.collect_gradients();
   if (mesh) {

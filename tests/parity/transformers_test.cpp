@@ -2,6 +2,7 @@
 // log-likelihoods with and without a soft prompt, and the soft prompt's gradient.
 // make_tiny_models.py writes the models and documents their files.
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
@@ -92,7 +93,7 @@ TEST_P(TransformersParity, GradientOfTheMeanLoss) {
   std::vector<double> grad;
   for (const Target& target : packed.forest.targets) grad.push_back(-target.weight / count);
   std::vector<at::Tensor> gradients{at::zeros_like(prompt_)};
-  pass.backward(grad, gradients);
+  pass.backward(at::tensor(grad, at::kDouble), gradients);
   const at::Tensor expected = prompt_tuning::load_npy(dir_ / "gradient.npy").prompt.values;
   const double error =
       (gradients[0] - expected).norm().item<double>() / expected.norm().item<double>();

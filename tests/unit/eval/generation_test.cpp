@@ -58,7 +58,8 @@ class GenerationTest : public ::testing::Test {
     for (int i = 0; i < kTokens; ++i) {
       sequence.predictions = {{static_cast<std::int64_t>(sequence.inputs.size()) - 1, 0, 1}};
       const PackedForest packed = pack({&sequence, 1}, 0);
-      ids.push_back(model::ForestPass(backbone_, packed.forest, prompts, {}).argmax().front());
+      ids.push_back(
+          model::ForestPass(backbone_, packed.forest, prompts, {}).argmax().item<TokenId>());
       sequence.inputs.push_back(Symbol::token(ids.back()));
     }
     return ids;

@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -66,10 +67,10 @@ struct Outcome {
   std::vector<at::Tensor> gradients;                 // by prompt, of the weighted sum
 };
 
-inline std::vector<double> gradient_weights(const Forest& forest) {
+inline at::Tensor gradient_weights(const Forest& forest) {
   std::vector<double> grad;
   for (const Target& target : forest.targets) grad.push_back(-target.weight);
-  return grad;
+  return at::tensor(grad, at::kDouble);
 }
 
 inline std::vector<at::Tensor> zeros_like_all(const std::vector<at::Tensor>& prompts) {
@@ -95,7 +96,7 @@ inline Outcome run(const Backbone& backbone, const std::vector<Sequence>& batch,
     const auto values = values_of(pass.log_likelihoods());
     for (std::size_t t = 0; t < values.size(); ++t) {
       all[target_of[t]] = values[t];
-      outcome.argmax[target_of[t]] = pass.argmax()[t];
+      outcome.argmax[target_of[t]] = pass.argmax()[static_cast<std::int64_t>(t)].item<TokenId>();
     }
   };
   ForestPass trunk(backbone, cut.trunk, prompts, {.for_backward = true});

@@ -2,6 +2,7 @@
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -72,8 +73,8 @@ Outcome run(at::ScalarType dtype, at::Device device, std::int64_t max_rows) {
       all[target_of[t]] = pass.log_likelihoods()[static_cast<std::int64_t>(t)];
     }
   };
-  const auto ones = [](const Forest& forest) {
-    return std::vector<double>(forest.targets.size(), 1.0);
+  const auto ones = [&](const Forest& forest) {
+    return at::ones({std::ssize(forest.targets)}, at::TensorOptions(device).dtype(at::kDouble));
   };
   ForestPass trunk(backbone, cut.trunk, prompts, {.for_backward = true});
   trunk.keys_values().enable_gradients();

@@ -43,7 +43,7 @@ struct Passes {
   double loss = 0;  // summed
   double count = 0;
   std::vector<at::Tensor> gradients;
-  std::vector<double> log_likelihoods;
+  at::Tensor log_likelihoods;
 };
 
 class MixedBatch : public ::testing::TestWithParam<Loss> {
@@ -62,7 +62,7 @@ class MixedBatch : public ::testing::TestWithParam<Loss> {
   [[nodiscard]] Passes run(const TrainBatch& batch, const std::vector<at::Tensor>& prompts,
                            std::int64_t max_rows) const {
     Passes outcome;
-    const auto objective = make_objective(GetParam(), batch);
+    const auto objective = make_objective(GetParam(), batch, at::kCPU);
     methods::PromptedModel model(backbone_, soft_prompts(prompts));
     model.start_gradients();
     StepSums sums =
@@ -72,7 +72,7 @@ class MixedBatch : public ::testing::TestWithParam<Loss> {
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       outcome.gradients.push_back(model.prompt(i).parameters()[0].grad);
     }
-    outcome.loss = sums.loss;
+    outcome.loss = sums.loss.item<double>();
     outcome.count = sums.count;
     outcome.log_likelihoods = sums.log_likelihoods;
     return outcome;
@@ -103,8 +103,9 @@ TEST_P(MixedBatch, OfTwoPromptsGivesTheLossAndGradientsOfTwoBatches) {
     EXPECT_TRUE(mixed.gradients[0].allclose(a.gradients[0], 1e-9, 1e-9));
     EXPECT_TRUE(mixed.gradients[1].allclose(b.gradients[0], 1e-9, 1e-9));
     for (int task = 0; task < 2; ++task) {
-      const auto part = make_objective(GetParam(), both, task);
-      EXPECT_NEAR(part->evaluate(mixed.log_likelihoods).loss, task == 0 ? a.loss : b.loss, 1e-9);
+      const auto part = make_objective(GetParam(), both, task, at::kCPU);
+      EXPECT_NEAR(part->evaluate(mixed.log_likelihoods).loss.item<double>(),
+                  task == 0 ? a.loss : b.loss, 1e-9);
       EXPECT_EQ(part->count(), task == 0 ? a.count : b.count);
     }
   }

@@ -1,6 +1,7 @@
 #include "trainer/step.h"
 
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
@@ -40,14 +41,14 @@ class Step : public ::testing::TestWithParam<Loss> {
   }
 
   [[nodiscard]] Descent run(const at::Tensor& prompt, std::int64_t micro_batch_rows) const {
-    const auto objective = make_objective(GetParam(), batch_);
+    const auto objective = make_objective(GetParam(), batch_, at::kCPU);
     methods::PromptedModel model = with_prompt(backbone_, prompt);
     model.start_gradients();
     const StepSums sums =
         forward_backward(model, batch_.packed.forest, *objective, {.max_rows = micro_batch_rows});
     model.collect_gradients();
     model.finish_gradients(1);
-    return {sums.loss / sums.count, sums, model.prompt(0).parameters()[0].grad};
+    return {sums.loss.item<double>() / sums.count, sums, model.prompt(0).parameters()[0].grad};
   }
 
   data::Task task_;
@@ -79,7 +80,7 @@ TEST_P(Step, GradientMatchesFiniteDifferences) {
     for (const double sign : {1.0, -1.0}) {
       at::Tensor moved = prompt.clone();
       moved[row][column].add_(sign * kDelta);
-      difference += sign * run(moved, 1 << 20).sums.loss / (2 * kDelta);
+      difference += sign * run(moved, 1 << 20).sums.loss.item<double>() / (2 * kDelta);
     }
     EXPECT_NEAR(exact.gradient[row][column].item<double>(), difference, 1e-7);
   }
@@ -87,13 +88,13 @@ TEST_P(Step, GradientMatchesFiniteDifferences) {
 
 TEST_P(Step, ARankWithoutExamplesAddsNothing) {
   const TrainBatch none;
-  const auto objective = make_objective(GetParam(), none);
+  const auto objective = make_objective(GetParam(), none, at::kCPU);
   methods::PromptedModel model = with_prompt(backbone_, tiny_prompt(kRows, at::kDouble));
   model.start_gradients();
   const StepSums sums = forward_backward(model, none.packed.forest, *objective, {.max_rows = 100});
   model.collect_gradients();
   model.finish_gradients(1);
-  EXPECT_EQ(sums.loss, 0);
+  EXPECT_EQ(sums.loss.item<double>(), 0);
   EXPECT_EQ(sums.count, 0);
   EXPECT_EQ(sums.rows, 0);
   EXPECT_EQ(model.prompt(0).parameters()[0].grad.abs().max().item<double>(), 0);
@@ -109,22 +110,23 @@ TEST(CandidateObjective, IsTheCrossEntropyOfTheGoldCandidate) {
   PackedForest packed;
   packed.forest.targets = {{0, 1, 1}, {0, 2, 1}, {1, 3, 1}};
   packed.targets = {{0}, {1, 2}};
-  const auto objective = candidate_objective(packed, {{.sequences = {0, 1}, .gold = 1}});
-  const auto value = objective->evaluate(std::vector<double>{-1.0, -1.0, -2.0});
-  EXPECT_NEAR(value.loss, 2.126928011042972, 1e-12);  // log(1 + e^2)
-  EXPECT_NEAR(value.gradient[0], 0.8807970779778823, 1e-12);
-  EXPECT_NEAR(value.gradient[1], -0.8807970779778823, 1e-12);
-  EXPECT_NEAR(value.gradient[2], -0.8807970779778823, 1e-12);
+  const auto objective = candidate_objective(
+      packed, std::vector<CandidateGroup>{{.sequences = {0, 1}, .gold = 1}}, at::kCPU);
+  const auto value = objective->evaluate(at::tensor({-1.0, -1.0, -2.0}, at::kDouble));
+  EXPECT_NEAR(value.loss.item<double>(), 2.126928011042972, 1e-12);  // log(1 + e^2)
+  EXPECT_NEAR(value.gradient[0].item<double>(), 0.8807970779778823, 1e-12);
+  EXPECT_NEAR(value.gradient[1].item<double>(), -0.8807970779778823, 1e-12);
+  EXPECT_NEAR(value.gradient[2].item<double>(), -0.8807970779778823, 1e-12);
   EXPECT_EQ(objective->count(), 1);
 }
 
 TEST(TargetTokenObjective, CountsAndWeighsSharedTargets) {
   Forest forest;
   forest.targets = {{0, 1, 2}, {1, 3, 1}};
-  const auto objective = target_token_objective(forest);
-  const auto value = objective->evaluate(std::vector<double>{-0.5, -2.0});
-  EXPECT_DOUBLE_EQ(value.loss, 3.0);
-  EXPECT_EQ(value.gradient, (std::vector<double>{-2, -1}));
+  const auto objective = target_token_objective(forest, at::kCPU);
+  const auto value = objective->evaluate(at::tensor({-0.5, -2.0}, at::kDouble));
+  EXPECT_DOUBLE_EQ(value.loss.item<double>(), 3.0);
+  EXPECT_TRUE(value.gradient.equal(at::tensor({-2.0, -1.0}, at::kDouble)));
   EXPECT_EQ(objective->count(), 3);
 }
 
