@@ -139,6 +139,7 @@ nn::SelfAttention BackboneBuilder::attention(const AttentionSpec& spec, const La
   const std::int64_t hidden = backbone_.spec_.hidden_size;
   nn::SelfAttention made;
   made.shape = {share.heads.size(), share.kv_heads.size(), spec.head_dim};
+  made.rule = spec.rule;
   made.rotary = spec.rotary;
   made.qkv = outputs_split({{spec.query, spec.q_width(), widths(share.heads)},
                             {spec.key, spec.kv_width(), widths(share.kv_heads)},

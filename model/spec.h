@@ -42,6 +42,7 @@ struct AttentionSpec {
   // Norms of every query and key head before rotation, over head_dim.
   std::optional<NormSpec> query_norm, key_norm;
   int rotary = -1;  // index into ModelSpec::rotary; -1: no rotary embedding
+  nn::AttentionRule rule{};
   [[nodiscard]] std::int64_t q_width() const { return heads * head_dim; }
   [[nodiscard]] std::int64_t kv_width() const { return kv_heads * head_dim; }
 };

@@ -4,11 +4,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "core/forest.h"
+#include "nn/kinds.h"
 
 namespace incipit::nn {
 
@@ -48,12 +51,17 @@ class AttentionPlan {
   [[nodiscard]] std::int64_t query_count() const {
     return static_cast<std::int64_t>(query_rows_.size());
   }
-  [[nodiscard]] std::int64_t query_row(std::int64_t query) const { return query_rows_[query]; }
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
-  // Returns the number of keys that query `query` of `segment` sees.
-  [[nodiscard]] std::int64_t visible_keys(const Segment& segment, std::int64_t query) const {
-    return segment.ancestor_rows + query_rows_[query] - segment.rows.begin + 1;
+  // Returns the keys that a query sees, by their position along the path: a query and a key have
+  // the position that is the number of keys before them on the path from the root.
+  [[nodiscard]] Range seen_keys(std::int64_t query, const AttentionRule& rule) const {
+    const std::int64_t end = query_positions_[query] + 1;
+    return {rule.window ? std::max<std::int64_t>(0, end - *rule.window) : 0, end};
+  }
+  // The same for any query of a block.
+  [[nodiscard]] Range seen_keys(const Block& block, const AttentionRule& rule) const {
+    return {seen_keys(block.begin, rule).begin, seen_keys(block.end - 1, rule).end};
   }
 
  private:
@@ -62,6 +70,7 @@ class AttentionPlan {
 
   std::vector<Segment> segments_;  // computed segments with rows, ordered by row
   std::vector<std::int64_t> query_rows_;
+  std::vector<std::int64_t> query_positions_;
   std::vector<Block> blocks_;
 };
 
@@ -69,6 +78,9 @@ struct AttentionShape {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
+  [[nodiscard]] double scale(const AttentionRule& rule) const {
+    return rule.scale.value_or(1.0 / std::sqrt(static_cast<double>(head_dim)));
+  }
 };
 
 // Keys and values [rows, kv_heads * head_dim]. Rows may be strided. Undefined if there are none.
@@ -85,10 +97,11 @@ struct AttentionResult {
   at::Tensor lse;     // [queries, heads], log of the sum of exponentials, accumulate type
 };
 
-// Returns softmax(q k^T / sqrt(head_dim)) v. queries: [queries, heads * head_dim], rows may be
-// strided.
+// Returns softmax(softcap(scale * q k^T)) v over the keys that each query sees by `rule`. queries:
+// [queries, heads * head_dim], rows may be strided.
 [[nodiscard]] AttentionResult attention_forward(const AttentionPlan& plan,
                                                 const AttentionShape& shape,
+                                                const AttentionRule& rule,
                                                 const at::Tensor& queries, const KeysValues& own,
                                                 Stores residents);
 
@@ -97,8 +110,8 @@ struct AttentionResult {
 // to the given tensors. All of them have the accumulate type; rows may be strided. The tensors of a
 // store in `grad_residents` are undefined if its rows need no gradient.
 void attention_backward(const AttentionPlan& plan, const AttentionShape& shape,
-                        const at::Tensor& queries, const KeysValues& own, Stores residents,
-                        const AttentionResult& result, const at::Tensor& grad,
+                        const AttentionRule& rule, const at::Tensor& queries, const KeysValues& own,
+                        Stores residents, const AttentionResult& result, const at::Tensor& grad,
                         at::Tensor grad_queries, const KeysValues& grad_own, Stores grad_residents);
 
 }  // namespace incipit::nn

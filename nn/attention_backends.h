@@ -6,22 +6,23 @@
 namespace incipit::nn {
 
 AttentionResult attention_forward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
-                                      const at::Tensor& queries, const KeysValues& own,
-                                      Stores residents);
+                                      const AttentionRule& rule, const at::Tensor& queries,
+                                      const KeysValues& own, Stores residents);
 void attention_backward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
-                            const at::Tensor& queries, const KeysValues& own, Stores residents,
-                            const AttentionResult& result, const at::Tensor& grad,
-                            at::Tensor grad_queries, const KeysValues& grad_own,
-                            Stores grad_residents);
+                            const AttentionRule& rule, const at::Tensor& queries,
+                            const KeysValues& own, Stores residents, const AttentionResult& result,
+                            const at::Tensor& grad, at::Tensor grad_queries,
+                            const KeysValues& grad_own, Stores grad_residents);
 
 // For any device, composed of ATen calls: one dense call per depth of the forest, merged by
 // log-sum-exp. On CUDA uses flash attention for bfloat16 and float16 where it supports the mask and
 // head size; otherwise plain matmuls.
 AttentionResult attention_forward_parts(const AttentionPlan& plan, const AttentionShape& shape,
-                                        const at::Tensor& queries, const KeysValues& own,
-                                        Stores residents);
+                                        const AttentionRule& rule, const at::Tensor& queries,
+                                        const KeysValues& own, Stores residents);
 void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& shape,
-                              const at::Tensor& queries, const KeysValues& own, Stores residents,
+                              const AttentionRule& rule, const at::Tensor& queries,
+                              const KeysValues& own, Stores residents,
                               const AttentionResult& result, const at::Tensor& grad,
                               at::Tensor grad_queries, const KeysValues& grad_own,
                               Stores grad_residents);

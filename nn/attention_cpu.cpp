@@ -6,7 +6,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
-#include <cmath>
+#include <algorithm>
 
 #include "core/check.h"
 #include "kernels/cpu/blas.h"
@@ -78,7 +78,7 @@ class AllRows {
 template <typename A>
 struct Workspace {
   std::vector<A> queries, grads, scores, grad_scores, result, lse, delta;
-  std::vector<std::int64_t> valid;
+  std::vector<std::int64_t> first_key, end_key;  // of every row, among the columns
 
   void fit(std::int64_t rows, std::int64_t head_dim, std::int64_t keys, bool backward) {
     const auto grow = [](auto& values, std::int64_t count) {
@@ -89,7 +89,8 @@ struct Workspace {
     grow(scores, rows * keys);
     grow(lse, rows);
     grow(delta, rows);
-    grow(valid, rows);
+    grow(first_key, rows);
+    grow(end_key, rows);
     if (!backward) return;
     grow(grads, rows * head_dim);
     grow(grad_scores, rows * keys);
@@ -100,12 +101,14 @@ struct Workspace {
 template <typename A>
 class Attention {
  public:
-  Attention(const AttentionPlan& plan, const AttentionShape& shape, const at::Tensor& queries,
-            const KeysValues& own, Stores residents)
+  Attention(const AttentionPlan& plan, const AttentionShape& shape, const AttentionRule& rule,
+            const at::Tensor& queries, const KeysValues& own, Stores residents)
       : plan_(plan),
         shape_(shape),
+        rule_(rule),
         group_(shape.heads / shape.kv_heads),
-        scale_(static_cast<A>(1.0 / std::sqrt(static_cast<double>(shape.head_dim)))),
+        scale_(static_cast<A>(shape.scale(rule))),
+        cap_(static_cast<A>(rule.softcap.value_or(0))),
         queries_(rows_of<A>(queries)),
         rows_(own, residents) {}
 
@@ -148,16 +151,25 @@ class Attention {
     }
   }
 
-  // Calls f(first row of keys and values, their number, column of the first, their store).
+  // Returns the positions of the keys that some query of a block sees. They are the columns of its
+  // scores.
+  [[nodiscard]] Range keys_of(const Block& block) const { return plan_.seen_keys(block, rule_); }
+
+  // Calls f(first row of keys and values, their number, column of the first, their store), in order
+  // of the columns.
   template <typename F>
   void for_each_span(const Block& block, F&& f) const {
-    std::int64_t column = 0;
-    for (const KeySpan& span : block.segment->ancestors) {
-      f(span.rows.begin, span.rows.size(), column, span.store);
-      column += span.rows.size();
-    }
-    const std::int64_t begin = block.segment->rows.begin;
-    f(begin, plan_.query_row(block.end - 1) + 1 - begin, column, KeySpan::kOwn);
+    const Range keys = keys_of(block);
+    std::int64_t position = 0;
+    const auto visit = [&](const Range& rows, int store) {
+      const Range seen{std::max(keys.begin, position), std::min(keys.end, position + rows.size())};
+      if (seen.size() > 0) {
+        f(rows.begin + seen.begin - position, seen.size(), seen.begin - keys.begin, store);
+      }
+      position += rows.size();
+    };
+    for (const KeySpan& span : block.segment->ancestors) visit(span.rows, span.store);
+    visit(block.segment->rows, KeySpan::kOwn);
   }
 
   // Resizes the workspace, stacks the queries and computes the scores. Returns the number of
@@ -165,10 +177,13 @@ class Attention {
   std::int64_t scores(const Block& block, std::int64_t kv_head, Workspace<A>& work,
                       bool backward) const {
     const std::int64_t rows = (block.end - block.begin) * group_;
-    const std::int64_t keys = plan_.visible_keys(*block.segment, block.end - 1);
+    const Range all = keys_of(block);
+    const std::int64_t keys = all.size();
     work.fit(rows, shape_.head_dim, keys, backward);
     for (std::int64_t row = 0; row < rows; ++row) {
-      work.valid[row] = plan_.visible_keys(*block.segment, block.begin + row / group_);
+      const Range seen = plan_.seen_keys(block.begin + row / group_, rule_);
+      work.first_key[row] = seen.begin - all.begin;
+      work.end_key[row] = seen.end - all.begin;
     }
     stack(queries_, block, kv_head, work.queries.data());
     for_each_span(block,
@@ -178,6 +193,9 @@ class Attention {
                                shape_.head_dim, k.at(first) + kv_head * shape_.head_dim, k.stride,
                                A(0), work.scores.data() + column, keys);
                   });
+    if (rule_.softcap) {
+      kernels::cpu::attention_kernels<A>().softcap(work.scores.data(), rows * keys, cap_);
+    }
     return keys;
   }
 
@@ -188,7 +206,8 @@ class Attention {
     const std::int64_t keys = scores(block, kv_head, work, false);
     A* inverse = work.delta.data();
     kernels::cpu::attention_kernels<A>().softmax(work.scores.data(), rows, keys, keys,
-                                                 work.valid.data(), work.lse.data(), inverse);
+                                                 work.first_key.data(), work.end_key.data(),
+                                                 work.lse.data(), inverse);
     for_each_span(block,
                   [&](std::int64_t first, std::int64_t count, std::int64_t column, int store) {
                     const Rows<A> v = rows_.of(store).values;
@@ -223,8 +242,8 @@ class Attention {
                                work.grad_scores.data() + column, keys);
                   });
     kernels::cpu::attention_kernels<A>().softmax_backward(
-        work.scores.data(), work.grad_scores.data(), rows, keys, keys, work.valid.data(),
-        work.lse.data(), work.delta.data(), scale_);
+        work.scores.data(), work.grad_scores.data(), rows, keys, keys, work.first_key.data(),
+        work.end_key.data(), work.lse.data(), work.delta.data(), scale_, cap_);
     for_each_span(block, [&](std::int64_t first, std::int64_t count, std::int64_t column,
                              int store) {
       const std::int64_t offset = kv_head * head_dim;
@@ -248,16 +267,19 @@ class Attention {
 
   const AttentionPlan& plan_;
   AttentionShape shape_;
+  AttentionRule rule_;
   std::int64_t group_;
   A scale_;
+  A cap_;  // 0: no softcap
   Rows<A> queries_;
   AllRows<A> rows_;
 };
 
 // Divides the blocks into `parts` consecutive runs of about equal work.
-std::vector<std::size_t> cut_blocks(const AttentionPlan& plan, std::int64_t parts) {
+std::vector<std::size_t> cut_blocks(const AttentionPlan& plan, const AttentionRule& rule,
+                                    std::int64_t parts) {
   const auto work = [&](const AttentionPlan::Block& block) {
-    return (block.end - block.begin) * plan.visible_keys(*block.segment, block.end - 1);
+    return (block.end - block.begin) * plan.seen_keys(block, rule).size();
   };
   std::int64_t total = 0;
   for (const auto& block : plan.blocks()) total += work(block);
@@ -308,13 +330,14 @@ struct GradientCopies {
 };
 
 template <typename A>
-void run_backward(const AttentionPlan& plan, const AttentionShape& shape, const at::Tensor& queries,
-                  const KeysValues& own, Stores residents, const at::Tensor& lse,
-                  const at::Tensor& grad, const at::Tensor& delta, const at::Tensor& grad_queries,
-                  const KeysValues& grad_own, Stores grad_residents) {
-  const Attention<A> attention(plan, shape, queries, own, residents);
+void run_backward(const AttentionPlan& plan, const AttentionShape& shape, const AttentionRule& rule,
+                  const at::Tensor& queries, const KeysValues& own, Stores residents,
+                  const at::Tensor& lse, const at::Tensor& grad, const at::Tensor& delta,
+                  const at::Tensor& grad_queries, const KeysValues& grad_own,
+                  Stores grad_residents) {
+  const Attention<A> attention(plan, shape, rule, queries, own, residents);
   const std::int64_t parts = query_parts(shape.kv_heads, at::get_num_threads());
-  const std::vector<std::size_t> ends = cut_blocks(plan, parts);
+  const std::vector<std::size_t> ends = cut_blocks(plan, rule, parts);
   const GradientCopies own_copies(grad_own, parts);
   std::vector<GradientCopies> store_copies;
   for (const KeysValues& store : grad_residents) store_copies.emplace_back(store, parts);
@@ -342,8 +365,8 @@ void run_backward(const AttentionPlan& plan, const AttentionShape& shape, const 
 }  // namespace
 
 AttentionResult attention_forward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
-                                      const at::Tensor& queries, const KeysValues& own,
-                                      Stores residents) {
+                                      const AttentionRule& rule, const at::Tensor& queries,
+                                      const KeysValues& own, Stores residents) {
   const at::Tensor q = wide(queries);
   const KeysValues kv = wide(own);
   const std::vector<KeysValues> resident_kv = wide(residents);
@@ -351,7 +374,7 @@ AttentionResult attention_forward_cpu(const AttentionPlan& plan, const Attention
                          at::empty({q.size(0), shape.heads}, q.options())};
   const auto run = [&](auto zero) {
     using A = decltype(zero);
-    Attention<A>(plan, shape, q, kv, resident_kv)
+    Attention<A>(plan, shape, rule, q, kv, resident_kv)
         .forward(rows_of<A>(result.output), rows_of<A>(result.lse));
   };
   q.scalar_type() == at::kDouble ? run(double{}) : run(float{});
@@ -360,16 +383,17 @@ AttentionResult attention_forward_cpu(const AttentionPlan& plan, const Attention
 }
 
 void attention_backward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
-                            const at::Tensor& queries, const KeysValues& own, Stores residents,
-                            const AttentionResult& result, const at::Tensor& grad,
-                            at::Tensor grad_queries, const KeysValues& grad_own,
-                            Stores grad_residents) {
+                            const AttentionRule& rule, const at::Tensor& queries,
+                            const KeysValues& own, Stores residents, const AttentionResult& result,
+                            const at::Tensor& grad, at::Tensor grad_queries,
+                            const KeysValues& grad_own, Stores grad_residents) {
   const at::Tensor wide_grad = wide(grad);
   const at::Tensor delta =
       (wide_grad * wide(result.output)).view({grad.size(0), shape.heads, shape.head_dim}).sum(-1);
   const auto run = [&](auto zero) {
-    run_backward<decltype(zero)>(plan, shape, wide(queries), wide(own), wide(residents), result.lse,
-                                 wide_grad, delta, grad_queries, grad_own, grad_residents);
+    run_backward<decltype(zero)>(plan, shape, rule, wide(queries), wide(own), wide(residents),
+                                 result.lse, wide_grad, delta, grad_queries, grad_own,
+                                 grad_residents);
   };
   wide_grad.scalar_type() == at::kDouble ? run(double{}) : run(float{});
 }

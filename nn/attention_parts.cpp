@@ -1,6 +1,6 @@
-// Attention as a few dense calls. Depth d of the forest is one call: every query against its
-// segment's d-th ancestor. The last call is each segment against itself, causally. The parts of a
-// query are merged exactly by their log-sum-exp. Backward runs every part with the merged output
+// Attention as a few dense calls. The first is each segment against itself, causally. Then depth d
+// of the forest is one call: every query against its segment's d-th ancestor. The parts of a query
+// are merged exactly by their log-sum-exp. Backward runs every part with the merged output
 // and log-sum-exp, like the blocks of flash attention (Dao et al. 2022).
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_flash_attention_backward.h>
@@ -11,12 +11,12 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/logaddexp.h>
 #include <ATen/ops/logsumexp.h>
+#include <ATen/ops/masked_fill.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <tuple>
 
@@ -30,6 +30,7 @@ namespace {
 struct Run {
   Range queries;
   KeySpan keys;
+  std::int64_t position = 0;  // of the first key, along the path
 };
 
 struct Part {
@@ -37,26 +38,27 @@ struct Part {
   bool causal = false;
 };
 
+// The first part is each segment's own rows, of which every query sees at least one.
 std::vector<Part> parts_of(const AttentionPlan& plan) {
-  std::vector<Part> parts;
-  Part own{{}, true};
+  std::vector<Part> parts{{{}, true}};
   for (const auto& segment : plan.segments()) {
     if (segment.queries.empty()) continue;
-    parts.resize(std::max(parts.size(), segment.ancestors.size()));
+    parts.resize(std::max(parts.size(), segment.ancestors.size() + 1));
+    std::int64_t position = 0;
     for (std::size_t depth = 0; depth < segment.ancestors.size(); ++depth) {
-      auto& runs = parts[depth].runs;
+      auto& runs = parts[depth + 1].runs;
       const KeySpan& keys = segment.ancestors[depth];
       const bool same = !runs.empty() && runs.back().queries.end == segment.queries.begin &&
                         runs.back().keys.store == keys.store && runs.back().keys.rows == keys.rows;
       if (same) {
         runs.back().queries.end = segment.queries.end;
       } else {
-        runs.push_back({segment.queries, keys});
+        runs.push_back({segment.queries, keys, position});
       }
+      position += keys.rows.size();
     }
-    own.runs.push_back({segment.queries, {segment.rows}});
+    parts[0].runs.push_back({segment.queries, {segment.rows}, position});
   }
-  parts.push_back(std::move(own));
   return parts;
 }
 
@@ -76,8 +78,13 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
 class PartTensors {
  public:
   PartTensors(const AttentionPlan& plan, const Part& part, const AttentionShape& shape,
-              const at::Tensor& queries, const KeysValues& own, Stores residents)
-      : plan_(plan), part_(part), shape_(shape), q(by_head(of_queries(queries), shape.heads)) {
+              const AttentionRule& rule, const at::Tensor& queries, const KeysValues& own,
+              Stores residents)
+      : plan_(plan),
+        part_(part),
+        shape_(shape),
+        rule_(rule),
+        q(by_head(of_queries(queries), shape.heads)) {
     const auto rows_of = [&](const Run& run, bool values) {
       const KeysValues& from = run.keys.store == KeySpan::kOwn ? own : residents[run.keys.store];
       return (values ? from.values : from.keys)
@@ -105,10 +112,16 @@ class PartTensors {
     }
   }
 
-  // Flash attention supports causal masks only for queries at every row.
+  // Flash attention supports causal masks only for queries at every row, and no softcap. Windows
+  // count only where they hide a key.
   [[nodiscard]] bool can_flash() const {
     const bool half = q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf;
     if (!q.is_cuda() || !half || shape_.head_dim % 8 != 0 || shape_.head_dim > 256) return false;
+    if (rule_.softcap) return false;
+    const bool windowed = std::any_of(part_.runs.begin(), part_.runs.end(), [&](const Run& run) {
+      return plan_.seen_keys(run.queries.end - 1, rule_).begin > run.position;
+    });
+    if (windowed) return false;
     return !part_.causal || std::all_of(part_.runs.begin(), part_.runs.end(), [](const Run& run) {
       return run.queries.size() == run.keys.rows.size();
     });
@@ -137,24 +150,37 @@ class PartTensors {
     return {queries, keys};
   }
 
-  // Returns the scores of one run: [heads, queries, keys], accumulate type, minus infinity if
-  // masked.
+  // Returns the scores of one run after the softcap, before the mask: [heads, queries, keys],
+  // accumulate type.
   [[nodiscard]] at::Tensor scores(const Run& run, std::int64_t query, std::int64_t key) const {
     at::Tensor s =
         at::matmul(run_queries(q, run, query), run_keys(k, run, key).transpose(1, 2)) * scale();
-    if (!part_.causal) return s;
-    std::vector<std::int64_t> visible;
-    for (std::int64_t i = run.queries.begin; i < run.queries.end; ++i) {
-      visible.push_back(plan_.query_row(i) - run.keys.rows.begin + 1);
-    }
-    const at::Tensor limit = at::tensor(visible, at::kLong).to(q.device()).unsqueeze(1);
-    const at::Tensor hidden = at::arange(run.keys.rows.size(), limit.options()) >= limit;
-    return s.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
+    return rule_.softcap ? ops::softcap_(s, *rule_.softcap) : s;
   }
 
-  [[nodiscard]] double scale() const {
-    return 1.0 / std::sqrt(static_cast<double>(shape_.head_dim));
+  // Returns the scores with minus infinity for keys that a query does not see.
+  [[nodiscard]] at::Tensor masked(const Run& run, const at::Tensor& scores) const {
+    std::vector<std::int64_t> begin;
+    std::vector<std::int64_t> end;
+    bool all = true;
+    for (std::int64_t i = run.queries.begin; i < run.queries.end; ++i) {
+      const Range seen = plan_.seen_keys(i, rule_);
+      begin.push_back(seen.begin - run.position);
+      end.push_back(seen.end - run.position);
+      all = all && begin.back() <= 0 && end.back() >= run.keys.rows.size();
+    }
+    if (all) return scores;
+    const auto column = [&](const std::vector<std::int64_t>& values) {
+      return at::tensor(values, at::kLong).to(q.device()).unsqueeze(1);
+    };
+    const at::Tensor key =
+        at::arange(run.keys.rows.size(), q.options().dtype(at::kLong)).unsqueeze(0);
+    return scores.masked_fill((key < column(begin)).logical_or(key >= column(end)),
+                              -std::numeric_limits<double>::infinity());
   }
+
+  [[nodiscard]] double scale() const { return shape_.scale(rule_); }
+  [[nodiscard]] const std::optional<double>& softcap() const { return rule_.softcap; }
   // [rows, heads, head_dim] -> [heads, run's rows, head_dim], accumulate type.
   [[nodiscard]] static at::Tensor run_queries(const at::Tensor& x, const Run& run,
                                               std::int64_t first) {
@@ -178,6 +204,7 @@ class PartTensors {
   const AttentionPlan& plan_;
   const Part& part_;
   AttentionShape shape_;
+  AttentionRule rule_;
 
  public:
   at::Tensor q, k, v;
@@ -192,9 +219,11 @@ PartResult forward_plain(const PartTensors& t) {
   std::vector<at::Tensor> outputs;
   std::vector<at::Tensor> lses;
   t.for_each_run([&](const Run& run, std::int64_t query, std::int64_t key) {
-    const at::Tensor s = t.scores(run, query, key);
+    const at::Tensor s = t.masked(run, t.scores(run, query, key));
     const at::Tensor lse = at::logsumexp(s, -1, /*keepdim=*/true);
-    outputs.push_back(at::matmul((s - lse).exp_(), t.run_keys(t.v, run, key)).transpose(0, 1));
+    // A query that sees no key of this part has minus infinity, and weights of 0.
+    const at::Tensor finite = lse.clamp_min(std::numeric_limits<float>::lowest());
+    outputs.push_back(at::matmul((s - finite).exp_(), t.run_keys(t.v, run, key)).transpose(0, 1));
     lses.push_back(lse.squeeze(-1).t());
   });
   return {at::cat(outputs, 0), at::cat(lses, 0)};
@@ -219,10 +248,12 @@ PartGradients backward_plain(const PartTensors& t, const at::Tensor& grad, const
     const auto column = [&](const at::Tensor& x) {
       return x.narrow(0, query, run.queries.size()).t().unsqueeze(-1);
     };
-    const at::Tensor p = (t.scores(run, query, key) - column(lse)).exp_();
+    const at::Tensor s = t.scores(run, query, key);
+    const at::Tensor p = (t.masked(run, s) - column(lse)).exp_();
     const at::Tensor g = t.run_queries(grad, run, query);
     const at::Tensor dp = at::matmul(g, t.run_keys(t.v, run, key).transpose(1, 2));
-    const at::Tensor ds = p * (dp - column(delta)) * t.scale();
+    at::Tensor ds = p * (dp - column(delta)) * t.scale();
+    if (t.softcap()) ds.mul_(ops::softcap_slope(s, *t.softcap()));
     dq.push_back(at::matmul(ds, t.run_keys(t.k, run, key)).transpose(0, 1));
     dk.push_back(t.sum_groups(at::matmul(ds.transpose(1, 2), t.run_queries(t.q, run, query))));
     dv.push_back(t.sum_groups(at::matmul(p.transpose(1, 2), g)));
@@ -247,15 +278,15 @@ PartGradients backward_flash(const PartTensors& t, bool causal, const at::Tensor
 }  // namespace
 
 AttentionResult attention_forward_parts(const AttentionPlan& plan, const AttentionShape& shape,
-                                        const at::Tensor& queries, const KeysValues& own,
-                                        Stores residents) {
+                                        const AttentionRule& rule, const at::Tensor& queries,
+                                        const KeysValues& own, Stores residents) {
   const auto wide = queries.options().dtype(ops::accumulate_type(queries.scalar_type()));
   at::Tensor output = at::zeros({queries.size(0), shape.heads, shape.head_dim}, wide);
   at::Tensor lse =
       at::full({queries.size(0), shape.heads}, -std::numeric_limits<double>::infinity(), wide);
   for (const Part& part : parts_of(plan)) {
     if (part.runs.empty()) continue;
-    const PartTensors t(plan, part, shape, queries, own, residents);
+    const PartTensors t(plan, part, shape, rule, queries, own, residents);
     const PartResult found = t.can_flash() ? forward_flash(t, part.causal) : forward_plain(t);
     t.for_each_run([&](const Run& run, std::int64_t first, std::int64_t) {
       const std::int64_t count = run.queries.size();
@@ -272,7 +303,8 @@ AttentionResult attention_forward_parts(const AttentionPlan& plan, const Attenti
 }
 
 void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& shape,
-                              const at::Tensor& queries, const KeysValues& own, Stores residents,
+                              const AttentionRule& rule, const at::Tensor& queries,
+                              const KeysValues& own, Stores residents,
                               const AttentionResult& result, const at::Tensor& grad,
                               at::Tensor grad_queries, const KeysValues& grad_own,
                               Stores grad_residents) {
@@ -281,7 +313,7 @@ void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& s
   grad_queries.zero_();
   for (const Part& part : parts_of(plan)) {
     if (part.runs.empty()) continue;
-    const PartTensors t(plan, part, shape, queries, own, residents);
+    const PartTensors t(plan, part, shape, rule, queries, own, residents);
     const at::Tensor g = by_head(t.of_queries(grad), shape.heads);
     const at::Tensor lse = t.of_queries(result.lse);
     const PartGradients found =

@@ -82,7 +82,7 @@ at::Tensor qkv_gradient(const BlockContext& context, const SelfAttention& attent
   const bool all_rows = !queries.index.defined();
   at::Tensor grad_selected =
       all_rows ? grad_queries : at::empty({queries.index.size(0), q_width}, wide);
-  attention_backward(*queries.plan, attention.shape,
+  attention_backward(*queries.plan, attention.shape, attention.rule,
                      select(record.qkv.narrow(1, 0, q_width), queries.index),
                      attention.keys_values(record.qkv), residents, record.attention, grad_attention,
                      grad_selected, grad_own, grad_residents);
@@ -109,9 +109,10 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
     normalise_heads(attention, qkv);
   }
   rotate(context, attention, qkv, /*back=*/false);
-  AttentionResult attended = attention_forward(
-      *queries.plan, attention.shape, select(qkv.narrow(1, 0, attention.q_width()), queries.index),
-      attention.keys_values(qkv), residents);
+  AttentionResult attended =
+      attention_forward(*queries.plan, attention.shape, attention.rule,
+                        select(qkv.narrow(1, 0, attention.q_width()), queries.index),
+                        attention.keys_values(qkv), residents);
 
   at::Tensor middle = attention.output.forward_add(attended.output, select(x, queries.index));
   NormStatistics middle_statistics;

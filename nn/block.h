@@ -45,8 +45,9 @@ struct BlockRecord {
 
 struct SelfAttention {
   AttentionShape shape;  // of this rank's heads
-  int rotary = -1;       // index into BlockContext::rotary; -1: no rotary embedding
-  Linear qkv;            // hidden -> q_width + 2 kv_width: queries, keys, values
+  AttentionRule rule;
+  int rotary = -1;  // index into BlockContext::rotary; -1: no rotary embedding
+  Linear qkv;       // hidden -> q_width + 2 kv_width: queries, keys, values
   std::optional<Norm> query_norm, key_norm;  // of every head, before rotation
   Linear output;                             // q_width -> hidden
   [[nodiscard]] std::int64_t q_width() const { return shape.heads * shape.head_dim; }

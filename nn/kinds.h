@@ -31,4 +31,12 @@ struct RotarySpec {
   std::optional<Llama3RopeScaling> scaling;
 };
 
+// How the queries of a layer see keys, and what their scores become before the softmax.
+struct AttentionRule {
+  std::optional<double> scale{};  // of query x key; absent: 1 / sqrt(head_dim)
+  // A query sees this many positions, its own and those before it; absent: all before it.
+  std::optional<std::int64_t> window{};
+  std::optional<double> softcap{};  // a score s becomes softcap * tanh(s / softcap)
+};
+
 }  // namespace incipit::nn

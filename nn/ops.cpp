@@ -192,4 +192,11 @@ at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x) {
   return at::gelu_backward(grad, x, "tanh");
 }
 
+at::Tensor softcap_(at::Tensor x, double cap) { return x.div_(cap).tanh_().mul_(cap); }
+
+at::Tensor softcap_slope(const at::Tensor& capped, double cap) {
+  const at::Tensor ratio = capped / cap;
+  return 1 - ratio * ratio;
+}
+
 }  // namespace incipit::nn::ops

@@ -48,6 +48,11 @@ void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
 [[nodiscard]] at::Tensor gelu_tanh(const at::Tensor& x);
 [[nodiscard]] at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x);
 
+// Sets x to cap * tanh(x / cap) and returns it. x has the accumulate type.
+at::Tensor softcap_(at::Tensor x, double cap);
+// Returns the derivative of softcap_() where it returned `capped`.
+[[nodiscard]] at::Tensor softcap_slope(const at::Tensor& capped, double cap);
+
 // Returns the dtype in which values of dtype `storage` are accumulated.
 [[nodiscard]] at::ScalarType accumulate_type(at::ScalarType storage);
 

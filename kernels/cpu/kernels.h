@@ -55,14 +55,17 @@ struct RowKernels {
 // The steps of attention between the matmuls. A is float or double.
 template <typename A>
 struct AttentionKernels {
-  // Per row: p = exp(s - max) over the first valid[row] columns, 0 after them. Writes the log of
-  // the sum plus max to lse[row], and 1 / sum to inverse[row].
-  void (*softmax)(A* s, int64_t rows, int64_t columns, int64_t stride, const int64_t* valid, A* lse,
-                  A* inverse);
-  // Per row: s becomes p = exp(s - lse) (0 from column valid[row] on); dp becomes
-  // p * (dp - delta) * scale.
+  // s = cap * tanh(s / cap).
+  void (*softcap)(A* s, int64_t count, A cap);
+  // Per row: p = exp(s - max) over columns [begin[row], end[row]), 0 outside of them. Writes the
+  // log of the sum plus max to lse[row], and 1 / sum to inverse[row].
+  void (*softmax)(A* s, int64_t rows, int64_t columns, int64_t stride, const int64_t* begin,
+                  const int64_t* end, A* lse, A* inverse);
+  // Per row: s becomes p = exp(s - lse) (0 outside of the same columns); dp becomes
+  // p * (dp - delta) * scale, times the slope of the softcap unless `cap` is 0.
   void (*softmax_backward)(A* s, A* dp, int64_t rows, int64_t columns, int64_t stride,
-                           const int64_t* valid, const A* lse, const A* delta, A scale);
+                           const int64_t* begin, const int64_t* end, const A* lse, const A* delta,
+                           A scale, A cap);
 };
 
 struct Kernels {

@@ -28,6 +28,23 @@ inline float exponential(float x) {
   return p * __builtin_bit_cast(float, (n + 127) << 23);
 }
 
+inline double hyperbolic_tangent(double x) { return __builtin_tanh(x); }
+// Returns tanh(x) to a few units in the last place: the Taylor series near 0, where the exponential
+// would cancel.
+inline float hyperbolic_tangent(float x) {
+  const float size = x < 0 ? -x : x;
+  const float decay = exponential(-2 * size);
+  const float far = (1 - decay) / (1 + decay);
+  const float square = x * x;
+  float series = -1382.0F / 155925.0F;
+  series = series * square + 62.0F / 2835.0F;
+  series = series * square - 17.0F / 315.0F;
+  series = series * square + 2.0F / 15.0F;
+  series = series * square - 1.0F / 3.0F;
+  const float near = x + x * square * series;
+  return size < 0.35F ? near : (x < 0 ? -far : far);
+}
+
 inline float square_root(float x) { return __builtin_sqrtf(x); }
 inline double square_root(double x) { return __builtin_sqrt(x); }
 
@@ -165,47 +182,71 @@ void swiglu_backward(const T* g, const T* gate_up, int64_t rows, int64_t width, 
 }
 
 template <typename A>
-void softmax(A* s, int64_t rows, int64_t columns, int64_t stride, const int64_t* valid, A* lse,
-             A* inverse) {
+void softcap(A* s, int64_t count, A cap) {
+  const A inverse = 1 / cap;
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) s[i] = cap * hyperbolic_tangent(s[i] * inverse);
+}
+
+template <typename A>
+inline void clear(A* s, int64_t begin, int64_t end) {
+#pragma omp simd
+  for (int64_t i = begin; i < end; ++i) s[i] = 0;
+}
+
+template <typename A>
+void softmax(A* s, int64_t rows, int64_t columns, int64_t stride, const int64_t* begin,
+             const int64_t* end, A* lse, A* inverse) {
   for (int64_t row = 0; row < rows; ++row, s += stride) {
-    const int64_t count = valid[row];
-    A top = s[0];
+    const int64_t first = begin[row];
+    const int64_t last = end[row];
+    A top = s[first];
 #pragma omp simd reduction(max : top)
-    for (int64_t i = 0; i < count; ++i) top = s[i] > top ? s[i] : top;
+    for (int64_t i = first; i < last; ++i) top = s[i] > top ? s[i] : top;
     A sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = first; i < last; ++i) {
       const A p = exponential(s[i] - top);
       s[i] = p;
       sum += p;
     }
-#pragma omp simd
-    for (int64_t i = count; i < columns; ++i) s[i] = 0;
+    clear(s, 0, first);
+    clear(s, last, columns);
     lse[row] = top + static_cast<A>(__builtin_log(static_cast<double>(sum)));
     inverse[row] = 1 / sum;
   }
 }
 
+// `inverse_cap` is used only if `capped`.
+template <bool capped, typename A>
+inline void softmax_backward_row(A* __restrict s, A* __restrict dp, int64_t begin, int64_t end,
+                                 A lse, A delta, A scale, A inverse_cap) {
+#pragma omp simd
+  for (int64_t i = begin; i < end; ++i) {
+    const A p = exponential(s[i] - lse);
+    A slope = scale;
+    if constexpr (capped) slope *= 1 - s[i] * inverse_cap * (s[i] * inverse_cap);
+    s[i] = p;
+    dp[i] = p * (dp[i] - delta) * slope;
+  }
+}
+
 template <typename A>
 void softmax_backward(A* s, A* dp, int64_t rows, int64_t columns, int64_t stride,
-                      const int64_t* valid, const A* lse, const A* delta, A scale) {
+                      const int64_t* begin, const int64_t* end, const A* lse, const A* delta,
+                      A scale, A cap) {
   for (int64_t row = 0; row < rows; ++row, s += stride, dp += stride) {
-    A* __restrict own_s = s;
-    A* __restrict own_dp = dp;
-    const int64_t count = valid[row];
-    const A log_sum = lse[row];
-    const A d = delta[row];
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) {
-      const A p = exponential(own_s[i] - log_sum);
-      own_s[i] = p;
-      own_dp[i] = p * (own_dp[i] - d) * scale;
+    const int64_t first = begin[row];
+    const int64_t last = end[row];
+    if (cap == 0) {
+      softmax_backward_row<false>(s, dp, first, last, lse[row], delta[row], scale, A(0));
+    } else {
+      softmax_backward_row<true>(s, dp, first, last, lse[row], delta[row], scale, 1 / cap);
     }
-#pragma omp simd
-    for (int64_t i = count; i < columns; ++i) {
-      own_s[i] = 0;
-      own_dp[i] = 0;
-    }
+    clear(s, 0, first);
+    clear(dp, 0, first);
+    clear(s, last, columns);
+    clear(dp, last, columns);
   }
 }
 
@@ -222,7 +263,7 @@ const Kernels kTable{rows<float>(),
                      rows<BFloat16Bits>(),
                      rows<Float16Bits>(),
                      rows<double>(),
-                     {softmax<float>, softmax_backward<float>},
-                     {softmax<double>, softmax_backward<double>}};
+                     {softcap<float>, softmax<float>, softmax_backward<float>},
+                     {softcap<double>, softmax<double>, softmax_backward<double>}};
 
 }  // namespace incipit::kernels::cpu::INCIPIT_KERNEL_ARCH

@@ -1,9 +1,14 @@
-// The two implementations of forest attention against each other: query blocks with our own
-// loops, and dense parts merged by log-sum-exp out of plain ATen products.
+// The two implementations of forest attention against each other, and against one dense softmax
+// with a mask, differentiated by libtorch.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/tanh.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
@@ -52,60 +57,169 @@ struct Gradients {
   std::vector<KeysValues> residents;
 };
 
-class ForestAttention : public ::testing::TestWithParam<std::tuple<int, int, bool>> {};
-
-TEST_P(ForestAttention, BlocksEqualMergedParts) {
-  const auto [heads, kv_heads, all_queries] = GetParam();
-  const AttentionShape shape{heads, kv_heads, 8};
-  const Forest forest = sample_forest(5);
-  const std::int64_t rows = forest.row_count();
-  const at::Tensor qkv = at::randn({rows, (heads + 2 * kv_heads) * 8}, at::kDouble);
-  const KeysValues own{qkv.narrow(1, heads * 8, kv_heads * 8),
-                       qkv.narrow(1, (heads + kv_heads) * 8, kv_heads * 8)};
-  std::vector<KeysValues> residents;
-  for (const std::int64_t store_rows : {11, 4}) {
-    const at::Tensor store = at::randn({store_rows, 2 * kv_heads * 8}, at::kDouble);
-    residents.push_back(
-        {store.narrow(1, 0, kv_heads * 8), store.narrow(1, kv_heads * 8, kv_heads * 8)});
+// Returns the keys that a row sees, in order of their positions: indices into the rows of the
+// forest followed by those of the stores, which begin at `store_begin`.
+std::vector<std::int64_t> path_to(const Forest& forest, std::int64_t row,
+                                  const std::vector<std::int64_t>& store_begin) {
+  int segment = 0;
+  while (row >= forest.rows(segment).end) ++segment;
+  std::vector<std::int64_t> keys;
+  for (; segment >= 0; segment = forest.parent[segment]) {
+    const ResidentRows& resident = forest.resident[segment];
+    const bool computed = resident.empty();
+    const Range rows = computed ? forest.rows(segment) : resident.rows;
+    const std::int64_t begin = computed ? 0 : store_begin[resident.store];
+    const std::int64_t end = computed ? std::min(rows.end, row + 1) : rows.end;
+    for (std::int64_t i = end; i-- > rows.begin;) keys.insert(keys.begin(), begin + i);
   }
-  std::vector<std::int64_t> index;
-  for (std::int64_t row = 0; row < rows; row += all_queries ? 1 : 9) index.push_back(row);
-  const AttentionPlan plan(forest, index);
-  const at::Tensor queries =
-      qkv.narrow(1, 0, heads * 8).index_select(0, at::tensor(index, at::kLong));
+  return keys;
+}
 
-  const AttentionResult a = attention_forward_cpu(plan, shape, queries, own, residents);
-  const AttentionResult b = attention_forward_parts(plan, shape, queries, own, residents);
-  EXPECT_TRUE(at::allclose(a.output, b.output, 1e-10, 1e-10));
-  EXPECT_TRUE(at::allclose(a.lse, b.lse, 1e-10, 1e-10));
+constexpr std::int64_t kHeadDim = 8;
 
-  const at::Tensor grad = at::randn(a.output.sizes(), at::kDouble);
-  const auto gradients = [&](auto backward) {
+// One dense softmax of one head over all keys. `seen` [queries, keys].
+at::Tensor dense_head(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                      const at::Tensor& seen, const AttentionRule& rule) {
+  at::Tensor s = at::matmul(q, k.t()) * rule.scale.value_or(1 / std::sqrt(double{kHeadDim}));
+  if (rule.softcap) s = at::tanh(s / *rule.softcap) * *rule.softcap;
+  return at::matmul(at::softmax(s.masked_fill(seen.logical_not(), -1e300), -1), v);
+}
+
+class ForestAttention : public ::testing::TestWithParam<std::tuple<int, bool, int>> {
+ protected:
+  static constexpr int kHeads = 6;
+  static inline const std::vector<AttentionRule> kRules{{},
+                                                        {.window = 7},
+                                                        {.window = 60},
+                                                        {.scale = 0.7, .softcap = 1.5},
+                                                        {.scale = 0.2, .window = 25, .softcap = 3},
+                                                        {.window = 1}};
+
+  ForestAttention() {
+    at::manual_seed(4);
+    const std::int64_t rows = forest_.row_count();
+    const std::int64_t width = kv_heads_ * kHeadDim;
+    const at::Tensor qkv = at::randn({rows, kHeads * kHeadDim + 2 * width}, at::kDouble);
+    own_ = {qkv.narrow(1, kHeads * kHeadDim, width),
+            qkv.narrow(1, kHeads * kHeadDim + width, width)};
+    for (const std::int64_t store_rows : {11, 4}) {
+      const at::Tensor store = at::randn({store_rows, 2 * width}, at::kDouble);
+      residents_.push_back({store.narrow(1, 0, width), store.narrow(1, width, width)});
+    }
+    const std::int64_t step = std::get<1>(GetParam()) ? 1 : 9;
+    for (std::int64_t row = 0; row < rows; row += step) index_.push_back(row);
+    queries_ = qkv.narrow(1, 0, kHeads * kHeadDim).index_select(0, at::tensor(index_, at::kLong));
+    grad_ = at::randn(queries_.sizes(), at::kDouble);
+  }
+
+  // All rows of keys or of values: those of the forest, then those of the stores.
+  [[nodiscard]] at::Tensor all(at::Tensor KeysValues::*part) const {
+    return at::cat({own_.*part, residents_[0].*part, residents_[1].*part});
+  }
+
+  // seen[query][key], by the definition of a forest and of a window.
+  [[nodiscard]] at::Tensor seen() const {
+    const std::vector<std::int64_t> store_begin{forest_.row_count(), forest_.row_count() + 11};
+    const auto queries = static_cast<std::int64_t>(index_.size());
+    at::Tensor seen = at::zeros({queries, all(&KeysValues::keys).size(0)}, at::kBool);
+    for (std::int64_t q = 0; q < queries; ++q) {
+      const auto path = path_to(forest_, index_[q], store_begin);
+      const auto position = static_cast<std::int64_t>(path.size()) - 1;  // of the query
+      for (std::int64_t k = 0; k <= position; ++k) {
+        if (rule_.window && position - k >= *rule_.window) continue;
+        seen[q][path[k]] = true;
+      }
+    }
+    return seen;
+  }
+
+  template <typename Backward>
+  [[nodiscard]] Gradients gradients(Backward&& backward, const AttentionResult& result) const {
     const auto zeros = [](const at::Tensor& x) { return at::zeros(x.sizes(), x.options()); };
-    Gradients g{zeros(queries), {zeros(own.keys), zeros(own.values)}, {}};
-    for (const KeysValues& store : residents) {
+    Gradients g{zeros(queries_), {zeros(own_.keys), zeros(own_.values)}, {}};
+    for (const KeysValues& store : residents_) {
       g.residents.push_back({zeros(store.keys), zeros(store.values)});
     }
-    backward(plan, shape, queries, own, residents, a, grad, g.queries, g.own, g.residents);
+    backward(plan_, shape_, rule_, queries_, own_, residents_, result, grad_, g.queries, g.own,
+             g.residents);
     return g;
-  };
-  const Gradients x = gradients(attention_backward_cpu);
-  const Gradients y = gradients(attention_backward_parts);
-  EXPECT_TRUE(at::allclose(x.queries, y.queries, 1e-9, 1e-9));
-  EXPECT_TRUE(at::allclose(x.own.keys, y.own.keys, 1e-9, 1e-9));
-  EXPECT_TRUE(at::allclose(x.own.values, y.own.values, 1e-9, 1e-9));
-  for (std::size_t s = 0; s < residents.size(); ++s) {
-    EXPECT_TRUE(at::allclose(x.residents[s].keys, y.residents[s].keys, 1e-9, 1e-9));
-    EXPECT_TRUE(at::allclose(x.residents[s].values, y.residents[s].values, 1e-9, 1e-9));
-    EXPECT_GT(x.residents[s].keys.abs().sum().item<double>(), 0.1);
   }
-  EXPECT_EQ(x.residents[0].keys.narrow(0, 0, 2).abs().sum().item<double>(), 0)
-      << "rows not referred to";
+
+  const std::int64_t kv_heads_ = std::get<0>(GetParam());
+  const AttentionRule rule_ = kRules[std::get<2>(GetParam())];
+  const AttentionShape shape_{kHeads, kv_heads_, kHeadDim};
+  const Forest forest_ = sample_forest(5);
+  std::vector<std::int64_t> index_;
+  KeysValues own_;
+  std::vector<KeysValues> residents_;
+  at::Tensor queries_;
+  at::Tensor grad_;
+  AttentionPlan plan_{forest_, {}};
+};
+
+TEST_P(ForestAttention, BlocksAndMergedPartsEqualOneMaskedSoftmax) {
+  plan_ = AttentionPlan(forest_, index_);
+  at::Tensor q = queries_.clone().requires_grad_();
+  at::Tensor k = all(&KeysValues::keys).requires_grad_();
+  at::Tensor v = all(&KeysValues::values).requires_grad_();
+  const at::Tensor seen = this->seen();
+  std::vector<at::Tensor> heads;
+  for (std::int64_t head = 0; head < kHeads; ++head) {
+    const std::int64_t kv = head / (kHeads / kv_heads_) * kHeadDim;
+    heads.push_back(dense_head(q.narrow(1, head * kHeadDim, kHeadDim), k.narrow(1, kv, kHeadDim),
+                               v.narrow(1, kv, kHeadDim), seen, rule_));
+  }
+  const at::Tensor expected = at::cat(heads, 1);
+  (expected * grad_).sum().backward();
+
+  const auto near = [](const at::Tensor& x, const at::Tensor& y) {
+    return at::allclose(x, y, 1e-9, 1e-9);
+  };
+  const AttentionResult a = attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
+  const AttentionResult b =
+      attention_forward_parts(plan_, shape_, rule_, queries_, own_, residents_);
+  EXPECT_TRUE(near(a.output, expected));
+  EXPECT_TRUE(near(b.output, expected));
+  EXPECT_TRUE(near(a.lse, b.lse));
+  for (const Gradients& g :
+       {gradients(attention_backward_cpu, a), gradients(attention_backward_parts, a)}) {
+    EXPECT_TRUE(near(g.queries, q.grad()));
+    EXPECT_TRUE(near(at::cat({g.own.keys, g.residents[0].keys, g.residents[1].keys}), k.grad()));
+    EXPECT_TRUE(
+        near(at::cat({g.own.values, g.residents[0].values, g.residents[1].values}), v.grad()));
+    EXPECT_EQ(g.residents[0].values.narrow(0, 0, 2).abs().sum().item<double>(), 0)
+        << "rows not referred to";
+  }
+}
+
+TEST_P(ForestAttention, Float32FollowsFloat64) {
+  plan_ = AttentionPlan(forest_, index_);
+  const auto narrow = [](const KeysValues& x) {
+    return KeysValues{x.keys.to(at::kFloat), x.values.to(at::kFloat)};
+  };
+  const AttentionResult wide =
+      attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
+  const Gradients exact = gradients(attention_backward_cpu, wide);
+  queries_ = queries_.to(at::kFloat);
+  grad_ = grad_.to(at::kFloat);
+  own_ = narrow(own_);
+  for (KeysValues& store : residents_) store = narrow(store);
+  const AttentionResult rounded =
+      attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
+  const Gradients found = gradients(attention_backward_cpu, rounded);
+  const auto error = [](const at::Tensor& x, const at::Tensor& y) {
+    return (x.to(at::kDouble) - y).norm().item<double>() / y.norm().item<double>();
+  };
+  EXPECT_LT(error(rounded.output, wide.output), 1e-6);
+  EXPECT_LT(error(rounded.lse, wide.lse), 1e-6);
+  if (rule_.window == 1) return;  // the only weight is 1, so queries have no gradient
+  EXPECT_LT(error(found.queries, exact.queries), 1e-6);
+  EXPECT_LT(error(found.own.keys, exact.own.keys), 1e-6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ForestAttention,
-                         ::testing::Combine(::testing::Values(6), ::testing::Values(1, 2, 6),
-                                            ::testing::Bool()));
+                         ::testing::Combine(::testing::Values(1, 2, 6), ::testing::Bool(),
+                                            ::testing::Range(0, 6)));
 
 }  // namespace
 }  // namespace incipit::nn
