@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/check.h"
+
 namespace incipit::model {
 namespace {
 
@@ -35,7 +37,8 @@ void BackboneBuilder::build() {
                                     .dtype = b.options_.dtype},
                                    source_);
     }
-    b.embedding_.emplace(*embedding, positions, *b.weights_, ranks);
+    b.embedding_.emplace(*embedding, nn::EmbeddingScale{spec.embedding_scale, spec.scales_prompts},
+                         positions, *b.weights_, ranks);
   }
   for (std::size_t i = 0; i < b.partition_.shares.size(); ++i) {
     b.blocks_.push_back(block(spec.layers[b.partition_.layers.begin + i], b.partition_.shares[i]));
@@ -44,6 +47,7 @@ void BackboneBuilder::build() {
     const bool shared = spec.tied() && embedding;
     b.head_ =
         nn::Head{.norm = norm(spec.final_norm, spec.hidden_size, b.weights_->add_group()),
+                 .softcap = spec.logit_softcap,
                  .table = shared ? *embedding : table(spec.tied() ? spec.embedding : spec.head),
                  .vocabulary = split_vocabulary(spec.vocab_size, ranks.size()),
                  .weights = b.weights_.get(),
@@ -99,6 +103,10 @@ nn::Norm BackboneBuilder::norm(const NormSpec& spec, std::int64_t width, int gro
 }
 
 const nn::Parameter* BackboneBuilder::bias(const std::vector<Part>& parts, int group) {
+  for (const Part& part : parts) {
+    INCIPIT_CHECK(part.spec.bias == parts.front().spec.bias, part.spec.name, " and ",
+                  parts.front().spec.name, " are computed together, but one has no bias");
+  }
   if (!parts.front().spec.bias) return nullptr;
   nn::ParameterSpec spec{.dtype = backbone_.options_.dtype};
   for (const Part& part : parts) {

@@ -16,23 +16,25 @@ namespace {
 struct RowCount {
   double rows = 0;
   double pairs = 0;
-  void add(std::int32_t position) {
+  void add(std::int32_t position, const nn::AttentionRule& rule) {
     rows += 1;
-    pairs += position + 1.0;  // a row sees its whole path, along which positions count
+    // A row sees its path, along which positions count, as far as the window reaches.
+    pairs += static_cast<double>(
+        std::min<std::int64_t>(position + 1, rule.window.value_or(position + 1)));
   }
 };
 
-RowCount all_rows(const Forest& forest) {
+RowCount all_rows(const Forest& forest, const nn::AttentionRule& rule) {
   RowCount count;
-  for (const std::int32_t position : forest.positions) count.add(position);
+  for (const std::int32_t position : forest.positions) count.add(position, rule);
   return count;
 }
 
-RowCount target_rows(const Forest& forest) {
+RowCount target_rows(const Forest& forest, const nn::AttentionRule& rule) {
   RowCount count;
   std::int64_t last = -1;
   for (const Target& target : forest.targets) {
-    if (target.row != last) count.add(forest.positions[target.row]);
+    if (target.row != last) count.add(forest.positions[target.row], rule);
     last = target.row;
   }
   return count;
@@ -44,15 +46,15 @@ double training_flops(const ModelSpec& spec, const Forest& forest) {
   const auto product = [](std::int64_t in, std::int64_t out) {
     return 2.0 * static_cast<double>(in * out);
   };
-  const RowCount all = all_rows(forest);
-  const RowCount targets = target_rows(forest);
   double prompt_rows = 0;
   for (const PromptSpan& span : forest.prompt_spans) prompt_rows += span.count;
 
-  double forward = targets.rows * product(spec.hidden_size, spec.vocab_size);
+  double forward = target_rows(forest, {}).rows * product(spec.hidden_size, spec.vocab_size);
   double spared = 0;
   for (const LayerSpec& layer : spec.layers) {
     const AttentionSpec& a = layer.attention;
+    const RowCount all = all_rows(forest, a.rule);
+    const RowCount targets = target_rows(forest, a.rule);
     const double keys_values = product(spec.hidden_size, 2 * a.kv_width());
     const double queries = product(spec.hidden_size, a.q_width());
     const double rest = queries + product(a.q_width(), spec.hidden_size) +

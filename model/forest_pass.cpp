@@ -121,7 +121,7 @@ at::Tensor ForestPass::State::embed(const Forest& forest,
     x.narrow(0, span.row, span.count)
         .copy_(prompts[span.prompt].narrow(0, span.prompt_row, span.count));
   }
-  backbone->embedding()->add_positions(x, context.positions);
+  backbone->embedding()->complete(x, context.positions);
   return x;
 }
 
@@ -223,6 +223,7 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   }
   state.records.clear();
   if (!backbone.embedding()) return grad_x;
+  backbone.embedding()->complete_backward(grad_x);
   state.scatter(grad_x, prompt_gradients);
   return {};
 }

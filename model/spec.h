@@ -1,9 +1,9 @@
 // The architecture of a decoder-only transformer as data: what a family (families/) says about a
 // model, and all that loading, dividing, planning and computing need to know.
 //
-//   x = embedding(tokens) (+ positions)
+//   x = scale * embedding(tokens) (+ positions)
 //   for each layer:  x += attention(norm(x));  x += mlp(norm(x))
-//   logits = head(norm(x))
+//   logits = softcap(head(norm(x)))
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ struct AttentionSpec {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;  // divides heads
   std::int64_t head_dim = 0;
-  LinearSpec query, key, value, output;
+  LinearSpec query, key, value, output;  // query, key and value have a bias, or none of them
   // Norms of every query and key head before rotation, over head_dim.
   std::optional<NormSpec> query_norm, key_norm;
   int rotary = -1;  // index into ModelSpec::rotary; -1: no rotary embedding
@@ -68,11 +68,14 @@ struct ModelSpec {
   std::int64_t max_positions = 0;
   std::string base_prefix;  // that names of tensors lack in a model that was saved without its head
   std::string embedding;    // tensor [vocab_size, hidden_size]
-  std::string positions;    // tensor [max_positions, hidden_size] added to embeddings; "": none
+  double embedding_scale = 1;
+  bool scales_prompts = false;  // the scale applies to rows of soft prompts as well
+  std::string positions;        // tensor [max_positions, hidden_size] added after it; "": none
   std::vector<nn::RotarySpec> rotary;
   std::vector<LayerSpec> layers;
   NormSpec final_norm;
   std::string head;  // tensor [vocab_size, hidden_size]; "": the embedding (tied)
+  std::optional<double> logit_softcap;  // a logit l becomes softcap * tanh(l / softcap)
   std::optional<std::int32_t> bos_token_id;
   std::vector<std::int32_t> eos_token_ids;
   std::string torch_dtype;  // as stored: float32, bfloat16, float16

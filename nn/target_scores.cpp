@@ -96,6 +96,11 @@ Linear TargetScores::projection(std::size_t part) const {
   return {*head_->table.chunks[part].rows, nullptr, Linear::Split::kOutputs, *head_->ranks};
 }
 
+at::Tensor TargetScores::logits_of(const Linear& projection, const at::Tensor& normal) const {
+  at::Tensor logits = projection.forward(normal).to(wide_);
+  return head_->softcap ? ops::softcap_(logits, *head_->softcap) : logits;
+}
+
 void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
   const std::vector<VocabularyTable::Chunk>& parts = head_->table.chunks;
   INCIPIT_CHECK(!keep_logits || parts.size() == 1, "logits of a vocabulary in chunks");
@@ -106,7 +111,7 @@ void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
     const WeightStore::Use use = head_->weights->use(parts[part].group);
     const Linear projection = this->projection(part);
     for (std::size_t c = 0; c < chunks_.size(); ++c) {
-      const at::Tensor logits = projection.forward(normal(last, chunks_[c], unused)).to(wide_);
+      const at::Tensor logits = logits_of(projection, normal(last, chunks_[c], unused));
       numbers[c].push_back(part_numbers(chunks_[c], part, logits));
       if (keep_logits) kept.push_back(gather_columns(logits));
     }
@@ -178,8 +183,7 @@ at::Tensor TargetScores::backward(const at::Tensor& last, const at::Tensor& grad
     const Linear projection = this->projection(part);
     for (std::size_t c = 0; c < chunks_.size(); ++c) {
       const at::Tensor grad_logits = logit_gradient(
-          chunks_[c], part, projection.forward(normal(last, chunks_[c], statistics[c])).to(wide_),
-          grad);
+          chunks_[c], part, logits_of(projection, normal(last, chunks_[c], statistics[c])), grad);
       at::Tensor sum = projection.backward(grad_logits.to(last.scalar_type()));
       grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(sum) : sum;
     }
@@ -194,7 +198,7 @@ at::Tensor TargetScores::backward(const at::Tensor& last, const at::Tensor& grad
 }
 
 // Returns d loss / d logit = grad of the targets at the logit - probability * sum of the row's
-// grads.
+// grads, times the slope of the softcap.
 at::Tensor TargetScores::logit_gradient(const Chunk& chunk, std::size_t part, at::Tensor logits,
                                         const at::Tensor& grad) const {
   const at::Tensor of_targets = grad.narrow(0, chunk.first_target, chunk.targets);
@@ -203,10 +207,12 @@ at::Tensor TargetScores::logit_gradient(const Chunk& chunk, std::size_t part, at
   const at::Tensor& maxima = chunk.maxima[part];
   factors.mul_((maxima - chunk.normalisers).exp_());
   const auto by_row = [&](const at::Tensor& values) { return values.to(wide_).unsqueeze(-1); };
+  const at::Tensor slope =
+      head_->softcap ? ops::softcap_slope(logits, *head_->softcap) : at::Tensor();
   logits.sub_(by_row(maxima)).exp_().mul_(by_row(factors));
   const Places& places = chunk.places[part];
   logits.view(-1).index_add_(0, places.flat, of_targets.index_select(0, places.targets).to(wide_));
-  return logits;
+  return slope.defined() ? logits.mul_(slope) : logits;
 }
 
 }  // namespace incipit::nn

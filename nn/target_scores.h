@@ -66,6 +66,8 @@ class TargetScores {
                                   NormStatistics& statistics) const;
   // Returns the head's outputs for the ids of vocabulary part `part`.
   [[nodiscard]] Linear projection(std::size_t part) const;
+  // Returns the logits of rows after the final norm, accumulate type.
+  [[nodiscard]] at::Tensor logits_of(const Linear& projection, const at::Tensor& normal) const;
   [[nodiscard]] at::Tensor gather_columns(const at::Tensor& logits) const;
   [[nodiscard]] at::Tensor part_numbers(Chunk& chunk, std::size_t part,
                                         const at::Tensor& logits) const;

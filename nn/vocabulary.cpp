@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -41,11 +42,21 @@ at::Tensor Embedding::rows(std::span<const TokenId> ids) const {
     x.index_copy_(0, on_device(places), found);
   }
   sum_over(*ranks_, x, "embedding");
+  if (!scale_.prompts) scale(x);
   return x;
 }
 
-void Embedding::add_positions(at::Tensor x, const at::Tensor& positions) const {
+void Embedding::complete(at::Tensor x, const at::Tensor& positions) const {
+  if (scale_.prompts) scale(x);
   if (positions_) x.add_(positions_->values().index_select(0, positions));
+}
+
+void Embedding::complete_backward(at::Tensor grad) const {
+  if (scale_.prompts) scale(grad);
+}
+
+void Embedding::scale(at::Tensor x) const {
+  if (scale_.factor != 1) x.mul_(at::scalar_tensor(scale_.factor, x.scalar_type()));
 }
 
 }  // namespace incipit::nn

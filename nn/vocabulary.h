@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,33 +28,52 @@ struct VocabularyTable {
   [[nodiscard]] std::vector<int> groups() const;
 };
 
-// The input of the first layer: rows of the token table, plus learned positions if there are any.
+// What the rows of the token table are multiplied by.
+struct EmbeddingScale {
+  double factor = 1;     // rounded to the compute dtype
+  bool prompts = false;  // rows of soft prompts are multiplied as well
+};
+
+// The input of the first layer: scaled rows of the token table or of soft prompts, plus learned
+// positions if there are any.
 class Embedding {
  public:
   // `positions` [max_positions, hidden] or null; every rank has all of it. Everything must outlive
   // the object.
-  Embedding(VocabularyTable table, const Parameter* positions, WeightStore& weights,
-            comm::Communicator& ranks)
-      : table_(std::move(table)), positions_(positions), weights_(&weights), ranks_(&ranks) {}
+  Embedding(VocabularyTable table, const EmbeddingScale& scale, const Parameter* positions,
+            WeightStore& weights, comm::Communicator& ranks)
+      : table_(std::move(table)),
+        scale_(scale),
+        positions_(positions),
+        weights_(&weights),
+        ranks_(&ranks) {}
 
   // The groups that rows() uses, in order.
   [[nodiscard]] std::vector<int> groups() const { return table_.groups(); }
-  // Returns rows of the token table, [ids, hidden] in the compute dtype; zeros for ids below 0. The
-  // groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
+  // Returns the rows of a soft prompt that would be the same input as these tokens: rows of the
+  // token table, scaled unless prompts are; [ids, hidden] in the compute dtype, zeros for ids below
+  // 0. The groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
   [[nodiscard]] at::Tensor rows(std::span<const TokenId> ids) const;
-  // Adds the learned positions to x [rows, hidden], in place. positions [rows] int32.
-  void add_positions(at::Tensor x, const at::Tensor& positions) const;
+  // Completes x [rows, hidden], rows() with the rows of soft prompts inserted, in place: scales all
+  // of it if prompts are scaled, then adds the learned positions. positions [rows] int32.
+  void complete(at::Tensor x, const at::Tensor& positions) const;
+  // Converts the gradient of completed prompt rows to that of the soft prompt, in place.
+  void complete_backward(at::Tensor grad) const;
 
  private:
+  void scale(at::Tensor x) const;
+
   VocabularyTable table_;
+  EmbeddingScale scale_;
   const Parameter* positions_;
   WeightStore* weights_;
   comm::Communicator* ranks_;
 };
 
-// The output head: logits = norm(x) W^T.
+// The output head: logits = softcap(norm(x) W^T).
 struct Head {
   Norm norm;
+  std::optional<double> softcap;
   VocabularyTable table;
   std::vector<Range> vocabulary;  // of every tensor parallel rank
   WeightStore* weights = nullptr;

@@ -45,6 +45,14 @@ TEST(TrainingFlops, AreThoseOfTheProductsThatAGradientOfThePromptNeeds) {
   EXPECT_DOUBLE_EQ(training_flops(two_layers().spec(), small_forest()), 2 * (forward + backward));
 }
 
+TEST(TrainingFlops, CountOnlyPairsWithinTheWindow) {
+  ModelSpec spec = two_layers().spec();
+  const double whole = training_flops(spec, small_forest());
+  spec.layers[0].attention.rule.window = 2;  // rows see 1, 2, 2 and 2 keys
+  const double pair = 2 * 6;
+  EXPECT_DOUBLE_EQ(training_flops(spec, small_forest()), whole - 2 * 2 * 3 * pair);
+}
+
 TEST(TrainingFlops, OfAnEmptyForestAreNone) {
   EXPECT_EQ(training_flops(two_layers().spec(), Forest{}), 0);
 }

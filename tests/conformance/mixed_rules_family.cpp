@@ -1,0 +1,102 @@
+// A family that is registered from outside of families/. Its layers differ in what the layers of
+// one real model rarely do: window, softcap, scale, rotary table, norms. The conformance tests run
+// on it as on every other family.
+#include <gtest/gtest.h>
+
+#include "families/registry.h"
+#include "tests/support/temporary_folder.h"
+
+namespace incipit {
+namespace {
+
+constexpr std::int64_t kHidden = 24;
+
+// What the attention of a layer differs in.
+struct Form {
+  nn::AttentionRule rule;
+  int rotary = -1;
+  bool head_norms = false;
+  nn::NormKind norm = nn::NormKind::kRms;
+};
+
+model::LayerSpec layer(const Form& form, int number) {
+  const std::string name = "layer" + std::to_string(number) + ".";
+  const auto norm = [&](const std::string& part, nn::NormKind kind) {
+    return model::NormSpec{.name = name + part, .kind = kind, .eps = 1e-5};
+  };
+  model::LayerSpec made;
+  made.attention_norm = norm("norm1", form.norm);
+  made.attention = {.heads = 6,
+                    .kv_heads = 2,
+                    .head_dim = 4,
+                    .query = {name + "q", /*bias=*/true},
+                    .key = {name + "k", /*bias=*/true},
+                    .value = {name + "v", /*bias=*/true},
+                    .output = {name + "o", /*bias=*/true},
+                    .query_norm = {},
+                    .key_norm = {},
+                    .rotary = form.rotary,
+                    .rule = form.rule};
+  if (form.head_norms) {
+    made.attention.query_norm = norm("q_norm", nn::NormKind::kRms);
+    made.attention.key_norm = norm("k_norm", nn::NormKind::kRms);
+  }
+  made.mlp_norm = norm("norm2", nn::NormKind::kRms);
+  made.mlp = {.width = 40,
+              .activation = nn::Activation::kSwiglu,
+              .gate = model::LinearSpec{name + "gate"},
+              .up = {name + "up"},
+              .down = {name + "down"}};
+  return made;
+}
+
+model::ModelSpec spec(bool scales_prompts) {
+  const std::vector<Form> forms{
+      {.rule = {.window = 3, .softcap = 2}, .rotary = 0},
+      {.rule = {.scale = 0.3}, .rotary = 1, .norm = nn::NormKind::kLayer},
+      {.rule = {.window = 5}, .rotary = -1, .head_norms = true},
+      {.rule = {.scale = 0.8, .softcap = 1}, .rotary = 0},
+  };
+  model::ModelSpec made;
+  made.model_type = "mixed_rules";
+  made.hidden_size = kHidden;
+  made.vocab_size = 61;
+  made.max_positions = 64;
+  made.embedding = "tokens";
+  made.embedding_scale = 1.5;
+  made.scales_prompts = scales_prompts;
+  made.rotary = {{.theta = 100, .head_dim = 4, .scaling = {}},
+                 {.theta = 10000, .head_dim = 4, .scaling = {}}};
+  for (const Form& form : forms) {
+    made.layers.push_back(layer(form, static_cast<int>(made.layers.size())));
+  }
+  made.final_norm = {.name = "norm", .kind = nn::NormKind::kRms, .eps = 1e-5};
+  if (scales_prompts) made.head = "head";
+  made.logit_softcap = 3;
+  return made;
+}
+
+[[maybe_unused]] const bool kAdded = [] {
+  families::add_family({.model_types = {"mixed_rules"},
+                        .read =
+                            [](const model::JsonObject& config) {
+                              return spec(config.boolean_or("scales_prompts", false));
+                            },
+                        .examples =
+                            [] {
+                              return std::vector{spec(false), spec(true)};
+                            }});
+  return true;
+}();
+
+TEST(AddedFamily, IsReadLikeTheOthers) {
+  const testing::TemporaryFolder folder;
+  folder.write("config.json", R"({"model_type": "mixed_rules", "scales_prompts": true})");
+  const model::ModelSpec read = families::read_model(folder.path());
+  EXPECT_TRUE(read.scales_prompts);
+  EXPECT_EQ(read.layers[0].attention.rule.window, 3);
+  EXPECT_EQ(read.layers.size(), 4U);
+}
+
+}  // namespace
+}  // namespace incipit
