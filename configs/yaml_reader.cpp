@@ -10,6 +10,8 @@
 namespace incipit::configs {
 namespace {
 
+constexpr std::size_t kMaxYamlBytes = std::size_t{4} << 20;
+
 std::string under_path(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
@@ -52,7 +54,7 @@ ConfigValue YamlReader::parse_file(const std::filesystem::path& path) {
   }
   std::string text;
   try {
-    text = read_text(path);
+    text = read_text(path, kMaxYamlBytes);
   } catch (const DataError& error) {
     throw ConfigError(error.what());
   }

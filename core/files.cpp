@@ -33,14 +33,21 @@ class Descriptor {
   throw DataError(path.string() + ": " + what + ": " + std::strerror(errno));
 }
 
+void require_regular(const std::filesystem::path& path, const struct stat& status) {
+  if (S_ISREG(status.st_mode)) return;
+  throw DataError(path.string() + ": not a regular file (a folder, pipe or device); give a file, " +
+                  "or write the data to one first");
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: opening a pipe would wait for its writer. Regular files ignore it.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail(path, "cannot open");
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) fail(path, "cannot read its size");
-  if (!S_ISREG(status.st_mode)) throw DataError(path.string() + ": not a regular file");
+  require_regular(path, status);
   size_ = static_cast<std::size_t>(status.st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
@@ -71,8 +78,35 @@ void MappedFile::release(std::size_t begin, std::size_t end) const noexcept {
   if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
 }
 
-std::string read_text(const std::filesystem::path& path) {
-  return std::string(MappedFile(path).text());
+std::string read_text(const std::filesystem::path& path, std::size_t most) {
+  const MappedFile file(path);
+  if (file.text().size() > most) {
+    throw DataError(path.string() + ": has " + std::to_string(file.text().size()) +
+                    " bytes; such a file may have " + std::to_string(most));
+  }
+  return std::string(file.text());
+}
+
+void require_regular_file(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) fail(path, "cannot open");
+  require_regular(path, status);
+}
+
+KnownFolder::KnownFolder(std::filesystem::path path) : path_(std::move(path)) {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0) fail(path_, "cannot open");
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+}
+
+void KnownFolder::require_unchanged() const {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
+    return;
+  }
+  throw DataError(path_.string() + ": the folder was removed, moved or replaced while it was in " +
+                  "use; nothing more is written there");
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view content) {

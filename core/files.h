@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -12,7 +13,8 @@ namespace incipit {
 // A read-only, private mapping of a whole file. Empty files map to an empty span.
 class MappedFile {
  public:
-  // Throws DataError with the file's name if it cannot be opened or is not a regular file.
+  // Throws DataError with the file's name if it cannot be opened or is not a regular file. Does not
+  // wait for the writer of a pipe.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
@@ -36,8 +38,29 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Returns the whole file as text. Throws DataError with the file's name.
-[[nodiscard]] std::string read_text(const std::filesystem::path& path);
+// Returns the whole file as text. Throws DataError with the file's name, also if it has more than
+// `most` bytes.
+constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;
+[[nodiscard]] std::string read_text(const std::filesystem::path& path,
+                                    std::size_t most = kMaxTextBytes);
+
+// A folder at a path, to notice later that the path leads to another folder or to none.
+class KnownFolder {
+ public:
+  // Throws DataError if there is no such folder.
+  explicit KnownFolder(std::filesystem::path path);
+  // Throws DataError that names the folder if it was removed, moved or replaced.
+  void require_unchanged() const;
+
+ private:
+  std::filesystem::path path_;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
+};
+
+// Throws DataError with the file's name unless it is a regular file: reading a pipe or a device may
+// wait for ever or never end.
+void require_regular_file(const std::filesystem::path& path);
 
 // Writes `content` to a temporary file beside `path`, syncs it and renames it over `path`. A reader
 // sees either the old file or the new one, never a partial file. Creates missing parent folders.

@@ -25,13 +25,7 @@ ChatFormat::Around around(const JsonNode& node) {
   return {node.at("before").string(), node.at("after").string(), node.boolean("trim", false)};
 }
 
-json parse(const fs::path& path) {
-  try {
-    return parse_json<json>(read_text(path));
-  } catch (const json::exception& error) {
-    throw DataError(path.string() + ": not valid JSON: " + error.what());
-  }
-}
+json parse(const fs::path& path) { return parse_json_of<json>(path, MappedFile(path).text()); }
 
 ChatFormat read_file(const fs::path& path) {
   const json root = parse(path);

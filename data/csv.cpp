@@ -140,6 +140,7 @@ std::string_view CsvReader::read_quoted(std::string_view rest, std::string& fiel
                         "belong to a text, and put the text in quotes");
       }
       check_utf8(*line, lines_.name(), lines_.number());
+      if (field.size() + line->size() > kMaxRecordBytes) fail_too_long(lines_.name(), row_line_);
       field += '\n';
       rest = *line;
     } else {

@@ -1,10 +1,12 @@
 #include "data/lines.h"
 
 #include <algorithm>
+#include <array>
 #include <istream>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "data/record.h"
 #include "data/tokenizer/utf8.h"
 
 namespace incipit::data {
@@ -18,9 +20,29 @@ constexpr std::size_t kReleaseBytes = std::size_t{16} << 20;
 
 LineReader::LineReader(const std::filesystem::path& path) : file_(path), name_(path.string()) {}
 
+// Like std::getline(), which would read a line of any length.
+bool LineReader::read_stream() {
+  buffer_.clear();
+  std::array<char, 1 << 16> part;
+  while (true) {
+    stream_->getline(part.data(), part.size());
+    const auto count = static_cast<std::size_t>(stream_->gcount());
+    if (stream_->eof()) {
+      buffer_.append(part.data(), count);
+      return !buffer_.empty();
+    }
+    const bool full = stream_->fail() && count == part.size() - 1;
+    if (stream_->fail() && !full) return false;
+    buffer_.append(part.data(), full ? count : count - 1);  // without the newline
+    if (buffer_.size() > kMaxRecordBytes) fail_too_long(name_, number_ + 1);
+    if (!full) return true;
+    stream_->clear();
+  }
+}
+
 bool LineReader::read() {
   if (stream_ != nullptr) {
-    if (!std::getline(*stream_, buffer_)) return false;
+    if (!read_stream()) return false;
     if (number_ == 0 && buffer_.starts_with(kByteOrderMark))
       buffer_.erase(0, kByteOrderMark.size());
     line_ = buffer_;
@@ -33,7 +55,10 @@ bool LineReader::read() {
     file_->release(released_, offset_);
     released_ = offset_;
   }
-  const std::size_t end = std::min(text.find('\n', offset_), text.size());
+  const std::string_view ahead = text.substr(offset_, kMaxRecordBytes + 1);
+  const std::size_t length = std::min(ahead.find('\n'), ahead.size());
+  if (length > kMaxRecordBytes) fail_too_long(name_, number_ + 1);
+  const std::size_t end = offset_ + length;
   line_ = text.substr(offset_, end - offset_);
   offset_ = end + 1;
   return true;
@@ -62,6 +87,11 @@ void LineReader::rewind() {
   released_ = 0;
   number_ = 0;
   again_ = false;
+}
+
+void fail_too_long(const std::string& file, std::int64_t number) {
+  throw FileError(file + ":" + std::to_string(number) + ": the record has more than " +
+                  std::to_string(kMaxRecordBytes >> 20) + " MiB; divide it into several");
 }
 
 void check_utf8(std::string_view line, const std::string& file, std::int64_t number) {

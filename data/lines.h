@@ -12,6 +12,9 @@
 
 namespace incipit::data {
 
+// The most bytes of a line and of a record: a longer one takes many times its size in memory.
+constexpr std::size_t kMaxRecordBytes = std::size_t{16} << 20;
+
 // Lines are counted from 1. A byte order mark before the first line is dropped. A last line without
 // a newline counts.
 class LineReader {
@@ -22,7 +25,7 @@ class LineReader {
   LineReader(std::istream& stream, std::string name) : stream_(&stream), name_(std::move(name)) {}
 
   // Returns the next line without its '\n', or nothing at the end. The view is valid until the next
-  // call.
+  // call. Throws FileError if the line is longer than kMaxRecordBytes.
   [[nodiscard]] std::optional<std::string_view> next();
   // Like next(), but skips lines that are empty or only white space.
   [[nodiscard]] std::optional<std::string_view> next_filled();
@@ -38,6 +41,7 @@ class LineReader {
 
  private:
   [[nodiscard]] bool read();
+  [[nodiscard]] bool read_stream();
 
   std::optional<MappedFile> file_;
   std::istream* stream_ = nullptr;
@@ -49,6 +53,9 @@ class LineReader {
   std::int64_t number_ = 0;
   bool again_ = false;
 };
+
+// Throws FileError: the record that begins on line `number` is longer than kMaxRecordBytes.
+[[noreturn]] void fail_too_long(const std::string& file, std::int64_t number);
 
 // Throws DataError "FILE:LINE: ..." naming the first byte of `line` that is not valid UTF-8.
 void check_utf8(std::string_view line, const std::string& file, std::int64_t number);

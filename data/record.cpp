@@ -43,15 +43,11 @@ Record::Record(std::string_view line, std::string file, std::int64_t line_number
   check_utf8(line, file_, line_);
   try {
     value_ = std::make_shared<json>(parse_json<json>(line));
-  } catch (const json::parse_error& error) {
-    if (error.byte > line.size()) {
-      fail("the line ends within its JSON; is the file cut off?");
-    }
-    const std::size_t at = error.byte == 0 ? 0 : error.byte - 1;
-    fail("invalid JSON at byte " + std::to_string(at + 1) + " of the line, at '" +
-         excerpt(line, at) + "'; expected one JSON object a line");
-  } catch (const json::exception& error) {
-    fail(std::string("JSON that cannot be read: ") + error.what());
+  } catch (const JsonError& error) {
+    if (error.cut_off()) fail("the line ends within its JSON; is the file cut off?");
+    if (error.byte() == 0) fail(std::string("JSON that cannot be read: ") + error.what());
+    fail("invalid JSON at byte " + std::to_string(error.byte()) + " of the line, at '" +
+         excerpt(line, error.byte() - 1) + "'; expected one JSON object a line");
   }
   if (!value_->is_object()) {
     fail(std::string("expected a JSON object with the record's fields, found ") +

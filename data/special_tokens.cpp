@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "data/tokenizer/json_node.h"
 
 namespace incipit::data {
@@ -18,14 +19,7 @@ namespace fs = std::filesystem;
 json read_json(const fs::path& path, const std::string& skip = "") {
   if (!fs::exists(path)) return nullptr;
   const MappedFile file(path);
-  const auto keep = [&](int depth, json::parse_event_t event, json& value) {
-    return skip.empty() || depth != 1 || event != json::parse_event_t::key || value != skip;
-  };
-  try {
-    return json::parse(file.text(), keep);
-  } catch (const json::exception& error) {
-    throw DataError(path.string() + ": not valid JSON: " + error.what());
-  }
+  return parse_json_without(path, file.text(), skip);
 }
 
 // "<s>", or {"content": "<s>", ...}.

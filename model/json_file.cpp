@@ -1,8 +1,6 @@
 #include "model/json_file.h"
 
-#include <set>
 #include <utility>
-#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -11,57 +9,12 @@
 namespace incipit::model {
 namespace {
 
-constexpr int kMaxDepth = 64;
 constexpr std::size_t kShownCharacters = 80;  // of an invalid value, in a message
-
-// Removes the brackets of "[json.exception.parse_error.101] parse error at line 1, ...".
-std::string without_tag(const std::string& message) {
-  const std::size_t end = message.find("] ");
-  return message.starts_with('[') && end != std::string::npos ? message.substr(end + 2) : message;
-}
-
-// Checks the parser's events for errors that the parser accepts.
-class StrictEvents {
- public:
-  explicit StrictEvents(const std::filesystem::path& file) : file_(file) {}
-
-  bool operator()(int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (depth > kMaxDepth) {
-      throw DataError(file_.string() + ": invalid JSON: nested deeper than " +
-                      std::to_string(kMaxDepth) + " levels");
-    }
-    if (event == Event::object_start) keys_.emplace_back();
-    if (event == Event::object_end) keys_.pop_back();
-    if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-      throw DataError(file_.string() + ": invalid JSON: the key " + dump_json(parsed) +
-                      " stands twice in one object");
-    }
-    return true;
-  }
-
- private:
-  const std::filesystem::path& file_;
-  std::vector<std::set<std::string>> keys_;  // of each open object
-};
 
 }  // namespace
 
-nlohmann::json parse_json(const std::filesystem::path& file, std::string_view text) {
-  try {
-    // By reference: the parser copies its callback.
-    StrictEvents events(file);
-    return nlohmann::json::parse(
-        text, [&events](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-          return events(depth, event, parsed);
-        });
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(file.string() + ": invalid JSON: " + without_tag(error.what()));
-  }
-}
-
 JsonObject JsonObject::read(const std::filesystem::path& file) {
-  return JsonObject(file, parse_json(file, read_text(file)));
+  return JsonObject(file, parse_json_of<nlohmann::json>(file, MappedFile(file).text()));
 }
 
 JsonObject::JsonObject(std::filesystem::path file, nlohmann::json value, std::string where)

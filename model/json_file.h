@@ -1,5 +1,5 @@
-// Strict JSON parsing, with messages that name file and key. For files from users: model
-// configurations, shard indexes, adapter configurations, safetensors headers.
+// A JSON object whose getters name file and key in their messages. For files from users: model
+// configurations, shard indexes, adapter configurations.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 
 namespace incipit::model {
-
-// Parses `text`. Throws DataError with `file` and the position on a syntax error, invalid UTF-8, a
-// duplicate key (parsers disagree on which one wins) or nesting deeper than 64.
-[[nodiscard]] nlohmann::json parse_json(const std::filesystem::path& file, std::string_view text);
 
 // A JSON object and its origin. A key whose value is null counts as absent. Every getter throws
 // DataError (file, key, found, expected).

@@ -8,11 +8,11 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/check.h"
 #include "core/json.h"
-#include "model/json_file.h"
 #include "model/safetensors_types.h"
 
 namespace incipit::model {
@@ -186,7 +186,7 @@ std::string shape_text(at::IntArrayRef shape) {
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : file_(std::make_shared<const MappedFile>(path)) {
   data_begin_ = kLengthBytes + header_length(*file_);
-  const nlohmann::json json = parse_json(path, header());
+  const nlohmann::json json = parse_json_of<nlohmann::json>(path, header());
   const HeaderReader reader(file_->path(), file_bytes() - data_begin_);
   for (const auto& [name, entry] : json.items()) {
     if (name == "__metadata__") {

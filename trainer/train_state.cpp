@@ -48,7 +48,7 @@ std::string scalars_json(const TrainState& state) {
 
 TrainState parse_scalars(std::string_view text, const std::string& source) {
   try {
-    const Json json = parse_json<Json>(text);
+    const Json json = parse_json_of<Json>(source, text);
     TrainState state;
     json.at("step").get_to(state.step);
     json.at("seed").get_to(state.seed);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "data/tokenizer/limits.h"
 #include "data/tokenizer/unicode.h"
 #include "data/tokenizer/utf8.h"
 
@@ -10,8 +11,9 @@ namespace incipit::data {
 namespace {
 
 std::string normalized_text(const std::string& text, const Normalizers& normalizers) {
-  NormalizedText normal{text, 0};
-  for (const auto& normalizer : normalizers) normalizer->apply(normal);
+  NormalizedText normal;
+  normal.text = text;
+  apply_all(normalizers, normal);
   return normal.text;
 }
 
@@ -76,9 +78,16 @@ std::optional<TextTrie::Match> TextTrie::find(std::string_view text, std::size_t
 }
 
 AddedTokens::AddedTokens(const JsonNode& node, const Bpe& model, const Normalizers& normalizers) {
+  std::size_t bytes = 0;
   for (const JsonNode& item : node.items()) {
     AddedToken token;
     token.content = item.at("content").string();
+    bytes += token.content.size();
+    if (token.content.size() > kMaxAddedTokenBytes || bytes > kMaxAddedTokensBytes) {
+      item.fail("the token has " + std::to_string(token.content.size()) +
+                " bytes; a token may have " + std::to_string(kMaxAddedTokenBytes) +
+                ", all together " + std::to_string(kMaxAddedTokensBytes));
+    }
     token.single_word = item.boolean("single_word", false);
     token.lstrip = item.boolean("lstrip", false);
     token.rstrip = item.boolean("rstrip", false);
@@ -155,7 +164,7 @@ void AddedTokens::extract(std::string_view text, const Normalizers& normalizers,
     if (!normalizers.empty()) {
       normal.text.assign(piece.text);
       normal.front = piece.front;
-      for (const auto& normalizer : normalizers) normalizer->apply(normal);
+      apply_all(normalizers, normal);
       copy = {pieces.arena.copy(normal.text), static_cast<std::uint32_t>(normal.front), kNoToken};
     }
     cut(copy, normalized_, pieces);

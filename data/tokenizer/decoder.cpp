@@ -4,6 +4,7 @@
 
 #include "data/tokenizer/byte_level.h"
 #include "data/tokenizer/byte_token.h"
+#include "data/tokenizer/limits.h"
 #include "data/tokenizer/pattern.h"
 #include "data/tokenizer/utf8.h"
 
@@ -224,6 +225,7 @@ Decoder::Decoder(const JsonNode& node) { read(node); }
 void Decoder::read(const JsonNode& node) {
   const JsonNode type_node = node.at("type");
   const std::string type = type_node.string();
+  require_count(node, makers_.size() + 1, kMaxSteps);
   if (type == "Sequence") {
     for (const JsonNode& item : node.at("decoders").items()) read(item);
   } else if (type == "ByteLevel") {

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "data/tokenizer/limits.h"
 #include "data/tokenizer/pattern.h"
 #include "data/tokenizer/unicode.h"
 #include "data/tokenizer/utf8.h"
 
 namespace incipit::data {
 namespace {
+
+constexpr std::string_view kRules = "normalizer";
 
 class UnicodeForm : public Normalizer {
  public:
@@ -35,7 +38,7 @@ class Lowercase : public Normalizer {
       append_lowercase(out, next_char(text.text, i));
       if (i <= text.front) front = out.size();
     }
-    text = {std::move(out), front};
+    text.set(std::move(out), front);
   }
 };
 
@@ -61,8 +64,11 @@ class Replace : public Normalizer {
     std::vector<Span> spans;
     pattern_.find_spans(text.text, spans);
     if (spans.size() <= 1 && (spans.empty() || !spans[0].match)) return;
+    std::size_t size = 0;
+    for (const Span& span : spans) size += span.match ? content_.size() : span.end - span.begin;
+    require_growth(kRules, size, text.most);
     std::string out;
-    out.reserve(text.text.size() + spans.size() * content_.size());
+    out.reserve(size);
     std::size_t front = 0;
     for (const Span& span : spans) {
       if (!span.match) {
@@ -75,7 +81,7 @@ class Replace : public Normalizer {
         if (span.end <= text.front) front = out.size();
       }
     }
-    text = {std::move(out), front};
+    text.set(std::move(out), front);
   }
 
  private:
@@ -100,7 +106,7 @@ class Strip : public Normalizer {
       if (!is_white_space(previous_char(old, i))) break;
       end = i;
     }
-    text = {old.substr(begin, end - begin), text.front > begin ? text.front - begin : 0};
+    text.set(old.substr(begin, end - begin), text.front > begin ? text.front - begin : 0);
   }
 
  private:
@@ -111,6 +117,7 @@ class Strip : public Normalizer {
 void read_into(const JsonNode& node, Normalizers& list) {
   const JsonNode type_node = node.at("type");
   const std::string type = type_node.string();
+  require_count(node, list.size() + 1, kMaxSteps);
   if (type == "Sequence") {
     for (const JsonNode& item : node.at("normalizers").items()) read_into(item, list);
   } else if (type == "NFC") {
@@ -139,6 +146,14 @@ void read_into(const JsonNode& node, Normalizers& list) {
 }
 
 }  // namespace
+
+void apply_all(const Normalizers& normalizers, NormalizedText& text) {
+  text.most = most_bytes_after_rules(text.text.size());
+  for (const auto& normalizer : normalizers) {
+    normalizer->apply(text);
+    require_growth(kRules, text.text.size(), text.most);
+  }
+}
 
 Normalizers read_normalizers(const JsonNode& node) {
   Normalizers list;

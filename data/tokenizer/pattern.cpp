@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "data/tokenizer/limits.h"
+
 namespace incipit::data {
 namespace {
 
@@ -54,8 +56,11 @@ void Pattern::find_spans(std::string_view text, std::vector<Span>& spans) const 
 std::string Pattern::replace(std::string_view text, std::string_view content) const {
   std::vector<Span> spans;
   find_spans(text, spans);
+  std::size_t size = 0;
+  for (const Span& span : spans) size += span.match ? content.size() : span.end - span.begin;
+  require_growth("decoder", size, kMaxDecodedBytes);
   std::string out;
-  out.reserve(text.size());
+  out.reserve(size);
   for (const Span& span : spans) {
     out += span.match ? content : text.substr(span.begin, span.end - span.begin);
   }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "data/tokenizer/byte_level.h"
+#include "data/tokenizer/limits.h"
 #include "data/tokenizer/pattern.h"
 #include "data/tokenizer/split.h"
 #include "data/tokenizer/unicode.h"
@@ -214,6 +215,10 @@ void read_into(const JsonNode& node, PreTokenizers& steps) {
   if (type == "Sequence") {
     for (const JsonNode& item : node.at("pretokenizers").items()) read_into(item, steps);
     return;
+  }
+  require_count(node, steps.list.size() + 1, kMaxSteps);
+  if (type == "ByteLevel" || type == "Metaspace") {
+    require_count(node, ++steps.growing, kMaxGrowingSteps);
   }
   if (steps.byte_level) {
     steps.list.push_back(std::make_unique<ByteLevelAlphabet>());

@@ -19,6 +19,7 @@ struct PreTokenizers {
   std::vector<std::unique_ptr<PreTokenizer>> list;  // applied in order
   // The last step is the byte-level alphabet. It is left to the model, which takes the raw bytes.
   bool byte_level = false;
+  std::size_t growing = 0;  // the number of steps that lengthen texts
 };
 
 // Reads ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation, Sequence.

@@ -12,16 +12,6 @@
 namespace incipit::data {
 namespace {
 
-nlohmann::json parse(const MappedFile& file) {
-  try {
-    return parse_json<nlohmann::json>(file.text());
-  } catch (const nlohmann::json::parse_error& error) {
-    throw DataError(file.path().string() + ": not valid JSON at byte " +
-                    std::to_string(error.byte) + " of " + std::to_string(file.bytes().size()) +
-                    " (is the file truncated?); expected a Hugging Face tokenizer.json");
-  }
-}
-
 // Merges are pairs of strings or, in older files, strings with one space.
 std::vector<std::pair<std::string, std::string>> read_merges(const JsonNode& node) {
   std::vector<std::pair<std::string, std::string>> merges;
@@ -126,7 +116,7 @@ std::filesystem::path find_tokenizer_json(const std::filesystem::path& path) {
 
 TokenizerParts read_tokenizer_json(const std::filesystem::path& path) {
   const MappedFile file(path);
-  const nlohmann::json json = parse(file);
+  const auto json = parse_json_of<nlohmann::json>(path, file.text());
   const JsonNode root(json, path.string());
   const auto version = root.find("version");
   if (version && version->string() != "1.0") {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/json.h"
 #include "data/tokenizer/tokenizer.h"
 
@@ -86,6 +87,7 @@ void add_tokenize_command(CLI::App& app) {
                     "with --decode: write special tokens, too");
   command->callback([options] {
     if (options->input == "-") return run_tokenize(*options, std::cin, std::cout);
+    require_regular_file(options->input);
     std::ifstream file(options->input, std::ios::binary);
     if (!file) throw DataError(options->input.string() + ": cannot be opened");
     run_tokenize(*options, file, std::cout);

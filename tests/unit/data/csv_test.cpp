@@ -163,5 +163,14 @@ TEST(Records, FormatIsThatOfTheEnding) {
   EXPECT_EQ(open_records(folder.write("a.tsv", "a,b;c\td\n1\t2\n"))->next()->text("a,b;c"), "1");
 }
 
+TEST(Csv, ARecordLongerThanAnyIsRefusedThoughItsLinesAreShort) {
+  std::string text = "a\n\"";
+  while (text.size() < kMaxRecordBytes + 100) text += std::string(1 << 20, 'x') + "\n";
+  std::istringstream stream(text + "\"\n");
+  CsvReader reader(LineReader(stream, "s.csv"));
+  EXPECT_THAT([&] { (void)reader.next(); },
+              ::testing::ThrowsMessage<FileError>(::testing::HasSubstr("s.csv:2: the record has")));
+}
+
 }  // namespace
 }  // namespace incipit::data

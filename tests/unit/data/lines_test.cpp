@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "core/error.h"
 #include "tests/support/temporary_folder.h"
 
 namespace incipit::data {
@@ -64,6 +65,29 @@ TEST(LineReader, AFileCanBeReadAgain) {
   lines.rewind();
   EXPECT_EQ(lines.number(), 0);
   EXPECT_THAT(all(lines), ElementsAre("one", "two"));
+}
+
+TEST(LineReader, RefusesALineThatIsLongerThanAnyRecord) {
+  const std::string longest(kMaxRecordBytes, 'a');
+  const TemporaryFolder folder;
+  const auto read = [](LineReader lines) {
+    std::size_t bytes = 0;
+    while (const auto line = lines.next()) bytes += line->size();
+    return bytes;
+  };
+  const auto expect_refused = [&](LineReader lines) {
+    EXPECT_THAT([&] { (void)read(std::move(lines)); },
+                ::testing::ThrowsMessage<DataError>(::testing::HasSubstr(":2: the record has more "
+                                                                         "than 16 MiB")));
+  };
+  const std::string fits = "b\n" + longest + "\nc";
+  EXPECT_EQ(read(LineReader(folder.write("a", fits))), longest.size() + 2);
+  std::istringstream good(fits);
+  EXPECT_EQ(read(LineReader(good, "s")), longest.size() + 2);
+  const std::string too_long = "b\n" + longest + "a\nc";
+  expect_refused(LineReader(folder.write("a", too_long)));
+  std::istringstream bad(too_long);
+  expect_refused(LineReader(bad, "s"));
 }
 
 }  // namespace

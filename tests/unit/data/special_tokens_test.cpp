@@ -74,7 +74,7 @@ TEST(SpecialTokens, DamagedFilesAreNamed) {
               HasSubstr("generation_config.json: eos_token_id: expected an integer"));
   model.folder().write("generation_config.json", "{");
   EXPECT_THAT(message_of<DataError>([&] { (void)read(model); }),
-              HasSubstr("generation_config.json: not valid JSON"));
+              HasSubstr("generation_config.json: invalid JSON"));
 }
 
 }  // namespace

@@ -70,5 +70,10 @@ TEST(AddedTokens, AreLeftOutOfTextWhenSpecial) {
   EXPECT_FALSE(tokenizer.is_special(123));
 }
 
+TEST(AddedTokens, OfAbsurdLengthAreRefused) {
+  EXPECT_NO_THROW((void)with({added_token(7, std::string(4096, 'x'))}));
+  EXPECT_THROW((void)with({added_token(7, std::string(4097, 'x'))}), DataError);
+}
+
 }  // namespace
 }  // namespace incipit::data

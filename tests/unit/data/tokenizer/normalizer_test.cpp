@@ -69,5 +69,24 @@ TEST(Normalizer, RefusesUnknownTypesAndDamagedPatternsByName) {
   EXPECT_NE(message(replace("Glob", "*", "x")).find("\"Regex\""), std::string::npos);
 }
 
+TEST(Normalizer, RefusesRulesThatMakeATextGrowWithoutBound) {
+  json steps = json::array();
+  for (int i = 0; i < 30; ++i) steps.push_back(replace("String", "a", "aa"));
+  const auto read = [](const json& list) {
+    return read_normalizers(
+        JsonNode(json{{"type", "Sequence"}, {"normalizers", list}}, "test.json"));
+  };
+  const json twice = {steps[0], steps[1]};
+  NormalizedText text;
+  text.text = "a";
+  const Normalizers doubled = read(twice);
+  apply_all(doubled, text);
+  EXPECT_EQ(text.text, "aaaa");
+  const Normalizers many = read(steps);
+  EXPECT_THROW(apply_all(many, text), DataError);
+  for (int i = 0; i < 10; ++i) steps.push_back(steps[0]);
+  EXPECT_THROW((void)read(steps), DataError);
+}
+
 }  // namespace
 }  // namespace incipit::data

@@ -70,8 +70,8 @@ TEST(TokenizerFile, ThatIsTruncatedIsNamedWithTheByte) {
   std::string text = small_tokenizer().dump();
   text.resize(text.size() / 2);
   EXPECT_THAT(error_of(folder.write("tokenizer.json", text)),
-              AllOf(HasSubstr("tokenizer.json: not valid JSON at byte"), HasSubstr("truncated")));
-  EXPECT_THAT(error_of(folder.write("tokenizer.json", "")), HasSubstr("not valid JSON"));
+              AllOf(HasSubstr("tokenizer.json: invalid JSON at byte"), HasSubstr("truncated")));
+  EXPECT_THAT(error_of(folder.write("tokenizer.json", "")), HasSubstr("invalid JSON"));
   EXPECT_THAT(error_of(folder.write("tokenizer.json", "[1]")), HasSubstr("expected an object"));
 }
 
