@@ -4,12 +4,14 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 #include <thread>
 
 #include "comm/mpi_environment.h"
 #include "core/error.h"
 #include "core/launch.h"
 #include "core/stop_request.h"
+#include "core/text.h"
 
 namespace incipit::comm {
 namespace {
@@ -17,6 +19,13 @@ namespace {
 constexpr std::chrono::milliseconds kPrecedenceOfRankZero{1000};
 // One rank ends the whole job. This lets ranks that time out a little later print their message.
 constexpr std::chrono::seconds kOthersMayTell{3};
+
+// Returns the message as it may reach a terminal, or, without memory for that, nothing.
+std::string shown(const char* message) noexcept try {
+  return printable(message);
+} catch (const std::exception&) {
+  return {};
+}
 
 int end_with(ExitCode code, const char* kind, const char* message) noexcept {
   const Launch launch = read_launch();
@@ -30,9 +39,9 @@ int end_with(ExitCode code, const char* kind, const char* message) noexcept {
   if (launch.rank != 0 && of_all) {
     // rank 0 prints the message
   } else if (launch.parallel) {
-    std::fprintf(stderr, "incipit (rank %d): %s%s\n", launch.rank, kind, message);
+    std::fprintf(stderr, "incipit (rank %d): %s%s\n", launch.rank, kind, shown(message).c_str());
   } else {
-    std::fprintf(stderr, "incipit: %s%s\n", kind, message);
+    std::fprintf(stderr, "incipit: %s%s\n", kind, shown(message).c_str());
   }
   std::fflush(stderr);
   if (of_each && launch.parallel) std::this_thread::sleep_for(kOthersMayTell);
@@ -48,7 +57,9 @@ int guarded_main(const std::function<int()>& body) noexcept {
   } catch (const Error& error) {
     return end_with(error.exit_code(), "", error.what());
   } catch (const std::bad_alloc&) {
-    return end_with(ExitCode::kUnexpected, "", "out of memory");
+    return end_with(ExitCode::kUnexpected, "",
+                    "out of memory; use smaller batches (train.micro_batch_tokens, "
+                    "eval.batch_tokens, train.batch_size), or a mesh that splits the model");
   } catch (const std::exception& error) {
     return end_with(ExitCode::kUnexpected, "a defect of incipit: ", error.what());
   } catch (...) {

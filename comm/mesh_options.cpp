@@ -70,6 +70,10 @@ void declare(Schema& schema, MeshOptions& o) {
                     "ranks that hold one copy of the model between them and gather each layer for "
                     "use; true: all that data leaves",
                     {.min = 1});
+  schema.integer_or("world", o.world, {{"any", 0}},
+                    "ranks that the run must have; another number is refused, as when a launcher "
+                    "starts every rank as a job of its own",
+                    {.min = 1});
   schema.word("backend", o.backend, kBackends,
               "how ranks talk; auto: mpi under mpirun, else single");
   schema.field("timeout_seconds", o.timeout_seconds, "of one operation among ranks",
@@ -103,6 +107,7 @@ std::vector<OptionProblem> validate(const MeshOptions& options) {
   at_least(options.data, 0, "data", "a number of copies, or auto");
   at_least(options.tensor, 1, "tensor", "1 for layers that are not split");
   at_least(options.pipeline, 1, "pipeline", "1 for layers that are all on one rank");
+  at_least(options.world, 0, "world", "a number of ranks, or any");
   at_least(options.fsdp, 0, "fsdp", "a number of ranks, true or false");
   if (std::find(kBackends.begin(), kBackends.end(), options.backend) == kBackends.end()) {
     problems.push_back({"backend", "'" + options.backend + "' is not one of " + join(kBackends) +

@@ -20,6 +20,7 @@ struct MeshOptions {
   // FSDP: ranks that shard one copy of the model and gather each layer for use. 1 (false): no FSDP.
   // 0 (true): all ranks that the other dimensions leave.
   int fsdp = 1;
+  int world = 0;  // the number of ranks that the run must have; 0 (any): as the launcher starts
   std::string backend = "auto";  // auto, single, mpi, nccl
   double timeout_seconds = 600;  // of one operation between ranks
 };

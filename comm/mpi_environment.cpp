@@ -7,16 +7,19 @@
 #include <chrono>
 #include <exception>
 
+#include "comm/library_watch.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/launch.h"
 
 namespace incipit::comm {
 
-MpiEnvironment::MpiEnvironment() : exceptions_(std::uncaught_exceptions()) {
+MpiEnvironment::MpiEnvironment(std::chrono::milliseconds timeout)
+    : exceptions_(std::uncaught_exceptions()), timeout_(timeout) {
   int initialised = 0;
   MPI_Initialized(&initialised);
   INCIPIT_CHECK(initialised == 0, "MPI can be started once per process");
+  const LibraryWatch watch({.call = "start (MPI_Init)", .timeout = timeout});
   int provided = MPI_THREAD_SINGLE;
   if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
     throw CommError(read_launch().rank, "start (MPI_Init_thread)", "MPI could not start");
@@ -32,7 +35,9 @@ MpiEnvironment::MpiEnvironment() : exceptions_(std::uncaught_exceptions()) {
 }
 
 MpiEnvironment::~MpiEnvironment() {
-  if (in_order()) MPI_Finalize();
+  if (!in_order()) return;
+  const LibraryWatch watch({.call = "end (MPI_Finalize)", .timeout = timeout_});
+  MPI_Finalize();
 }
 
 bool MpiEnvironment::in_order() const noexcept {

@@ -1,6 +1,7 @@
 // Initialises and finalises MPI in this process.
 #pragma once
 
+#include <chrono>
 #include <thread>
 
 namespace incipit::comm {
@@ -13,7 +14,9 @@ namespace incipit::comm {
 // that are elsewhere. comm/guarded_main.h then ends the job.
 class MpiEnvironment {
  public:
-  MpiEnvironment();
+  // The process ends with exit code 4 if the other ranks have not started, or are not ready to
+  // finalise, within `timeout`.
+  explicit MpiEnvironment(std::chrono::milliseconds timeout = std::chrono::minutes(10));
   ~MpiEnvironment();
   MpiEnvironment(const MpiEnvironment&) = delete;
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
@@ -27,6 +30,7 @@ class MpiEnvironment {
  private:
   const std::thread::id thread_ = std::this_thread::get_id();
   const int exceptions_;
+  const std::chrono::milliseconds timeout_;
   bool abandoned_ = false;
 };
 

@@ -1,6 +1,5 @@
 #include "comm/watchdog.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "comm/library_watch.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/stop_request.h"
@@ -24,17 +24,20 @@ double seconds(std::chrono::milliseconds duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+void make_folder(const std::filesystem::path& folder) {
+  if (folder.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw DataError(folder.string() +
+                    ": cannot make the folder for heartbeats: " + error.message());
+  }
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);
   return name.data();
-}
-
-// Bypasses the logger, whose lock the stuck thread may hold, and writes only if the pipe has space.
-void write_to_standard_error(const std::string& text) {
-  pollfd target{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-  if (::poll(&target, 1, 1000) != 1) return;
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
 }  // namespace
@@ -44,14 +47,7 @@ Watchdog::Watchdog(std::shared_ptr<const Activity> activity, WatchdogOptions opt
   self_.rank = options_.rank;
   self_.host = host_name();
   self_.pid = ::getpid();
-  if (!options_.heartbeat_folder.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(options_.heartbeat_folder, error);
-    if (error) {
-      throw DataError(options_.heartbeat_folder.string() +
-                      ": cannot make the folder for heartbeats: " + error.message());
-    }
-  }
+  make_folder(options_.heartbeat_folder);
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -61,6 +57,20 @@ Watchdog::~Watchdog() {
   if (!options_.heartbeat_folder.empty()) {
     remove_heartbeat(options_.heartbeat_folder, options_.rank);
   }
+}
+
+void Watchdog::end_start() {
+  const std::lock_guard lock(mutex_);
+  options_.notice_after = {};
+}
+
+void Watchdog::begin_work(std::filesystem::path heartbeat_folder,
+                          std::chrono::milliseconds deadline) {
+  make_folder(heartbeat_folder);
+  const std::lock_guard lock(mutex_);
+  options_.heartbeat_folder = std::move(heartbeat_folder);
+  options_.deadline = deadline;
+  options_.notice_after = {};
 }
 
 std::string Watchdog::describe_others() const {
@@ -93,6 +103,7 @@ void Watchdog::run(const std::stop_token& stop) {
     }
     const Activity::Snapshot seen = activity_->read();
     if (options_.deadline.count() > 0 && seen.idle > options_.deadline) end_process(seen);
+    if (options_.notice_after.count() > 0) tell_of_waiting(seen);
     if (stop_requested()) tell_of_a_stop(seen);
     wake_.wait_for(lock, stop, std::min(options_.interval, kBetweenLooks), [] { return false; });
   }
@@ -110,6 +121,17 @@ void Watchdog::tell_of_a_stop(const Activity::Snapshot& seen) {
   write_to_standard_error(
       with_others("a signal asks to stop, and this rank waits for others at " + seen.describe()) +
       "\n");
+}
+
+void Watchdog::tell_of_waiting(const Activity::Snapshot& seen) {
+  // Rank 1 speaks for the case that rank 0 is the one that hangs.
+  if (options_.rank > 1 || !seen.in_collective) return;
+  if (seen.idle < options_.notice_after * (options_.rank + 1)) return;
+  options_.notice_after = {};
+  write_to_standard_error(with_others("has waited " + human_seconds(seconds(seen.idle)) +
+                                      " for the other ranks at " +
+                                      seen.last_collective.describe()) +
+                          "\n");
 }
 
 void Watchdog::end_process(const Activity::Snapshot& seen) const {

@@ -23,6 +23,8 @@ struct WatchdogOptions {
   // A rank whose heartbeat is older than this is reported as silent.
   std::chrono::milliseconds silent_after = std::chrono::seconds(10);
   std::filesystem::path heartbeat_folder{};  // empty: no heartbeat files
+  // Rank 0 (or 1) says once that it waits when a collective takes this long. 0: never.
+  std::chrono::milliseconds notice_after{0};
 };
 
 // Reads the atomics of the activity and never calls MPI. When the deadline has passed, it writes
@@ -41,18 +43,25 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
+  // Ends the start, whose long waits are reported (notice_after). Main thread.
+  void end_start();
+  // Ends the start and begins with heartbeats and the deadline, for work that makes steady
+  // progress. Throws DataError if the folder cannot be created. Main thread.
+  void begin_work(std::filesystem::path heartbeat_folder, std::chrono::milliseconds deadline);
+
   // Returns what the other ranks were last seen doing (for CommContext::diagnosis). Any thread.
   [[nodiscard]] std::string describe_others() const;
 
  private:
   void run(const std::stop_token& stop);
   void beat();
+  void tell_of_waiting(const Activity::Snapshot& seen);
   void tell_of_a_stop(const Activity::Snapshot& seen);
   [[noreturn]] void end_process(const Activity::Snapshot& seen) const;
   [[nodiscard]] std::string with_others(const std::string& message) const;
 
   const std::shared_ptr<const Activity> activity_;
-  const WatchdogOptions options_;
+  WatchdogOptions options_;  // changed by the main thread, with mutex_ locked
   Heartbeat self_;
   bool heartbeat_failed_ = false;
   bool told_of_a_stop_ = false;

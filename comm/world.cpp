@@ -10,9 +10,20 @@
 
 namespace incipit::comm {
 
-std::unique_ptr<Communicator> make_world(const MeshOptions& options,
-                                         std::shared_ptr<CommContext> context) {
-  require_valid(options);
+namespace {
+
+void require_size(const Communicator& world, const MeshOptions& options) {
+  if (options.world == 0 || world.size() == options.world) return;
+  throw ConfigError("parallel.world: expected " + std::to_string(options.world) +
+                    " ranks, but the world has " + std::to_string(world.size()) +
+                    (world.size() == 1
+                         ? "; if several were started, their launcher does not connect them (is "
+                           "mpirun of the same Open MPI as the library?)"
+                         : "; start as many, or change the key"));
+}
+
+std::unique_ptr<Communicator> make_backend(const MeshOptions& options,
+                                           std::shared_ptr<CommContext> context) {
   context->timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(options.timeout_seconds));
   const Launch launch = read_launch();
@@ -27,10 +38,20 @@ std::unique_ptr<Communicator> make_world(const MeshOptions& options,
   const bool nccl = options.backend == "nccl";
   auto world = nccl && !launch.parallel
                    ? make_single("world", std::move(context))
-                   : make_mpi_world(std::make_shared<MpiEnvironment>(), std::move(context));
+                   : make_mpi_world(std::make_shared<MpiEnvironment>(context->timeout), context);
   if (!nccl) return world;
   const int device = world->local_rank("choice of a GPU").rank;
   return make_nccl_world(std::move(world), {.device = device});
+}
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_world(const MeshOptions& options,
+                                         std::shared_ptr<CommContext> context) {
+  require_valid(options);
+  auto world = make_backend(options, std::move(context));
+  require_size(*world, options);
+  return world;
 }
 
 }  // namespace incipit::comm

@@ -15,7 +15,8 @@ namespace incipit::comm {
 //   nccl    NCCL for device memory, on the GPU whose number is the local rank; MPI for host memory
 //           (single, for one rank without a launcher)
 // Sets the context's timeout from options.timeout_seconds. Throws ConfigError with the reason if
-// the backend cannot work here. Collective; main thread; once per process.
+// the backend cannot work here, or if the world does not have options.world ranks. Collective; main
+// thread; once per process.
 [[nodiscard]] std::unique_ptr<Communicator> make_world(
     const MeshOptions& options,
     std::shared_ptr<CommContext> context = std::make_shared<CommContext>());

@@ -143,6 +143,23 @@ Json describe(const data::Splits& splits) {
   return described;
 }
 
+// While ranks start, they may read for a long time, each alone, so there is no deadline except that
+// of each collective. The ranks that wait in one say so.
+std::unique_ptr<comm::Watchdog> watch_start(const comm::Communicator& world) {
+  if (world.size() == 1) return nullptr;
+  comm::CommContext& context = world.context();
+  auto watchdog = std::make_unique<comm::Watchdog>(
+      context.activity, comm::WatchdogOptions{.rank = world.rank(),
+                                              .size = world.size(),
+                                              .deadline = std::chrono::milliseconds(0),
+                                              .silent_after = std::clamp<std::chrono::milliseconds>(
+                                                  context.timeout / 2, std::chrono::seconds(2),
+                                                  std::chrono::seconds(10)),
+                                              .notice_after = std::chrono::seconds(10)});
+  context.diagnosis = [seen = watchdog.get()] { return seen->describe_others(); };
+  return watchdog;
+}
+
 fs::path heartbeat_folder(const Session& session) {
   return fs::path(session.config.run.output_dir) / "heartbeats";
 }
@@ -161,6 +178,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   session.config = config;
   session.context = std::make_shared<comm::CommContext>();
   auto world = comm::make_world(config.parallel, session.context);
+  session.watchdog = watch_start(*world);
   log::configure(config.log.level, world->rank(), world->size());
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
   const model::ModelSpec transformer = families::read_model(model_dir);
@@ -186,6 +204,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   const std::string fingerprint = require_same_model(session.world(), config.model, weights);
   load_data(session, prompt_rows, model_dir, transformer, which);
   load_weights(session, weights, fingerprint, transformer);
+  if (session.watchdog) session.watchdog->end_start();
   return session;
 }
 
@@ -196,20 +215,9 @@ void change_task(Session& session, const data::TaskOptions& task, const data::Wh
   load_data(session, {prompt_rows}, model_dir, families::read_model(model_dir), which);
 }
 
-void start_watchdog(Session& session) {
-  if (session.world().size() == 1) return;
-  session.watchdog = std::make_unique<comm::Watchdog>(
-      session.context->activity,
-      comm::WatchdogOptions{
-          .rank = session.world().rank(),
-          .size = session.world().size(),
-          .deadline = 2 * session.context->timeout,
-          .silent_after = std::clamp<std::chrono::milliseconds>(
-              session.context->timeout / 2, std::chrono::seconds(2), std::chrono::seconds(10)),
-          .heartbeat_folder = fs::path(session.config.run.output_dir) / "heartbeats"});
-  session.context->diagnosis = [watchdog = session.watchdog.get()] {
-    return watchdog->describe_others();
-  };
+void watch_progress(Session& session) {
+  if (!session.watchdog) return;
+  session.watchdog->begin_work(heartbeat_folder(session), 2 * session.context->timeout);
 }
 
 void stop_watchdog(Session& session) {

@@ -23,7 +23,7 @@ struct Session {
   configs::RunConfig config;  // with the chosen dtype
   ModelChoice model_choice;
   std::shared_ptr<comm::CommContext> context;
-  std::unique_ptr<comm::Watchdog> watchdog;  // with several ranks, once started
+  std::unique_ptr<comm::Watchdog> watchdog;  // with several ranks
   std::unique_ptr<comm::Mesh> mesh;
   comm::LocalRank local;
   int threads = 1;
@@ -54,9 +54,9 @@ struct Session {
 // with the same seed. Collective; throws as open_session() does.
 void change_task(Session& session, const data::TaskOptions& task, const data::WhichSplits& which);
 
-// Starts the watchdog if there are several ranks: a rank that hangs is reported and ends the job.
-// Heartbeat files go below the run directory, which must exist. Collective.
-void start_watchdog(Session& session);
+// From here on a rank that makes no progress ends the job, if there are several ranks. Heartbeat
+// files go below the run directory, which must exist. Collective.
+void watch_progress(Session& session);
 // Stops the watchdog and removes the heartbeat files. Collective.
 void stop_watchdog(Session& session);
 

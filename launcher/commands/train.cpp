@@ -153,7 +153,7 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
   begin_to_write(session);
   if (session.is_rank_zero()) prepare_run_dir(session, plan);
   session.world().barrier("run directory");
-  start_watchdog(session);
+  watch_progress(session);
 
   RunObserver observer(session, done);
   trainer::Trainer trainer({.backbone = *session.backbone,

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "comm/library_watch.h"
 #include "core/error.h"
 #include "core/stop_request.h"
 
@@ -171,6 +172,49 @@ TEST_F(WatchdogTest, TellsWhereARankWaitsWhenASignalAsksToStop) {
               AllOf(HasSubstr("incipit (rank 0 of 2): a signal asks to stop, and this rank waits "
                               "for others at step 7, in gradients (all_reduce_sum)"),
                     HasSubstr("rank 1 (node, process 71) has been silent for 40")));
+}
+
+TEST_F(WatchdogTest, SaysOnceThatARankWaitsWhileTheJobStarts) {
+  const auto output = [](bool starting) {
+    const auto activity = std::make_shared<Activity>();
+    testing::internal::CaptureStderr();
+    {
+      Watchdog watchdog(activity, {.rank = 0, .size = 2, .notice_after = milliseconds(200)});
+      if (!starting) watchdog.end_start();
+      const Activity::CollectiveScope scope(*activity, {"all_gather", "check at start-up"});
+      std::this_thread::sleep_for(milliseconds(900));
+    }
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(output(true), ::testing::MatchesRegex(
+                                "incipit .rank 0 of 2.: has waited [0-9]+ms for the other ranks at "
+                                "check at start-up .all_gather.\n"));
+  EXPECT_EQ(output(false), "");
+}
+
+TEST_F(WatchdogTest, BeginsWithHeartbeatsWhenWorkBegins) {
+  const auto activity = std::make_shared<Activity>();
+  Watchdog watchdog(activity, {.rank = 1, .size = 2, .interval = milliseconds(10)});
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  watchdog.begin_work(path_, seconds(60));
+  for (int i = 0; i < 500 && !read_heartbeat(path_, 1); ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_TRUE(read_heartbeat(path_, 1).has_value());
+}
+
+TEST_F(WatchdogDeathTest, ALibraryThatWaitsForOtherRanksHasADeadline) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto hang = [] {
+    const LibraryWatch watch({.call = "start (MPI_Init)",
+                              .timeout = milliseconds(600),
+                              .notice_after = milliseconds(100)});
+    std::this_thread::sleep_for(seconds(20));
+  };
+  EXPECT_EXIT(hang(), ::testing::ExitedWithCode(4),
+              "start .MPI_Init. has waited 100ms for the other ranks.*\n.*start .MPI_Init.: the "
+              "other ranks did not answer within 600ms");
 }
 
 }  // namespace

@@ -42,6 +42,13 @@ TEST_F(World, IsASingleRankWithoutALauncher) {
   EXPECT_EQ(world->context().timeout, std::chrono::milliseconds(1500));
 }
 
+TEST_F(World, OfAnotherSizeThanTheConfigurationsIsRefused) {
+  EXPECT_EQ(make_world({.world = 1})->size(), 1);
+  EXPECT_THAT([] { (void)make_world({.world = 4}); },
+              ::testing::ThrowsMessage<ConfigError>(
+                  HasSubstr("parallel.world: expected 4 ranks, but the world has 1")));
+}
+
 TEST_F(World, RefusesSingleForSeveralRanks) {
   set({{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "4"}});
   try {
@@ -86,9 +93,12 @@ TEST_F(GuardedMain, TurnsExceptionsIntoExitCodesAndOneLine) {
   EXPECT_EQ(guarded_main([]() -> int { throw LogicError("e"); }), 1);
   EXPECT_EQ(guarded_main([]() -> int { throw std::bad_alloc(); }), 1);
   EXPECT_EQ(guarded_main([]() -> int { throw 3; }), 1);
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "incipit: a\nincipit: rank 1, b: c\nincipit: d\nincipit: a defect of incipit: e\n"
-            "incipit: out of memory\nincipit: a defect of incipit: unknown exception\n");
+  EXPECT_EQ(
+      testing::internal::GetCapturedStderr(),
+      "incipit: a\nincipit: rank 1, b: c\nincipit: d\nincipit: a defect of incipit: e\n"
+      "incipit: out of memory; use smaller batches (train.micro_batch_tokens, eval.batch_tokens, "
+      "train.batch_size), or a mesh that splits the model\nincipit: a defect of incipit: unknown "
+      "exception\n");
 }
 
 TEST(Checksum, SeesEveryByteAndTheLength) {
