@@ -37,6 +37,21 @@ a boolean (`"5"`, `"no"`) and text that begins with a brace needs quotes.
 
 )";
 
+// Returns what is wrong with a run's name, which is a folder below runs/ and is shown on terminals.
+std::string name_problem(const std::string& name) {
+  constexpr std::size_t kMostBytes = 200;
+  if (name == "." || name == ".." || name.find('/') != std::string::npos) {
+    return "'" + name +
+           "' is a path; expected a name: run.output_dir says where the run is written";
+  }
+  if (printable(name) != name || name.find_first_of("\n\t") != std::string::npos) {
+    return "has control characters; expected a name";
+  }
+  if (name.size() <= kMostBytes) return "";
+  return "has " + std::to_string(name.size()) + " bytes; a name may have " +
+         std::to_string(kMostBytes);
+}
+
 // Reads documents into its own configuration.
 class Loader {
  public:
@@ -51,7 +66,9 @@ class Loader {
     declare(schema_, config_);
     apply_task_files(documents, config_.tasks, reader_);
     for (const ConfigValue& document : documents) reader_.apply(document);
-    if (config_.run.name.empty()) config_.run.name = default_name;
+    const std::string problem = name_problem(config_.run.name);
+    if (!problem.empty()) reader_.report("run.name", problem);
+    if (config_.run.name.empty()) config_.run.name = printable(default_name);
     if (config_.run.output_dir.empty()) config_.run.output_dir = "runs/" + config_.run.name;
     if (check) {
       check(config_, [this](const std::string& key, const std::string& message) {

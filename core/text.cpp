@@ -51,6 +51,23 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
   return match ? "; did you mean '" + *match + "'?" : std::string();
 }
 
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool low = byte < 0x20 && text[i] != '\n' && text[i] != '\t';
+    // U+0080 to U+009F, which some terminals obey like escape sequences.
+    const bool high = byte == 0xC2 && i + 1 < text.size() &&
+                      (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
+    if (low || high || byte == 0x7F) {
+      shown += print("\\x%02x", high ? static_cast<unsigned char>(text[++i]) : byte);
+    } else {
+      shown += text[i];
+    }
+  }
+  return shown;
+}
+
 std::string join(std::span<const std::string> words, std::string_view separator) {
   std::string joined;
   for (const std::string& word : words) {

@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
+#include <optional>
+#include <string_view>
 #include <thread>
 
 #include "core/error.h"
@@ -29,6 +31,8 @@
 #include "launcher/commands/tokenize.h"
 #include "launcher/commands/train.h"
 #include "launcher/commands/validate.h"
+#include "telemetry/output.h"
+#include "telemetry/printable_output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -60,6 +64,12 @@ const CLI::App& chosen(const CLI::App& app) {
   return commands.empty() ? app : *commands.front();
 }
 
+// Returns whether the command's standard output is data, whose bytes another program may read.
+bool writes_data(int argc, const char* const* argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  return command == "predict" || command == "generate" || command == "tokenize";
+}
+
 std::string usage_problem(const CLI::App& app, int argc, const char* const* argv,
                           const CLI::ParseError& error) {
   std::vector<std::string> known;
@@ -82,6 +92,8 @@ std::string usage_problem(const CLI::App& app, int argc, const char* const* argv
 
 int run_program(int argc, const char* const* argv) {
   log::configure("info", read_launch().rank, read_launch().size);
+  std::optional<telemetry::PrintableOutput> printable_output;
+  if (!writes_data(argc, argv) || telemetry::shows_stdout()) printable_output.emplace(std::cout);
   CLI::App app(kAbout, "incipit");
   app.footer(kExitCodes);
   app.require_subcommand(1);

@@ -15,13 +15,19 @@
 namespace incipit::launcher {
 namespace {
 
-// Returns how often the scheduler has restarted this job. If it does not say: 1 for a resumed run,
-// else 0.
-std::int64_t restarts(bool resumed) {
-  const char* text = std::getenv("SLURM_RESTART_COUNT");
-  std::int64_t count = resumed ? 1 : 0;
-  if (text != nullptr) std::from_chars(text, text + std::strlen(text), count);
+std::int64_t number_of(const char* variable) {
+  std::int64_t count = 0;
+  if (const char* text = std::getenv(variable); text != nullptr) {
+    std::from_chars(text, text + std::strlen(text), count);
+  }
   return count;
+}
+
+// Returns how often scripts/supervise.sh and Slurm have restarted this job. If neither did: 1 for a
+// resumed run, else 0.
+std::int64_t restarts(bool resumed) {
+  const std::int64_t count = number_of("INCIPIT_RESTART_COUNT") + number_of("SLURM_RESTART_COUNT");
+  return count > 0 ? count : (resumed ? 1 : 0);
 }
 
 std::int64_t skipped_records(const data::Splits& splits) {
@@ -50,6 +56,7 @@ telemetry::Exporter open_exporter(const Session& session, bool resumed) {
   telemetry::ExporterIdentity identity{
       .rank = session.world().rank(),
       .local_rank = session.local.rank,
+      .ranks = session.world().size(),
       .version = incipit_version(),
       .libtorch = libtorch_version(),
       .run_name = config.run.name,
@@ -57,6 +64,7 @@ telemetry::Exporter open_exporter(const Session& session, bool resumed) {
       .method = config.method.kind,
       .restarts = restarts(resumed),
       .skipped_records = skipped,
+      .checkpoint_interval = config.train.checkpoint_every,
       .peak_flops = peak_flops(session)};
   for (const data::LoadedTask& task : session.tasks) {
     if (task.task->generates()) continue;

@@ -54,6 +54,7 @@ std::string RunObserver::title(const trainer::ScoredSplit& which) const {
 
 void RunObserver::on_evaluation_progress(const trainer::ScoredSplit& which, std::int64_t done,
                                          std::int64_t total) {
+  exporter_.record_progress();
   evaluation_.update(title(which), done, total);
 }
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Number of cores that this process may use; core/cores.h is the C++ counterpart.
 #   . scripts/cores.sh
 
@@ -24,7 +25,7 @@ usable_cores() {
 _cores_within() {
   local cores=$1 folder=$2 rest=${3#/} quota period allowed
   while :; do
-    quota= period=
+    quota='' period=''
     if [ -r "$folder/cpu.max" ]; then
       read -r quota period <"$folder/cpu.max" || true
     elif [ -r "$folder/cpu.cfs_quota_us" ] && [ -r "$folder/cpu.cfs_period_us" ]; then

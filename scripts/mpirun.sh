@@ -20,6 +20,7 @@ on_signal() {  # NAME
     kill -TERM "$job" 2>/dev/null || true
   fi
 }
+# shellcheck disable=SC2064  # the name is that of now
 catch_signals() { for name in TERM USR1 INT; do trap "on_signal $name" "$name"; done; }
 catch_signals
 
@@ -81,16 +82,19 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( threads > 0 ? threads : 1 ))}
 export OMPI_MCA_mpi_yield_when_idle=1
 flags+=(-x OMP_NUM_THREADS)  # also to ranks on other machines
 if [ -n "${INCIPIT_CPU:-}" ]; then flags+=(-x INCIPIT_CPU); fi
+if [ -n "${INCIPIT_RESTART_COUNT:-}" ]; then flags+=(-x INCIPIT_RESTART_COUNT); fi
 # Ranks cannot detect whether their output goes to a terminal: see telemetry/terminal.h.
 unset INCIPIT_STDERR_COLUMNS INCIPIT_STDOUT_COLUMNS
 exec 3>&1 4>&2
 columns_of() { stty size <&"$1" | awk '{print ($2 > 0 ? $2 : 80)}'; }
 if [ -t 2 ]; then
-  export INCIPIT_STDERR_COLUMNS=$(columns_of 4)
+  INCIPIT_STDERR_COLUMNS=$(columns_of 4)
+  export INCIPIT_STDERR_COLUMNS
   flags+=(-x INCIPIT_STDERR_COLUMNS)
 fi
 if [ -t 1 ]; then
-  export INCIPIT_STDOUT_COLUMNS=$(columns_of 3)
+  INCIPIT_STDOUT_COLUMNS=$(columns_of 3)
+  export INCIPIT_STDOUT_COLUMNS
   flags+=(-x INCIPIT_STDOUT_COLUMNS)
 fi
 exec 3>&- 4>&-

@@ -23,6 +23,7 @@ namespace incipit::telemetry {
 struct ExporterIdentity {
   int rank = 0;
   int local_rank = 0;
+  int ranks = 1;          // of the job
   std::string version{};  // of the program; in incipit_build_info, as is `libtorch`
   std::string libtorch{};
   std::string run_name{};  // in incipit_run_info, as are `task` and `method`
@@ -32,6 +33,7 @@ struct ExporterIdentity {
   std::vector<std::array<std::string, 3>> scores{};
   std::int64_t restarts = 0;
   std::int64_t skipped_records = 0;
+  std::int64_t checkpoint_interval = 0;  // train.checkpoint_every
   double peak_flops = 0;  // FLOP/s of this rank; 0: unknown, utilization is not exported
 };
 
@@ -50,6 +52,8 @@ class Exporter {
   // Any thread.
   void record(const StepRecord& record);
   void record_memory(const MemoryUse& use);
+  // The rank does something besides training steps, such as an evaluation.
+  void record_progress();
   void record_nonfinite_step();
   // `seconds` is the time it took; `whole` is false if the checkpoint could not be written.
   void record_checkpoint(double seconds, bool whole);

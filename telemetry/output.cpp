@@ -11,6 +11,7 @@
 #include <ostream>
 
 #include "core/launch.h"
+#include "core/text.h"
 #include "telemetry/terminal.h"
 
 namespace incipit::telemetry {
@@ -39,11 +40,17 @@ std::string without_trailing_spaces(std::string line) {
 
 }  // namespace
 
-Style Style::of_stdout() {
-  // mpirun gives each rank its own terminal, wherever the output actually goes.
-  const bool known = !read_launch().parallel || std::getenv("INCIPIT_STDOUT_COLUMNS") != nullptr;
-  return Style(known && telemetry::wants_colour(STDOUT_FILENO));
+namespace {
+
+bool knows_stdout() {
+  return !read_launch().parallel || std::getenv("INCIPIT_STDOUT_COLUMNS") != nullptr;
 }
+
+}  // namespace
+
+Style Style::of_stdout() { return Style(knows_stdout() && wants_colour(STDOUT_FILENO)); }
+
+bool shows_stdout() { return knows_stdout() && is_terminal(STDOUT_FILENO); }
 
 std::string Style::wrap(std::string_view code, std::string_view text) const {
   std::string styled;
@@ -133,16 +140,11 @@ std::string fixed(double number, int decimals) {
 
 std::string visible(std::string_view text) {
   std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
+  for (const char c : printable(text)) {
     if (c == '\n') {
       shown += "\\n";
     } else if (c == '\t') {
       shown += "\\t";
-    } else if (byte < 0x20 || byte == 0x7F) {
-      std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\x%02x", byte);
-      shown += escape.data();
     } else {
       shown += c;
     }

@@ -48,6 +48,9 @@ RankSeries::RankSeries(Registry& r, const ExporterIdentity& identity)
       last_step(gauge(r, "incipit_last_step_timestamp_seconds",
                       "Unix time at which the last training step ended; 0: none yet.",
                       rank_label(identity))),
+      last_progress(gauge(r, "incipit_last_progress_timestamp_seconds",
+                          "Unix time of the last step, evaluated batch or checkpoint.",
+                          rank_label(identity))),
       memory(gauge(r, "incipit_device_memory_bytes",
                    "Memory in use: the process's resident set, or the GPU allocator's.",
                    rank_label(identity))),
@@ -57,6 +60,7 @@ RankSeries::RankSeries(Registry& r, const ExporterIdentity& identity)
   gauge(r, "incipit_build_info", "Always 1; the labels describe the program.",
         {{"version", identity.version}, {"libtorch", identity.libtorch}})
       .Set(1);
+  gauge(r, "incipit_ranks_expected", "Ranks of the job, equal on all ranks.").Set(identity.ranks);
   if (identity.peak_flops <= 0) return;
   utilization = &gauge(r, "incipit_model_flops_utilization_ratio",
                        "Operations the last step needed, per second, over the rank's peak.",
@@ -78,11 +82,16 @@ JobSeries::JobSeries(Registry& r, const ExporterIdentity& identity)
                                   "Checkpoints that could not be written.")),
       last_checkpoint(gauge(r, "incipit_last_checkpoint_timestamp_seconds",
                             "Unix time of the last whole checkpoint; 0: none yet.")),
+      steps_since_checkpoint(gauge(r, "incipit_steps_since_checkpoint",
+                                   "Steps since the last whole checkpoint or the start.")),
       last_success(gauge(r, "incipit_last_success_timestamp_seconds",
                          "Unix time at which the run ended well; 0: it has not.")) {
   gauge(r, "incipit_run_info", "Always 1; the labels describe the run.",
         {{"run", identity.run_name}, {"task", identity.task}, {"method", identity.method}})
       .Set(1);
+  gauge(r, "incipit_checkpoint_interval_steps",
+        "Steps between checkpoints (train.checkpoint_every); 0: only at the end.")
+      .Set(static_cast<double>(identity.checkpoint_interval));
   gauge(r, "incipit_restarts", "How often this run was started again.")
       .Set(static_cast<double>(identity.restarts));
   counter(r, "incipit_input_records_skipped_total", "Bad records of input files left out.")

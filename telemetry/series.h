@@ -24,6 +24,7 @@ struct RankSeries {
   prometheus::Counter& data_wait;
   prometheus::Counter& comm;
   prometheus::Gauge& last_step;
+  prometheus::Gauge& last_progress;
   prometheus::Gauge& memory;
   prometheus::Gauge& memory_peak;
   prometheus::Gauge* utilization = nullptr;  // null if the peak is unknown
@@ -43,6 +44,7 @@ struct JobSeries {
   prometheus::Histogram& checkpoint_seconds;
   prometheus::Counter& checkpoint_failures;
   prometheus::Gauge& last_checkpoint;
+  prometheus::Gauge& steps_since_checkpoint;
   prometheus::Gauge& last_success;
   std::map<std::array<std::string, 3>, prometheus::Gauge*> scores;  // by task, split and metric
 };

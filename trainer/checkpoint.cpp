@@ -23,7 +23,9 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kTensors = "state.safetensors";
 constexpr const char* kScalars = "state.json";
 constexpr const char* kManifest = "manifest.json";
-constexpr int kFormat = 1;
+constexpr const char* kOwnHash = "sha256";  // of the manifest without this key
+constexpr int kFormat = 2;
+constexpr int kFormatWithoutOwnHash = 1;
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw DataError(path.string() + ": " + what);
@@ -47,14 +49,37 @@ Json entry_of(const fs::path& file) {
   return {{"bytes", mapped.bytes().size()}, {"sha256", sha256_hex(mapped.bytes())}};
 }
 
+std::string text_of(const Json& manifest) {
+  return dump_json(manifest, 2, BadUtf8::kReplace) + "\n";
+}
+
+std::string hash_of(const Json& manifest) {
+  const std::string text = text_of(manifest);
+  return sha256_hex(std::as_bytes(std::span(text)));
+}
+
 std::string manifest_text(const fs::path& folder, std::int64_t step, const RunFacts& facts) {
-  const Json json{
+  Json json{
       {"format", kFormat},
       {"step", step},
       {"files", {{kTensors, entry_of(folder / kTensors)}, {kScalars, entry_of(folder / kScalars)}}},
       {"identity", facts.identity},
       {"circumstances", facts.circumstances}};
-  return dump_json(json, 2, BadUtf8::kReplace) + "\n";
+  json[kOwnHash] = hash_of(json);
+  return text_of(json);
+}
+
+// Throws DataError if the manifest is of another format or not as it was written.
+void check_manifest(const fs::path& file, Json manifest) {
+  const int format = manifest.at("format").get<int>();
+  if (format == kFormatWithoutOwnHash) return;
+  if (format != kFormat) {
+    fail(file, "is of format " + std::to_string(format) + ", and this version reads " +
+                   std::to_string(kFormat));
+  }
+  const auto hash = manifest.at(kOwnHash).get<std::string>();
+  manifest.erase(kOwnHash);
+  if (hash_of(manifest) != hash) fail(file, "its SHA-256 is not the one that it states");
 }
 
 void check_file(const fs::path& file, const Json& entry) {
@@ -73,11 +98,8 @@ void check_file(const fs::path& file, const Json& entry) {
 RunFacts read_manifest(const fs::path& folder) {
   const fs::path file = folder / kManifest;
   try {
-    const Json json = parse_json<Json>(read_text(file));
-    if (json.at("format").get<int>() != kFormat) {
-      fail(file, "is of format " + dump_json(json.at("format")) + ", and this version reads " +
-                     std::to_string(kFormat));
-    }
+    const Json json = parse_json_of<Json>(file, read_text(file));
+    check_manifest(file, json);
     for (const char* name : {kTensors, kScalars}) {
       check_file(folder / name, json.at("files").at(name));
     }

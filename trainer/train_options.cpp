@@ -94,7 +94,8 @@ void declare(Schema& schema, EarlyStopOptions& o) {
 
 void declare(Schema& schema, TrainOptions& o) {
   schema.field("steps", o.steps, "optimizer steps", {.min = 0});
-  schema.field("batch_size", o.batch_size, "examples of a step, in the whole job", {.min = 1});
+  schema.field("batch_size", o.batch_size, "examples of a step, in the whole job",
+               {.min = 1, .max = 1 << 20});
   schema.integer_or("micro_batches", o.micro_batches, {{"auto", 0}},
                     "least number of them, where examples allow; auto: 2 for each pipeline stage, "
                     "else 1",

@@ -26,6 +26,7 @@
 
 #include "comm/gradient_reduction.h"
 #include "comm/mesh.h"
+#include "core/files.h"
 #include "data/dataset.h"
 #include "data/task.h"
 #include "eval/eval_options.h"
@@ -172,6 +173,7 @@ class Trainer {
   std::vector<std::optional<double>> task_scores_;  // per task: score in best_at_ of its prompt
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> batches_;
+  std::optional<KnownFolder> run_folder_;       // on rank 0, if it was there at the start
   EarlyStop early_stop_;                        // on the mean over the tasks
   std::vector<std::string> selection_metrics_;  // per task
   at::Tensor log_likelihoods_;                  // per target of this step

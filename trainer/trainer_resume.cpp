@@ -132,8 +132,10 @@ void Trainer::checkpoint() {
   }
 }
 
-// A failed save must not lose the training so far: it is logged as a warning and counted.
+// A failed save must not lose the training so far: it is logged as a warning and counted. If the
+// run directory is gone, saving would make half a new one.
 bool Trainer::try_to_save(const std::function<void()>& action) {
+  if (run_folder_) run_folder_->require_unchanged();
   try {
     action();
     return true;

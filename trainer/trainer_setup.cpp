@@ -62,6 +62,9 @@ Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::P
     selection_metrics_.push_back(selection_metric(setup, task));
   }
   batches_ = make_batches();
+  if (setup.mesh.world().rank() == 0 && std::filesystem::exists(setup.run_dir)) {
+    run_folder_.emplace(setup.run_dir);
+  }
 }
 
 std::unique_ptr<BatchStream> Trainer::make_batches() const {

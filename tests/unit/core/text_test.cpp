@@ -23,5 +23,14 @@ TEST(Text, PrintsQuantitiesForPeople) {
   EXPECT_EQ(human_seconds(7260), "2h01m");
 }
 
+TEST(Text, ControlCharactersBecomeVisible) {
+  EXPECT_EQ(printable("a\x1b[31m\rb\x7f"), "a\\x1b[31m\\x0db\\x7f");
+  EXPECT_EQ(printable("a\xc2\x9b"
+                      "31m"),
+            "a\\x9b31m");
+  EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
+  EXPECT_EQ(printable("é▁\t漢\n\xc2\xa0"), "é▁\t漢\n\xc2\xa0");
+}
+
 }  // namespace
 }  // namespace incipit

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -141,6 +142,33 @@ TEST_F(CheckpointTest, OldOnesAreRemovedAndThoseOfAnAbandonedFuture) {
   fs::create_directories(folder_ / "checkpoints" / "step-5.tmp");
   remove_old_checkpoints(folder_.path(), 4, 2);
   EXPECT_EQ(names(), (std::set<std::string>{"step-3", "step-4"}));
+}
+
+TEST_F(CheckpointTest, AnyChangedBitOfTheManifestFallsBackToTheOlderCheckpoint) {
+  write(4);
+  const fs::path file = write(8) / "manifest.json";
+  const std::string whole = read_text(file);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    std::string changed = whole;
+    changed[i] = static_cast<char>(changed[i] ^ (1 << i % 7));
+    folder_.write(file.lexically_relative(folder_.path()), changed);
+    const auto newest = newest_checkpoint(folder_.path());
+    ASSERT_TRUE(newest.has_value());
+    // White space may change: the content is the same.
+    const bool space = std::isspace(static_cast<unsigned char>(whole[i])) != 0;
+    EXPECT_EQ(newest->state.step, space && newest->state.step == 8 ? 8 : 4) << i << changed;
+    EXPECT_EQ(newest->facts.identity, facts_.identity);
+  }
+}
+
+TEST_F(CheckpointTest, AManifestOfTheFirstFormatIsReadWithoutItsOwnHash) {
+  const fs::path file = write(4) / "manifest.json";
+  std::string text = read_text(file);
+  text.replace(text.find("\"format\": 2"), 11, "\"format\": 1");
+  const std::size_t hash = text.rfind(",\n  \"sha256\"");
+  text.erase(hash, text.find('\n', hash + 2) - hash);
+  write_atomically(file, text);
+  EXPECT_EQ(read_checkpoint(file.parent_path()).state.step, 4);
 }
 
 }  // namespace
