@@ -28,6 +28,21 @@ double positive(const JsonObject& json, const std::string& key) {
   return number;
 }
 
+std::vector<bool> sliding_layers(const JsonObject& json, std::int64_t layers) {
+  const char* key = "layer_types";
+  const nlohmann::json& types = json.value()[key];
+  if (!types.is_array() || static_cast<std::int64_t>(types.size()) != layers) {
+    json.fail(key, "must name the kind of each of the " + std::to_string(layers) +
+                       " layers (num_hidden_layers)");
+  }
+  std::vector<bool> sliding;
+  for (const nlohmann::json& type : types) {
+    if (type != "full_attention" && type != "sliding_attention") lacks(json, key, dump_json(type));
+    sliding.push_back(type == "sliding_attention");
+  }
+  return sliding;
+}
+
 void refuse_quantized(const JsonObject& json) {
   if (!json.has("quantization_config")) return;
   const std::string method = json.object("quantization_config").text_or("quant_method", "unnamed");

@@ -20,6 +20,10 @@ inline constexpr std::int64_t kMostOfAnything = 1 << 30;
 // Returns a number, which must be above 0.
 [[nodiscard]] double positive(const model::JsonObject& json, const std::string& key);
 
+// Returns by layer whether "layer_types" says that it has a sliding window. Throws for other kinds
+// of layers. The key must be present.
+[[nodiscard]] std::vector<bool> sliding_layers(const model::JsonObject& json, std::int64_t layers);
+
 void refuse_quantized(const model::JsonObject& json);
 
 void read_special_tokens(const model::JsonObject& json, std::optional<std::int32_t>& bos,

@@ -17,7 +17,8 @@ using families::lacks;
 using families::positive;
 using model::JsonObject;
 
-constexpr std::int64_t kMistralDefaultWindow = 4096;
+constexpr std::int64_t kDefaultWindow = 4096;
+constexpr std::int64_t kDefaultFirstWindowLayer = 28;
 constexpr std::int64_t kQwen3DefaultHeadDim = 128;
 
 void read_shape(const JsonObject& json, Config& config) {
@@ -106,27 +107,49 @@ void read_rope(const JsonObject& json, Config& config) {
   }
 }
 
-void refuse_sliding_window(const JsonObject& json, const Config& config) {
-  if (json.has("layer_types")) {
-    for (const nlohmann::json& type : json.value()["layer_types"]) {
-      if (type != "full_attention") lacks(json, "layer_types", dump_json(type));
-    }
+// Returns the window that the file states, or the default of transformers. null means none.
+std::optional<std::int64_t> stated_window(const JsonObject& json) {
+  const char* key = "sliding_window";
+  if (json.has(key)) return json.integer(key, 1, kMostOfAnything);
+  if (json.value().contains(key)) return {};
+  return kDefaultWindow;
+}
+
+// Reads which layers have a window: those that "layer_types" names, or all from max_window_layers.
+void read_window_layers(const JsonObject& json, Config& config) {
+  const char* key = "layer_types";
+  if (!json.has(key)) {
+    const std::int64_t first = json.has("max_window_layers")
+                                   ? json.integer("max_window_layers", 0, kMostOfAnything)
+                                   : kDefaultFirstWindowLayer;
+    for (std::int64_t i = 0; i < config.layers; ++i) config.windowed.push_back(i >= first);
+    return;
   }
+  config.windowed = families::sliding_layers(json, config.layers);
+  const bool any =
+      std::find(config.windowed.begin(), config.windowed.end(), true) != config.windowed.end();
+  if (any && !config.window) {
+    json.fail(key, "\"sliding_attention\" needs sliding_window, and use_sliding_window true");
+  }
+}
+
+void refuse_layer_types(const JsonObject& json) {
+  if (!json.has("layer_types")) return;
+  for (const nlohmann::json& type : json.value()["layer_types"]) {
+    if (type != "full_attention") lacks(json, "layer_types", dump_json(type));
+  }
+}
+
+void read_window(const JsonObject& json, Config& config) {
   if (config.model_type == "mistral") {
-    // An absent key means the default window; null means none.
-    const bool none = json.value().contains("sliding_window") && !json.has("sliding_window");
-    if (none) return;
-    const std::int64_t window = json.has("sliding_window")
-                                    ? json.integer("sliding_window", 1, kMostOfAnything)
-                                    : kMistralDefaultWindow;
-    if (window < config.max_positions) {
-      lacks(json, "sliding_window",
-            "attention in a window of " + std::to_string(window) +
-                " (max_position_embeddings: " + std::to_string(config.max_positions) +
-                "; where every input stays within the window, lower that number to it)");
-    }
-  } else if (json.boolean_or("use_sliding_window", false)) {
-    lacks(json, "use_sliding_window", "attention in a sliding window");
+    config.window = stated_window(json);
+    config.windowed.assign(config.layers, config.window.has_value());
+    refuse_layer_types(json);
+  } else if (config.model_type == "llama") {
+    refuse_layer_types(json);
+  } else {
+    if (json.boolean_or("use_sliding_window", false)) config.window = stated_window(json);
+    read_window_layers(json, config);
   }
 }
 
@@ -147,7 +170,7 @@ Config read_config(const JsonObject& json) {
   read_shape(json, config);
   read_biases(json, config);
   read_rope(json, config);
-  refuse_sliding_window(json, config);
+  read_window(json, config);
   if (json.has("rms_norm_eps")) config.rms_norm_eps = positive(json, "rms_norm_eps");
   config.tied_embeddings = json.boolean_or("tie_word_embeddings", false);
   families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
@@ -183,6 +206,7 @@ model::ModelSpec Config::spec() const {
                        .query_norm = {},
                        .key_norm = {},
                        .rotary = 0};
+    if (window && windowed.at(i)) layer.attention.rule.window = window;
     if (qk_norm) {
       layer.attention.query_norm = norm(attention + "q_norm");
       layer.attention.key_norm = norm(attention + "k_norm");

@@ -26,6 +26,8 @@ struct Config {
   double rms_norm_eps = 1e-6;
   double rope_theta = 10000;
   std::optional<nn::Llama3RopeScaling> rope_scaling;
+  std::optional<std::int64_t> window;  // of the layers in `windowed`
+  std::vector<bool> windowed;          // by layer, if there is a window
   bool tied_embeddings = false;
   bool qkv_bias = false;     // Qwen2
   bool output_bias = false;  // Llama's attention_bias also adds one to the output projection

@@ -80,6 +80,17 @@ FAMILIES = {
         vocab_size=VOCABULARY, n_positions=256, n_embd=72, n_layer=3, n_head=6, n_inner=200,
         initializer_range=0.15, bos_token_id=1, eos_token_id=2, attn_pdrop=0, embd_pdrop=0,
         resid_pdrop=0),
+    # A window in every layer.
+    "mistral_window": lambda: MistralConfig(
+        **SMALL, hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, sliding_window=11, rope_parameters=plain_rope(10000.0),
+        tie_word_embeddings=True),
+    # A window in some layers.
+    "qwen3_window": lambda: Qwen3Config(
+        **SMALL, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=16, use_sliding_window=True, sliding_window=6,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters=plain_rope(10000.0), tie_word_embeddings=False),
 }
 
 

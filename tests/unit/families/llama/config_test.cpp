@@ -184,22 +184,42 @@ TEST_F(ModelConfig, OtherRopeTypesAreRefusedByName) {
                  "not supported");
 }
 
-TEST_F(ModelConfig, ASlidingWindowIsRefusedUnlessItCoversAllPositions) {
-  const json mistral = minimal("mistral");
-  EXPECT_NO_THROW((void)read(mistral));  // the default window of 4096 covers 128 positions
-  EXPECT_NO_THROW((void)read(with(mistral, {{"sliding_window", 128}})));
-  expect_refused(with(mistral, {{"sliding_window", 127}}), "sliding_window", "window of 127");
-  const json longer = with(mistral, {{"max_position_embeddings", 8192}});
-  expect_refused(longer, "sliding_window", "window of 4096");
-  EXPECT_NO_THROW((void)read(with(longer, {{"sliding_window", nullptr}})));
-  for (const std::string family : {"qwen2", "qwen3"}) {
-    EXPECT_NO_THROW(
-        (void)read(with(minimal(family), {{"use_sliding_window", false}, {"sliding_window", 4}})));
-    expect_refused(with(minimal(family), {{"use_sliding_window", true}}), "use_sliding_window",
-                   "sliding window is not supported");
+// Returns the windows of the layers; 0: none.
+std::vector<std::int64_t> windows_of(const Config& config) {
+  std::vector<std::int64_t> windows;
+  for (const model::LayerSpec& layer : config.spec().layers) {
+    windows.push_back(layer.attention.rule.window.value_or(0));
   }
-  expect_refused(with(minimal("qwen3"), {{"layer_types", {"full_attention", "sliding_attention"}}}),
-                 "layer_types", "\"sliding_attention\" is not supported");
+  return windows;
+}
+
+TEST_F(ModelConfig, EveryLayerOfMistralHasTheWindow) {
+  const json mistral = minimal("mistral");
+  EXPECT_THAT(windows_of(read(mistral)), ElementsAre(4096, 4096));  // the default
+  EXPECT_THAT(windows_of(read(with(mistral, {{"sliding_window", 12}}))), ElementsAre(12, 12));
+  EXPECT_THAT(windows_of(read(with(mistral, {{"sliding_window", nullptr}}))), ElementsAre(0, 0));
+  expect_refused(with(mistral, {{"sliding_window", 0}}), "sliding_window", "from 1");
+  for (const std::string other : {"llama", "mistral"}) {
+    expect_refused(with(minimal(other), {{"layer_types", {"full_attention", "sliding_attention"}}}),
+                   "layer_types", "\"sliding_attention\" is not supported");
+  }
+}
+
+TEST_F(ModelConfig, LayersOfQwenHaveTheWindowThatTheFileStates) {
+  for (const std::string family : {"qwen2", "qwen3"}) {
+    const json off = with(minimal(family), {{"use_sliding_window", false}, {"sliding_window", 4}});
+    const json on = with(off, {{"use_sliding_window", true}});
+    EXPECT_THAT(windows_of(read(off)), ElementsAre(0, 0));
+    EXPECT_THAT(windows_of(read(on)), ElementsAre(0, 0));  // only from layer 28 on
+    EXPECT_THAT(windows_of(read(with(on, {{"max_window_layers", 1}}))), ElementsAre(0, 4));
+    const json types = {"sliding_attention", "full_attention"};
+    EXPECT_THAT(windows_of(read(with(on, {{"layer_types", types}, {"max_window_layers", 0}}))),
+                ElementsAre(4, 0));
+    expect_refused(with(off, {{"layer_types", types}}), "layer_types", "use_sliding_window");
+    expect_refused(with(on, {{"layer_types", {"full_attention"}}}), "layer_types", "2 layers");
+    expect_refused(with(on, {{"layer_types", {"full_attention", "chunked_attention"}}}),
+                   "layer_types", "\"chunked_attention\" is not supported");
+  }
 }
 
 TEST_F(ModelConfig, UnknownFamiliesAreRefusedWithTheKnownOnes) {
