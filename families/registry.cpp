@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "families/gemma/config.h"
 #include "families/gpt2/config.h"
 #include "families/llama/config.h"
 #include "model/weight_files.h"
@@ -13,7 +14,7 @@ namespace incipit::families {
 namespace {
 
 std::vector<Family>& registered() {
-  static std::vector<Family> all{llama::family(), gpt2::family()};
+  static std::vector<Family> all{llama::family(), gpt2::family(), gemma::family()};
   return all;
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include <cmath>
+#include <set>
 
 #include "comm/replicas.h"
 #include "core/check.h"
@@ -12,6 +13,27 @@
 #include "nn/ledger.h"
 
 namespace incipit::model {
+namespace {
+
+// Returns the weights of norms that multiply by 1 + weight.
+std::set<std::string> offset_norms(const ModelSpec& spec) {
+  std::set<std::string> names;
+  const auto add = [&](const NormSpec& norm) {
+    if (norm.kind == nn::NormKind::kRmsOffset) names.insert(norm.name + ".weight");
+  };
+  add(spec.final_norm);
+  for (const LayerSpec& layer : spec.layers) {
+    add(layer.attention_norm);
+    add(layer.mlp_norm);
+    for (const auto& norm : {layer.attention.query_norm, layer.attention.key_norm,
+                             layer.attention_post_norm, layer.mlp_post_norm}) {
+      if (norm) add(*norm);
+    }
+  }
+  return names;
+}
+
+}  // namespace
 
 Backbone::Backbone(const ModelSpec& spec, const BackboneOptions& options,
                    const Placement& placement, const nn::WeightSource& source)
@@ -38,16 +60,18 @@ Backbone Backbone::load(const ModelSpec& spec, const WeightFiles& files,
 
 Backbone Backbone::random(const ModelSpec& spec, std::uint64_t seed, const BackboneOptions& options,
                           const Placement& placement) {
+  const std::set<std::string> offsets = offset_norms(spec);
   const auto source = [&](const std::string& name, at::IntArrayRef shape, const Range& rows) {
     // Each tensor has its own random stream, so that it does not depend on which others this rank
     // has.
     Random random(seed, comm::checksum(std::as_bytes(std::span(name))));
     at::Tensor made = at::empty(shape, at::kDouble);
     const bool is_norm = shape.size() == 1 && name.ends_with(".weight");
+    const double mean = is_norm && !offsets.contains(name) ? 1 : 0;
     const double scale = is_norm ? 0.1 : 1.0 / std::sqrt(static_cast<double>(shape.back()));
     auto* values = made.data_ptr<double>();
     for (std::int64_t i = 0; i < made.numel(); ++i) {
-      values[i] = (is_norm ? 1.0 : 0.0) + scale * random.normal();
+      values[i] = mean + scale * random.normal();
     }
     return made.narrow(0, rows.begin, rows.size());
   };

@@ -173,8 +173,12 @@ nn::Block BackboneBuilder::block(const LayerSpec& layer, const LayerShare& share
   made.group = backbone_.weights_->add_group();
   made.attention_norm = norm(layer.attention_norm, hidden, made.group);
   made.attention = attention(layer.attention, share, made.group);
+  if (layer.attention_post_norm) {
+    made.attention_post_norm = norm(*layer.attention_post_norm, hidden, made.group);
+  }
   made.mlp_norm = norm(layer.mlp_norm, hidden, made.group);
   made.mlp = mlp(layer.mlp, share, made.group);
+  if (layer.mlp_post_norm) made.mlp_post_norm = norm(*layer.mlp_post_norm, hidden, made.group);
   return made;
 }
 

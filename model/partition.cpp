@@ -197,6 +197,8 @@ std::int64_t layer_norm_numbers(const LayerSpec& layer, std::int64_t hidden) {
   };
   const AttentionSpec& a = layer.attention;
   return of(layer.attention_norm, hidden) + of(layer.mlp_norm, hidden) +
+         (layer.attention_post_norm ? of(*layer.attention_post_norm, hidden) : 0) +
+         (layer.mlp_post_norm ? of(*layer.mlp_post_norm, hidden) : 0) +
          (a.query_norm ? of(*a.query_norm, a.head_dim) : 0) +
          (a.key_norm ? of(*a.key_norm, a.head_dim) : 0);
 }

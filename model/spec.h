@@ -4,6 +4,8 @@
 //   x = scale * embedding(tokens) (+ positions)
 //   for each layer:  x += attention(norm(x));  x += mlp(norm(x))
 //   logits = softcap(head(norm(x)))
+//
+// Some models normalise what a layer adds to x as well.
 #pragma once
 
 #include <algorithm>
@@ -57,8 +59,10 @@ struct MlpSpec {
 struct LayerSpec {
   NormSpec attention_norm;
   AttentionSpec attention;
+  std::optional<NormSpec> attention_post_norm;  // of the output of attention
   NormSpec mlp_norm;
   MlpSpec mlp;
+  std::optional<NormSpec> mlp_post_norm;  // of the output of the MLP
 };
 
 struct ModelSpec {

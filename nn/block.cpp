@@ -93,6 +93,23 @@ at::Tensor qkv_gradient(const BlockContext& context, const SelfAttention& attent
   return grad.to(record.qkv.scalar_type());
 }
 
+// Returns residual + norm(y), or residual + y if there is no norm. May overwrite y.
+at::Tensor add_normal(const std::optional<Norm>& norm, at::Tensor y, const at::Tensor& residual,
+                      NormRecord& record) {
+  if (!norm) return y.add_(residual);
+  record.input = std::move(y);
+  return norm->forward(record.input, record.statistics).add_(residual);
+}
+
+// Returns the gradient of y in add_normal(), given that of its result.
+at::Tensor add_normal_backward(const std::optional<Norm>& norm, const at::Tensor& grad,
+                               const NormRecord& record) {
+  if (!norm) return grad;
+  at::Tensor grad_y = at::zeros_like(grad);
+  norm->backward_add(grad, record.input, record.statistics, grad_y);
+  return grad_y;
+}
+
 }  // namespace
 
 KeysValues SelfAttention::keys_values(const at::Tensor& qkv) const {
@@ -114,19 +131,26 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
                         select(qkv.narrow(1, 0, attention.q_width()), queries.index),
                         attention.keys_values(qkv), residents);
 
-  at::Tensor middle = attention.output.forward_add(attended.output, select(x, queries.index));
+  NormRecord attention_post;
+  at::Tensor middle = add_normal(attention_post_norm, attention.output.forward(attended.output),
+                                 select(x, queries.index), attention_post);
   NormStatistics middle_statistics;
   at::Tensor hidden;
-  at::Tensor out = mlp.forward_add(mlp_norm.forward(middle, middle_statistics), middle, hidden);
+  NormRecord mlp_post;
+  at::Tensor out =
+      add_normal(mlp_post_norm, mlp.forward(mlp_norm.forward(middle, middle_statistics), hidden),
+                 middle, mlp_post);
 
   record.qkv = std::move(qkv);
   if (for_backward) {
     record.input = x;
     record.input_statistics = std::move(input_statistics);
     record.attention = std::move(attended);
+    record.attention_post = std::move(attention_post);
     record.middle = std::move(middle);
     record.middle_statistics = std::move(middle_statistics);
     record.hidden = std::move(hidden);
+    record.mlp_post = std::move(mlp_post);
   }
   return out;
 }
@@ -135,10 +159,13 @@ at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries
                            const BlockRecord& record, at::Tensor grad, const KeysValues& own,
                            Stores residents, Stores grad_residents,
                            const at::Tensor& input_rows) const {
-  mlp_norm.backward_add(mlp.backward(grad, record.hidden), record.middle, record.middle_statistics,
-                        grad);
+  const at::Tensor grad_mlp = add_normal_backward(mlp_post_norm, grad, record.mlp_post);
+  mlp_norm.backward_add(mlp.backward(grad_mlp, record.hidden), record.middle,
+                        record.middle_statistics, grad);
+  const at::Tensor grad_output =
+      add_normal_backward(attention_post_norm, grad, record.attention_post);
   const at::Tensor grad_qkv =
-      qkv_gradient(context, attention, queries, record, attention.output.backward(grad), own,
+      qkv_gradient(context, attention, queries, record, attention.output.backward(grad_output), own,
                    residents, grad_residents);
   at::Tensor grad_x = grad;
   if (queries.index.defined()) {

@@ -1,6 +1,8 @@
 // One transformer layer, forward and backward, on the packed rows of a forest:
 //
 //   x += attention(norm(x));  x += mlp(norm(x))
+//
+// Some models also normalise what is added: x += norm(attention(norm(x))).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,6 +32,12 @@ struct QueryRows {
   at::Tensor index;  // [queries] int64, undefined: every row
 };
 
+// The input of a norm, and its statistics.
+struct NormRecord {
+  at::Tensor input;
+  NormStatistics statistics;
+};
+
 // The activations that a layer's backward needs from its forward. The queries and keys in `qkv` are
 // rotated.
 struct BlockRecord {
@@ -38,9 +46,11 @@ struct BlockRecord {
   at::Tensor raw_qk;          // [rows, q_width + kv_width], before the norms of queries and keys
   at::Tensor qkv;             // [rows, qkv_width]
   AttentionResult attention;  // of the queries
+  NormRecord attention_post;  // [queries, hidden]
   at::Tensor middle;          // [queries, hidden], after attention
   NormStatistics middle_statistics;
-  at::Tensor hidden;  // [queries, width], of the MLP
+  at::Tensor hidden;    // [queries, width], of the MLP
+  NormRecord mlp_post;  // [queries, hidden]
 };
 
 struct SelfAttention {
@@ -60,8 +70,10 @@ struct Block {
   int group = 0;  // of its parameters in the weight store
   Norm attention_norm;
   SelfAttention attention;
+  std::optional<Norm> attention_post_norm;  // of the output of attention
   Norm mlp_norm;
   Mlp mlp;
+  std::optional<Norm> mlp_post_norm;  // of the output of the MLP
 
   // Computes the layer: x [rows, hidden] -> [queries, hidden]. Always sets record.qkv, and the rest
   // of `record` only if `for_backward`. The parameters must be in use.

@@ -7,13 +7,15 @@
 namespace incipit::nn {
 
 enum class NormKind {
-  kRms,    // x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich 2019)
-  kLayer,  // (x - mean(x)) / sqrt(var(x) + eps) * weight + bias (Ba et al. 2016)
+  kRms,        // x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich 2019)
+  kRmsOffset,  // the same, with 1 + weight
+  kLayer,      // (x - mean(x)) / sqrt(var(x) + eps) * weight + bias (Ba et al. 2016)
 };
 
 enum class Activation {
-  kSwiglu,    // silu(gate) * up (Shazeer 2020)
-  kGeluTanh,  // GELU in its tanh approximation (Hendrycks and Gimpel 2016)
+  kSwiglu,     // silu(gate) * up (Shazeer 2020)
+  kGeluTanh,   // GELU in its tanh approximation (Hendrycks and Gimpel 2016)
+  kGegluTanh,  // gelu(gate) * up, with the same approximation (Shazeer 2020)
 };
 
 // Frequency scaling of Llama 3.1 ("rope_type": "llama3").

@@ -12,10 +12,6 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   return bias_ ? y.add_(bias_->values()) : y;
 }
 
-at::Tensor Linear::forward_add(const at::Tensor& x, const at::Tensor& residual) const {
-  return forward(x).add_(residual);
-}
-
 at::Tensor Linear::backward(const at::Tensor& grad) const {
   at::Tensor grad_x = matmul_nn(grad, weight_->values());
   weight_->progress();

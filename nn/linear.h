@@ -27,8 +27,6 @@ class Linear {
 
   // Returns x W^T + b.  x [rows, in] -> [rows, out]. Collective if split by inputs.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
-  // Returns residual + x W^T + b, as a new tensor [rows, out]. Collective if split by inputs.
-  [[nodiscard]] at::Tensor forward_add(const at::Tensor& x, const at::Tensor& residual) const;
   // Returns the gradient with respect to x: grad W.  grad [rows, out] -> [rows, in]. Collective if
   // split by outputs.
   [[nodiscard]] at::Tensor backward(const at::Tensor& grad) const;

@@ -3,19 +3,41 @@
 #include "nn/ops.h"
 
 namespace incipit::nn {
+namespace {
 
-at::Tensor Mlp::forward_add(const at::Tensor& x, const at::Tensor& residual,
-                            at::Tensor& hidden) const {
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  switch (activation) {
+    case Activation::kSwiglu:
+      return ops::swiglu(x);
+    case Activation::kGegluTanh:
+      return ops::geglu_tanh(x);
+    case Activation::kGeluTanh:
+      break;
+  }
+  return ops::gelu_tanh(x);
+}
+
+at::Tensor activate_backward(Activation activation, const at::Tensor& grad, const at::Tensor& x) {
+  switch (activation) {
+    case Activation::kSwiglu:
+      return ops::swiglu_backward(grad, x);
+    case Activation::kGegluTanh:
+      return ops::geglu_tanh_backward(grad, x);
+    case Activation::kGeluTanh:
+      break;
+  }
+  return ops::gelu_tanh_backward(grad, x);
+}
+
+}  // namespace
+
+at::Tensor Mlp::forward(const at::Tensor& x, at::Tensor& hidden) const {
   hidden = up_.forward(x);
-  return down_.forward_add(
-      activation_ == Activation::kSwiglu ? ops::swiglu(hidden) : ops::gelu_tanh(hidden), residual);
+  return down_.forward(activate(activation_, hidden));
 }
 
 at::Tensor Mlp::backward(const at::Tensor& grad, const at::Tensor& hidden) const {
-  const at::Tensor grad_active = down_.backward(grad);
-  return up_.backward(activation_ == Activation::kSwiglu
-                          ? ops::swiglu_backward(grad_active, hidden)
-                          : ops::gelu_tanh_backward(grad_active, hidden));
+  return up_.backward(activate_backward(activation_, down_.backward(grad), hidden));
 }
 
 }  // namespace incipit::nn

@@ -15,9 +15,8 @@ class Mlp {
   Mlp(Activation activation, const Linear& up, const Linear& down)
       : activation_(activation), up_(up), down_(down) {}
 
-  // Returns residual + down(activation(up(x))). Sets `hidden` to up(x), for backward.
-  [[nodiscard]] at::Tensor forward_add(const at::Tensor& x, const at::Tensor& residual,
-                                       at::Tensor& hidden) const;
+  // Returns down(activation(up(x))). Sets `hidden` to up(x), for backward.
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x, at::Tensor& hidden) const;
   // Returns the gradient with respect to x.
   [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& hidden) const;
 

@@ -1,8 +1,14 @@
 #include "nn/norm.h"
 
+#include <ATen/TensorOperators.h>
+
 #include "nn/ops.h"
 
 namespace incipit::nn {
+
+at::Tensor Norm::factors() const {
+  return kind_ == NormKind::kRmsOffset ? weight_->values() + 1 : weight_->values();
+}
 
 at::Tensor Norm::forward(const at::Tensor& x, NormStatistics& statistics) const {
   switch (kind_) {
@@ -10,9 +16,10 @@ at::Tensor Norm::forward(const at::Tensor& x, NormStatistics& statistics) const 
       return ops::layer_norm(x, weight_->values(), bias_->values(), eps_, statistics.mean,
                              statistics.inverse);
     case NormKind::kRms:
+    case NormKind::kRmsOffset:
       break;
   }
-  return ops::rms_norm(x, weight_->values(), eps_, statistics.inverse);
+  return ops::rms_norm(x, factors(), eps_, statistics.inverse);
 }
 
 void Norm::backward_add(const at::Tensor& grad, const at::Tensor& x,
@@ -22,9 +29,10 @@ void Norm::backward_add(const at::Tensor& grad, const at::Tensor& x,
       return ops::layer_norm_backward_add(grad, x, weight_->values(), statistics.mean,
                                           statistics.inverse, grad_x);
     case NormKind::kRms:
+    case NormKind::kRmsOffset:
       break;
   }
-  ops::rms_norm_backward_add(grad, x, weight_->values(), statistics.inverse, grad_x);
+  ops::rms_norm_backward_add(grad, x, factors(), statistics.inverse, grad_x);
 }
 
 }  // namespace incipit::nn

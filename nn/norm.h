@@ -29,6 +29,9 @@ class Norm {
                     at::Tensor& grad_x) const;
 
  private:
+  // What normalised numbers are multiplied by.
+  [[nodiscard]] at::Tensor factors() const;
+
   NormKind kind_ = NormKind::kRms;
   const Parameter* weight_ = nullptr;
   const Parameter* bias_ = nullptr;

@@ -192,6 +192,19 @@ at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x) {
   return at::gelu_backward(grad, x, "tanh");
 }
 
+at::Tensor geglu_tanh(const at::Tensor& gate_up) {
+  const std::int64_t width = gate_up.size(1) / 2;
+  return gelu_tanh(gate_up.narrow(1, 0, width)) * gate_up.narrow(1, width, width);
+}
+
+at::Tensor geglu_tanh_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
+  const std::int64_t width = gate_up.size(1) / 2;
+  const at::Tensor gate = gate_up.narrow(1, 0, width);
+  return at::cat(
+      {gelu_tanh_backward(grad * gate_up.narrow(1, width, width), gate), grad * gelu_tanh(gate)},
+      1);
+}
+
 at::Tensor softcap_(at::Tensor x, double cap) { return x.div_(cap).tanh_().mul_(cap); }
 
 at::Tensor softcap_slope(const at::Tensor& capped, double cap) {

@@ -44,6 +44,10 @@ void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
 [[nodiscard]] at::Tensor swiglu(const at::Tensor& gate_up);
 [[nodiscard]] at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
 
+// Returns gelu_tanh(gate) * up. gate_up is [rows, 2 width]: gate | up.
+[[nodiscard]] at::Tensor geglu_tanh(const at::Tensor& gate_up);
+[[nodiscard]] at::Tensor geglu_tanh_backward(const at::Tensor& grad, const at::Tensor& gate_up);
+
 // Returns x Phi(x), with the tanh approximation of the normal distribution function Phi.
 [[nodiscard]] at::Tensor gelu_tanh(const at::Tensor& x);
 [[nodiscard]] at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x);

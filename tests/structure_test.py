@@ -22,6 +22,7 @@ REGISTRIES = re.compile(r"^(families/registry|methods/registry|methods/method_op
 OWNERS = [
     ("families/llama/", re.compile(r"llama|mistral|qwen", re.I),
      re.compile(r"^data/(chat|tokenizer/)|^nn/(rotary|kinds)\.")),
+    ("families/gemma/", re.compile(r"gemma", re.I), re.compile(r"^data/(chat|tokenizer/)")),
     ("families/gpt2/", re.compile(r"gpt-?2", re.I), re.compile(r"^data/tokenizer/")),
     ("methods/prompt_tuning/", re.compile(r"prompt[_ ]tuning", re.I), None),
     ("methods/prefix_tuning/", re.compile(r"prefix[_ ]tuning", re.I), None),

@@ -30,7 +30,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig  # noqa: E402
-from transformers import Qwen2Config, Qwen3Config  # noqa: E402
+from transformers import Gemma2Config, Gemma3TextConfig, Qwen2Config, Qwen3Config  # noqa: E402
 
 VOCABULARY = 320
 PROMPT_ROWS = 7
@@ -85,6 +85,20 @@ FAMILIES = {
         **SMALL, hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, sliding_window=11, rope_parameters=plain_rope(10000.0),
         tie_word_embeddings=True),
+    # Softcaps of scores and logits, scaled embeddings, a window in every second layer.
+    "gemma2": lambda: Gemma2Config(
+        **SMALL, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=24, sliding_window=7,
+        attn_logit_softcapping=3.0, final_logit_softcapping=4.0,
+        rope_parameters=plain_rope(10000.0)),
+    # Norms of heads, two rotary tables.
+    "gemma3": lambda: Gemma3TextConfig(
+        **SMALL, hidden_size=64, num_hidden_layers=4, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=20, sliding_window=9,
+        layer_types=["sliding_attention", "sliding_attention", "full_attention",
+                     "sliding_attention"],
+        rope_parameters=dict(full_attention=plain_rope(1000000.0),
+                             sliding_attention=plain_rope(500.0))),
     # A window in some layers.
     "qwen3_window": lambda: Qwen3Config(
         **SMALL, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
