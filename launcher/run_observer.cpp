@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "launcher/run_exporter.h"
+#include "methods/method_options.h"
 #include "model/device_memory.h"
 #include "telemetry/output.h"
 
@@ -17,6 +18,10 @@ constexpr double kSmoothing = 0.9;
 
 RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& done)
     : exporter_(open_exporter(session, done.step > 0)),
+      push_(session.is_rank_zero() ? session.config.metrics.push : "",
+            {.name = session.config.run.name,
+             .task = configs::task_names(session.config),
+             .method = methods::method_name(session.config.method)}),
       device_(session.backbone->device()),
       evaluation_(session.is_rank_zero()) {
   exporter_.record_memory(model::device_memory(device_));
@@ -35,6 +40,7 @@ RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& d
 void RunObserver::on_step(const telemetry::StepRecord& record) {
   exporter_.record(record);
   exporter_.record_memory(model::device_memory(device_));
+  exporter_.record_push_failures(push_.failures());
   recent_samples_ = kSmoothing * recent_samples_ + static_cast<double>(record.samples);
   recent_seconds_ = kSmoothing * recent_seconds_ + record.seconds;
   log_line([&] { run_log_->append(record); });
@@ -62,6 +68,7 @@ void RunObserver::on_scores(std::int64_t step, const trainer::ScoredSplit& which
                             std::span<const std::pair<std::string, double>> scores) {
   evaluation_.end();
   exporter_.record_scores(tasks_[which.task], which.split, scores);
+  push_.record_scores(tasks_[which.task], which.split, scores);
   if (!run_log_) return;
   const std::string task = tasks_.size() > 1 ? tasks_[which.task] : "";
   log_line([&] { run_log_->append_scores(step, task, which.split, scores); });
@@ -99,6 +106,7 @@ void RunObserver::finish() {
   if (progress_) progress_->finish();
   progress_ = nullptr;
   exporter_.record_success();
+  push_.record_success();
 }
 
 }  // namespace incipit::launcher

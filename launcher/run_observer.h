@@ -14,6 +14,7 @@
 #include "launcher/learning_watch.h"
 #include "launcher/session.h"
 #include "telemetry/exporter.h"
+#include "telemetry/outcome_push.h"
 #include "telemetry/progress.h"
 #include "telemetry/run_log.h"
 #include "trainer/observer.h"
@@ -21,7 +22,7 @@
 namespace incipit::launcher {
 
 // Writes metrics.jsonl and shows a progress bar on rank 0; opens a Prometheus endpoint on every
-// rank if metrics.listen asks for it.
+// rank if metrics.listen asks for it; pushes the outcome from rank 0 if metrics.push asks for it.
 class RunObserver : public trainer::TrainObserver {
  public:
   // The run directory must exist. `done`: what an interrupted run had already logged. Throws
@@ -50,6 +51,7 @@ class RunObserver : public trainer::TrainObserver {
   [[nodiscard]] std::string title(const trainer::ScoredSplit& which) const;
 
   telemetry::Exporter exporter_;
+  telemetry::OutcomePush push_;  // on rank 0, if metrics.push asks for it
   c10::Device device_;
   std::unique_ptr<telemetry::RunLog> run_log_;     // rank 0
   std::unique_ptr<telemetry::Progress> progress_;  // rank 0, until finish()

@@ -31,7 +31,7 @@ done
 packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev openmpi-bin
           libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev libzip-dev
           libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
-test_packages=(clang-format-14 chromium prometheus shellcheck kubernetes-client)  # tests that need a missing one report it and are skipped
+test_packages=(clang-format-14 chromium prometheus prometheus-pushgateway shellcheck kubernetes-client)  # tests that need a missing one report it and are skipped
 if [ "$tests" = 1 ]; then packages+=("${test_packages[@]}"); fi
 . scripts/cores.sh
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(usable_cores)}  # for the Python steps
@@ -73,14 +73,15 @@ missing_packages() {
   done
 }
 
-# Runs as root. Debian's prometheus package starts a server at installation and at every boot. The
-# tests start their own, so the service is masked (systemctl unmask prometheus restores it), and
+# Runs as root. Debian's prometheus packages start servers at installation and at every boot. The
+# tests start their own, so the services are masked (systemctl unmask prometheus restores one), and
 # policy-rc.d keeps it from starting on machines without systemd.
 apt_install() {
   local policy=/usr/sbin/policy-rc.d
-  if [[ " $* " == *" prometheus "* ]]; then
+  if [[ " $* " == *" prometheus"* ]]; then
     mkdir -p /etc/systemd/system
     ln -sfn /dev/null /etc/systemd/system/prometheus.service
+    ln -sfn /dev/null /etc/systemd/system/prometheus-pushgateway.service
     if [ ! -e "$policy" ]; then
       printf '#!/bin/sh\nexit 101\n' >"$policy"
       chmod +x "$policy"

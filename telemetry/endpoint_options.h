@@ -17,6 +17,7 @@ enum class PortTaken {
 struct EndpointOptions {
   std::string listen;  // "HOST:PORT"; empty: off. A rank's port is PORT + local rank
   PortTaken port_taken = PortTaken::kFree;
+  std::string push{};     // "http://HOST:PORT" of a Pushgateway for the outcome; empty: off
   double peak_flops = 0;  // FLOP/s of a rank; 0: measured at the start of the run
 };
 

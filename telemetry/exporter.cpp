@@ -169,6 +169,12 @@ void Exporter::record_scores(const std::string& task, const std::string& split,
   }
 }
 
+void Exporter::record_push_failures(std::int64_t count) {
+  if (!state_ || !state_->job) return;
+  prometheus::Counter& failures = state_->job->push_failures;
+  failures.Increment(static_cast<double>(count) - failures.Value());
+}
+
 void Exporter::record_success() {
   if (state_ && state_->job) state_->job->last_success.Set(unix_time());
 }

@@ -60,6 +60,8 @@ class Exporter {
   // Scores by metric. Ignores metrics that the identity does not list.
   void record_scores(const std::string& task, const std::string& split,
                      std::span<const std::pair<std::string, double>> scores);
+  // The number of pushes that failed since the run started.
+  void record_push_failures(std::int64_t count);
   void record_success();
 
  private:

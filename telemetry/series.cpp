@@ -84,6 +84,8 @@ JobSeries::JobSeries(Registry& r, const ExporterIdentity& identity)
                             "Unix time of the last whole checkpoint; 0: none yet.")),
       steps_since_checkpoint(gauge(r, "incipit_steps_since_checkpoint",
                                    "Steps since the last whole checkpoint or the start.")),
+      push_failures(counter(r, "incipit_metrics_push_failures_total",
+                            "Pushes of the outcome that the Pushgateway did not accept.")),
       last_success(gauge(r, "incipit_last_success_timestamp_seconds",
                          "Unix time at which the run ended well; 0: it has not.")) {
   gauge(r, "incipit_run_info", "Always 1; the labels describe the run.",

@@ -45,6 +45,7 @@ struct JobSeries {
   prometheus::Counter& checkpoint_failures;
   prometheus::Gauge& last_checkpoint;
   prometheus::Gauge& steps_since_checkpoint;
+  prometheus::Counter& push_failures;
   prometheus::Gauge& last_success;
   std::map<std::array<std::string, 3>, prometheus::Gauge*> scores;  // by task, split and metric
 };

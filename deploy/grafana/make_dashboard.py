@@ -97,7 +97,8 @@ SECTIONS = {
          "They were skipped; too many in a row end the run with exit code 5."),
         ("Restarts and success", "none",
          [(f"incipit_restarts{JOB}", "restarts"),
-          (f"incipit_last_success_timestamp_seconds{JOB} > bool 0", "finished")],
+          (f"incipit_last_success_timestamp_seconds{JOB} > bool 0", "finished"),
+          (f"incipit_metrics_push_failures_total{JOB}", "failed pushes")],
          "Restarts by the supervisor and the scheduler."),
     ],
 }
