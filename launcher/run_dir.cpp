@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/json_member.h"
 #include "core/log.h"
 
 namespace incipit::launcher {
@@ -52,7 +53,8 @@ void describe_run(const fs::path& dir, const std::string& config_yaml,
 RunStage run_stage(const fs::path& dir) {
   if (!is_run_dir(dir)) return RunStage::kNone;
   const Json manifest = parse_json_or_discard<Json>(read_text(dir / "manifest.json"));
-  if (!manifest.is_object() || manifest.value("command", "") != "train") return RunStage::kNone;
+  if (!manifest.is_object() || member_or(manifest, "command", std::string()) != "train")
+    return RunStage::kNone;
   const auto finished = manifest.find(kFinished);
   return finished != manifest.end() && finished->is_null() ? RunStage::kUnfinished
                                                            : RunStage::kFinished;

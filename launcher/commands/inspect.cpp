@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/json_member.h"
 #include "core/text.h"
 #include "families/registry.h"
 #include "launcher/arguments.h"
@@ -104,7 +105,7 @@ std::string last_step(const fs::path& metrics) {
   for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
     const Json line = parse_json_or_discard<Json>(text.substr(begin, end - begin));
     if (!line.is_object() || !line.contains("loss") || !line["loss"].is_number()) continue;
-    last = telemetry::grouped(line.value("step", std::int64_t{0})) + ", loss " +
+    last = telemetry::grouped(member_or(line, "step", std::int64_t{0})) + ", loss " +
            telemetry::fixed(line["loss"].get<double>(), 4);
   }
   return last;

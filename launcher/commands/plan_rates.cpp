@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/json_member.h"
 #include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
@@ -52,11 +53,11 @@ Steps read_steps(const fs::path& path) {
     const nlohmann::json step = parse_json_or_discard<nlohmann::json>(line);
     if (!step.is_object() || !step.contains("seconds") || ++seen <= kUncountedSteps) continue;
     ++steps.count;
-    steps.seconds += step.value("seconds", 0.0);
-    steps.waiting += step.value("data_wait_seconds", 0.0);
-    steps.talking += step.value("comm_seconds", 0.0);
-    steps.rows += step.value("tokens", 0.0);
-    steps.examples += step.value("samples", 0.0);
+    steps.seconds += member_or(step, "seconds", 0.0);
+    steps.waiting += member_or(step, "data_wait_seconds", 0.0);
+    steps.talking += member_or(step, "comm_seconds", 0.0);
+    steps.rows += member_or(step, "tokens", 0.0);
+    steps.examples += member_or(step, "samples", 0.0);
   }
   if (steps.count > 0 && steps.examples > 0) return steps;
   throw DataError(path.string() + ": has no step after the first " +
@@ -70,10 +71,10 @@ comm::MeshShape read_mesh(const fs::path& path) {
     throw DataError(path.string() + ": has no mesh; expected a manifest of incipit train");
   }
   const nlohmann::json& mesh = manifest["mesh"];
-  return {.data = mesh.value("data", 1),
-          .fsdp = mesh.value("fsdp", 1),
-          .pipeline = mesh.value("pipeline", 1),
-          .tensor = mesh.value("tensor", 1)};
+  return {.data = member_or(mesh, "data", 1),
+          .fsdp = member_or(mesh, "fsdp", 1),
+          .pipeline = member_or(mesh, "pipeline", 1),
+          .tensor = member_or(mesh, "tensor", 1)};
 }
 
 std::int64_t prompt_count(const configs::RunConfig& config) {

@@ -136,6 +136,22 @@ class Inputs(program.ProgramTest):
         self.assertNotIn("\x1b", done.stdout + done.stderr)
         self.assertIn(r"mod\x1b[2J", done.stdout)
 
+    def test_files_of_a_run_with_other_types_are_no_defect(self):
+        run = self.folder / "odd"
+        self.incipit("train", self.config, "--set", f"run.output_dir={run}")
+        manifest, metrics = run / "manifest.json", run / "metrics.jsonl"
+        whole = manifest.read_text(), metrics.read_text()
+        for text in ('{"command": 17}', '{"command": ["train"], "finished": null}', "[]", "1e400"):
+            manifest.write_text(text)
+            for command in (["inspect", run], ["report", run]):
+                done = subprocess.run([program.INCIPIT, *command], capture_output=True, text=True,
+                                      timeout=60, cwd=self.folder)
+                self.assertIn(done.returncode, (0, 3), text + done.stderr)
+                self.assertNotIn("defect", done.stderr)
+        manifest.write_text(whole[0])
+        metrics.write_text('{"step": "x", "loss": 1.5, "seconds": "y"}\n' + whole[1])
+        self.incipit("inspect", run)
+
     def test_a_huge_batch_is_refused_by_its_key(self):
         for key in ("train.batch_size", "train.micro_batches", "method.num_virtual_tokens",
                     "eval.batch_tokens", "task.shots", "train.keep_checkpoints"):
