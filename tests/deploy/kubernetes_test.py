@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """deploy/kubernetes is valid and its parts fit together, without a cluster.
 
-kubernetes-validate (requirements-test.txt) checks the kinds of Kubernetes itself and kubectl
-(package kubernetes-client) builds the overlays; what they do not know is checked here.
+kubernetes-validate (requirements-test.txt) checks the kinds of Kubernetes itself; what it does not
+know is checked here. Overlays are built here too, as kubectl (package kubernetes-client) does where
+it is installed.
 """
+import copy
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -25,22 +28,55 @@ def targets():
                   if path.parent.name != "common")
 
 
+def apply_patch(item, operation):
+    """Applies one operation of a JSON patch (RFC 6902)."""
+    *parents, last = [part.replace("~1", "/").replace("~0", "~")
+                      for part in operation["path"].split("/")[1:]]
+    place = item
+    for part in parents:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    if last == "-":
+        place.append(operation["value"])
+    elif isinstance(place, list):
+        place[int(last)] = operation["value"]
+    else:
+        assert operation["op"] == "add" or last in place, operation
+        place[last] = operation["value"]
+
+
+def set_images(item, images):
+    for template in pod_templates(item).values() if item["kind"] != "MPIJob" else ():
+        for container in template["spec"]["containers"]:
+            name, _ = container["image"].split(":")
+            for image in images:
+                if image["name"] == name:
+                    container["image"] = f"{name}:{image['newTag']}"
+
+
 def built(target):
-    """The objects of a base or an overlay."""
-    if shutil.which("kubectl"):
-        done = subprocess.run(["kubectl", "kustomize", target], capture_output=True, text=True,
-                              timeout=60)
-        assert done.returncode == 0, done.stderr
-        return [each for each in yaml.safe_load_all(done.stdout) if each]
+    """The objects of a base or an overlay: the parts of kustomize that are used there."""
     objects = []
     settings = yaml.safe_load((target / "kustomization.yaml").read_text())
+    assert set(settings) <= {"apiVersion", "kind", "resources", "configMapGenerator",
+                             "generatorOptions", "images", "patches"}, settings
     for name in settings["resources"]:
         path = (target / name).resolve()
         objects += built(path) if path.is_dir() else list(yaml.safe_load_all(path.read_text()))
     for generator in settings.get("configMapGenerator", []):
+        assert settings["generatorOptions"] == {"disableNameSuffixHash": True}
         objects.append({"apiVersion": "v1", "kind": "ConfigMap",
                         "metadata": {"name": generator["name"]},
                         "data": {name: (target / name).read_text() for name in generator["files"]}})
+    objects = copy.deepcopy(objects)  # YAML anchors share parts
+    for patch in settings.get("patches", []):
+        item, = [each for each in objects if each["kind"] == patch["target"]["kind"]
+                 and each["metadata"]["name"] == patch["target"]["name"]]
+        index = objects.index(item)
+        objects[index] = item = json.loads(json.dumps(item))
+        for operation in yaml.safe_load(patch["patch"]):
+            apply_patch(item, operation)
+    for item in objects:
+        set_images(item, settings.get("images", []))
     return objects
 
 
@@ -72,6 +108,17 @@ class Manifests(unittest.TestCase):
 
     def test_there_are_bases_and_overlays(self):
         self.assertGreaterEqual(len(targets()), 5)
+
+    @unittest.skipUnless(shutil.which("kubectl"), "kubectl is missing (package kubernetes-client)")
+    def test_kubectl_builds_the_same_objects(self):
+        for target in targets():
+            done = subprocess.run(["kubectl", "kustomize", target], capture_output=True, text=True,
+                                  timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+            def named(objects):
+                return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+            self.assertEqual(named(yaml.safe_load_all(done.stdout)), named(built(target)))
 
     @unittest.skipUnless(importlib.util.find_spec("kubernetes_validate"),
                          "kubernetes-validate is missing (requirements-test.txt)")
