@@ -13,7 +13,7 @@ namespace incipit::comm {
 struct LibraryWatchOptions {
   std::string call;  // "start (MPI_Init)"
   std::chrono::milliseconds timeout = std::chrono::minutes(10);
-  std::chrono::milliseconds notice_after = std::chrono::seconds(5);
+  std::chrono::milliseconds notice_after = std::chrono::seconds(10);
 };
 
 // Exists while the call runs. A thread writes to standard error: after `notice_after`, on one rank,

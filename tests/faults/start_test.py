@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 import program
 
-TIMEOUT = 8  # parallel.timeout_seconds
+TIMEOUT = 13  # parallel.timeout_seconds
 STOPPED = 'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then kill -STOP $$; fi; exec "$0" "$@"'
 
 
@@ -20,7 +20,7 @@ class AtTheStart(program.ProgramTest):
                               cwd=self.folder)
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertLess(time.monotonic() - start, TIMEOUT + 20)
-        self.assertRegex(done.stderr, r"rank 0 of 2\): start \(MPI_Init\) has waited 5.0s for the "
+        self.assertRegex(done.stderr, r"rank 0 of 2\): start \(MPI_Init\) has waited 10.0s for the "
                                       "other ranks; one of them may be stopped")
         self.assertRegex(done.stderr, r"rank 0 of 2\): start \(MPI_Init\): the other ranks did not "
                                       rf"answer within {TIMEOUT}.0s \(parallel.timeout_seconds\)")
