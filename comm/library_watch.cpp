@@ -49,10 +49,11 @@ void LibraryWatch::run(const std::stop_token& stop) {
                             "another program\n");
   }
   if (!wait_until(options_.timeout)) return;
-  write_to_standard_error(name_of(launch) + options_.call +
-                          ": the other ranks did not answer within " + text_of(options_.timeout) +
-                          " (parallel.timeout_seconds); is one of them stopped, or is it another "
-                          "program? ending with exit code 4\n");
+  write_to_standard_error(
+      name_of(launch) + options_.call + ": the other ranks did not answer within " +
+      text_of(options_.timeout) +
+      "; is one of them stopped, or is it another program? raise "
+      "parallel.timeout_seconds if they need longer; ending with exit code 4\n");
   ::_exit(static_cast<int>(ExitCode::kComm));
 }
 

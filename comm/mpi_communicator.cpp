@@ -333,7 +333,7 @@ std::unique_ptr<Communicator> make_mpi_world(std::shared_ptr<MpiEnvironment> env
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   context->world_rank = rank;
-  const LibraryWatch watch({.call = "start (MPI_Comm_dup)", .timeout = context->timeout});
+  const LibraryWatch watch({.call = "start (MPI_Comm_dup)", .timeout = environment->timeout()});
   MPI_Comm duplicate = MPI_COMM_NULL;
   if (const int code = MPI_Comm_dup(MPI_COMM_WORLD, &duplicate); code != MPI_SUCCESS) {
     throw CommError(rank, "start (MPI_Comm_dup)", error_text(code));

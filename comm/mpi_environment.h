@@ -21,6 +21,7 @@ class MpiEnvironment {
   MpiEnvironment(const MpiEnvironment&) = delete;
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
 
+  [[nodiscard]] std::chrono::milliseconds timeout() const noexcept { return timeout_; }
   void abandon() noexcept { abandoned_ = true; }
   // Returns whether it is safe to call operations that need the other ranks.
   [[nodiscard]] bool in_order() const noexcept;

@@ -1,5 +1,6 @@
 #include "comm/world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "comm/mpi_communicator.h"
@@ -11,6 +12,10 @@
 namespace incipit::comm {
 
 namespace {
+
+// Ranks that share cores take seconds to load their libraries, whatever the timeout of an
+// operation.
+constexpr std::chrono::milliseconds kLeastStart = std::chrono::seconds(15);
 
 void require_size(const Communicator& world, const MeshOptions& options) {
   if (options.world == 0 || world.size() == options.world) return;
@@ -36,9 +41,11 @@ std::unique_ptr<Communicator> make_backend(const MeshOptions& options,
     return make_single("world", std::move(context));
   }
   const bool nccl = options.backend == "nccl";
-  auto world = nccl && !launch.parallel
-                   ? make_single("world", std::move(context))
-                   : make_mpi_world(std::make_shared<MpiEnvironment>(context->timeout), context);
+  auto world =
+      nccl && !launch.parallel
+          ? make_single("world", std::move(context))
+          : make_mpi_world(
+                std::make_shared<MpiEnvironment>(std::max(context->timeout, kLeastStart)), context);
   if (!nccl) return world;
   const int device = world->local_rank("choice of a GPU").rank;
   return make_nccl_world(std::move(world), {.device = device});

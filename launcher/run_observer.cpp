@@ -4,7 +4,6 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "launcher/run_exporter.h"
-#include "methods/method_options.h"
 #include "model/device_memory.h"
 #include "telemetry/output.h"
 
@@ -21,7 +20,7 @@ RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& d
       push_(session.is_rank_zero() ? session.config.metrics.push : "",
             {.name = session.config.run.name,
              .task = configs::task_names(session.config),
-             .method = methods::method_name(session.config.method)}),
+             .method = session.config.method.kind}),
       device_(session.backbone->device()),
       evaluation_(session.is_rank_zero()) {
   exporter_.record_memory(model::device_memory(device_));
