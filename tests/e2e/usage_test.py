@@ -52,7 +52,7 @@ class Mistakes(program.ProgramTest):
         self.assertIn(f"bad.yaml:{where['stpes']}:3: unknown key 'train.stpes'; "
                       "did you mean 'steps'?", message)
         self.assertIn(f"bad.yaml:{where['batch_size: many']}:15: train.batch_size: expected a "
-                      "whole number >= 1, found the text 'many'", message)
+                      "whole number >= 1 and <= 1048576, found the text 'many'", message)
         self.assertIn(f"bad.yaml:{where['batch_size: 8']}:3: duplicate key 'batch_size', first "
                       f"on line {where['batch_size: many']}", message)
         self.assertIn(f"bad.yaml:{where['scale']}:", message)
