@@ -26,7 +26,7 @@ void BackboneBuilder::build() {
   comm::Communicator& ranks = *b.placement_.tensor;
   std::optional<nn::VocabularyTable> embedding;
   if (b.partition_.embeds) {
-    embedding = table(spec.embedding);
+    embedding = table(spec.embedding, spec.vocab_size, b.partition_.vocabulary);
     const nn::Parameter* positions = nullptr;
     if (!spec.positions.empty()) {
       positions = &b.weights_->add(b.weights_->add_group(),
@@ -45,28 +45,29 @@ void BackboneBuilder::build() {
   }
   if (b.partition_.scores) {
     const bool shared = spec.tied() && embedding;
-    b.head_ =
-        nn::Head{.norm = norm(spec.final_norm, spec.hidden_size, b.weights_->add_group()),
-                 .softcap = spec.logit_softcap,
-                 .table = shared ? *embedding : table(spec.tied() ? spec.embedding : spec.head),
-                 .vocabulary = split_vocabulary(spec.vocab_size, ranks.size()),
-                 .weights = b.weights_.get(),
-                 .ranks = &ranks};
+    b.head_ = nn::Head{.norm = norm(spec.final_norm, spec.hidden_size, b.weights_->add_group()),
+                       .softcap = spec.logit_softcap,
+                       .table = shared ? *embedding
+                                       : table(spec.tied() ? spec.embedding : spec.head,
+                                               spec.outputs(), b.partition_.outputs),
+                       .vocabulary = split_outputs(spec.outputs(), ranks.size()),
+                       .weights = b.weights_.get(),
+                       .ranks = &ranks};
   }
   b.weights_->finish();
 }
 
 // Under FSDP the table is divided into chunks that have no more numbers than a layer's gate and up
 // matrix, so that they fit the buffers. All tensor parallel ranks make equally many.
-nn::VocabularyTable BackboneBuilder::table(const std::string& name) {
+nn::VocabularyTable BackboneBuilder::table(const std::string& name, std::int64_t rows,
+                                           const Range& ids) {
   const ModelSpec& spec = backbone_.spec_;
-  const Range& ids = backbone_.partition_.vocabulary;
   const int tensor_ranks = backbone_.placement_.tensor->size();
   int chunks = 1;
   if (backbone_.placement_.fsdp->size() > 1) {
     const std::int64_t most =
         std::max<std::int64_t>(1, 2 * spec.layers.front().mlp.width / tensor_ranks);
-    const std::int64_t longest = even_part(spec.vocab_size, tensor_ranks, 0).size();
+    const std::int64_t longest = even_part(rows, tensor_ranks, 0).size();
     chunks = static_cast<int>((longest + most - 1) / most);
   }
   nn::VocabularyTable table;
@@ -74,14 +75,14 @@ nn::VocabularyTable BackboneBuilder::table(const std::string& name) {
     const Range part = even_part(ids.size(), chunks, i);
     const Range own{ids.begin + part.begin, ids.begin + part.end};
     const int group = backbone_.weights_->add_group();
-    const nn::Parameter& rows = backbone_.weights_->add(
+    const nn::Parameter& parameter = backbone_.weights_->add(
         group,
-        {.slices = {{.tensor = name, .shape = {spec.vocab_size, spec.hidden_size}, .rows = own}},
+        {.slices = {{.tensor = name, .shape = {rows, spec.hidden_size}, .rows = own}},
          .columns = {0, spec.hidden_size},
          .dtype = backbone_.options_.dtype,
          .sharded = true},
         source_);
-    table.chunks.push_back({own, &rows, group});
+    table.chunks.push_back({own, &parameter, group});
   }
   return table;
 }

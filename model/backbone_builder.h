@@ -13,7 +13,9 @@ class BackboneBuilder {
   void build();
 
  private:
-  [[nodiscard]] nn::VocabularyTable table(const std::string& name);
+  // The rows `ids` of the table `name`, which has `rows` rows.
+  [[nodiscard]] nn::VocabularyTable table(const std::string& name, std::int64_t rows,
+                                          const Range& ids);
   [[nodiscard]] nn::Block block(const LayerSpec& layer, const LayerShare& share);
   [[nodiscard]] nn::SelfAttention attention(const AttentionSpec& spec, const LayerShare& share,
                                             int group);

@@ -49,7 +49,7 @@ double training_flops(const ModelSpec& spec, const Forest& forest) {
   double prompt_rows = 0;
   for (const PromptSpan& span : forest.prompt_spans) prompt_rows += span.count;
 
-  double forward = target_rows(forest, {}).rows * product(spec.hidden_size, spec.vocab_size);
+  double forward = target_rows(forest, {}).rows * product(spec.hidden_size, spec.outputs());
   double spared = 0;
   for (const LayerSpec& layer : spec.layers) {
     const AttentionSpec& a = layer.attention;

@@ -27,11 +27,16 @@ void check_forest(const Forest& forest, const Backbone& backbone,
                       span.prompt_row + span.count <= prompt.size(0),
                   "prompt ", span.prompt, " does not fit the forest or the model");
   }
+  const bool causal = c.is_causal();
+  for (const int parent : forest.parent) {
+    INCIPIT_CHECK(causal || parent < 0 || forest.rows(parent).empty(), "segment ", parent,
+                  " has segments below it, but its rows depend on theirs");
+  }
   for (const TokenId token : forest.tokens) {
     INCIPIT_CHECK(token < c.vocab_size, "token id ", token, " of ", c.vocab_size);
   }
   for (const Target& target : forest.targets) {
-    INCIPIT_CHECK(target.id < c.vocab_size, "target id ", target.id, " of ", c.vocab_size);
+    INCIPIT_CHECK(target.id < c.outputs(), "target id ", target.id, " of ", c.outputs());
   }
   for (const auto& [store, rows] : forest.resident) {
     INCIPIT_CHECK(rows.empty() || (store < static_cast<int>(residents.size()) &&

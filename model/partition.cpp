@@ -118,9 +118,14 @@ std::vector<LayerShare> split_layer(const LayerSpec& layer, std::int64_t hidden_
   return shares;
 }
 
-std::vector<Range> split_vocabulary(std::int64_t vocab_size, int ranks) {
+std::vector<Range> split_outputs(std::int64_t outputs, int ranks) {
+  if (ranks > outputs) {
+    throw ConfigError("parallel.tensor: " + std::to_string(ranks) + " ranks, but the model has " +
+                      std::to_string(outputs) + " outputs to split; set it to " +
+                      std::to_string(outputs) + " or less");
+  }
   std::vector<Range> shares;
-  for (int r = 0; r < ranks; ++r) shares.push_back(even_part(vocab_size, ranks, r));
+  for (int r = 0; r < ranks; ++r) shares.push_back(even_part(outputs, ranks, r));
   return shares;
 }
 
@@ -154,6 +159,7 @@ Partition partition_of(const ModelSpec& spec, int stages, int stage, int ranks, 
   Partition part{.layers = split_layers(spec.layer_count(), stages)[stage],
                  .shares = {},
                  .vocabulary = even_part(spec.vocab_size, ranks, rank),
+                 .outputs = split_outputs(spec.outputs(), ranks)[rank],
                  .embeds = stage == 0,
                  .scores = stage + 1 == stages};
   for (std::int64_t i = part.layers.begin; i < part.layers.end; ++i) {
@@ -206,9 +212,9 @@ std::int64_t layer_norm_numbers(const LayerSpec& layer, std::int64_t hidden) {
 std::int64_t weight_bytes(const ModelSpec& spec, const Partition& part, int matrix_bytes,
                           int norm_bytes) {
   const std::int64_t hidden = spec.hidden_size;
-  const int tables =
-      part.embeds && part.scores && spec.tied() ? 1 : (part.embeds ? 1 : 0) + (part.scores ? 1 : 0);
-  std::int64_t matrices = tables * part.vocabulary.size() * hidden;
+  const bool shared = part.embeds && part.scores && spec.tied();
+  std::int64_t matrices = part.embeds ? part.vocabulary.size() * hidden : 0;
+  if (part.scores && !shared) matrices += part.outputs.size() * hidden;
   if (part.embeds && !spec.positions.empty()) matrices += spec.max_positions * hidden;
   std::int64_t norms = part.scores ? hidden : 0;
   if (part.scores && spec.final_norm.kind == nn::NormKind::kLayer) norms += hidden;

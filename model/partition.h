@@ -23,7 +23,8 @@ struct LayerShare {
 struct Partition {
   Range layers;
   std::vector<LayerShare> shares;  // of these layers
-  Range vocabulary;                // token ids
+  Range vocabulary;                // token ids of the embedding
+  Range outputs;                   // of the head: the same token ids, or classes
   bool embeds = true;
   bool scores = true;
 };
@@ -36,8 +37,9 @@ struct Partition {
 [[nodiscard]] std::vector<LayerShare> split_layer(const LayerSpec& layer, std::int64_t hidden_size,
                                                   int ranks);
 
-// Returns the token ids of every tensor parallel rank.
-[[nodiscard]] std::vector<Range> split_vocabulary(std::int64_t vocab_size, int ranks);
+// Returns the outputs of the head of every tensor parallel rank. Throws ConfigError if there are
+// more ranks than outputs.
+[[nodiscard]] std::vector<Range> split_outputs(std::int64_t outputs, int ranks);
 
 // Returns part `index` of [0, total) split into `parts` parts. Sizes differ by at most one; larger
 // parts come first.

@@ -78,7 +78,8 @@ struct ModelSpec {
   std::vector<nn::RotarySpec> rotary;
   std::vector<LayerSpec> layers;
   NormSpec final_norm;
-  std::string head;  // tensor [vocab_size, hidden_size]; "": the embedding (tied)
+  std::string head;          // tensor [outputs(), hidden_size]; "": the embedding (tied)
+  std::int64_t classes = 0;  // the head scores these many classes instead of tokens; 0: tokens
   std::optional<double> logit_softcap;  // a logit l becomes softcap * tanh(l / softcap)
   std::optional<std::int32_t> bos_token_id;
   std::vector<std::int32_t> eos_token_ids;
@@ -88,6 +89,13 @@ struct ModelSpec {
     return static_cast<std::int64_t>(layers.size());
   }
   [[nodiscard]] bool tied() const { return head.empty(); }
+  // Whether sequences can share computed segments: rows do not depend on later rows.
+  [[nodiscard]] bool is_causal() const {
+    return std::none_of(layers.begin(), layers.end(),
+                        [](const LayerSpec& layer) { return layer.attention.rule.full; });
+  }
+  // The number of logits of a row. Targets are below it.
+  [[nodiscard]] std::int64_t outputs() const { return classes > 0 ? classes : vocab_size; }
   // The smallest number of query heads of a layer.
   [[nodiscard]] std::int64_t fewest_heads() const {
     return std::min_element(layers.begin(), layers.end(),

@@ -1,5 +1,5 @@
-// Attention over a forest: every query attends to the rows of its segment's ancestors and
-// causally to its own segment.
+// Attention over a forest: every query attends to the rows of its segment's ancestors, and causally
+// or fully to its own segment.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,14 +15,15 @@
 
 namespace incipit::nn {
 
-// Key rows that all queries of a segment see, in this forest or in a store of resident rows.
+// Key rows on the path to a segment, in this forest or in a store of resident rows.
 struct KeySpan {
   static constexpr int kOwn = -1;
   Range rows;
   int store = kOwn;  // kOwn: this forest
 };
 
-// The keys that each query sees, computed once per forest and used in every layer.
+// The keys on the path to each query, found once per forest and used in every layer. A layer's rule
+// selects those that the query sees.
 class AttentionPlan {
  public:
   // Queries at every row.
@@ -56,8 +57,11 @@ class AttentionPlan {
   // Returns the keys that a query sees, by their position along the path: a query and a key have
   // the position that is the number of keys before them on the path from the root.
   [[nodiscard]] Range seen_keys(std::int64_t query, const AttentionRule& rule) const {
-    const std::int64_t end = query_positions_[query] + 1;
-    return {rule.window ? std::max<std::int64_t>(0, end - *rule.window) : 0, end};
+    const std::int64_t position = query_positions_[query];
+    const Range all{0, rule.full ? segment_ends_[query] : position + 1};
+    if (!rule.window) return all;
+    return {std::max(all.begin, position + 1 - *rule.window),
+            std::min(all.end, position + *rule.window)};
   }
   // The same for any query of a block.
   [[nodiscard]] Range seen_keys(const Block& block, const AttentionRule& rule) const {
@@ -71,6 +75,7 @@ class AttentionPlan {
   std::vector<Segment> segments_;  // computed segments with rows, ordered by row
   std::vector<std::int64_t> query_rows_;
   std::vector<std::int64_t> query_positions_;
+  std::vector<std::int64_t> segment_ends_;  // by query: position after the last row of its segment
   std::vector<Block> blocks_;
 };
 

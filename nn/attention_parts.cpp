@@ -1,4 +1,4 @@
-// Attention as a few dense calls. The first is each segment against itself, causally. Then depth d
+// Attention as a few dense calls. The first is each segment against itself. Then depth d
 // of the forest is one call: every query against its segment's d-th ancestor. The parts of a query
 // are merged exactly by their log-sum-exp. Backward runs every part with the merged output
 // and log-sum-exp, like the blocks of flash attention (Dao et al. 2022).
@@ -35,7 +35,7 @@ struct Run {
 
 struct Part {
   std::vector<Run> runs;
-  bool causal = false;
+  bool own = false;  // the keys of each query's own segment
 };
 
 // The first part is each segment's own rows, of which every query sees at least one.
@@ -119,10 +119,12 @@ class PartTensors {
     if (!q.is_cuda() || !half || shape_.head_dim % 8 != 0 || shape_.head_dim > 256) return false;
     if (rule_.softcap) return false;
     const bool windowed = std::any_of(part_.runs.begin(), part_.runs.end(), [&](const Run& run) {
-      return plan_.seen_keys(run.queries.end - 1, rule_).begin > run.position;
+      const std::int64_t end = run.position + run.keys.rows.size();
+      return plan_.seen_keys(run.queries.end - 1, rule_).begin > run.position ||
+             (!causal() && plan_.seen_keys(run.queries.begin, rule_).end < end);
     });
     if (windowed) return false;
-    return !part_.causal || std::all_of(part_.runs.begin(), part_.runs.end(), [](const Run& run) {
+    return !causal() || std::all_of(part_.runs.begin(), part_.runs.end(), [](const Run& run) {
       return run.queries.size() == run.keys.rows.size();
     });
   }
@@ -179,6 +181,7 @@ class PartTensors {
                               -std::numeric_limits<double>::infinity());
   }
 
+  [[nodiscard]] bool causal() const { return part_.own && !rule_.full; }
   [[nodiscard]] double scale() const { return shape_.scale(rule_); }
   [[nodiscard]] const std::optional<double>& softcap() const { return rule_.softcap; }
   // [rows, heads, head_dim] -> [heads, run's rows, head_dim], accumulate type.
@@ -229,11 +232,11 @@ PartResult forward_plain(const PartTensors& t) {
   return {at::cat(outputs, 0), at::cat(lses, 0)};
 }
 
-PartResult forward_flash(const PartTensors& t, bool causal) {
+PartResult forward_flash(const PartTensors& t) {
   const auto [query_ends, key_ends] = t.ends();
   const auto [queries, keys] = t.longest();
   auto [output, lse, rng, unused, debug] = at::_flash_attention_forward(
-      t.q, t.k, t.v, query_ends, key_ends, queries, keys, 0.0, causal, false, t.scale());
+      t.q, t.k, t.v, query_ends, key_ends, queries, keys, 0.0, t.causal(), false, t.scale());
   return {output, lse.t()};  // [heads, queries] -> [queries, heads]
 }
 
@@ -261,8 +264,8 @@ PartGradients backward_plain(const PartTensors& t, const at::Tensor& grad, const
   return {at::cat(dq, 0), at::cat(dk, 0), at::cat(dv, 0)};
 }
 
-PartGradients backward_flash(const PartTensors& t, bool causal, const at::Tensor& grad,
-                             const at::Tensor& output, const at::Tensor& lse) {
+PartGradients backward_flash(const PartTensors& t, const at::Tensor& grad, const at::Tensor& output,
+                             const at::Tensor& lse) {
   const auto [query_ends, key_ends] = t.ends();
   const auto [queries, keys] = t.longest();
   const auto options = t.q.options();
@@ -271,7 +274,7 @@ PartGradients backward_flash(const PartTensors& t, bool causal, const at::Tensor
   const at::Tensor unused = at::empty({0}, options.dtype(at::kLong));
   auto [dq, dk, dv] = at::_flash_attention_backward(
       grad.contiguous(), t.q, t.k, t.v, output.contiguous(), lse.t().contiguous(), query_ends,
-      key_ends, queries, keys, 0.0, causal, rng, unused, t.scale());
+      key_ends, queries, keys, 0.0, t.causal(), rng, unused, t.scale());
   return {dq, dk, dv};
 }
 
@@ -287,7 +290,7 @@ AttentionResult attention_forward_parts(const AttentionPlan& plan, const Attenti
   for (const Part& part : parts_of(plan)) {
     if (part.runs.empty()) continue;
     const PartTensors t(plan, part, shape, rule, queries, own, residents);
-    const PartResult found = t.can_flash() ? forward_flash(t, part.causal) : forward_plain(t);
+    const PartResult found = t.can_flash() ? forward_flash(t) : forward_plain(t);
     t.for_each_run([&](const Run& run, std::int64_t first, std::int64_t) {
       const std::int64_t count = run.queries.size();
       at::Tensor sum = output.narrow(0, run.queries.begin, count);
@@ -317,8 +320,7 @@ void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& s
     const at::Tensor g = by_head(t.of_queries(grad), shape.heads);
     const at::Tensor lse = t.of_queries(result.lse);
     const PartGradients found =
-        t.can_flash() ? backward_flash(t, part.causal, g,
-                                       by_head(t.of_queries(result.output), shape.heads), lse)
+        t.can_flash() ? backward_flash(t, g, by_head(t.of_queries(result.output), shape.heads), lse)
                       : backward_plain(t, g, lse, t.of_queries(delta));
     t.for_each_run([&](const Run& run, std::int64_t first_query, std::int64_t first_key) {
       grad_queries.narrow(0, run.queries.begin, run.queries.size())

@@ -55,6 +55,7 @@ void AttentionPlan::make_blocks() {
       const std::int64_t begin = query;
       while (query < query_count() && query_rows_[query] < segment.rows.end &&
              query - begin < kBlockQueries) {
+        segment_ends_.push_back(segment.ancestor_rows + segment.rows.size());
         query_positions_.push_back(segment.ancestor_rows + query_rows_[query] - segment.rows.begin);
         ++query;
       }

@@ -36,9 +36,10 @@ struct RotarySpec {
 // How the queries of a layer see keys, and what their scores become before the softmax.
 struct AttentionRule {
   std::optional<double> scale{};  // of query x key; absent: 1 / sqrt(head_dim)
-  // A query sees this many positions, its own and those before it; absent: all before it.
+  // A query sees keys whose positions differ from its own by less than this; absent: all.
   std::optional<std::int64_t> window{};
   std::optional<double> softcap{};  // a score s becomes softcap * tanh(s / softcap)
+  bool full = false;  // a query sees all rows of its segment; false: only those up to its own
 };
 
 }  // namespace incipit::nn

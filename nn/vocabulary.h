@@ -70,12 +70,12 @@ class Embedding {
   comm::Communicator* ranks_;
 };
 
-// The output head: logits = softcap(norm(x) W^T).
+// The output head: logits = softcap(norm(x) W^T). The outputs are tokens, or classes.
 struct Head {
   Norm norm;
   std::optional<double> softcap;
   VocabularyTable table;
-  std::vector<Range> vocabulary;  // of every tensor parallel rank
+  std::vector<Range> vocabulary;  // the outputs of every tensor parallel rank
   WeightStore* weights = nullptr;
   comm::Communicator* ranks = nullptr;  // tensor parallel
 };

@@ -85,9 +85,10 @@ void read_windows(const JsonObject& json, Config& config) {
 }
 
 double read_theta(const JsonObject& rope, double fallback) {
-  const std::string type = rope.text_or("rope_type", rope.text_or("type", "default"));
+  const char* type_key = rope.has("rope_type") ? "rope_type" : "type";
+  const std::string type = rope.text_or(type_key, "default");
   if (type != "default") {
-    rope.fail("rope_type", "'" + type + "' is not supported; supported: default");
+    rope.fail(type_key, "'" + type + "' is not supported; supported: default");
   }
   return rope.has("rope_theta") ? positive(rope, "rope_theta") : fallback;
 }

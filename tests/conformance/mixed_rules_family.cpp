@@ -50,7 +50,12 @@ model::LayerSpec layer(const Form& form, int number) {
   return made;
 }
 
-model::ModelSpec spec(bool scales_prompts) {
+struct Variant {
+  bool scales_prompts = false;
+  std::int64_t classes = 0;
+};
+
+model::ModelSpec spec(const Variant& variant) {
   const std::vector<Form> forms{
       {.rule = {.window = 3, .softcap = 2}, .rotary = 0},
       {.rule = {.scale = 0.3}, .rotary = 1, .norm = nn::NormKind::kLayer},
@@ -64,28 +69,30 @@ model::ModelSpec spec(bool scales_prompts) {
   made.max_positions = 64;
   made.embedding = "tokens";
   made.embedding_scale = 1.5;
-  made.scales_prompts = scales_prompts;
+  made.scales_prompts = variant.scales_prompts;
   made.rotary = {{.theta = 100, .head_dim = 4, .scaling = {}},
                  {.theta = 10000, .head_dim = 4, .scaling = {}}};
   for (const Form& form : forms) {
     made.layers.push_back(layer(form, static_cast<int>(made.layers.size())));
   }
   made.final_norm = {.name = "norm", .kind = nn::NormKind::kRms, .eps = 1e-5};
-  if (scales_prompts) made.head = "head";
+  made.classes = variant.classes;
+  if (made.classes > 0) made.head = "head";
   made.logit_softcap = 3;
   return made;
 }
 
 [[maybe_unused]] const bool kAdded = [] {
-  families::add_family({.model_types = {"mixed_rules"},
-                        .read =
-                            [](const model::JsonObject& config) {
-                              return spec(config.boolean_or("scales_prompts", false));
-                            },
-                        .examples =
-                            [] {
-                              return std::vector{spec(false), spec(true)};
-                            }});
+  families::add_family(
+      {.model_types = {"mixed_rules"},
+       .read =
+           [](const model::JsonObject& config) {
+             return spec({.scales_prompts = config.boolean("scales_prompts")});
+           },
+       .examples =
+           [] {
+             return std::vector{spec({}), spec({.scales_prompts = true, .classes = 45})};
+           }});
   return true;
 }();
 

@@ -23,20 +23,18 @@ TEST_P(EngineForms, ForestEqualsFlatInFloat32) {
                1e-5);
 }
 
-TEST_P(EngineForms, GradientsEqualFiniteDifferencesInFloat64) {
-  const llama::Config c = config_of(GetParam());
-  const Backbone backbone = Backbone::random(c.spec(), 12, {.dtype = at::kDouble});
-  std::vector<at::Tensor> prompts{random_prompt(5, c, 3, at::kDouble),
-                                  random_prompt(2, c, 4, at::kDouble)};
+// Compares the gradients of a batch that is cut at `max_rows` rows with finite differences.
+void expect_finite_differences(const Backbone& backbone, std::vector<at::Tensor>& prompts,
+                               int min_shared_rows, std::int64_t max_rows) {
   const auto loss = [&] {
-    const PackedForest packed = pack(mixed_batch());
+    const PackedForest packed = pack(mixed_batch(), min_shared_rows);
     ForestPass pass(backbone, packed.forest, prompts, {});
     const auto ll = values_of(pass.log_likelihoods());
     double sum = 0;
     for (std::size_t t = 0; t < ll.size(); ++t) sum -= packed.forest.targets[t].weight * ll[t];
     return sum;
   };
-  const Outcome outcome = run(backbone, mixed_batch(), prompts, 1, 6);
+  const Outcome outcome = run(backbone, mixed_batch(), prompts, min_shared_rows, max_rows);
   constexpr double kStep = 1e-5;
   for (std::size_t p = 0; p < prompts.size(); ++p) {
     for (std::int64_t i = 0; i < prompts[p].numel(); i += 7) {
@@ -52,6 +50,14 @@ TEST_P(EngineForms, GradientsEqualFiniteDifferencesInFloat64) {
           << "prompt " << p << " value " << i;
     }
   }
+}
+
+TEST_P(EngineForms, GradientsEqualFiniteDifferencesInFloat64) {
+  const llama::Config c = config_of(GetParam());
+  const Backbone backbone = Backbone::random(c.spec(), 12, {.dtype = at::kDouble});
+  std::vector<at::Tensor> prompts{random_prompt(5, c, 3, at::kDouble),
+                                  random_prompt(2, c, 4, at::kDouble)};
+  expect_finite_differences(backbone, prompts, 1, 6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, EngineForms, kForms,
@@ -142,6 +148,17 @@ TEST_F(Engine, BFloat16FollowsFloat32) {
     const double error = (a - b).norm().item<double>() / a.norm().item<double>();
     EXPECT_LT(error, 0.05);
   }
+}
+
+// Layers in which a row sees its whole segment: each sequence is one segment.
+TEST(FullAttention, ComputesUnsharedSegmentsAndRefusesSharedOnes) {
+  ModelSpec spec = small_config().spec();
+  for (LayerSpec& layer : spec.layers) layer.attention.rule.full = true;
+  const Backbone backbone = Backbone::random(spec, 12, {.dtype = at::kDouble});
+  std::vector<at::Tensor> prompts{random_prompt(5, small_config(), 3, at::kDouble),
+                                  random_prompt(2, small_config(), 4, at::kDouble)};
+  expect_finite_differences(backbone, prompts, /*min_shared_rows=*/0, 6);
+  EXPECT_THROW((void)run(backbone, mixed_batch(), prompts, 1), LogicError);
 }
 
 TEST_F(Engine, LikelihoodsOfAllTokensSumToOne) {

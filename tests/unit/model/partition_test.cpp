@@ -81,7 +81,7 @@ void expect_cover(const ModelSpec& c, int ranks) {
   EXPECT_EQ(end.heads.end, attention.heads);
   EXPECT_EQ(end.columns.end, c.layers[0].mlp.width);
   std::int64_t next = 0;
-  for (const Range& ids : split_vocabulary(c.vocab_size, ranks)) {
+  for (const Range& ids : split_outputs(c.vocab_size, ranks)) {
     EXPECT_EQ(ids.begin, next);
     next = ids.end;
   }
@@ -139,6 +139,8 @@ TEST(Partition, RefusesMoreRanksThanThereIsToSplit) {
               ThrowsMessage<ConfigError>(HasSubstr("9 attention heads")));
   EXPECT_THAT([] { (void)split_layers(30, 31); },
               ThrowsMessage<ConfigError>(HasSubstr("30 layers")));
+  EXPECT_THAT([] { (void)split_outputs(2, 3); },
+              ThrowsMessage<ConfigError>(HasSubstr("2 outputs")));
 }
 
 }  // namespace

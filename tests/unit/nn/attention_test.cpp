@@ -13,6 +13,10 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
 #include "core/forest.h"
 #include "core/random.h"
 #include "nn/attention_backends.h"
@@ -57,8 +61,8 @@ struct Gradients {
   std::vector<KeysValues> residents;
 };
 
-// Returns the keys that a row sees, in order of their positions: indices into the rows of the
-// forest followed by those of the stores, which begin at `store_begin`.
+// Returns the rows of the path to the end of a row's segment, in order of their positions: indices
+// into the rows of the forest followed by those of the stores, which begin at `store_begin`.
 std::vector<std::int64_t> path_to(const Forest& forest, std::int64_t row,
                                   const std::vector<std::int64_t>& store_begin) {
   int segment = 0;
@@ -69,8 +73,7 @@ std::vector<std::int64_t> path_to(const Forest& forest, std::int64_t row,
     const bool computed = resident.empty();
     const Range rows = computed ? forest.rows(segment) : resident.rows;
     const std::int64_t begin = computed ? 0 : store_begin[resident.store];
-    const std::int64_t end = computed ? std::min(rows.end, row + 1) : rows.end;
-    for (std::int64_t i = end; i-- > rows.begin;) keys.insert(keys.begin(), begin + i);
+    for (std::int64_t i = rows.end; i-- > rows.begin;) keys.insert(keys.begin(), begin + i);
   }
   return keys;
 }
@@ -93,7 +96,9 @@ class ForestAttention : public ::testing::TestWithParam<std::tuple<int, bool, in
                                                         {.window = 60},
                                                         {.scale = 0.7, .softcap = 1.5},
                                                         {.scale = 0.2, .window = 25, .softcap = 3},
-                                                        {.window = 1}};
+                                                        {.window = 1},
+                                                        {.full = true},
+                                                        {.window = 30, .softcap = 2, .full = true}};
 
   ForestAttention() {
     at::manual_seed(4);
@@ -124,10 +129,10 @@ class ForestAttention : public ::testing::TestWithParam<std::tuple<int, bool, in
     at::Tensor seen = at::zeros({queries, all(&KeysValues::keys).size(0)}, at::kBool);
     for (std::int64_t q = 0; q < queries; ++q) {
       const auto path = path_to(forest_, index_[q], store_begin);
-      const auto position = static_cast<std::int64_t>(path.size()) - 1;  // of the query
-      for (std::int64_t k = 0; k <= position; ++k) {
-        if (rule_.window && position - k >= *rule_.window) continue;
-        seen[q][path[k]] = true;
+      const auto position = std::find(path.begin(), path.end(), index_[q]) - path.begin();
+      for (std::int64_t k = 0; k < std::ssize(path); ++k) {
+        if (rule_.window && std::abs(position - k) >= *rule_.window) continue;
+        if (rule_.full || k <= position) seen[q][path[k]] = true;
       }
     }
     return seen;
@@ -219,7 +224,7 @@ TEST_P(ForestAttention, Float32FollowsFloat64) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ForestAttention,
                          ::testing::Combine(::testing::Values(1, 2, 6), ::testing::Bool(),
-                                            ::testing::Range(0, 6)));
+                                            ::testing::Range(0, 8)));
 
 }  // namespace
 }  // namespace incipit::nn
