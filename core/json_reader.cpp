@@ -124,8 +124,14 @@ class Builder final : public nlohmann::json_sax<Json> {
   std::vector<std::unordered_set<Text>> keys_;  // of ordered objects, for each of open_
 };
 
+// Of a file or a record. The largest tokenizer.json have 40 MB; a safetensors header, 100 MB.
+constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
+
 template <class Json>
 Json read(std::string_view text, std::string_view skip = "") {
+  if (text.size() > kMaxBytes) {
+    throw JsonError(0, false, "it has more than " + std::to_string(kMaxBytes >> 20) + " MiB");
+  }
   Builder<Json> builder(text.size(), skip);
   Json::sax_parse(text, &builder);
   return builder.take();

@@ -135,7 +135,11 @@ class Chaos:
             print(f"  {kind:22} {count:4}")
         print(f"  faults injected {total}, survived {total if same else 'unknown'}, "
               f"lost {0 if same else 'bytes differ, or the run ended with ' + str(code)}")
-        if same:
+        kills = self.counts["kill"] + self.counts["kill in a checkpoint"]
+        if 3 * self.counts["kill in a checkpoint"] < kills:
+            print("  too few kills in checkpoints: take another seed")
+            same = False
+        if same and total > 0:
             shutil.rmtree(self.folder)
             return 0
         print(f"see {self.folder}")

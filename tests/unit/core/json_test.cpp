@@ -69,6 +69,12 @@ TEST(Json, RefusesMoreValuesThanAnyFileNeeds) {
   ::malloc_trim(0);  // other tests measure the memory of the process
 }
 
+TEST(Json, RefusesTextsLargerThanAnyFile) {
+  const std::string text = "\"" + std::string(std::size_t{256} << 20, 'a') + "\"";
+  EXPECT_THAT(error_of(text), HasSubstr("256 MiB"));
+  ::malloc_trim(0);
+}
+
 TEST(Json, TakesTimeInProportionToTheText) {
   const auto seconds = [](std::size_t members) {
     std::string text = "{";
