@@ -57,6 +57,12 @@ class Watched(program.ProgramTest):
             ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=storage",
              f"--web.listen-address=127.0.0.1:{server}"], cwd=cls.folder, stdout=cls.log,
             stderr=cls.log)
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{cls.server}/-/ready", timeout=10).close()
+                break
+            except OSError:
+                time.sleep(0.1)
 
     @classmethod
     def tearDownClass(cls):
@@ -77,7 +83,7 @@ class Watched(program.ProgramTest):
                          f"[{seconds}s]))")
         return {each["metric"]["alertname"] for each in found}
 
-    def start(self, name, *settings):
+    def start(self, name, *settings, shown="incipit_steps_total > 20"):
         self.run_dir = self.folder / name
         command = [program.MPIRUN, "-n", "2", program.INCIPIT, "train", str(self.config)]
         for setting in (f"run.output_dir={self.run_dir}", f"metrics.listen=127.0.0.1:{self.port}",
@@ -88,7 +94,7 @@ class Watched(program.ProgramTest):
         job = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder,
                                env=os.environ | {"OMP_NUM_THREADS": "1"})
         self.addCleanup(self.end, job)
-        self.wait(lambda: self.ask("incipit_steps_total > 20"))
+        self.wait(lambda: self.ask(shown))
         self.began = time.monotonic()
         return job
 
@@ -131,8 +137,9 @@ class Watched(program.ProgramTest):
     def test_2_a_stopped_rank(self):
         self.start("stopped", "train.steps=1000000", "train.eval_every=0",
                    "train.checkpoint_every=0")
-        beat = (self.run_dir / "heartbeats" / "rank-1.heartbeat").read_text()
-        pid = int(re.search(r"^pid (\d+)", beat, re.M)[1])
+        beat = self.run_dir / "heartbeats" / "rank-1.heartbeat"
+        self.wait(beat.exists)
+        pid = int(re.search(r"^pid (\d+)", beat.read_text(), re.M)[1])
         os.kill(pid, signal.SIGSTOP)
         self.addCleanup(os.kill, pid, signal.SIGCONT)
         self.wait_for("IncipitStalled", "IncipitRankMissing")
@@ -150,9 +157,13 @@ class Watched(program.ProgramTest):
         self.wait_for("IncipitCheckpointFailed", "IncipitStaleCheckpoint")
 
     def test_4_steps_that_are_not_finite(self):
-        self.start("overflow", "train.steps=1000000", "train.eval_every=0",
+        model = self.folder / "nan_model"
+        shutil.copytree(self.folder / "model", model)
+        weights = model / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-4] + b"\x00\x00\xc0\x7f")  # in the last norm
+        self.start("overflow", f"model.path={model}", "train.steps=1000000", "train.eval_every=0",
                    "train.checkpoint_every=0", "train.max_nonfinite_steps=1000000",
-                   "train.optimizer.kind=sgd", "train.optimizer.lr=1e6")
+                   shown="incipit_nonfinite_steps_total > 5")
         self.wait_for("IncipitNotFinite")
 
 
