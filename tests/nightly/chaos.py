@@ -119,9 +119,14 @@ class Chaos:
         began = time.monotonic()
         job = self.run(supervise, LD_PRELOAD=str(self.options.build / "tests" / "faults" /
                                                  "libfsync_shim.so"))
-        while job.poll() is None and sum(self.counts.values()) < self.options.faults:
-            self.disturb(job)
-        code = job.wait()
+        try:
+            while job.poll() is None and sum(self.counts.values()) < self.options.faults:
+                self.disturb(job)
+            code = job.wait()
+        finally:
+            if job.poll() is None:  # this script was interrupted
+                job.terminate()
+                job.wait()
         return self.report(code, time.monotonic() - began)
 
     def report(self, code, seconds):
@@ -147,4 +152,5 @@ class Chaos:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(Chaos(arguments()).main())

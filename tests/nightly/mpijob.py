@@ -180,6 +180,7 @@ def main():
         rehearsal.network.stop()
         rehearsal.image.remove()
     shutil.rmtree(folder)
+    Path(rehearsal.log.name).unlink()
     return 0
 
 
