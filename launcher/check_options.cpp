@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "methods/registry.h"
 
 namespace incipit::launcher {
 namespace {
@@ -44,6 +45,17 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
   }
 }
 
+void check_model_tuning(const configs::RunConfig& config, const configs::Report& report) {
+  if (configs::has_several_prompts(config)) {
+    report("mixture.prompts", "model_tuning trains one model for all tasks; expected shared");
+  }
+  if (config.train.optimizer.kind == trainer::OptimizerKind::kAdafactor) {
+    report("train.optimizer.kind",
+           "adafactor needs whole matrices, which ranks may not have; expected adamw or sgd for "
+           "model_tuning");
+  }
+}
+
 }  // namespace
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
@@ -66,6 +78,7 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
   if (!config.method.trains()) {
     report("method.kind", "none has nothing to train; incipit eval scores the model as it is");
   }
+  if (methods::trains_backbone(config.method)) check_model_tuning(config, report);
   for (const auto& [block, task] : task_blocks(config)) {
     check_trained_task(config, block, *task, report);
   }

@@ -12,9 +12,9 @@ namespace incipit::launcher {
 namespace {
 
 // Returns the initial prompt for `tasks`. class_labels uses the labels of all of them.
-std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
-                                              std::span<const data::LoadedTask> tasks,
-                                              const std::string& name) {
+std::shared_ptr<methods::Trainable> start_prompt(const Session& session,
+                                                 std::span<const data::LoadedTask> tasks,
+                                                 const std::string& name) {
   const methods::MethodOptions& options = session.config.method;
   const model::Backbone& backbone = *session.backbone;
   const data::Tokenizer& tokenizer = session.task->tokenizer();
@@ -38,14 +38,14 @@ std::shared_ptr<methods::Prompt> start_prompt(const Session& session,
       }
     }
   }
-  return methods::make_prompt(options, inputs, name);
+  return methods::make_trainable(options, inputs, name);
 }
 
 }  // namespace
 
-std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& session) {
+std::vector<std::shared_ptr<methods::Trainable>> start_prompts(const Session& session) {
   const std::span<const data::LoadedTask> tasks(session.tasks);
-  std::vector<std::shared_ptr<methods::Prompt>> prompts;
+  std::vector<std::shared_ptr<methods::Trainable>> prompts;
   if (configs::has_several_prompts(session.config)) {
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       prompts.push_back(start_prompt(session, tasks.subspan(i, 1), tasks[i].name));
@@ -55,6 +55,19 @@ std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& sessi
   }
   require_same_prompts(session.world(), "initial prompts", prompts);
   return prompts;
+}
+
+configs::RunConfig with_trained_weights(configs::RunConfig config) {
+  if (!methods::trains_backbone(config.method)) return config;
+  const auto best = std::filesystem::path(config.run.output_dir) / "model" / "best";
+  if (!std::filesystem::exists(best)) {
+    throw ConfigError(best.string() +
+                      ": there is no trained model; run incipit train first, or score the model as "
+                      "it is with --set method.kind=none");
+  }
+  config.model.path = best.string();
+  config.method.kind = methods::kNoMethod;
+  return config;
 }
 
 std::optional<methods::LoadedPrompt> trained_prompt(const configs::RunConfig& config,
@@ -109,7 +122,8 @@ std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained) {
 methods::PromptedModel prompted_model(const Session& session,
                                       const std::optional<methods::LoadedPrompt>& trained,
                                       const std::filesystem::path& adapter) {
-  const std::shared_ptr<methods::Prompt> prompt = trained ? trained->prompt : nullptr;
+  std::shared_ptr<methods::Trainable> prompt;
+  if (trained) prompt = trained->prompt;
   require_same_prompts(session.world(), "adapter", {&prompt, 1});
   if (!trained) return methods::PromptedModel(*session.backbone);
   const auto own = std::filesystem::path(session.config.run.output_dir) / "adapter";

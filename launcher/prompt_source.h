@@ -14,9 +14,15 @@
 
 namespace incipit::launcher {
 
-// Returns the initial prompts for training, as method.init says: one per task, or one for all.
-// The same on every rank.
-[[nodiscard]] std::vector<std::shared_ptr<methods::Prompt>> start_prompts(const Session& session);
+// Returns what is trained, in its initial state: a prompt for each task or one for all, as
+// method.init says, or the weights of the model. The same on every rank.
+[[nodiscard]] std::vector<std::shared_ptr<methods::Trainable>> start_prompts(
+    const Session& session);
+
+// Returns the configuration for using the result of a run. If the method trains the weights of the
+// model, that is model/best of the run directory, without a prompt; else `config`. Throws
+// ConfigError that says what to do when there is no trained model.
+[[nodiscard]] configs::RunConfig with_trained_weights(configs::RunConfig config);
 
 // Returns the trained prompt for an evaluation: `adapter` (a PEFT folder or a .npy file) or,
 // if it is empty, adapter/best of the run directory. Nothing if method.kind is none. Throws

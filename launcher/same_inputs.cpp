@@ -58,7 +58,7 @@ void require_same_data(comm::Communicator& world, const data::LoadedTask& task) 
 }
 
 void require_same_prompts(comm::Communicator& world, const std::string& what,
-                          std::span<const std::shared_ptr<methods::Prompt>> prompts) {
+                          std::span<const std::shared_ptr<methods::Trainable>> prompts) {
   if (world.size() == 1) return;
   std::string text;
   for (const auto& prompt : prompts) {

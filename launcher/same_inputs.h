@@ -36,6 +36,6 @@ void require_same_data(comm::Communicator& world, const data::LoadedTask& task);
 // Compares the values of the prompts that a run starts from or uses. `what` names them:
 // "initial prompts". A null prompt is none.
 void require_same_prompts(comm::Communicator& world, const std::string& what,
-                          std::span<const std::shared_ptr<methods::Prompt>> prompts);
+                          std::span<const std::shared_ptr<methods::Trainable>> prompts);
 
 }  // namespace incipit::launcher

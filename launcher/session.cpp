@@ -118,7 +118,8 @@ void load_weights(Session& session, const model::WeightFiles& files, const std::
                            .weights_fingerprint = session.is_rank_zero() ? fingerprint : "",
                            .hidden_size = transformer.hidden_size,
                            .layers = transformer.layer_count(),
-                           .attention_heads = transformer.fewest_heads()};
+                           .attention_heads = transformer.fewest_heads(),
+                           .folder = files.model_dir()};
   session.parameters = files.parameter_count();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   log::info("model {}: {} {} in memory, {}, ranks {} x threads {}, loaded in {}", options.path,

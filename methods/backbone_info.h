@@ -13,6 +13,7 @@ struct BackboneInfo {
   std::int64_t hidden_size = 0;
   std::int64_t layers = 0;           // 0 when unknown
   std::int64_t attention_heads = 0;  // 0 when unknown
+  std::filesystem::path folder{};    // of the model at hand; empty when it has none
 };
 
 // Warns when an adapter was made for other weights than the model at hand. `path` is used in the

@@ -20,25 +20,30 @@ struct LoadedPrompt {
 };
 
 struct Method {
-  std::string kind;       // MethodOptions::kind
-  std::string peft_type;  // of its adapters
-  std::string title;      // "TITLE of 20 tokens", with `where` after it
-  std::string where;
-  bool resident = false;  // PromptRows::resident
-  // Returns the numbers that an adapter has per virtual token. Throws ConfigError if the method
-  // does not fit the model.
-  std::function<std::int64_t(const model::ModelSpec& spec)> width;
-  // Returns the initial prompt. A pure function of its arguments.
-  std::function<std::shared_ptr<Prompt>(const MethodOptions& options, const StartInputs& inputs,
-                                        const std::string& name)>
+  std::string kind;              // MethodOptions::kind
+  std::string peft_type;         // of its adapters
+  bool trains_backbone = false;  // Trainable::trains_backbone()
+  // Return what the options alone say: the rows of the prompt, and a title such as "soft prompt of
+  // 20 tokens".
+  std::function<PromptRows(const MethodOptions& options)> rows;
+  std::function<std::string(const MethodOptions& options)> title;
+  // Returns the number of numbers that are saved. Throws ConfigError if the method does not fit the
+  // model.
+  std::function<std::int64_t(const MethodOptions& options, const model::ModelSpec& spec)> numbers;
+  // Returns the initial state. A pure function of its arguments.
+  std::function<std::shared_ptr<Trainable>(const MethodOptions& options, const StartInputs& inputs,
+                                           const std::string& name)>
       make;
-  // Loads an adapter folder of this peft_type. Null for a reparameterised method whose adapters are
-  // those of another method, which loads them.
+  // Loads an adapter folder of this peft_type. Null for a method that has no adapters, or whose
+  // adapters are those of another method, which loads them.
   std::function<LoadedPrompt(const std::filesystem::path& folder)> load;
   // Options with three virtual tokens, one per variant of the method. The conformance tests run
   // each of them on every family.
   std::function<std::vector<MethodOptions>()> examples;
 };
+
+// Returns "TITLE of 20 tokens".
+[[nodiscard]] std::string title_with_tokens(const std::string& title, const MethodOptions& options);
 
 // Returns options of a method with three virtual tokens, drawn at random.
 [[nodiscard]] MethodOptions small_options(const std::string& kind);

@@ -74,6 +74,7 @@ std::vector<MethodDeclaration>& declarations() {
        nullptr, check_shared_options},
       {"prefix_tuning", "learned keys and values in every layer (Liu et al. 2021)",
        InitKind::kNormal, declare_prefix_tuning, check_prefix_tuning},
+      {"model_tuning", "all weights of the model, the baseline", InitKind::kAuto, nullptr, nullptr},
   };
   return all;
 }

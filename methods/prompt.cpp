@@ -5,25 +5,48 @@
 #include <utility>
 
 #include "core/check.h"
+#include "methods/values.h"
 #include "nn/ledger.h"
 #include "nn/ops.h"
 
 namespace incipit::methods {
-
-Parameter::Parameter(std::string name_, at::Tensor value_)
-    : name(std::move(name_)), value(std::move(value_)), grad(at::zeros_like(value)) {}
 
 at::Tensor Prompt::values(std::span<const at::Tensor> parameters) const {
   INCIPIT_CHECK(parameters.size() == 1);
   return parameters[0];
 }
 
-void Prompt::backward(const at::Tensor& grad_values) { parameters_[0].grad.copy_(grad_values); }
+void Prompt::backward(const at::Tensor& grad_values) { parameters()[0].grad.copy_(grad_values); }
 
-void Prompt::add_parameter(std::string name, at::Tensor value) {
+void Prompt::contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) {
+  const at::Tensor values = this->values(current_parameters(*this));
+  place(values, backbone, for_backward, to);
+  grad_values_ = for_backward ? at::zeros_like(values) : at::Tensor();
+}
+
+void Prompt::take_gradients(const Contribution& from, const model::Backbone& backbone) {
+  collect(from, backbone, grad_values_);
+}
+
+void Prompt::sum_gradients(const comm::Mesh& /*mesh*/, std::vector<comm::ReducedParameter>& flat) {
+  flat.push_back({name(),
+                  {grad_values_.data_ptr<float>(), static_cast<std::size_t>(grad_values_.numel())},
+                  partial_over()});
+}
+
+void Prompt::finish_gradients(double count) { backward(grad_values_.div_(count)); }
+
+void Prompt::save(const std::filesystem::path& folder, std::span<const at::Tensor> parameters,
+                  const BackboneInfo& backbone, const comm::Mesh& mesh) const {
+  const at::Tensor values = this->values(parameters);
+  check_values(name(), values);
+  if (mesh.world().rank() == 0) save_values(folder, values, backbone);
+}
+
+void Prompt::add_parameter(std::string name, const at::Tensor& value) {
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   const at::ScalarType type = nn::ops::accumulate_type(value.scalar_type());
-  parameters_.emplace_back(std::move(name), value.to(at::kCPU, type).contiguous().clone());
+  Trainable::add_parameter({std::move(name), value.to(at::kCPU, type).contiguous().clone()});
 }
 
 }  // namespace incipit::methods

@@ -1,54 +1,20 @@
-// A prompt: trainable parameters, and what they contribute to the passes of a model.
+// A prompt: trainable parameters that contribute rows before the input of a frozen model.
 //
 // Adapters store the *values* of a prompt, and passes read them: one matrix of float32. Most
 // methods train the values themselves; a reparameterised method computes them from other
 // parameters. The gradient of the values is summed over ranks before every rank computes the
 // gradients of the parameters from it, so the gradients of an encoder never travel.
+//
+// Every rank has all parameters, in host memory, and they are the same on all ranks after every
+// step.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <cstdint>
-#include <filesystem>
-#include <span>
-#include <string>
-#include <vector>
-
-#include "comm/mesh.h"
-#include "core/forest.h"
-#include "methods/backbone_info.h"
-#include "model/backbone.h"
-#include "nn/key_values.h"
+#include "methods/trainable.h"
 
 namespace incipit::methods {
 
-// A trainable tensor and its gradient: float32 (float64 in tests), contiguous, in host memory.
-// Copies share both. Every rank has the value, and it is the same on all ranks after every step.
-struct Parameter {
-  Parameter(std::string name_, at::Tensor value_);
-  std::string name;
-  at::Tensor value;
-  at::Tensor grad;
-};
-
-// What a pass reads of a prompt, on the backbone's device, and the gradients that passes add. A
-// method sets what it uses.
-struct Contribution {
-  at::Tensor input_rows;      // [rows, hidden], float32 (float64 in a float64 backbone)
-  at::Tensor input_gradient;  // the same shape; undefined without gradients
-  nn::KeyValueStore residents;
-};
-
-class Prompt {
+class Prompt : public Trainable {
  public:
-  virtual ~Prompt() = default;
-
-  [[nodiscard]] const std::string& name() const { return name_; }  // of the task, for files
-  [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
-
-  // The rows that precede a sequence if this is prompt `number` of a batch.
-  [[nodiscard]] virtual PromptRows rows(int number) const = 0;
-
   // Returns the values for the given values of parameters().
   [[nodiscard]] virtual at::Tensor values(std::span<const at::Tensor> parameters) const;
   // Sets the gradients of parameters() from that of the values.
@@ -64,18 +30,25 @@ class Prompt {
   [[nodiscard]] virtual comm::MeshDimensions partial_over() const = 0;
 
   // Writes a PEFT adapter folder. Equal input gives equal bytes.
-  virtual void save(const std::filesystem::path& folder, const at::Tensor& values,
-                    const BackboneInfo& backbone) const = 0;
+  virtual void save_values(const std::filesystem::path& folder, const at::Tensor& values,
+                           const BackboneInfo& backbone) const = 0;
   // Throws DataError if the prompt cannot belong to the backbone; `path` is used in the message.
   virtual void check(const model::ModelSpec& spec, const std::filesystem::path& path) const = 0;
 
+  void contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) final;
+  void take_gradients(const Contribution& from, const model::Backbone& backbone) final;
+  void sum_gradients(const comm::Mesh& mesh, std::vector<comm::ReducedParameter>& flat) final;
+  void finish_gradients(double count) final;
+  // Throws NumericsError, on every rank, if a value is not finite.
+  void save(const std::filesystem::path& folder, std::span<const at::Tensor> parameters,
+            const BackboneInfo& backbone, const comm::Mesh& mesh) const final;
+
  protected:
-  explicit Prompt(std::string name) : name_(std::move(name)) {}
-  void add_parameter(std::string name, at::Tensor value);
+  using Trainable::Trainable;
+  void add_parameter(std::string name, const at::Tensor& value);
 
  private:
-  std::string name_;
-  std::vector<Parameter> parameters_;
+  at::Tensor grad_values_;  // in host memory; undefined before a contribution with gradients
 };
 
 }  // namespace incipit::methods

@@ -1,7 +1,5 @@
 #include "methods/prompted_model.h"
 
-#include <ATen/ops/zeros_like.h>
-
 #include <utility>
 
 #include "comm/gradient_reduction.h"
@@ -10,17 +8,12 @@
 
 namespace incipit::methods {
 
-std::vector<at::Tensor> current_parameters(const Prompt& prompt) {
-  std::vector<at::Tensor> values;
-  for (const Parameter& parameter : prompt.parameters()) values.push_back(parameter.value);
-  return values;
-}
-
 PromptedModel::PromptedModel(const model::Backbone& backbone,
-                             std::vector<std::shared_ptr<Prompt>> prompts)
+                             std::vector<std::shared_ptr<Trainable>> prompts)
     : backbone_(backbone), prompts_(std::move(prompts)), input_rows_(prompts_.size()) {
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     contributions_.push_back(std::make_unique<Contribution>());
+    if (prompts_[i]) prompts_[i]->attach(backbone);
   }
   refresh();
 }
@@ -36,14 +29,10 @@ void PromptedModel::start_gradients() { place(/*for_backward=*/true); }
 
 void PromptedModel::place(bool for_backward) {
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
-  grad_values_.assign(prompts_.size(), {});
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     if (!prompts_[i]) continue;
-    const at::Tensor values = prompts_[i]->values(current_parameters(*prompts_[i]));
-    prompts_[i]->place(values, backbone_, for_backward, *contributions_[i]);
+    prompts_[i]->contribute(backbone_, for_backward, *contributions_[i]);
     input_rows_[i] = contributions_[i]->input_rows;
-    if (!for_backward) continue;
-    grad_values_[i] = at::zeros_like(values);
   }
 }
 
@@ -74,25 +63,21 @@ at::Tensor PromptedModel::backward(model::ForestPass& pass, const at::Tensor& gr
 
 void PromptedModel::collect_gradients() {
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    if (prompts_[i]) prompts_[i]->collect(*contributions_[i], backbone_, grad_values_[i]);
+    if (prompts_[i]) prompts_[i]->take_gradients(*contributions_[i], backbone_);
   }
 }
 
 void PromptedModel::sum_gradients(const comm::Mesh& mesh) {
   std::vector<comm::ReducedParameter> sums;
-  for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    if (!prompts_[i]) continue;
-    at::Tensor& grad = grad_values_[i];
-    sums.push_back({prompts_[i]->name(),
-                    {grad.data_ptr<float>(), static_cast<std::size_t>(grad.numel())},
-                    prompts_[i]->partial_over()});
+  for (const auto& prompt : prompts_) {
+    if (prompt) prompt->sum_gradients(mesh, sums);
   }
   comm::reduce_gradients(mesh, sums);
 }
 
 void PromptedModel::finish_gradients(double count) {
-  for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    if (prompts_[i]) prompts_[i]->backward(grad_values_[i].div_(count));
+  for (const auto& prompt : prompts_) {
+    if (prompt) prompt->finish_gradients(count);
   }
 }
 

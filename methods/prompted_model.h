@@ -1,4 +1,4 @@
-// A frozen backbone with the prompts of a batch: what training, evaluation and generation run.
+// A backbone with the prompts of a batch: what training, evaluation and generation run.
 //
 //   PromptedModel model(backbone, prompts);
 //   model.start_gradients();
@@ -17,20 +17,23 @@
 
 #include "comm/mesh.h"
 #include "core/forest.h"
-#include "methods/prompt.h"
+#include "methods/trainable.h"
 #include "model/forest_pass.h"
 
 namespace incipit::methods {
 
 class PromptedModel {
  public:
-  // `backbone` must outlive the object. A null prompt stands for none.
+  // `backbone` must outlive the object. `prompts` are what is trained, or was: prompts, or the
+  // weights of the backbone (methods/trainable.h). Null: no prompt.
   explicit PromptedModel(const model::Backbone& backbone,
-                         std::vector<std::shared_ptr<Prompt>> prompts = {});
+                         std::vector<std::shared_ptr<Trainable>> prompts = {});
 
   [[nodiscard]] const model::Backbone& backbone() const { return backbone_; }
   [[nodiscard]] std::size_t prompt_count() const { return prompts_.size(); }
-  [[nodiscard]] const Prompt& prompt(std::size_t number) const { return *prompts_[number]; }
+  [[nodiscard]] const Trainable& prompt(std::size_t number) const { return *prompts_[number]; }
+  // Whether there is nothing to train at this number.
+  [[nodiscard]] bool is_frozen(std::size_t number) const { return !prompts_[number]; }
   // The rows that precede a sequence with this prompt; none if there is no such prompt.
   [[nodiscard]] PromptRows rows(std::size_t number) const;
   // The number of stores that the prompts take in a pass. A pass may use further stores
@@ -53,7 +56,7 @@ class PromptedModel {
   at::Tensor backward(model::ForestPass& pass, const at::Tensor& grad,
                       at::Tensor grad_output = {}) const;
 
-  // Collects the gradients of all passes in host memory.
+  // Collects the gradients of all passes.
   void collect_gradients();
   // Sums them over the ranks that have parts of them. Collective over the mesh.
   void sum_gradients(const comm::Mesh& mesh);
@@ -64,10 +67,9 @@ class PromptedModel {
   void place(bool for_backward);
 
   const model::Backbone& backbone_;
-  std::vector<std::shared_ptr<Prompt>> prompts_;
+  std::vector<std::shared_ptr<Trainable>> prompts_;
   std::vector<std::unique_ptr<Contribution>> contributions_;  // by prompt
   std::vector<at::Tensor> input_rows_;                        // by prompt
-  std::vector<at::Tensor> grad_values_;                       // by prompt, in host memory
 };
 
 // A model with one of its prompts. With a number that the model does not have: without a prompt.
@@ -79,8 +81,5 @@ struct Prompted {
   const PromptedModel& model;
   std::size_t prompt;
 };
-
-// Returns the current values of the prompt's parameters, sharing memory.
-[[nodiscard]] std::vector<at::Tensor> current_parameters(const Prompt& prompt);
 
 }  // namespace incipit::methods

@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "methods/model_tuning/model_tuning.h"
 #include "methods/peft_folder.h"
 #include "methods/prefix_tuning/prefix_tuning.h"
 #include "methods/prompt_tuning/adapter_files.h"
@@ -13,7 +14,8 @@ namespace incipit::methods {
 namespace {
 
 std::vector<Method>& all_methods() {
-  static std::vector<Method> all{prompt_tuning::method(), prefix_tuning::method()};
+  static std::vector<Method> all{prompt_tuning::method(), prefix_tuning::method(),
+                                 model_tuning::method()};
   return all;
 }
 
@@ -60,29 +62,35 @@ MethodOptions small_options(const std::string& kind) {
   return options;
 }
 
-std::shared_ptr<Prompt> make_prompt(const MethodOptions& options, const StartInputs& inputs,
-                                    const std::string& name) {
+std::string title_with_tokens(const std::string& title, const MethodOptions& options) {
+  return title + " of " + std::to_string(options.num_virtual_tokens) + " tokens";
+}
+
+std::shared_ptr<Trainable> make_trainable(const MethodOptions& options, const StartInputs& inputs,
+                                          const std::string& name) {
   const Method* method = find(options.kind);
-  INCIPIT_CHECK(method != nullptr, "this method trains no prompt");
+  INCIPIT_CHECK(method != nullptr, "this method trains nothing");
   return method->make(options, inputs, name);
+}
+
+bool trains_backbone(const MethodOptions& options) {
+  const Method* method = find(options.kind);
+  return method != nullptr && method->trains_backbone;
 }
 
 PromptRows prompt_rows(const MethodOptions& options) {
   const Method* method = find(options.kind);
-  if (method == nullptr) return {};
-  return {.rows = static_cast<int>(options.num_virtual_tokens), .resident = method->resident};
+  return method == nullptr ? PromptRows{} : method->rows(options);
 }
 
 std::string prompt_title(const MethodOptions& options) {
   const Method* method = find(options.kind);
-  if (method == nullptr) return "";
-  return method->title + " of " + std::to_string(options.num_virtual_tokens) + " tokens" +
-         method->where;
+  return method == nullptr ? "" : method->title(options);
 }
 
-std::int64_t adapter_numbers(const MethodOptions& options, const model::ModelSpec& spec) {
+std::int64_t trained_numbers(const MethodOptions& options, const model::ModelSpec& spec) {
   const Method* method = find(options.kind);
-  return method == nullptr ? 0 : options.num_virtual_tokens * method->width(spec);
+  return method == nullptr ? 0 : method->numbers(options, spec);
 }
 
 std::vector<MethodOptions> example_options() {

@@ -17,19 +17,23 @@ namespace incipit::methods {
 // two methods load adapters of one peft_type.
 void add_method(Method method, MethodDeclaration declaration);
 
-// Returns the initial prompt of a method that trains one. A pure function of its arguments: the
-// same on every rank, platform and run. Throws ConfigError or DataError when the options do not
-// fit.
-[[nodiscard]] std::shared_ptr<Prompt> make_prompt(const MethodOptions& options,
-                                                  const StartInputs& inputs,
-                                                  const std::string& name);
+// Returns what a method trains, in its initial state. A pure function of its arguments: the same on
+// every rank, platform and run. Throws ConfigError or DataError when the options do not fit, and
+// LogicError for `none`.
+[[nodiscard]] std::shared_ptr<Trainable> make_trainable(const MethodOptions& options,
+                                                        const StartInputs& inputs,
+                                                        const std::string& name);
 
-// Return what the options alone say of each of a run's prompts: its rows, and a title such as "soft
-// prompt of 20 tokens". Nothing for `none`.
+// Whether the method trains the weights of the model (Trainable::trains_backbone).
+[[nodiscard]] bool trains_backbone(const MethodOptions& options);
+
+// Return what the options alone say of what is trained: the rows that precede a sequence, and a
+// title such as "soft prompt of 20 tokens". Nothing for `none`.
 [[nodiscard]] PromptRows prompt_rows(const MethodOptions& options);
 [[nodiscard]] std::string prompt_title(const MethodOptions& options);
-// Returns the numbers that an adapter has. Throws ConfigError if the method does not fit the model.
-[[nodiscard]] std::int64_t adapter_numbers(const MethodOptions& options,
+// Returns the number of numbers that are saved. Throws ConfigError if the method does not fit the
+// model.
+[[nodiscard]] std::int64_t trained_numbers(const MethodOptions& options,
                                            const model::ModelSpec& spec);
 
 // Returns Method::examples() of every method.

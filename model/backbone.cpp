@@ -10,6 +10,7 @@
 #include "core/random.h"
 #include "core/sha256.h"
 #include "model/backbone_builder.h"
+#include "nn/collectives.h"
 #include "nn/ledger.h"
 
 namespace incipit::model {
@@ -94,7 +95,25 @@ std::vector<int> Backbone::backward_groups() const {
   for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
     groups.push_back(block->group);
   }
+  if (embedding_ && weights_->trains()) {
+    for (const int group : embedding_->groups()) groups.push_back(group);
+  }
   return groups;
+}
+
+bool Backbone::head_is_copy() const { return spec_.tied() && head_ && !embedding_; }
+
+void Backbone::sum_gradients(const comm::Mesh& mesh) const {
+  weights_->sum_gradients(mesh);
+  comm::Communicator& stages = mesh.pipeline();
+  const bool has_copy_elsewhere = spec_.tied() && embedding_ && !head_;
+  if (!has_copy_elsewhere && !head_is_copy()) return;
+  const nn::VocabularyTable& table = head_ ? head_->table : embedding_->table();
+  const int peer = head_ ? 0 : stages.size() - 1;
+  for (const nn::VocabularyTable::Chunk& chunk : table.chunks) {
+    nn::add_from_peer(stages, chunk.rows->stored_gradient(), peer,
+                      "gradients of the embedding and the head");
+  }
 }
 
 std::vector<nn::ops::RotaryTable> Backbone::rotary_tables(std::int64_t count) const {
@@ -121,8 +140,8 @@ at::Tensor Backbone::embed(std::span<const TokenId> ids) const {
 
 std::string Backbone::weight_hash() const {
   Sha256 hash;
-  for (const at::Tensor& w : weights_->stored()) {
-    const at::Tensor bytes = w.cpu().contiguous();
+  for (const nn::Parameter* parameter : weights_->parameters()) {
+    const at::Tensor bytes = parameter->stored().cpu().contiguous();
     hash.update({static_cast<const std::byte*>(bytes.data_ptr()), bytes.nbytes()});
   }
   return hash.hex();

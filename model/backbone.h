@@ -57,6 +57,13 @@ class Backbone {
   [[nodiscard]] const std::vector<nn::Block>& blocks() const { return blocks_; }
   [[nodiscard]] const std::optional<nn::Head>& head() const { return head_; }
   [[nodiscard]] nn::WeightStore& weights() const { return *weights_; }
+  // Sums the gradients of trained weights over the ranks that have parts of them
+  // (nn/weight_store.h). Collective over the mesh.
+  void sum_gradients(const comm::Mesh& mesh) const;
+  // Whether another pipeline stage has the same table as the head of this one: the embedding of a
+  // model that ties the two. Both stages have the same gradient after sum_gradients().
+  [[nodiscard]] bool head_is_copy() const;
+
   [[nodiscard]] std::vector<int> forward_groups() const;
   [[nodiscard]] std::vector<int> backward_groups() const;
 

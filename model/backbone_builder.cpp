@@ -88,17 +88,18 @@ nn::VocabularyTable BackboneBuilder::table(const std::string& name, std::int64_t
 }
 
 const nn::Parameter& BackboneBuilder::vector(const std::string& name, std::int64_t width,
-                                             at::ScalarType dtype, int group) {
+                                             bool shared, int group) {
   return backbone_.weights_->add(
-      group, {.slices = {{.tensor = name, .shape = {width}, .rows = {0, width}}}, .dtype = dtype},
+      group,
+      {.slices = {{.tensor = name, .shape = {width}, .rows = {0, width}, .shared = shared}},
+       .dtype = nn::ops::accumulate_type(backbone_.options_.dtype)},
       source_);
 }
 
-nn::Norm BackboneBuilder::norm(const NormSpec& spec, std::int64_t width, int group) {
-  const at::ScalarType type = nn::ops::accumulate_type(backbone_.options_.dtype);
-  const nn::Parameter& weight = vector(spec.name + ".weight", width, type, group);
+nn::Norm BackboneBuilder::norm(const NormSpec& spec, std::int64_t width, int group, bool shared) {
+  const nn::Parameter& weight = vector(spec.name + ".weight", width, shared, group);
   const nn::Parameter* bias = spec.kind == nn::NormKind::kLayer
-                                  ? &vector(spec.name + ".bias", width, type, group)
+                                  ? &vector(spec.name + ".bias", width, shared, group)
                                   : nullptr;
   return {spec.kind, weight, bias, spec.eps};
 }
@@ -112,6 +113,7 @@ const nn::Parameter* BackboneBuilder::bias(const std::vector<Part>& parts, int g
   nn::ParameterSpec spec{.dtype = backbone_.options_.dtype};
   for (const Part& part : parts) {
     spec.slices.push_back(slice_of(part.spec, ".bias", part.out, 0, part.rows));
+    spec.slices.back().shared = part.shared;
   }
   return &backbone_.weights_->add(group, std::move(spec), source_);
 }
@@ -121,6 +123,7 @@ nn::Linear BackboneBuilder::outputs_split(const std::vector<Part>& parts, std::i
   nn::ParameterSpec spec{.columns = {0, in}, .dtype = backbone_.options_.dtype, .sharded = true};
   for (const Part& part : parts) {
     spec.slices.push_back(slice_of(part.spec, ".weight", part.out, in, part.rows));
+    spec.slices.back().shared = part.shared;
   }
   const nn::Parameter& weight = backbone_.weights_->add(group, std::move(spec), source_);
   return {weight, bias(parts, group), nn::Linear::Split::kOutputs, *backbone_.placement_.tensor};
@@ -146,16 +149,18 @@ nn::SelfAttention BackboneBuilder::attention(const AttentionSpec& spec, const La
     return Range{heads.begin * spec.head_dim, heads.end * spec.head_dim};
   };
   const std::int64_t hidden = backbone_.spec_.hidden_size;
+  const int ranks = backbone_.placement_.tensor->size();
+  const bool shared = ranks > spec.kv_heads;  // several ranks have the same key/value head
   nn::SelfAttention made;
   made.shape = {share.heads.size(), share.kv_heads.size(), spec.head_dim};
   made.rule = spec.rule;
   made.rotary = spec.rotary;
   made.qkv = outputs_split({{spec.query, spec.q_width(), widths(share.heads)},
-                            {spec.key, spec.kv_width(), widths(share.kv_heads)},
-                            {spec.value, spec.kv_width(), widths(share.kv_heads)}},
+                            {spec.key, spec.kv_width(), widths(share.kv_heads), shared},
+                            {spec.value, spec.kv_width(), widths(share.kv_heads), shared}},
                            hidden, group);
-  if (spec.query_norm) made.query_norm = norm(*spec.query_norm, spec.head_dim, group);
-  if (spec.key_norm) made.key_norm = norm(*spec.key_norm, spec.head_dim, group);
+  if (spec.query_norm) made.query_norm = norm(*spec.query_norm, spec.head_dim, group, ranks > 1);
+  if (spec.key_norm) made.key_norm = norm(*spec.key_norm, spec.head_dim, group, ranks > 1);
   made.output = inputs_split(spec.output, spec.q_width(), widths(share.heads), group);
   return made;
 }

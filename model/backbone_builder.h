@@ -20,13 +20,16 @@ class BackboneBuilder {
   [[nodiscard]] nn::SelfAttention attention(const AttentionSpec& spec, const LayerShare& share,
                                             int group);
   [[nodiscard]] nn::Mlp mlp(const MlpSpec& spec, const LayerShare& share, int group);
-  [[nodiscard]] nn::Norm norm(const NormSpec& spec, std::int64_t width, int group);
+  // `shared`: nn::Slice::shared.
+  [[nodiscard]] nn::Norm norm(const NormSpec& spec, std::int64_t width, int group,
+                              bool shared = false);
 
   // Outputs `rows` of a map with `out` outputs.
   struct Part {
     const LinearSpec& spec;
     std::int64_t out;
     Range rows;
+    bool shared = false;  // nn::Slice::shared
   };
   // Concatenates the outputs of maps of the same `in` inputs, so that one matmul computes them.
   [[nodiscard]] nn::Linear outputs_split(const std::vector<Part>& parts, std::int64_t in,
@@ -35,8 +38,7 @@ class BackboneBuilder {
   [[nodiscard]] nn::Linear inputs_split(const LinearSpec& spec, std::int64_t in,
                                         const Range& columns, int group);
   [[nodiscard]] const nn::Parameter* bias(const std::vector<Part>& parts, int group);
-  const nn::Parameter& vector(const std::string& name, std::int64_t width, at::ScalarType dtype,
-                              int group);
+  const nn::Parameter& vector(const std::string& name, std::int64_t width, bool shared, int group);
 
   Backbone& backbone_;
   const nn::WeightSource& source_;

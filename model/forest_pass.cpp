@@ -56,6 +56,7 @@ void check_forest(const Forest& forest, const Backbone& backbone,
 struct ForestPass::State {
   const Backbone* backbone = nullptr;
   std::int64_t rows = 0;
+  std::vector<TokenId> tokens;
   std::vector<PromptSpan> prompt_spans;
   std::int64_t target_count = 0;
   nn::TargetScores scores;
@@ -104,6 +105,7 @@ ForestPass::State::State(const Backbone& model, const Forest& forest,
                          const ForestPassOptions& options)
     : backbone(&model),
       rows(forest.row_count()),
+      tokens(forest.tokens),
       prompt_spans(forest.prompt_spans),
       target_count(std::ssize(forest.targets)),
       scores(model.head() ? &*model.head() : nullptr, model.dtype(), model.device(),
@@ -214,12 +216,13 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   state.last.reset();
   state.output.reset();
   const at::Tensor prompt_rows = state.prompt_rows();
+  const bool trains = weights.trains();
   for (std::size_t layer = backbone.blocks().size(); layer-- > 0;) {
     const nn::BlockRecord record = std::move(state.records[layer]);
     const nn::Block& block = backbone.blocks()[layer];
-    const nn::WeightStore::Use use = weights.use(block.group);
-    // Before the model's first layer only the prompt rows are trainable.
-    const bool is_first = backbone.embedding() && layer == 0;
+    const nn::WeightStore::Use use = weights.use(block.group, nn::WeightStore::Pass::kBackward);
+    // Before the model's first layer only the prompt rows are trainable, if weights are frozen.
+    const bool is_first = backbone.embedding() && layer == 0 && !trains;
     const nn::KeyValueStore::Layer& own = state.keys_values.layers[layer];
     grad_x = block.backward(state.context, state.queries(layer), record, std::move(grad_x),
                             {own.grad_keys, own.grad_values}, state.resident_layers(layer),
@@ -228,6 +231,10 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   }
   state.records.clear();
   if (!backbone.embedding()) return grad_x;
+  if (trains) {
+    backbone.embedding()->backward(state.tokens, state.context.positions, grad_x);
+    grad_x = grad_x.index_select(0, prompt_rows);
+  }
   backbone.embedding()->complete_backward(grad_x);
   state.scatter(grad_x, prompt_gradients);
   return {};

@@ -159,20 +159,27 @@ at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries
                            const BlockRecord& record, at::Tensor grad, const KeysValues& own,
                            Stores residents, Stores grad_residents,
                            const at::Tensor& input_rows) const {
+  const auto input_of = [](bool trains, const Norm& norm, const at::Tensor& x) {
+    NormStatistics unused;
+    return trains ? norm.forward(x, unused) : at::Tensor();
+  };
   const at::Tensor grad_mlp = add_normal_backward(mlp_post_norm, grad, record.mlp_post);
-  mlp_norm.backward_add(mlp.backward(grad_mlp, record.hidden), record.middle,
-                        record.middle_statistics, grad);
+  mlp_norm.backward_add(
+      mlp.backward(grad_mlp, record.hidden, input_of(mlp.trains(), mlp_norm, record.middle)),
+      record.middle, record.middle_statistics, grad);
   const at::Tensor grad_output =
       add_normal_backward(attention_post_norm, grad, record.attention_post);
-  const at::Tensor grad_qkv =
-      qkv_gradient(context, attention, queries, record, attention.output.backward(grad_output), own,
-                   residents, grad_residents);
+  const at::Tensor grad_qkv = qkv_gradient(
+      context, attention, queries, record,
+      attention.output.backward(grad_output, record.attention.output), own, residents,
+      grad_residents);
   at::Tensor grad_x = grad;
   if (queries.index.defined()) {
     grad_x = at::zeros_like(record.input).index_copy_(0, queries.index, grad);
   }
   grad_x = select(grad_x, input_rows);
-  const at::Tensor grad_normal = attention.qkv.backward(select(grad_qkv, input_rows));
+  const at::Tensor grad_normal = attention.qkv.backward(
+      select(grad_qkv, input_rows), input_of(attention.qkv.trains(), attention_norm, record.input));
   attention_norm.backward_add(grad_normal, select(record.input, input_rows),
                               select(record.input_statistics, input_rows), grad_x);
   return grad_x;

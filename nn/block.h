@@ -82,7 +82,8 @@ struct Block {
                                    BlockRecord& record) const;
 
   // Returns the gradient of the layer's input, given that of its output, grad [queries, hidden]. If
-  // `input_rows` (int64) is defined, computes only those rows: [input_rows, hidden]. `own` contains
+  // `input_rows` (int64) is defined, computes only those rows: [input_rows, hidden]; only for a
+  // layer with frozen weights. Adds the gradients of trained weights. `own` contains
   // the gradients that later passes added to this forest's keys and values (undefined: none). Adds
   // the gradients of the residents to `grad_residents`. May overwrite `grad`.
   [[nodiscard]] at::Tensor backward(const BlockContext& context, const QueryRows& queries,

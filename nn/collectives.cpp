@@ -1,6 +1,7 @@
 #include "nn/collectives.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 
 #include <span>
 #include <vector>
@@ -47,6 +48,28 @@ at::Tensor gather_over(comm::Communicator& ranks, const at::Tensor& mine, comm::
   const at::Tensor all = at::empty(shape, sent.options());
   ranks.all_gather(bytes_of(sent), bytes_of(all), purpose);
   return all.to(mine.device());
+}
+
+void add_from_peer(comm::Communicator& ranks, at::Tensor values, int peer,
+                   comm::Operation purpose) {
+  const bool direct = values.is_cpu() || ranks.accepts_device_memory();
+  const at::Tensor mine = direct ? values : values.cpu();
+  const at::Tensor theirs = at::empty_like(mine);
+  constexpr int kTag = 0;
+  ranks.exchange(bytes_of(mine), bytes_of(theirs), peer, kTag, purpose);
+  values.add_(theirs.to(values.device()));
+}
+
+at::Tensor sum_and_scatter(comm::Communicator& ranks, at::Tensor all, comm::Operation purpose) {
+  const std::int64_t rows = all.size(0) / ranks.size();
+  if (all.scalar_type() != at::kFloat || (!all.is_cpu() && !ranks.accepts_device_memory())) {
+    sum_over(ranks, all, purpose);
+    return all.narrow(0, ranks.rank() * rows, rows);
+  }
+  INCIPIT_CHECK(all.is_contiguous());
+  const at::Tensor mine = at::empty({rows, all.size(1)}, all.options());
+  ranks.reduce_scatter_sum(elements<float>(all), elements<float>(mine), purpose);
+  return mine;
 }
 
 }  // namespace incipit::nn

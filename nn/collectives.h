@@ -24,4 +24,13 @@ void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purp
 [[nodiscard]] at::Tensor gather_over(comm::Communicator& ranks, const at::Tensor& mine,
                                      comm::Operation purpose);
 
+// Adds the values of rank `peer`, which calls it too, to those of this rank, so that both have the
+// sum. `values` is contiguous.
+void add_from_peer(comm::Communicator& ranks, at::Tensor values, int peer, comm::Operation purpose);
+
+// Returns this rank's block of the sum over the ranks. `all` (contiguous; float32 or float64)
+// [ranks * rows, columns] -> [rows, columns]. May overwrite `all`. Collective.
+[[nodiscard]] at::Tensor sum_and_scatter(comm::Communicator& ranks, at::Tensor all,
+                                         comm::Operation purpose);
+
 }  // namespace incipit::nn

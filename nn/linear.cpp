@@ -12,7 +12,14 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   return bias_ ? y.add_(bias_->values()) : y;
 }
 
-at::Tensor Linear::backward(const at::Tensor& grad) const {
+at::Tensor Linear::backward(const at::Tensor& grad, const at::Tensor& x) const {
+  if (trains()) {
+    add_matmul_tn(weight_->gradient(), grad, x);
+    if (bias_) {
+      const at::Tensor& sum = bias_->gradient();
+      sum.add_(grad.sum(0, /*keepdim=*/false, sum.scalar_type()));
+    }
+  }
   at::Tensor grad_x = matmul_nn(grad, weight_->values());
   weight_->progress();
   if (split_ == Split::kOutputs) sum_over(*ranks_, grad_x, "gradient of a layer's input");

@@ -28,8 +28,11 @@ class Linear {
   // Returns x W^T + b.  x [rows, in] -> [rows, out]. Collective if split by inputs.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
   // Returns the gradient with respect to x: grad W.  grad [rows, out] -> [rows, in]. Collective if
-  // split by outputs.
-  [[nodiscard]] at::Tensor backward(const at::Tensor& grad) const;
+  // split by outputs. If the map is trained, adds the gradients of weight and bias; only then it
+  // needs x.
+  [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& x) const;
+  // Whether weight and bias are trained: valid while they are in use in a backward pass.
+  [[nodiscard]] bool trains() const { return weight_->gradient().defined(); }
 
  private:
   const Parameter* weight_ = nullptr;

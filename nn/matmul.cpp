@@ -118,4 +118,14 @@ at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
   return one_dnn_linear(grad.contiguous(), weight.t());
 }
 
+void add_matmul_tn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& x) {
+  if (grad.scalar_type() == sum.scalar_type()) {
+    sum.addmm_(grad.t(), x);
+  } else if (!x.is_cpu() || route(grad, x) == Route::kAten) {
+    sum.add_(at::mm(grad.t(), x));
+  } else {
+    sum.addmm_(grad.t().to(sum.scalar_type()), x.to(sum.scalar_type()));
+  }
+}
+
 }  // namespace incipit::nn

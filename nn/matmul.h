@@ -13,4 +13,8 @@ namespace incipit::nn {
 // grad [rows, out], weight [out, in] of grad's dtype and device -> [rows, in], contiguous
 [[nodiscard]] at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight);
 
+// Adds grad^T x to `sum`, with sums in its dtype, the accumulate type of grad and x.
+// grad [rows, out], x [rows, in], sum [out, in]
+void add_matmul_tn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& x);
+
 }  // namespace incipit::nn

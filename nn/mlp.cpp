@@ -36,8 +36,10 @@ at::Tensor Mlp::forward(const at::Tensor& x, at::Tensor& hidden) const {
   return down_.forward(activate(activation_, hidden));
 }
 
-at::Tensor Mlp::backward(const at::Tensor& grad, const at::Tensor& hidden) const {
-  return up_.backward(activate_backward(activation_, down_.backward(grad), hidden));
+at::Tensor Mlp::backward(const at::Tensor& grad, const at::Tensor& hidden,
+                         const at::Tensor& x) const {
+  const at::Tensor active = down_.trains() ? activate(activation_, hidden) : at::Tensor();
+  return up_.backward(activate_backward(activation_, down_.backward(grad, active), hidden), x);
 }
 
 }  // namespace incipit::nn

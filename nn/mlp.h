@@ -17,8 +17,12 @@ class Mlp {
 
   // Returns down(activation(up(x))). Sets `hidden` to up(x), for backward.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x, at::Tensor& hidden) const;
-  // Returns the gradient with respect to x.
-  [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& hidden) const;
+  // Returns the gradient with respect to x. If the weights are trained, adds their gradients; only
+  // then it needs x.
+  [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& hidden,
+                                    const at::Tensor& x) const;
+  // As Linear::trains().
+  [[nodiscard]] bool trains() const { return up_.trains(); }
 
  private:
   Activation activation_ = Activation::kSwiglu;

@@ -24,13 +24,16 @@ class Norm {
 
   // x [rows, width], rows may be strided. Sets `statistics`.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x, NormStatistics& statistics) const;
-  // grad_x += the gradient at x. All are [rows, width], contiguous.
+  // grad_x += the gradient at x. All are [rows, width], contiguous. If the norm is trained, adds
+  // the gradients of weight and bias.
   void backward_add(const at::Tensor& grad, const at::Tensor& x, const NormStatistics& statistics,
                     at::Tensor& grad_x) const;
 
  private:
   // What normalised numbers are multiplied by.
   [[nodiscard]] at::Tensor factors() const;
+  void add_gradient(const at::Tensor& grad, const at::Tensor& x,
+                    const NormStatistics& statistics) const;
 
   NormKind kind_ = NormKind::kRms;
   const Parameter* weight_ = nullptr;

@@ -23,6 +23,8 @@ struct Slice {
   std::vector<std::int64_t> shape;  // its whole shape: [out, in], or [n] for a vector
   Range rows;                       // the outputs in this slice, on this tensor parallel rank
   bool transposed = false;          // stored as [in, out]; `shape` is still [out, in]
+  // Other tensor parallel ranks have these rows too, and each computes a part of their gradient.
+  bool shared = false;
 };
 
 struct ParameterSpec {
@@ -50,6 +52,18 @@ class Parameter {
   // parameter has them only while its group is in use (WeightStore::use).
   [[nodiscard]] const at::Tensor& values() const;
 
+  // The gradient of values(), of the same shape, to which backward passes add: float32 (float64 for
+  // float64). Undefined if the parameter is frozen. A sharded parameter has it only while its group
+  // is in use in a backward pass.
+  [[nodiscard]] const at::Tensor& gradient() const { return gradient_; }
+
+  // What this rank keeps of the values and, if trainable, of the gradient: all rows, or a shard of
+  // shard_rows(), with zeros after the last row of the parameter.
+  [[nodiscard]] const at::Tensor& stored() const { return stored_; }
+  [[nodiscard]] const at::Tensor& stored_gradient() const { return stored_gradient_; }
+  // The rows of the parameter in stored().
+  [[nodiscard]] const Range& held() const { return held_; }
+
   // Call after each long computation with values(): lets communication that runs beside it
   // progress. Not collective.
   void progress() const;
@@ -57,8 +71,11 @@ class Parameter {
  private:
   friend class WeightStore;
   ParameterSpec spec_;
-  at::Tensor stored_;  // what this rank keeps: all values, or its shard of the rows
+  Range held_;
+  at::Tensor stored_;
   at::Tensor values_;
+  at::Tensor stored_gradient_;
+  at::Tensor gradient_;
   const WeightStore* sharded_in_ = nullptr;
 };
 

@@ -179,12 +179,14 @@ at::Tensor TargetScores::backward(const at::Tensor& last, const at::Tensor& grad
   std::vector<at::Tensor> grad_normal(chunks_.size());
   std::vector<NormStatistics> statistics(chunks_.size());
   for (std::size_t part = 0; part < head_->table.chunks.size(); ++part) {
-    const WeightStore::Use use = head_->weights->use(head_->table.chunks[part].group);
+    const WeightStore::Use use =
+        head_->weights->use(head_->table.chunks[part].group, WeightStore::Pass::kBackward);
     const Linear projection = this->projection(part);
     for (std::size_t c = 0; c < chunks_.size(); ++c) {
-      const at::Tensor grad_logits = logit_gradient(
-          chunks_[c], part, logits_of(projection, normal(last, chunks_[c], statistics[c])), grad);
-      at::Tensor sum = projection.backward(grad_logits.to(last.scalar_type()));
+      const at::Tensor x = normal(last, chunks_[c], statistics[c]);
+      const at::Tensor grad_logits =
+          logit_gradient(chunks_[c], part, logits_of(projection, x), grad);
+      at::Tensor sum = projection.backward(grad_logits.to(last.scalar_type()), x);
       grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(sum) : sum;
     }
   }

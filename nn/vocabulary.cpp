@@ -9,6 +9,13 @@
 #include "nn/collectives.h"
 
 namespace incipit::nn {
+namespace {
+
+at::Tensor on_device(const std::vector<std::int64_t>& values, const at::Tensor& like) {
+  return at::tensor(values, at::kLong).to(like.device());
+}
+
+}  // namespace
 
 std::vector<int> VocabularyTable::groups() const {
   std::vector<int> groups;
@@ -16,22 +23,24 @@ std::vector<int> VocabularyTable::groups() const {
   return groups;
 }
 
+Embedding::Found Embedding::find(const VocabularyTable::Chunk& chunk,
+                                 std::span<const TokenId> ids) {
+  Found found;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < chunk.ids.begin || ids[i] >= chunk.ids.end) continue;
+    found.places.push_back(static_cast<std::int64_t>(i));
+    found.rows.push_back(ids[i] - chunk.ids.begin);
+  }
+  return found;
+}
+
 at::Tensor Embedding::rows(std::span<const TokenId> ids) const {
   at::Tensor x;
   for (const VocabularyTable::Chunk& chunk : table_.chunks) {
     const WeightStore::Use use = weights_->use(chunk.group);
     const at::Tensor& table = chunk.rows->values();
-    const auto on_device = [&](const std::vector<std::int64_t>& values) {
-      return at::tensor(values, at::kLong).to(table.device());
-    };
-    std::vector<std::int64_t> rows;
-    std::vector<std::int64_t> places;  // indices into `ids`
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] < chunk.ids.begin || ids[i] >= chunk.ids.end) continue;
-      places.push_back(static_cast<std::int64_t>(i));
-      rows.push_back(ids[i] - chunk.ids.begin);
-    }
-    at::Tensor found = table.index_select(0, on_device(rows));
+    const auto [rows, places] = find(chunk, ids);
+    at::Tensor found = table.index_select(0, on_device(rows, table));
     if (places.size() == ids.size()) {
       x = std::move(found);
       continue;
@@ -39,7 +48,7 @@ at::Tensor Embedding::rows(std::span<const TokenId> ids) const {
     if (!x.defined()) {
       x = at::zeros({static_cast<std::int64_t>(ids.size()), table.size(1)}, table.options());
     }
-    x.index_copy_(0, on_device(places), found);
+    x.index_copy_(0, on_device(places, table), found);
   }
   sum_over(*ranks_, x, "embedding");
   if (!scale_.prompts) scale(x);
@@ -57,6 +66,21 @@ void Embedding::complete_backward(at::Tensor grad) const {
 
 void Embedding::scale(at::Tensor x) const {
   if (scale_.factor != 1) x.mul_(at::scalar_tensor(scale_.factor, x.scalar_type()));
+}
+
+void Embedding::backward(std::span<const TokenId> ids, const at::Tensor& positions,
+                         const at::Tensor& grad) const {
+  for (const VocabularyTable::Chunk& chunk : table_.chunks) {
+    const WeightStore::Use use = weights_->use(chunk.group, WeightStore::Pass::kBackward);
+    const at::Tensor& sum = chunk.rows->gradient();
+    const auto [rows, places] = find(chunk, ids);
+    const at::Tensor of_rows = grad.index_select(0, on_device(places, sum));
+    scale(of_rows);
+    sum.index_add_(0, on_device(rows, sum), of_rows.to(sum.scalar_type()));
+  }
+  if (!positions_) return;
+  const at::Tensor& sum = positions_->gradient();
+  sum.index_add_(0, positions, grad.to(sum.scalar_type()));
 }
 
 }  // namespace incipit::nn

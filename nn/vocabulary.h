@@ -59,8 +59,19 @@ class Embedding {
   void complete(at::Tensor x, const at::Tensor& positions) const;
   // Converts the gradient of completed prompt rows to that of the soft prompt, in place.
   void complete_backward(at::Tensor grad) const;
+  // Adds the gradients of trained tables, given that of the completed rows, grad [ids, hidden].
+  // Like rows(), but not collective over the tensor parallel ranks.
+  void backward(std::span<const TokenId> ids, const at::Tensor& positions,
+                const at::Tensor& grad) const;
+  [[nodiscard]] const VocabularyTable& table() const { return table_; }
 
  private:
+  // The ids that a chunk has: their rows in the chunk and their indices in `ids`.
+  struct Found {
+    std::vector<std::int64_t> rows;
+    std::vector<std::int64_t> places;
+  };
+  static Found find(const VocabularyTable::Chunk& chunk, std::span<const TokenId> ids);
   void scale(at::Tensor x) const;
 
   VocabularyTable table_;

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <string>
@@ -10,6 +11,8 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "nn/collectives.h"
+#include "nn/ledger.h"
+#include "nn/ops.h"
 
 namespace incipit::nn {
 namespace {
@@ -96,6 +99,7 @@ Parameter& WeightStore::add(int group, ParameterSpec spec, const WeightSource& s
   if (shards) added.stored_.zero_();
   load(spec, held, source, added.stored_);
   added.spec_ = std::move(spec);
+  added.held_ = held;
   if (shards) {
     added.sharded_in_ = this;
     sharded_[group].push_back(&added);
@@ -122,8 +126,92 @@ void WeightStore::finish() {
   }
 }
 
+void WeightStore::train() {
+  if (std::exchange(trains_, true)) return;
+  const LedgerScope scope(MemoryKind::kOptimizer);
+  for (const auto& parameter : parameters_) {
+    const at::Tensor& stored = parameter->stored_;
+    parameter->stored_gradient_ = at::zeros(
+        stored.sizes(), stored.options().dtype(ops::accumulate_type(stored.scalar_type())));
+    if (parameter->sharded_in_ == nullptr) parameter->gradient_ = parameter->stored_gradient_;
+  }
+}
+
+void WeightStore::values_changed() {
+  for (Slot& slot : slots_) {
+    INCIPIT_CHECK(slot.pending.empty(), "values changed while they were all-gathered");
+    if (slot.group >= 0) drop_values(slot.group);
+    slot.group = -1;
+  }
+}
+
+void WeightStore::clear_gradients() {
+  for (const auto& parameter : parameters_) parameter->stored_gradient_.zero_();
+}
+
+// Gives the sharded parameters of a group gradients of all their rows.
+void WeightStore::start_gradients(int group) {
+  if (!trains_) return;
+  const LedgerScope scope(MemoryKind::kOptimizer);
+  for (Parameter* parameter : sharded_[group]) {
+    const at::Tensor& shard = parameter->stored_gradient_;
+    parameter->gradient_ = at::zeros({shard.size(0) * fsdp_.size(), shard.size(1)}, shard.options())
+                               .narrow(0, 0, parameter->rows());
+    unreduced_.push_back(parameter);
+  }
+}
+
+// Adds this rank's block of the sum of gradient_ over the ranks to stored_gradient_.
+void WeightStore::scatter_gradients() {
+  for (Parameter* parameter : std::exchange(unreduced_, {})) {
+    const at::Tensor& shard = parameter->stored_gradient_;
+    // The rows after the last one, which gradient_ does not show, are zeros.
+    const at::Tensor all = parameter->gradient_.as_strided(
+        {shard.size(0) * fsdp_.size(), shard.size(1)}, {shard.size(1), 1});
+    parameter->gradient_.reset();
+    shard.add_(sum_and_scatter(fsdp_, all, "gradients of a layer"));
+  }
+}
+
+void WeightStore::sum_gradients(const comm::Mesh& mesh) {
+  scatter_gradients();
+  for (const auto& parameter : parameters_) {
+    sum_shared_rows(*parameter, mesh);
+    const auto partial = parameter->sharded_in_ ? comm::kData : comm::kBatch;
+    sum_over(mesh.along(partial), parameter->stored_gradient_, "gradients of the weights");
+  }
+}
+
+// Sums the gradients of rows that several tensor parallel ranks have. These ranks may have the same
+// row in shards of different FSDP ranks.
+void WeightStore::sum_shared_rows(const Parameter& parameter, const comm::Mesh& mesh) const {
+  if (mesh.tensor().size() == 1) return;
+  std::int64_t first = 0;  // row of the parameter
+  for (const Slice& slice : parameter.spec_.slices) {
+    const Range rows{first, first + slice.rows.size()};
+    first = rows.end;
+    if (!slice.shared) continue;
+    at::Tensor gradient = parameter.stored_gradient_;
+    std::vector<std::int64_t> shape = gradient.sizes().vec();
+    shape[0] = slice.shape[0];
+    const at::Tensor sum = at::zeros(shape, gradient.options());
+    const Range part{std::max(rows.begin, parameter.held_.begin),
+                     std::min(rows.end, parameter.held_.end)};
+    const std::int64_t size = std::max<std::int64_t>(0, part.size());
+    const at::Tensor mine =
+        gradient.narrow(0, size > 0 ? part.begin - parameter.held_.begin : 0, size);
+    at::Tensor of_all =
+        sum.narrow(0, size > 0 ? slice.rows.begin + part.begin - rows.begin : 0, size);
+    of_all.copy_(mine);
+    sum_over(mesh.along(parameter.sharded_in_ ? comm::kFsdp | comm::kTensor : comm::kTensor), sum,
+             "gradients of shared heads");
+    mine.copy_(of_all);
+  }
+}
+
 void WeightStore::announce(std::vector<int> groups) {
   if (!is_sharded()) return;
+  scatter_gradients();
   INCIPIT_CHECK(next_ == order_.size() && in_use_ < 0,
                 "groups announced before have not been used");
   order_ = std::move(groups);
@@ -148,9 +236,7 @@ WeightStore::Slot& WeightStore::free_slot() {
 
 WeightStore::Slot& WeightStore::start(int group) {
   Slot& slot = free_slot();
-  if (slot.group >= 0) {
-    for (Parameter* parameter : sharded_[slot.group]) parameter->values_.reset();
-  }
+  if (slot.group >= 0) drop_values(slot.group);
   slot.group = group;
   std::int64_t first = 0;
   for (Parameter* parameter : sharded_[group]) {
@@ -166,6 +252,10 @@ WeightStore::Slot& WeightStore::start(int group) {
   return slot;
 }
 
+void WeightStore::drop_values(int group) {
+  for (Parameter* parameter : sharded_[group]) parameter->values_.reset();
+}
+
 void WeightStore::wait(Slot& slot) {
   for (comm::Pending& pending : slot.pending) pending.wait();
   slot.pending.clear();
@@ -179,13 +269,15 @@ void WeightStore::start_next() {
   if (next_ < order_.size() && find(order_[next_]) == nullptr) start(order_[next_]);
 }
 
-WeightStore::Use WeightStore::use(int group) {
+WeightStore::Use WeightStore::use(int group, Pass pass) {
   if (!is_sharded()) return Use(*this, group);
+  scatter_gradients();
   INCIPIT_CHECK(in_use_ < 0 && next_ < order_.size() && order_[next_] == group, "group ", group,
                 " is not the next that was announced");
   Slot* slot = find(group);
   wait(slot ? *slot : start(group));
   in_use_ = group;
+  if (pass == Pass::kBackward) start_gradients(group);
   ++next_;
   start_next();
   return Use(*this, group);
@@ -212,9 +304,9 @@ std::int64_t WeightStore::bytes() const {
   return bytes;
 }
 
-std::vector<at::Tensor> WeightStore::stored() const {
-  std::vector<at::Tensor> all;
-  for (const auto& parameter : parameters_) all.push_back(parameter->stored_);
+std::vector<const Parameter*> WeightStore::parameters() const {
+  std::vector<const Parameter*> all;
+  for (const auto& parameter : parameters_) all.push_back(parameter.get());
   return all;
 }
 

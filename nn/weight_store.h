@@ -11,6 +11,10 @@
 //     const WeightStore::Use use = store.use(0);
 //     layer.forward(...);
 //   }
+//
+// Parameters are frozen until train() is called. Then backward passes add to their gradients. Under
+// FSDP the gradient of a group is reduce-scattered after each use in a backward pass, so that no
+// rank keeps the gradients of more than one group whole.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,6 +25,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "comm/mesh.h"
 #include "nn/parameter.h"
 
 namespace incipit::nn {
@@ -45,6 +50,15 @@ class WeightStore {
   // Allocates the buffers. Call once, after the last add().
   void finish();
 
+  // Makes all parameters trainable, with gradients of zero. Not collective.
+  void train();
+  [[nodiscard]] bool trains() const { return trains_; }
+  // Call after Parameter::stored() was changed. Not collective.
+  void values_changed();
+  void clear_gradients();
+  // Sums the gradients over the ranks that have parts of them. Collective over the mesh.
+  void sum_gradients(const comm::Mesh& mesh);
+
   // Announces the groups that will be used next, in this order. Starts gathering the first.
   // Collective over the FSDP ranks, which announce the same groups.
   void announce(std::vector<int> groups);
@@ -65,14 +79,15 @@ class WeightStore {
     WeightStore* store_;
     int group_;
   };
+  enum class Pass { kForward, kBackward };
   // The next group in the announced order. Waits until it is complete and starts gathering the one
   // after it. Only one group is in use at a time. Collective over the FSDP ranks.
-  [[nodiscard]] Use use(int group);
+  [[nodiscard]] Use use(int group, Pass pass = Pass::kForward);
 
   // Bytes of what this rank stores, including the buffers.
   [[nodiscard]] std::int64_t bytes() const;
-  // What this rank stores, in order of add().
-  [[nodiscard]] std::vector<at::Tensor> stored() const;
+  // In order of add().
+  [[nodiscard]] std::vector<const Parameter*> parameters() const;
 
  private:
   friend class Parameter;
@@ -89,10 +104,14 @@ class WeightStore {
   [[nodiscard]] Slot* find(int group);
   [[nodiscard]] Slot& free_slot();
   Slot& start(int group);
+  void drop_values(int group);
   void wait(Slot& slot);
   void start_next();
   void release(int group);
   void progress() const;
+  void start_gradients(int group);
+  void scatter_gradients();
+  void sum_shared_rows(const Parameter& parameter, const comm::Mesh& mesh) const;
 
   comm::Communicator& fsdp_;
   at::Device home_;
@@ -102,6 +121,8 @@ class WeightStore {
   std::vector<int> order_;
   std::size_t next_ = 0;  // index into order_
   int in_use_ = -1;
+  bool trains_ = false;
+  std::vector<Parameter*> unreduced_;  // have a gradient that is not reduce-scattered yet
 };
 
 }  // namespace incipit::nn

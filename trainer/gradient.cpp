@@ -14,15 +14,7 @@ std::span<float> elements(const at::Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
-double gradient_norm(std::span<const at::Tensor> gradients) {
-  double squares = 0;
-  for (const at::Tensor& gradient : gradients) {
-    squares += gradient.to(at::kDouble).square().sum().item<double>();
-  }
-  return std::sqrt(squares);
-}
-
-void clip_gradient(at::Tensor& gradient, double norm, double max_norm) {
+void clip_gradient(at::Tensor gradient, double norm, double max_norm) {
   if (max_norm <= 0) return;
   constexpr double kTorchEpsilon = 1e-6;
   gradient.mul_(std::min(1.0, max_norm / (norm + kTorchEpsilon)));

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
+#include <cstddef>
+#include <map>
 
 #include "core/check.h"
 #include "nn/ledger.h"
@@ -14,54 +15,74 @@
 namespace incipit::trainer {
 namespace {
 
-// Parameters and, for each, a step count and state tensors.
+// Parameters with state tensors, and for each group a step count.
 class StatefulOptimizer : public Optimizer {
  public:
-  StatefulOptimizer(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
+  StatefulOptimizer(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
       : options_(options),
-        parameters_(std::move(parameters)),
-        steps_(at::zeros({static_cast<std::int64_t>(parameters_.size())}, at::kLong)) {}
+        steps_(at::zeros({static_cast<std::int64_t>(groups.size())}, at::kLong)) {
+    for (const ParameterGroup& group : groups) {
+      first_.push_back(parameters_.size());
+      parameters_.insert(parameters_.end(), group.begin(), group.end());
+    }
+    first_.push_back(parameters_.size());
+  }
 
   void step(double learning_rate, const std::vector<bool>& learns) final {
-    INCIPIT_CHECK(learns.empty() || learns.size() == parameters_.size());
+    INCIPIT_CHECK(learns.empty() || learns.size() + 1 == first_.size());
     auto* counts = steps_.mutable_data_ptr<std::int64_t>();
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (!learns.empty() && !learns[i]) continue;
-      INCIPIT_CHECK(parameters_[i].grad.defined(), parameters_[i].name, " has no gradient");
-      update(i, learning_rate, static_cast<double>(++counts[i]));
+    for (std::size_t group = 0; group + 1 < first_.size(); ++group) {
+      if (!learns.empty() && !learns[group]) continue;
+      ++counts[group];
+      for (std::size_t i = first_[group]; i < first_[group + 1]; ++i) {
+        INCIPIT_CHECK(parameters_[i].grad.defined(), parameters_[i].name, " has no gradient");
+        update(i, learning_rate, static_cast<double>(counts[group]));
+      }
     }
   }
 
-  [[nodiscard]] std::vector<NamedTensor> state() const final {
-    std::vector<NamedTensor> all = state_;
-    all.push_back({"step", steps_});
+  [[nodiscard]] std::vector<OptimizerState> state() const final {
+    std::vector<OptimizerState> all;
+    for (std::size_t group = 0; group + 1 < first_.size(); ++group) {
+      for (const auto& [name, tensors] : state_) {
+        const auto begin = tensors.begin();
+        all.push_back({name,
+                       group,
+                       {begin + static_cast<std::ptrdiff_t>(first_[group]),
+                        begin + static_cast<std::ptrdiff_t>(first_[group + 1])}});
+      }
+    }
     return all;
   }
+  [[nodiscard]] at::Tensor steps() const final { return steps_; }
 
  protected:
   virtual void update(std::size_t index, double learning_rate, double step) = 0;
 
-  at::Tensor add_state(const methods::Parameter& parameter, const std::string& name,
-                       at::Tensor zeros) {
-    state_.push_back({parameter.name + "." + name, zeros});
+  // Adds a state tensor of parameter `index`.
+  at::Tensor add_state(std::size_t index, const std::string& name, at::Tensor zeros) {
+    std::vector<at::Tensor>& tensors = state_[name];
+    tensors.resize(parameters_.size());
+    tensors[index] = zeros;
     return zeros;
   }
 
   OptimizerOptions options_;
-  std::vector<methods::Parameter> parameters_;
+  std::vector<methods::Parameter> parameters_;  // of all groups
 
  private:
+  std::vector<std::size_t> first_;  // parameter of each group, and their number
   at::Tensor steps_;
-  std::vector<NamedTensor> state_;
+  std::map<std::string, std::vector<at::Tensor>> state_;  // by parameter
 };
 
 class AdamW final : public StatefulOptimizer {
  public:
-  AdamW(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
-      : StatefulOptimizer(options, std::move(parameters)) {
-    for (const methods::Parameter& p : parameters_) {
-      mean_.push_back(add_state(p, "exp_avg", at::zeros_like(p.value)));
-      square_.push_back(add_state(p, "exp_avg_sq", at::zeros_like(p.value)));
+  AdamW(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
+      : StatefulOptimizer(options, groups) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      mean_.push_back(add_state(i, "exp_avg", at::zeros_like(parameters_[i].value)));
+      square_.push_back(add_state(i, "exp_avg_sq", at::zeros_like(parameters_[i].value)));
     }
   }
 
@@ -86,11 +107,11 @@ class AdamW final : public StatefulOptimizer {
 
 class Sgd final : public StatefulOptimizer {
  public:
-  Sgd(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
-      : StatefulOptimizer(options, std::move(parameters)) {
+  Sgd(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
+      : StatefulOptimizer(options, groups) {
     if (options_.momentum == 0) return;
-    for (const methods::Parameter& p : parameters_) {
-      velocity_.push_back(add_state(p, "momentum", at::zeros_like(p.value)));
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      velocity_.push_back(add_state(i, "momentum", at::zeros_like(parameters_[i].value)));
     }
   }
 
@@ -111,15 +132,15 @@ class Sgd final : public StatefulOptimizer {
 
 class Adafactor final : public StatefulOptimizer {
  public:
-  Adafactor(const OptimizerOptions& options, std::vector<methods::Parameter> parameters)
-      : StatefulOptimizer(options, std::move(parameters)), moments_(parameters_.size()) {
+  Adafactor(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
+      : StatefulOptimizer(options, groups), moments_(parameters_.size()) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      const methods::Parameter& p = parameters_[i];
-      if (factored(p.value)) {
-        moments_[i].row = add_state(p, "v_row", at::zeros({p.value.size(0)}, p.value.options()));
-        moments_[i].column = add_state(p, "v_col", at::zeros({p.value.size(1)}, p.value.options()));
+      const at::Tensor& value = parameters_[i].value;
+      if (factored(value)) {
+        moments_[i].row = add_state(i, "v_row", at::zeros({value.size(0)}, value.options()));
+        moments_[i].column = add_state(i, "v_col", at::zeros({value.size(1)}, value.options()));
       } else {
-        moments_[i].full = add_state(p, "v", at::zeros_like(p.value));
+        moments_[i].full = add_state(i, "v", at::zeros_like(value));
       }
     }
   }
@@ -171,15 +192,15 @@ class Adafactor final : public StatefulOptimizer {
 }  // namespace
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
-                                          std::vector<methods::Parameter> parameters) {
+                                          const std::vector<ParameterGroup>& groups) {
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   switch (options.kind) {
     case OptimizerKind::kAdamW:
-      return std::make_unique<AdamW>(options, std::move(parameters));
+      return std::make_unique<AdamW>(options, groups);
     case OptimizerKind::kAdafactor:
-      return std::make_unique<Adafactor>(options, std::move(parameters));
+      return std::make_unique<Adafactor>(options, groups);
     case OptimizerKind::kSgd:
-      return std::make_unique<Sgd>(options, std::move(parameters));
+      return std::make_unique<Sgd>(options, groups);
   }
   throw LogicError("unknown optimizer");
 }

@@ -47,10 +47,10 @@ at::Tensor index_on(at::Device device, std::span<const std::int32_t> target_of) 
       .to(device);
 }
 
-// Whether the keys and values of the forest have gradients that reach a prompt.
-bool depends_on_prompts(const Forest& forest) {
+// Whether the keys and values of the forest have gradients that reach what is trained.
+bool learns(const Forest& forest, const model::Backbone& backbone) {
   return forest.row_count() > 0 &&
-         (!forest.prompt_spans.empty() ||
+         (backbone.weights().trains() || !forest.prompt_spans.empty() ||
           std::any_of(forest.resident.begin(), forest.resident.end(),
                       [](const ResidentRows& resident) { return !resident.empty(); }));
 }
@@ -68,7 +68,7 @@ class Step {
         cut_(forest.row_count() == 0 ? ForestCut{}
                                      : cut_below_shared(forest, micro_batches.max_rows,
                                                         micro_batches.at_least, model.stores())),
-        trunk_learns_(depends_on_prompts(cut_.trunk)),
+        trunk_learns_(learns(cut_.trunk, backbone_)),
         ahead_(entangled(cut_, objective, forest.targets.size())),
         likelihoods_(at::zeros({std::ssize(forest.targets)},
                                at::TensorOptions(backbone_.device()).dtype(at::kDouble))) {

@@ -32,14 +32,16 @@ struct TrainState {
   EarlyStop::State early_stop{};
   std::vector<BestEvaluation> prompts{};             // per soft prompt
   std::vector<std::optional<double>> task_scores{};  // per task, at its prompt's best step
-  // "prompt"; "best_prompt" once there is one; "optimizer.NAME" for each of Optimizer::state().
-  // With several soft prompts: "prompt.TASK" and "best_prompt.TASK". The tensors own their memory.
+  // "prompt"; "best_prompt" once there is one; "optimizer.NAME" for each of Optimizer::state(),
+  // followed by ".TASK" with several prompts and by ".PARAMETER" with several parameters;
+  // "optimizer.step". The tensors own their memory.
   std::map<std::string, at::Tensor> tensors{};
 };
 
 inline constexpr const char* kPromptTensor = "prompt";
 inline constexpr const char* kBestPromptTensor = "best_prompt";
 inline constexpr const char* kOptimizerPrefix = "optimizer.";
+inline constexpr const char* kStepsTensor = "optimizer.step";
 
 // Returns all but the tensors as JSON that reads back to the same numbers.
 [[nodiscard]] std::string scalars_json(const TrainState& state);

@@ -62,8 +62,7 @@ void Trainer::train_step() {
   record.comm_seconds = setup_.mesh.world().context().seconds - talked;
 
   record.loss = totals.loss_sum / totals.target_count;
-  std::vector<at::Tensor> all = gradients();
-  record.grad_norm = gradient_norm(all);
+  record.grad_norm = gradient_norm();
   record.tokens = std::llround(totals.tokens);
   record.samples = std::llround(totals.examples);
   record.flops = needed_flops(batch.packed.forest);
@@ -74,9 +73,7 @@ void Trainer::train_step() {
   if (flags[0] != 0) {
     skip_update(record);
   } else {
-    for (at::Tensor& gradient : all) {
-      clip_gradient(gradient, record.grad_norm, setup_.train.max_grad_norm);
-    }
+    clip_gradients(record.grad_norm);
     optimizer_->step(record.learning_rate, learns);
     nonfinite_in_a_row_ = 0;
   }
@@ -86,22 +83,24 @@ void Trainer::train_step() {
   setup_.observer.on_step(record);
 }
 
-std::vector<methods::Parameter> Trainer::parameters() const {
-  std::vector<methods::Parameter> all;
-  for (const auto& prompt : prompts_) {
-    for (methods::Parameter parameter : prompt->parameters()) {
-      const bool several = prompt->parameters().size() > 1;
-      parameter.name = several ? prompt->name() + "." + parameter.name : prompt->name();
-      all.push_back(std::move(parameter));
-    }
-  }
+std::vector<ParameterGroup> Trainer::parameters() const {
+  std::vector<ParameterGroup> all;
+  for (const auto& prompt : prompts_) all.push_back(prompt->parameters());
   return all;
 }
 
-std::vector<at::Tensor> Trainer::gradients() const {
-  std::vector<at::Tensor> gradients;
-  for (const methods::Parameter& parameter : parameters()) gradients.push_back(parameter.grad);
-  return gradients;
+double Trainer::gradient_norm() const {
+  double squares = 0;
+  for (const auto& prompt : prompts_) squares += prompt->squared_gradient_norm(setup_.mesh);
+  return std::sqrt(squares);
+}
+
+void Trainer::clip_gradients(double norm) {
+  for (const auto& prompt : prompts_) {
+    for (const methods::Parameter& parameter : prompt->parameters()) {
+      clip_gradient(parameter.grad, norm, setup_.train.max_grad_norm);
+    }
+  }
 }
 
 MicroBatches Trainer::micro_batches() const {
@@ -138,13 +137,12 @@ void Trainer::reduce(comm::BatchTotals& totals) {
   model_.finish_gradients(totals.target_count);
 }
 
-// Records the mean loss of each task in the global batch. Returns whether the prompt of each
-// parameter occurs in the batch. Collective, except with one task, for which both are already
-// known.
+// Records the mean loss of each task in the global batch. Returns whether each prompt occurs in the
+// batch. Collective, except with one task, for which both are already known.
 std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record) {
   const std::size_t tasks = setup_.tasks.size();
   std::vector<bool> present(prompts_.size(), tasks == 1);
-  if (tasks == 1) return by_parameter(present);
+  if (tasks == 1) return present;
   std::vector<double> sums(2 * tasks, 0);  // loss and count per task
   for (std::size_t task = 0; task < tasks && setup_.backbone.partition().scores; ++task) {
     const auto objective =
@@ -159,15 +157,7 @@ std::vector<bool> Trainer::add_task_losses(const TrainBatch& batch, telemetry::S
     record.losses.emplace_back(setup_.tasks[task].name, sums[2 * task] / sums[2 * task + 1]);
     present[prompt_of(task)] = true;
   }
-  return by_parameter(present);
-}
-
-std::vector<bool> Trainer::by_parameter(const std::vector<bool>& prompts) const {
-  std::vector<bool> all;
-  for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    all.insert(all.end(), prompts_[i]->parameters().size(), prompts[i]);
-  }
-  return all;
+  return present;
 }
 
 void Trainer::skip_update(const telemetry::StepRecord& record) {

@@ -87,7 +87,7 @@ class Trainer {
  public:
   // `prompts`: one per task, or one for all of them; trained in place. Throws ConfigError when
   // options and data are incompatible.
-  Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::Prompt>> prompts);
+  Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::Trainable>> prompts);
 
   // Resumes from `state`, which only rank 0 reads. Call before run(). Throws DataError when the
   // state belongs to a different run. Collective over the mesh.
@@ -100,26 +100,24 @@ class Trainer {
   // the mesh.
   TrainResult run();
 
-  // Returns the current state. Not collective.
+  // Returns the current state. Only rank 0 has the tensors. Collective over the mesh.
   [[nodiscard]] TrainState state() const;
 
-  // Returns the current values of a prompt (methods/prompt.h), which may share memory with the
-  // trainer.
-  [[nodiscard]] at::Tensor prompt(std::size_t number = 0) const {
-    return prompts_[number]->values(methods::current_parameters(*prompts_[number]));
+  // What is trained, as it is now.
+  [[nodiscard]] const methods::Trainable& trained(std::size_t number = 0) const {
+    return *prompts_[number];
   }
 
  private:
   void train_step();
-  // Returns the parameters of all prompts, under unique names.
-  [[nodiscard]] std::vector<methods::Parameter> parameters() const;
-  [[nodiscard]] std::vector<at::Tensor> gradients() const;
+  // Returns the parameters of all prompts.
+  [[nodiscard]] std::vector<ParameterGroup> parameters() const;
   [[nodiscard]] MicroBatches micro_batches() const;
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
   std::vector<bool> add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record);
-  // Repeats each prompt's flag for all of its parameters.
-  [[nodiscard]] std::vector<bool> by_parameter(const std::vector<bool>& prompts) const;
+  [[nodiscard]] double gradient_norm() const;
+  void clip_gradients(double norm);
   [[nodiscard]] double needed_flops(const Forest& forest) const;
   void skip_update(const telemetry::StepRecord& record);
   void evaluate();
@@ -149,14 +147,19 @@ class Trainer {
   void swap_with_best();
   void keep_best(const std::vector<double>& scores);
   void save(const char* which, std::size_t prompt, const Snapshot& parameters) const;
+  // Saves a prompt now as well as at the end. A failure is a warning.
+  void save_during_run(const char* which, std::size_t prompt, const Snapshot& parameters);
   void save_last() const;
   void check_replicas() const;
   [[nodiscard]] std::unique_ptr<BatchStream> make_batches() const;
-  [[nodiscard]] std::vector<NamedTensor> state_tensors() const;
-  // Returns the name of a parameter of a prompt in checkpoints: `name`, with several prompts
-  // followed by the task, with several parameters by that of the parameter.
-  [[nodiscard]] std::string tensor_name(const char* name, std::size_t prompt,
-                                        const methods::Parameter& parameter) const;
+  // A tensor for each parameter of a prompt, as checkpoints have them: `name`, with several prompts
+  // followed by the task, and then by the names of Trainable::whole().
+  struct StateTensors {
+    std::string name;
+    std::size_t prompt = 0;
+    std::vector<at::Tensor> tensors;
+  };
+  [[nodiscard]] std::vector<StateTensors> state_tensors() const;
   [[nodiscard]] bool due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
   [[nodiscard]] bool evaluation_due() const {
     return step_ > 0 && due(setup_.train.eval_every) && evaluated_at_ != step_;
@@ -166,8 +169,8 @@ class Trainer {
   }
 
   TrainSetup setup_;
-  std::vector<std::shared_ptr<methods::Prompt>> prompts_;  // one per task, or one for all
-  methods::PromptedModel model_;                           // with these prompts
+  std::vector<std::shared_ptr<methods::Trainable>> prompts_;  // one per task, or one for all
+  methods::PromptedModel model_;                              // with these prompts
   std::vector<Snapshot> best_;                      // per prompt; empty before its first evaluation
   std::vector<BestEvaluation> best_at_;             // per prompt
   std::vector<std::optional<double>> task_scores_;  // per task: score in best_at_ of its prompt

@@ -41,12 +41,16 @@ double Trainer::selection_score(std::size_t task, const eval::Metrics& metrics) 
 // Checks on every rank that the values are finite, so that all ranks stop when they are not. Rank 0
 // writes.
 void Trainer::save(const char* which, std::size_t prompt, const Snapshot& parameters) const {
-  const at::Tensor values = prompts_[prompt]->values(parameters);
-  require_finite(values, "the prompt");
-  if (setup_.mesh.world().rank() != 0) return;
-  auto folder = setup_.run_dir / "adapter" / which;
+  for (const at::Tensor& values : parameters) require_finite(values, "the prompt");
+  const methods::Trainable& trained = *prompts_[prompt];
+  auto folder = setup_.run_dir / (trained.trains_backbone() ? "model" : "adapter") / which;
   if (several_prompts()) folder /= setup_.tasks[prompt].name;
-  prompts_[prompt]->save(folder, values, setup_.backbone_info);
+  trained.save(folder, parameters, setup_.backbone_info, setup_.mesh);
+}
+
+void Trainer::save_during_run(const char* which, std::size_t prompt, const Snapshot& parameters) {
+  if (prompts_[prompt]->trains_backbone()) return;  // large, and in the checkpoint
+  try_to_save([&] { save(which, prompt, parameters); });
 }
 
 void Trainer::save_last() const {
@@ -87,7 +91,7 @@ void Trainer::keep_best(const std::vector<double>& scores) {
       best_[i].push_back(parameter.value.clone());
       require_finite(best_[i].back(), "the prompt");
     }
-    try_to_save([&] { save("best", i, best_[i]); });
+    save_during_run("best", i, best_[i]);
   }
 }
 

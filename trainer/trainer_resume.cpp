@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/stop_request.h"
+#include "nn/collectives.h"
 #include "trainer/checkpoint.h"
 #include "trainer/gradient.h"
 #include "trainer/trainer.h"
@@ -14,19 +15,20 @@
 namespace incipit::trainer {
 namespace {
 
-std::span<std::byte> writable_bytes(const at::Tensor& tensor) {
-  return {static_cast<std::byte*>(tensor.data_ptr()), static_cast<std::size_t>(tensor.nbytes())};
-}
-
-// Copies the saved tensor into `target`.
-void take_over(const TrainState& state, const std::string& name, at::Tensor target) {
+// Returns a tensor of the state.
+at::Tensor saved_tensor(const TrainState& state, const std::string& name, at::IntArrayRef shape,
+                        at::ScalarType dtype) {
   const auto found = state.tensors.find(name);
-  if (found == state.tensors.end() || found->second.sizes() != target.sizes() ||
-      found->second.scalar_type() != target.scalar_type()) {
+  if (found == state.tensors.end() || found->second.sizes() != shape ||
+      found->second.scalar_type() != dtype) {
     throw DataError("the checkpoint of step " + std::to_string(state.step) + " has no tensor '" +
                     name + "' as this configuration needs it; start anew with --fresh");
   }
-  target.copy_(found->second);
+  return found->second;
+}
+
+std::string joined(const std::string& name, const std::string& own) {
+  return own.empty() ? name : name + "." + own;
 }
 
 }  // namespace
@@ -42,34 +44,31 @@ TrainState Trainer::state() const {
                    .early_stop = early_stop_.state(),
                    .prompts = best_at_,
                    .task_scores = task_scores_};
-  for (const auto& [name, tensor] : state_tensors()) {
-    state.tensors[name] = tensor.clone();
+  for (const auto& [name, prompt, parts] : state_tensors()) {
+    for (auto& [own, tensor] : prompts_[prompt]->whole(setup_.mesh, parts)) {
+      state.tensors[joined(name, own)] = std::move(tensor);
+    }
+  }
+  if (setup_.mesh.world().rank() == 0) {
+    state.tensors[kStepsTensor] = optimizer_->steps().clone();
   }
   return state;
 }
 
-std::string Trainer::tensor_name(const char* name, std::size_t prompt,
-                                 const methods::Parameter& parameter) const {
-  std::string full = name;
-  if (several_prompts()) full += "." + setup_.tasks[prompt].name;
-  if (prompts_[prompt]->parameters().size() > 1) full += "." + parameter.name;
-  return full;
-}
-
-std::vector<NamedTensor> Trainer::state_tensors() const {
-  std::vector<NamedTensor> tensors;
+std::vector<Trainer::StateTensors> Trainer::state_tensors() const {
+  std::vector<StateTensors> all;
+  const auto add = [&](const std::string& name, std::size_t prompt, std::vector<at::Tensor> of) {
+    all.push_back(
+        {several_prompts() ? name + "." + setup_.tasks[prompt].name : name, prompt, std::move(of)});
+  };
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    const auto& parameters = prompts_[i]->parameters();
-    for (std::size_t p = 0; p < parameters.size(); ++p) {
-      tensors.push_back({tensor_name(kPromptTensor, i, parameters[p]), parameters[p].value});
-      if (best_[i].empty()) continue;
-      tensors.push_back({tensor_name(kBestPromptTensor, i, parameters[p]), best_[i][p]});
-    }
+    add(kPromptTensor, i, methods::current_parameters(*prompts_[i]));
+    if (!best_[i].empty()) add(kBestPromptTensor, i, best_[i]);
   }
-  for (NamedTensor& entry : optimizer_->state()) {
-    tensors.push_back({kOptimizerPrefix + entry.name, entry.tensor});
+  for (OptimizerState& entry : optimizer_->state()) {
+    add(kOptimizerPrefix + entry.name, entry.group, std::move(entry.tensors));
   }
-  return tensors;
+  return all;
 }
 
 void Trainer::restore(const TrainState& saved) {
@@ -96,30 +95,42 @@ void Trainer::restore(const TrainState& saved) {
       best_[i].push_back(parameter.value.clone());
     }
   }
-  for (const auto& [name, tensor] : state_tensors()) {
-    if (world.rank() == 0) take_over(saved, name, tensor);
-    world.broadcast(writable_bytes(tensor), 0, "resume");
+  for (const auto& [name, prompt, parts] : state_tensors()) {
+    const auto whole = [&, &prefix = name](const std::string& own, at::IntArrayRef shape) {
+      return saved_tensor(saved, joined(prefix, own), shape, at::kFloat);
+    };
+    prompts_[prompt]->scatter(setup_.mesh, whole, parts);
   }
+  const at::Tensor steps = optimizer_->steps();
+  if (world.rank() == 0) {
+    steps.copy_(saved_tensor(saved, kStepsTensor, steps.sizes(), at::kLong));
+  }
+  world.broadcast(nn::bytes_of(steps), 0, "resume");
   batches_ = make_batches();
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    if (!best_[i].empty()) try_to_save([&] { save("best", i, best_[i]); });
+    if (!best_[i].empty()) save_during_run("best", i, best_[i]);
   }
 }
 
 // Checks on every rank that the prompts are finite, so that all ranks stop when they are not. Rank
 // 0 writes.
 void Trainer::checkpoint() {
-  for (const methods::Parameter& parameter : parameters()) {
-    require_finite(parameter.value, "the prompt");
+  for (const auto& prompt : prompts_) {
+    for (const methods::Parameter& parameter : prompt->parameters()) {
+      require_finite(parameter.value, "the prompt");
+    }
   }
   saved_at_ = step_;
+  const TrainState state = this->state();
   if (setup_.mesh.world().rank() != 0) return;
   const comm::Activity::Scope scope(activity(), "checkpoint");
   const auto start = std::chrono::steady_clock::now();
   const bool saved = try_to_save([&] {
-    write_checkpoint(setup_.run_dir, state(), setup_.facts);
+    write_checkpoint(setup_.run_dir, state, setup_.facts);
     remove_old_checkpoints(setup_.run_dir, step_, setup_.train.keep_checkpoints);
-    save_last();
+    for (std::size_t i = 0; i < prompts_.size(); ++i) {
+      if (!prompts_[i]->trains_backbone()) save("last", i, current_parameters(*prompts_[i]));
+    }
   });
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   setup_.observer.on_checkpoint(step_, taken.count(), saved);

@@ -46,7 +46,7 @@ void check_splits(const TrainSetup& setup, const TrainTask& task) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::Prompt>> prompts)
+Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::Trainable>> prompts)
     : setup_(setup),
       prompts_(std::move(prompts)),
       model_(setup.backbone, prompts_),
@@ -104,14 +104,20 @@ double Trainer::learning_rate() const {
 comm::Activity& Trainer::activity() const { return *setup_.mesh.world().context().activity; }
 
 void Trainer::check_replicas() const {
-  std::vector<comm::Replica> replicas;
-  const auto parameters = this->parameters();
-  for (const methods::Parameter& parameter : parameters) {
-    replicas.push_back({parameter.name, bytes_of(parameter.value)});
+  const std::vector<StateTensors> state = state_tensors();
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    std::vector<comm::Replica> replicas;
+    std::vector<at::Tensor> on_host;
+    for (const StateTensors& entry : state) {
+      if (entry.prompt != i) continue;
+      for (const at::Tensor& tensor : entry.tensors) {
+        if (!tensor.defined()) continue;
+        on_host.push_back(tensor.cpu());
+        replicas.push_back({entry.name, bytes_of(on_host.back())});
+      }
+    }
+    comm::check_replicas(setup_.mesh.along(prompts_[i]->replicated_over()), replicas);
   }
-  const auto state = optimizer_->state();
-  for (const NamedTensor& entry : state) replicas.push_back({entry.name, bytes_of(entry.tensor)});
-  comm::check_replicas(setup_.mesh.world(), replicas);
 }
 
 }  // namespace incipit::trainer

@@ -78,8 +78,8 @@ class Worker {
   Json reset(const Json& /*request*/) {
     if (!prompt_path_.empty()) {
       const auto prompt = methods::load_prompt(prompt_path_).prompt;
-      model_.emplace(*backbone_, std::vector{prompt});
-      optimizer_ = trainer::make_optimizer(options_, prompt->parameters());
+      model_.emplace(*backbone_, std::vector<std::shared_ptr<methods::Trainable>>{prompt});
+      optimizer_ = trainer::make_optimizer(options_, {prompt->parameters()});
     }
     return Json::object();
   }

@@ -138,7 +138,8 @@ void write_run(const Session& session, const std::vector<eval::TaskResults>& res
 }
 
 void run_eval(const EvalArguments& arguments) {
-  const configs::RunConfig config = load_config(arguments.config, check_options);
+  const configs::RunConfig config =
+      with_trained_weights(load_config(arguments.config, check_options));
   const Prompts prompts(config, arguments.adapters);
   Session session = open_session(config, prompts.rows(),
                                  {.train = asks_for(arguments, "train"),

@@ -91,9 +91,9 @@ plan::Workload planned_workload(const configs::RunConfig& config, const model::M
         source, task.max_source_tokens > 0 ? task.max_source_tokens : kRowsOfUnboundedExample);
   }
   return {.batch_size = config.train.batch_size,
-          .prompt_rows = config.method.num_virtual_tokens,
+          .prompt_rows = methods::prompt_rows(config.method).rows,
           .resident_prompt = methods::prompt_rows(config.method).resident,
-          .prompt_numbers = methods::adapter_numbers(config.method, spec),
+          .prompt_numbers = methods::trained_numbers(config.method, spec),
           .prompts = prompt_count(config),
           .example_rows = example_rows > 0 ? example_rows : source + kAnswerRows,
           .target_rows = kAnswerRows,

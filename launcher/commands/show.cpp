@@ -178,7 +178,7 @@ void run_show(const ShowArguments& arguments) {
   model.max_positions = families::read_model(model_dir).max_positions;
   data::Task task(config.task, std::move(model));
   const data::Splits splits =
-      data::load_splits(task, config.run.seed, config.method.num_virtual_tokens,
+      data::load_splits(task, config.run.seed, methods::prompt_rows(config.method).rows,
                         {.train = arguments.split == "train",
                          .validation = arguments.split == "validation",
                          .test = arguments.split == "test"});

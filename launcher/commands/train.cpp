@@ -63,7 +63,7 @@ void add_results(telemetry::Facts& facts, const Session& session,
   if (!scores.empty()) print_task_scores(std::cout, telemetry::Style::of_stdout(), scores);
   if (!best.empty()) facts.emplace_back("best prompts", best);
   const std::int64_t bytes =
-      methods::adapter_numbers(session.config.method, session.backbone->spec()) *
+      methods::trained_numbers(session.config.method, session.backbone->spec()) *
       static_cast<std::int64_t>(sizeof(float));
   const std::vector<std::int64_t> prompts(
       configs::has_several_prompts(session.config) ? session.tasks.size() : 1, bytes);
@@ -141,9 +141,9 @@ void begin_to_write(Session& session) {
 }
 
 trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan) {
-  Session session = open_session(config, config.method.num_virtual_tokens, {});
+  Session session = open_session(config, methods::prompt_rows(config.method).rows, {});
   const std::filesystem::path run_dir(config.run.output_dir);
-  const std::vector<std::shared_ptr<methods::Prompt>> start = start_prompts(session);
+  const std::vector<std::shared_ptr<methods::Trainable>> start = start_prompts(session);
   const trainer::RunFacts facts = run_facts(session);
   telemetry::LoggedUntil done;
   if (plan.checkpoint) {

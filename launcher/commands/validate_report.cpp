@@ -15,10 +15,13 @@ namespace {
 
 std::string method_text(const configs::RunConfig& config, const model::ModelSpec& transformer) {
   if (!config.method.trains()) return "none: the model as it is";
-  const std::int64_t rows = config.method.num_virtual_tokens;
-  const std::int64_t numbers = methods::adapter_numbers(config.method, transformer);
-  return methods::prompt_title(config.method) + ": " + telemetry::grouped(rows) + " x " +
-         telemetry::grouped(numbers / rows) + " = " + telemetry::grouped(numbers) + " parameters";
+  const std::int64_t rows = methods::prompt_rows(config.method).rows;
+  const std::int64_t numbers = methods::trained_numbers(config.method, transformer);
+  const std::string title = methods::prompt_title(config.method) + ": ";
+  const std::string parameters = telemetry::grouped(numbers) + " parameters";
+  if (rows == 0) return title + parameters;
+  return title + telemetry::grouped(rows) + " x " + telemetry::grouped(numbers / rows) + " = " +
+         parameters;
 }
 
 std::string task_text(const data::Task& task) {

@@ -118,8 +118,8 @@ void PrefixTuning::collect(const methods::Contribution& from, const model::Backb
   }
 }
 
-void PrefixTuning::save(const std::filesystem::path& folder, const at::Tensor& values,
-                        const methods::BackboneInfo& backbone) const {
+void PrefixTuning::save_values(const std::filesystem::path& folder, const at::Tensor& values,
+                               const methods::BackboneInfo& backbone) const {
   save_prefix_adapter(folder, {name(), values, backbone}, shape_);
 }
 
@@ -133,10 +133,20 @@ void PrefixTuning::check(const model::ModelSpec& spec, const std::filesystem::pa
 methods::Method method() {
   return {.kind = "prefix_tuning",
           .peft_type = kPeftType,
-          .title = "prefix",
-          .where = " in every layer",
-          .resident = true,
-          .width = [](const model::ModelSpec& spec) { return prefix_shape(spec).width(); },
+          .trains_backbone = false,
+          .rows =
+              [](const methods::MethodOptions& options) {
+                return PromptRows{.rows = static_cast<int>(options.num_virtual_tokens),
+                                  .resident = true};
+              },
+          .title =
+              [](const methods::MethodOptions& options) {
+                return methods::title_with_tokens("prefix", options) + " in every layer";
+              },
+          .numbers =
+              [](const methods::MethodOptions& options, const model::ModelSpec& spec) {
+                return options.num_virtual_tokens * prefix_shape(spec).width();
+              },
           .make = start_prefix,
           .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
             const LoadedPrefix loaded = load_prefix_adapter(folder);

@@ -55,8 +55,8 @@ class PrefixTuning final : public methods::Prompt {
   [[nodiscard]] comm::MeshDimensions partial_over() const override {
     return comm::kBatch | comm::kPipeline | comm::kTensor;
   }
-  void save(const std::filesystem::path& folder, const at::Tensor& values,
-            const methods::BackboneInfo& backbone) const override;
+  void save_values(const std::filesystem::path& folder, const at::Tensor& values,
+                   const methods::BackboneInfo& backbone) const override;
   void check(const model::ModelSpec& spec, const std::filesystem::path& path) const override;
 
  private:

@@ -29,8 +29,8 @@ void PromptTuning::collect(const methods::Contribution& from, const model::Backb
   grad_values.add_(from.input_gradient.to(at::kCPU));
 }
 
-void PromptTuning::save(const std::filesystem::path& folder, const at::Tensor& values,
-                        const methods::BackboneInfo& backbone) const {
+void PromptTuning::save_values(const std::filesystem::path& folder, const at::Tensor& values,
+                               const methods::BackboneInfo& backbone) const {
   save_peft_adapter(folder, {name(), values}, backbone);
 }
 
@@ -45,10 +45,19 @@ void PromptTuning::check(const model::ModelSpec& spec, const std::filesystem::pa
 methods::Method method() {
   return {.kind = "prompt_tuning",
           .peft_type = kPeftType,
-          .title = "soft prompt",
-          .where = "",
-          .resident = false,
-          .width = [](const model::ModelSpec& spec) { return spec.hidden_size; },
+          .trains_backbone = false,
+          .rows =
+              [](const methods::MethodOptions& options) {
+                return PromptRows{.rows = static_cast<int>(options.num_virtual_tokens)};
+              },
+          .title =
+              [](const methods::MethodOptions& options) {
+                return methods::title_with_tokens("soft prompt", options);
+              },
+          .numbers =
+              [](const methods::MethodOptions& options, const model::ModelSpec& spec) {
+                return options.num_virtual_tokens * spec.hidden_size;
+              },
           .make =
               [](const methods::MethodOptions& options, const methods::StartInputs& inputs,
                  const std::string& name) {

@@ -22,8 +22,8 @@ class PromptTuning final : public methods::Prompt {
   [[nodiscard]] comm::MeshDimensions partial_over() const override {
     return comm::kBatch | comm::kPipeline;
   }
-  void save(const std::filesystem::path& folder, const at::Tensor& values,
-            const methods::BackboneInfo& backbone) const override;
+  void save_values(const std::filesystem::path& folder, const at::Tensor& values,
+                   const methods::BackboneInfo& backbone) const override;
   void check(const model::ModelSpec& spec, const std::filesystem::path& path) const override;
 };
 

@@ -22,7 +22,7 @@ nlohmann::json run(const std::string& model_dir, const nlohmann::json& request) 
   at::set_num_threads(request["threads"].get<int>());
   const auto backbone = model::Backbone::load(families::read_model(model_dir),
                                               model::WeightFiles(model_dir), {.dtype = at::kFloat});
-  std::vector<std::shared_ptr<methods::Prompt>> prompts;
+  std::vector<std::shared_ptr<methods::Trainable>> prompts;
   if (request["prompt"].is_string()) {
     prompts.push_back(methods::load_prompt(request["prompt"].get<std::string>()).prompt);
   }

@@ -11,7 +11,7 @@
 
 namespace incipit::testing_support {
 
-using Prompts = std::vector<std::shared_ptr<methods::Prompt>>;
+using Prompts = std::vector<std::shared_ptr<methods::Trainable>>;
 
 inline std::shared_ptr<methods::Prompt> soft_prompt(const std::string& name,
                                                     const at::Tensor& values) {
@@ -23,6 +23,12 @@ inline methods::PromptedModel with_prompt(const model::Backbone& backbone,
                                           const std::optional<at::Tensor>& values) {
   if (!values) return methods::PromptedModel(backbone);
   return methods::PromptedModel(backbone, {soft_prompt("", *values)});
+}
+
+// Returns the current values of a prompt.
+inline at::Tensor values_of(const methods::Trainable& trainable) {
+  const auto& prompt = dynamic_cast<const methods::Prompt&>(trainable);
+  return prompt.values(methods::current_parameters(prompt));
 }
 
 inline Prompts soft_prompts(const std::vector<at::Tensor>& values) {

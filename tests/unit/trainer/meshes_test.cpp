@@ -106,7 +106,8 @@ class Meshes : public ::testing::TestWithParam<Case> {
       if (!run.losses.empty()) {
         EXPECT_EQ(recorder.losses, run.losses) << "world rank " << world.rank();
       }
-      run = {recorder.losses, recorder.samples, trainer.prompt(), result};
+      run = {recorder.losses, recorder.samples, testing_support::values_of(trainer.trained()),
+             result};
     });
     return run;
   }

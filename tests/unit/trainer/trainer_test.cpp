@@ -98,7 +98,10 @@ class TrainerTest : public ::testing::Test {
       const std::scoped_lock lock(mutex);
       losses.push_back(recorder.losses);
       if (world.rank() == 0) {
-        run = {result, recorder.losses, trainer.prompt(), {recorder.last.samples}};
+        run = {result,
+               recorder.losses,
+               testing_support::values_of(trainer.trained()),
+               {recorder.last.samples}};
       }
     });
     for (const auto& other : losses) EXPECT_EQ(other, run.losses);
@@ -171,7 +174,9 @@ TEST_F(TrainerTest, KeepsTheBestAndTheLastAdapterAndScoresTheTestSplitOnce) {
   RunRecorder recorder;
   Trainer trainer(setup(mesh, recorder), start());
   std::map<std::int64_t, at::Tensor> prompts;
-  recorder.then = [&](std::int64_t step) { prompts[step] = trainer.prompt().clone(); };
+  recorder.then = [&](std::int64_t step) {
+    prompts[step] = testing_support::values_of(trainer.trained()).clone();
+  };
   const TrainResult result = trainer.run();
 
   const auto& validation = recorder.by_split["validation"];
@@ -236,7 +241,7 @@ TEST_F(TrainerTest, ANonFiniteStepIsSkippedAndTheRunGoesOn) {
   Trainer trainer(setup(mesh, recorder), start());
   at::Tensor good;
   recorder.then = [&](std::int64_t step) {
-    at::Tensor prompt = trainer.prompt();
+    at::Tensor prompt = testing_support::values_of(trainer.trained());
     if (step == 2) {
       good = prompt.clone();
       prompt.fill_(std::numeric_limits<float>::quiet_NaN());
@@ -283,8 +288,12 @@ TEST_F(TrainerTest, ClippingBoundsTheStepOfPlainSgd) {
   RunRecorder recorder;
   Trainer trainer(setup(mesh, recorder), start());
   (void)trainer.run();
-  const double moved =
-      trainer.prompt().sub(start()[0]->parameters()[0].value).square().sum().sqrt().item<double>();
+  const double moved = testing_support::values_of(trainer.trained())
+                           .sub(start()[0]->parameters()[0].value)
+                           .square()
+                           .sum()
+                           .sqrt()
+                           .item<double>();
   EXPECT_GT(recorder.last.grad_norm, 1e-3);
   EXPECT_NEAR(moved, 1e-3, 1e-6);
 }

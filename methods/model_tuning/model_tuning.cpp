@@ -1,0 +1,99 @@
+#include "methods/model_tuning/model_tuning.h"
+
+#include <utility>
+
+#include "core/check.h"
+#include "model/model_writer.h"
+#include "nn/ledger.h"
+#include "nn/ops.h"
+
+namespace incipit::model_tuning {
+
+void ModelTuning::attach(const model::Backbone& backbone) {
+  INCIPIT_CHECK(backbone_ == nullptr, "attached twice");
+  backbone_ = &backbone;
+  backbone.weights().train();
+  const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
+  for (const nn::Parameter* weight : backbone.weights().parameters()) {
+    const at::ScalarType wide = nn::ops::accumulate_type(weight->stored().scalar_type());
+    add_parameter({weight->spec().slices.front().tensor, weight->stored().to(wide),
+                   weight->stored_gradient()});
+  }
+}
+
+PromptRows ModelTuning::rows(int /*number*/) const { return {}; }
+
+void ModelTuning::contribute(const model::Backbone& backbone, bool for_backward,
+                             methods::Contribution& /*to*/) {
+  nn::WeightStore& weights = backbone.weights();
+  const std::vector<const nn::Parameter*> stored = weights.parameters();
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const at::Tensor& to = stored[i]->stored();
+    if (!to.is_same(parameters()[i].value)) to.copy_(parameters()[i].value);
+  }
+  weights.values_changed();
+  if (for_backward) weights.clear_gradients();
+}
+
+void ModelTuning::take_gradients(const methods::Contribution& /*from*/,
+                                 const model::Backbone& /*backbone*/) {}
+
+void ModelTuning::sum_gradients(const comm::Mesh& mesh,
+                                std::vector<comm::ReducedParameter>& /*flat*/) {
+  backbone_->sum_gradients(mesh);
+}
+
+void ModelTuning::finish_gradients(double count) {
+  for (const methods::Parameter& parameter : parameters()) parameter.grad.div_(count);
+}
+
+comm::MeshDimensions ModelTuning::replicated_over() const { return comm::kData; }
+
+const model::WeightBlocks& ModelTuning::blocks(const comm::Mesh& mesh) const {
+  if (!blocks_) blocks_ = std::make_unique<model::WeightBlocks>(*backbone_, mesh);
+  return *blocks_;
+}
+
+double ModelTuning::squared_gradient_norm(const comm::Mesh& mesh) const {
+  std::vector<at::Tensor> gradients;
+  for (const methods::Parameter& parameter : parameters()) gradients.push_back(parameter.grad);
+  return blocks(mesh).sum_of_squares(gradients);
+}
+
+std::map<std::string, at::Tensor> ModelTuning::whole(const comm::Mesh& mesh,
+                                                     std::span<const at::Tensor> parts) const {
+  return blocks(mesh).gather(parts, parts.front().scalar_type());
+}
+
+void ModelTuning::scatter(const comm::Mesh& mesh, const WholeTensors& whole,
+                          std::span<const at::Tensor> parts) const {
+  blocks(mesh).scatter(whole, parts);
+}
+
+void ModelTuning::save(const std::filesystem::path& folder, std::span<const at::Tensor> parameters,
+                       const methods::BackboneInfo& backbone, const comm::Mesh& mesh) const {
+  const auto tensors = blocks(mesh).gather(parameters, backbone_->dtype());
+  if (mesh.world().rank() == 0) model::write_model(folder, tensors, backbone.folder);
+}
+
+methods::Method method() {
+  using methods::MethodOptions;
+  return {.kind = "model_tuning",
+          .peft_type = "",
+          .trains_backbone = true,
+          .rows = [](const MethodOptions&) { return PromptRows{}; },
+          .title = [](const MethodOptions&) -> std::string { return "all weights of the model"; },
+          .numbers =
+              [](const MethodOptions&, const model::ModelSpec& spec) {
+                const model::Partition whole = model::partition_of(spec, 1, 0, 1, 0);
+                return model::weight_bytes(spec, whole, 1, 1);
+              },
+          .make = [](const MethodOptions&, const methods::StartInputs&,
+                     const std::string& name) -> std::shared_ptr<methods::Trainable> {
+            return std::make_shared<ModelTuning>(name);
+          },
+          .load = nullptr,
+          .examples = [] { return std::vector{methods::small_options("model_tuning")}; }};
+}
+
+}  // namespace incipit::model_tuning
