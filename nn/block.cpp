@@ -169,10 +169,10 @@ at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries
       record.middle, record.middle_statistics, grad);
   const at::Tensor grad_output =
       add_normal_backward(attention_post_norm, grad, record.attention_post);
-  const at::Tensor grad_qkv = qkv_gradient(
-      context, attention, queries, record,
-      attention.output.backward(grad_output, record.attention.output), own, residents,
-      grad_residents);
+  const at::Tensor grad_qkv =
+      qkv_gradient(context, attention, queries, record,
+                   attention.output.backward(grad_output, record.attention.output), own, residents,
+                   grad_residents);
   at::Tensor grad_x = grad;
   if (queries.index.defined()) {
     grad_x = at::zeros_like(record.input).index_copy_(0, queries.index, grad);
