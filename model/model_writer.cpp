@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.json";
+constexpr const char* kPrepared = "incipit_prepared.json";  // set-up's record of the original
 
 std::string dtype_name(at::ScalarType dtype) {
   switch (dtype) {
@@ -36,7 +37,7 @@ std::string dtype_name(at::ScalarType dtype) {
 bool describes(const fs::path& file) {
   constexpr std::array<std::string_view, 4> kKinds{".json", ".txt", ".model", ".jinja"};
   const bool indexes_weights = file.filename().string().ends_with(".index.json");
-  return !indexes_weights && file.filename() != kConfig &&
+  return !indexes_weights && file.filename() != kConfig && file.filename() != kPrepared &&
          std::find(kKinds.begin(), kKinds.end(), file.extension().string()) != kKinds.end();
 }
 

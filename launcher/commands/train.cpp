@@ -34,8 +34,8 @@ std::string best_text(const trainer::TaskResult& task) {
          telemetry::fixed(*task.best_score, 4);
 }
 
-void add_result(telemetry::Facts& facts, const trainer::TaskResult& task) {
-  if (task.best_score) facts.emplace_back("best prompt", best_text(task));
+void add_result(telemetry::Facts& facts, const char* trained, const trainer::TaskResult& task) {
+  if (task.best_score) facts.emplace_back(std::string("best ") + trained, best_text(task));
   std::string test;
   for (const auto& [name, value] : task.test) {
     test.append(test.empty() ? "" : ", ")
@@ -79,7 +79,8 @@ void print_result(const Session& session, const trainer::TrainResult& result) {
   if (session.mixes()) {
     add_results(facts, session, result);
   } else {
-    add_result(facts, result.tasks.front());
+    const bool is_model = methods::trains_backbone(session.config.method);
+    add_result(facts, is_model ? "model" : "prompt", result.tasks.front());
   }
   facts.emplace_back("run", session.config.run.output_dir);
   telemetry::print_facts(std::cout, style, facts);

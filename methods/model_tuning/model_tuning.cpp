@@ -9,15 +9,22 @@
 
 namespace incipit::model_tuning {
 
+bool ModelTuning::has_masters() const {
+  return backbone_->dtype() != nn::ops::accumulate_type(backbone_->dtype());
+}
+
 void ModelTuning::attach(const model::Backbone& backbone) {
   INCIPIT_CHECK(backbone_ == nullptr, "attached twice");
   backbone_ = &backbone;
   backbone.weights().train();
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   for (const nn::Parameter* weight : backbone.weights().parameters()) {
-    const at::ScalarType wide = nn::ops::accumulate_type(weight->stored().scalar_type());
-    add_parameter({weight->spec().slices.front().tensor, weight->stored().to(wide),
-                   weight->stored_gradient()});
+    const at::Tensor& stored = weight->stored();
+    const at::ScalarType wide = nn::ops::accumulate_type(stored.scalar_type());
+    at::Tensor value =
+        has_masters() ? stored.to(wide, /*non_blocking=*/false, /*copy=*/true) : stored;
+    add_parameter(
+        {weight->spec().slices.front().tensor, std::move(value), weight->stored_gradient()});
   }
 }
 
@@ -27,9 +34,9 @@ void ModelTuning::contribute(const model::Backbone& backbone, bool for_backward,
                              methods::Contribution& /*to*/) {
   nn::WeightStore& weights = backbone.weights();
   const std::vector<const nn::Parameter*> stored = weights.parameters();
-  for (std::size_t i = 0; i < stored.size(); ++i) {
-    const at::Tensor& to = stored[i]->stored();
-    if (!to.is_same(parameters()[i].value)) to.copy_(parameters()[i].value);
+  for (std::size_t i = 0; i < stored.size() && has_masters(); ++i) {
+    // Norms, which are stored in float32, are rounded too, as they will be when they are saved.
+    stored[i]->stored().copy_(parameters()[i].value.to(backbone.dtype()));
   }
   weights.values_changed();
   if (for_backward) weights.clear_gradients();

@@ -39,6 +39,8 @@ class ModelTuning final : public methods::Trainable {
             const methods::BackboneInfo& backbone, const comm::Mesh& mesh) const override;
 
  private:
+  // Whether parameters() are copies of the weights, which have a narrower dtype.
+  [[nodiscard]] bool has_masters() const;
   // Collective over the mesh when called first.
   [[nodiscard]] const model::WeightBlocks& blocks(const comm::Mesh& mesh) const;
 

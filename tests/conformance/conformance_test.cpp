@@ -253,21 +253,25 @@ void expect_adapter(const fs::path& folder, const methods::Trainable& trained,
 }
 
 TEST_P(Conformance, WhatIsSavedReadsBackAsItWasWritten) {
-  const testing::TemporaryFolder folder;
-  const auto backbone = model::Backbone::random(spec_, 3, {});
-  const auto trained = start(options_, spec_);
-  methods::PromptedModel model(backbone, {trained});
-  for (const methods::Parameter& parameter : trained->parameters()) parameter.value.mul_(1.5);
-  model.refresh();
-  const methods::BackboneInfo info{.name = "small", .weights_fingerprint = "abc"};
-  trained->save(folder / "saved", methods::current_parameters(*trained), info, one_rank());
-  if (!methods::trains_backbone(options_)) {
-    return expect_adapter(folder / "saved", *trained, spec_, options_);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const testing::TemporaryFolder folder;
+    const auto backbone = model::Backbone::random(spec_, 3, {.dtype = dtype});
+    const auto trained = start(options_, spec_);
+    methods::PromptedModel model(backbone, {trained});
+    for (const methods::Parameter& parameter : trained->parameters()) parameter.value.mul_(1.1);
+    model.refresh();
+    const methods::BackboneInfo info{.name = "small", .weights_fingerprint = "abc"};
+    trained->save(folder / "saved", methods::current_parameters(*trained), info, one_rank());
+    if (!methods::trains_backbone(options_)) {
+      expect_adapter(folder / "saved", *trained, spec_, options_);
+      continue;
+    }
+    // The weights that passes used, also where they are rounded from masters.
+    const model::WeightFiles files(folder / "saved");
+    const auto loaded = model::Backbone::load(spec_, files, {.dtype = dtype});
+    EXPECT_EQ(loaded.weight_hash(), backbone.weight_hash()) << toString(dtype);
+    EXPECT_EQ(files.parameter_count(), methods::trained_numbers(options_, spec_));
   }
-  const model::WeightFiles files(folder / "saved");
-  const auto loaded = model::Backbone::load(spec_, files, {});
-  EXPECT_EQ(loaded.weight_hash(), backbone.weight_hash());
-  EXPECT_EQ(files.parameter_count(), methods::trained_numbers(options_, spec_));
 }
 
 std::string name_of(const ::testing::TestParamInfo<Case>& info) {
