@@ -95,7 +95,7 @@ set(incipit_common_headers
     <algorithm> <array> <atomic> <charconv> <chrono> <cmath> <cstdint> <cstdlib> <cstring>
     <exception> <filesystem> <fstream> <functional> <iostream> <limits> <map> <memory> <mutex>
     <numeric> <optional> <random> <set> <span> <sstream> <stdexcept> <string> <string_view>
-    <thread> <unordered_map> <utility> <variant> <vector> <nlohmann/json.hpp> <spdlog/spdlog.h>)
+    <thread> <unordered_map> <utility> <variant> <vector> <nlohmann/json.hpp>)
 set(incipit_torch_headers <ATen/core/Tensor.h>)
 set(incipit_test_headers <gmock/gmock.h> <gtest/gtest.h>)
 
@@ -113,7 +113,7 @@ function(incipit_precompile kind)
   set(source "${PROJECT_BINARY_DIR}/precompiled/${kind}.cpp")
   file(CONFIGURE OUTPUT "${source}" CONTENT "// A target needs a source.\n" @ONLY)
   add_library(${target} OBJECT EXCLUDE_FROM_ALL "${source}")
-  target_link_libraries(${target} PRIVATE incipit_flags spdlog::spdlog
+  target_link_libraries(${target} PRIVATE incipit_flags
                         nlohmann_json::nlohmann_json ${ARG_LINK})
   target_compile_options(${target} PRIVATE ${incipit_options_${kind}})
   target_precompile_headers(${target} PRIVATE ${incipit_common_headers} ${ARG_HEADERS})

@@ -1,31 +1,27 @@
 #include "launcher/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
+#include "launcher/command_line.h"
 #include "launcher/run_dir.h"
 
 namespace incipit::launcher {
 
-CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
+Option* add_config_arguments(Command& command, ConfigArguments& arguments) {
   command.add_option("--set", arguments.overrides, "replace a value, like train.steps=50")
       ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+      ->one_at_a_time();
   return command
       .add_option("config", arguments.config, "a run's YAML, or the name of a built-in recipe")
       ->type_name("CONFIG")
       ->required();
 }
 
-void add_task_argument(CLI::App& command, ConfigArguments& arguments) {
+void add_task_argument(Command& command, ConfigArguments& arguments) {
   command.add_option("--task", arguments.task, "one of several tasks of the configuration")
       ->type_name("NAME");
-}
-
-void add_example(CLI::App& command, const std::string& example) {
-  command.footer("Example:\n  " + example + "\n");
 }
 
 ConfigArguments resolve_run(ConfigArguments arguments) {

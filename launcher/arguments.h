@@ -6,12 +6,10 @@
 
 #include "configs/run_config.h"
 
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
-
 namespace incipit::launcher {
+
+class Command;
+class Option;
 
 struct ConfigArguments {
   std::string config;
@@ -20,13 +18,10 @@ struct ConfigArguments {
 };
 
 // Adds CONFIG and --set KEY=VALUE to a command. Returns the CONFIG option, which is required.
-CLI::Option* add_config_arguments(CLI::App& command, ConfigArguments& arguments);
+Option* add_config_arguments(Command& command, ConfigArguments& arguments);
 
 // Adds --task NAME to a command that handles a single task (load_one_task()).
-void add_task_argument(CLI::App& command, ConfigArguments& arguments);
-
-// Adds "Example:\n  incipit train ..." as the footer of a command's help.
-void add_example(CLI::App& command, const std::string& example);
+void add_task_argument(Command& command, ConfigArguments& arguments);
 
 // Resolves a run directory to the configuration in it, for commands that accept both. The run then
 // uses that directory, wherever it was moved to. Other arguments are returned unchanged.

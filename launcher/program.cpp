@@ -4,19 +4,18 @@
 
 #include <mpi.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 
 #include "core/error.h"
 #include "core/launch.h"
 #include "core/log.h"
-#include "core/text.h"
 #include "kernels/cpu/instruction_set.h"
-#include "launcher/arguments.h"
+#include "launcher/command_line.h"
 #include "launcher/commands/compare.h"
 #include "launcher/commands/doctor.h"
 #include "launcher/commands/eval.h"
@@ -58,34 +57,10 @@ void let_rank_zero_speak() {
   if (mpi_runs == 0 && read_launch().rank != 0) std::this_thread::sleep_for(kRankZeroFirst);
 }
 
-// Returns the requested command, or the program itself.
-const CLI::App& chosen(const CLI::App& app) {
-  const auto commands = app.get_subcommands();
-  return commands.empty() ? app : *commands.front();
-}
-
 // Returns whether the command's standard output is data, whose bytes another program may read.
 bool writes_data(int argc, const char* const* argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   return command == "predict" || command == "generate" || command == "tokenize";
-}
-
-std::string usage_problem(const CLI::App& app, int argc, const char* const* argv,
-                          const CLI::ParseError& error) {
-  std::vector<std::string> known;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    known.push_back(command->get_name());
-  }
-  const bool no_command = app.get_subcommands().empty();
-  const std::string word = argc > 1 ? argv[1] : "";
-  std::string message = error.what();
-  if (no_command && !word.empty() && word[0] != '-') {
-    message = "there is no command '" + word + "'" + did_you_mean(word, known);
-  } else if (no_command && word.empty()) {
-    message = "a command is missing; there are " + join(known);
-  }
-  const std::string name = no_command ? "incipit" : "incipit " + chosen(app).get_name();
-  return message + " (" + name + " --help shows the usage)";
 }
 
 }  // namespace
@@ -94,34 +69,27 @@ int run_program(int argc, const char* const* argv) {
   log::configure("info", read_launch().rank, read_launch().size);
   std::optional<telemetry::PrintableOutput> printable_output;
   if (!writes_data(argc, argv) || telemetry::shows_stdout()) printable_output.emplace(std::cout);
-  CLI::App app(kAbout, "incipit");
-  app.footer(kExitCodes);
-  app.require_subcommand(1);
-  app.set_version_flag("--version", std::string("incipit ") + INCIPIT_VERSION);
-  add_init_command(app);
-  add_train_command(app);
-  add_eval_command(app);
-  add_predict_command(app);
-  add_generate_command(app);
-  add_compare_command(app);
-  add_validate_command(app);
-  add_plan_command(app);
-  add_report_command(app);
-  add_show_command(app);
-  add_ls_command(app);
-  add_inspect_command(app);
-  add_doctor_command(app);
-  add_tokenize_command(app);
-  add_example(*app.get_subcommand("tokenize"),
-              "echo 'Two words' | incipit tokenize models/smollm2-135m-instruct");
+  Program program("incipit", kAbout);
+  Command& commands = program.commands();
+  commands.footer(kExitCodes);
+  program.set_version(std::string("incipit ") + INCIPIT_VERSION);
+  add_init_command(commands);
+  add_train_command(commands);
+  add_eval_command(commands);
+  add_predict_command(commands);
+  add_generate_command(commands);
+  add_compare_command(commands);
+  add_validate_command(commands);
+  add_plan_command(commands);
+  add_report_command(commands);
+  add_show_command(commands);
+  add_ls_command(commands);
+  add_inspect_command(commands);
+  add_doctor_command(commands);
+  add_tokenize_command(commands);
   try {
     (void)kernels::cpu::instruction_set();  // refuses an unknown INCIPIT_CPU
-    app.parse(argc, argv);
-  } catch (const CLI::Success& answer) {  // --help, --version
-    if (read_launch().rank == 0) (void)app.exit(answer);
-  } catch (const CLI::ParseError& error) {
-    let_rank_zero_speak();
-    throw ConfigError(usage_problem(app, argc, argv, error));
+    program.run(argc, argv, /*print_help=*/read_launch().rank == 0);
   } catch (const Error&) {
     let_rank_zero_speak();
     throw;

@@ -11,6 +11,7 @@
 #include "launcher/system_info.h"
 #include "methods/method_options.h"
 #include "model/flops.h"
+#include "telemetry/output.h"
 
 namespace incipit::launcher {
 namespace {
@@ -41,8 +42,8 @@ double peak_flops(const Session& session) {
   if (session.config.metrics.peak_flops > 0) return session.config.metrics.peak_flops;
   const double measured =
       model::measured_peak_flops(session.backbone->dtype(), session.backbone->device());
-  log::info("metrics: {:.1f} GFLOP/s, as measured in large matmuls, are full utilization",
-            measured / 1e9);
+  log::info("metrics: {} GFLOP/s, as measured in large matmuls, are full utilization",
+            telemetry::fixed(measured / 1e9, 1));
   return measured;
 }
 

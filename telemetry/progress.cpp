@@ -1,13 +1,14 @@
 #include "telemetry/progress.h"
 
-#include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -83,32 +84,6 @@ class BarLine {
   std::string line_;
 };
 
-// Forwards log lines to other sinks, above the bar.
-class AboveBarSink : public spdlog::sinks::base_sink<std::mutex> {
- public:
-  AboveBarSink(std::shared_ptr<BarLine> bar, std::vector<spdlog::sink_ptr> sinks)
-      : bar_(std::move(bar)), sinks_(std::move(sinks)) {}
-
- private:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    bar_->write_above([&] {
-      for (const auto& sink : sinks_) {
-        if (sink->should_log(message.level)) sink->log(message);
-        sink->flush();
-      }
-    });
-  }
-  void flush_() override {
-    for (const auto& sink : sinks_) sink->flush();
-  }
-  // The other sinks keep their own patterns.
-  void set_pattern_(const std::string&) override {}
-  void set_formatter_(std::unique_ptr<spdlog::formatter>) override {}
-
-  std::shared_ptr<BarLine> bar_;
-  std::vector<spdlog::sink_ptr> sinks_;
-};
-
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -121,8 +96,8 @@ struct Progress::State {
   ProgressOptions options;
   Clock::time_point started;
   Clock::time_point shown;
-  std::shared_ptr<BarLine> bar;  // null if there is no terminal
-  std::shared_ptr<spdlog::logger> logger_before;
+  std::shared_ptr<BarLine> bar;               // null if there is no terminal
+  std::optional<log::Redirection> log_lines;  // above the bar
   bool colour = false;
 
   std::int64_t done = 0;
@@ -130,17 +105,12 @@ struct Progress::State {
 
   void begin_bar(std::ostream& out) {
     bar = std::make_shared<BarLine>(out);
-    logger_before = spdlog::default_logger();
-    auto sink = std::make_shared<AboveBarSink>(bar, logger_before->sinks());
-    auto logger = std::make_shared<spdlog::logger>(logger_before->name(), std::move(sink));
-    logger->set_level(logger_before->level());
-    logger->flush_on(logger_before->flush_level());
-    spdlog::set_default_logger(std::move(logger));
+    log_lines.emplace(log::Redirection::within(
+        [bar = bar](const std::function<void()>& write) { bar->write_above(write); }));
   }
 
   void end_bar() {
-    if (logger_before) spdlog::set_default_logger(std::move(logger_before));
-    logger_before = nullptr;
+    log_lines.reset();
     bar = nullptr;
   }
 

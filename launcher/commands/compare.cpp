@@ -1,6 +1,5 @@
 #include "launcher/commands/compare.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "eval/results.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "launcher/run_dir.h"
 #include "launcher/score_cells.h"
 #include "launcher/session.h"
@@ -165,9 +165,9 @@ void run_compare(const CompareArguments& arguments) {
 
 }  // namespace
 
-void add_compare_command(CLI::App& app) {
+void add_compare_command(Command& program) {
   const auto arguments = std::make_shared<CompareArguments>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = program.add_subcommand(
       "compare", "Score templates of a task on its validation split, and the best one on test");
   add_config_arguments(*command, arguments->config);
   add_task_argument(*command, arguments->config);
@@ -179,7 +179,7 @@ void add_compare_command(CLI::App& app) {
       ->add_option("--output", arguments->output,
                    "run directory of the best template (default: run.output_dir with -template)")
       ->type_name("DIR");
-  add_example(*command, "mpirun -n 2 incipit compare configs/recipes/town_hall.yaml");
+  command->example("mpirun -n 2 incipit compare configs/recipes/town_hall.yaml");
   command->callback([arguments] { run_compare(*arguments); });
 }
 

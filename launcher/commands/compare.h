@@ -1,12 +1,10 @@
 // `incipit compare`: compares prompt templates of a task.
 #pragma once
 
-namespace CLI {
-class App;
-}
-
 namespace incipit::launcher {
 
-void add_compare_command(CLI::App& app);
+class Command;
+
+void add_compare_command(Command& program);
 
 }  // namespace incipit::launcher

@@ -1,6 +1,5 @@
 #include "launcher/commands/doctor.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "families/registry.h"
 #include "launcher/arguments.h"
+#include "launcher/command_line.h"
 #include "launcher/model_choice.h"
 #include "launcher/system_info.h"
 #include "model/weight_files.h"
@@ -115,12 +115,12 @@ void run_doctor(const fs::path& model) {
 
 }  // namespace
 
-void add_doctor_command(CLI::App& app) {
+void add_doctor_command(Command& program) {
   const auto model = std::make_shared<fs::path>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = program.add_subcommand(
       "doctor", "Show what this machine offers, and whether a model is supported");
   command->add_option("--model", *model, "a model folder to check")->type_name("PATH");
-  add_example(*command, "incipit doctor --model models/smollm2-135m-instruct");
+  command->example("incipit doctor --model models/smollm2-135m-instruct");
   command->callback([model] { run_doctor(*model); });
 }
 

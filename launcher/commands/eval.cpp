@@ -1,6 +1,5 @@
 #include "launcher/commands/eval.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <deque>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "eval/results.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "launcher/evaluation_progress.h"
 #include "launcher/mixture_report.h"
 #include "launcher/prompt_source.h"
@@ -168,21 +168,21 @@ void run_eval(const EvalArguments& arguments) {
 
 }  // namespace
 
-void add_eval_command(CLI::App& app) {
+void add_eval_command(Command& program) {
   const auto arguments = std::make_shared<EvalArguments>();
-  CLI::App* command = app.add_subcommand("eval", "Score a prompt, or the model without one");
+  Command* command = program.add_subcommand("eval", "Score a prompt, or the model without one");
   add_config_arguments(*command, arguments->config);
   command
       ->add_option("--adapter", arguments->adapters,
                    "PEFT folder or .npy (default: adapter/best of the run directory); several "
                    "tasks: one each, as TASK=PATH or in the order of the tasks")
       ->type_name("PATH")
-      ->allow_extra_args(false);
+      ->one_at_a_time();
   command->add_option("--split", arguments->splits, "train, validation or test (default: test)")
       ->type_name("SPLIT")
-      ->check(CLI::IsMember({"train", "validation", "test"}));
-  add_example(*command,
-              "incipit eval configs/recipes/rte.yaml --adapter runs/rte/adapter/last --split test");
+      ->one_of({"train", "validation", "test"});
+  command->example(
+      "incipit eval configs/recipes/rte.yaml --adapter runs/rte/adapter/last --split test");
   command->callback([arguments] { run_eval(*arguments); });
 }
 

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <iterator>
@@ -19,6 +18,7 @@
 #include "eval/generation.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
 #include "launcher/session.h"
@@ -224,7 +224,7 @@ void run_generate(const GenerateArguments& arguments) {
   (void)speaker.answer(conversation.ask(arguments.prompt ? *arguments.prompt : read_stdin()));
 }
 
-void add_text_options(CLI::App& command, GenerateArguments& arguments) {
+void add_text_options(Command& command, GenerateArguments& arguments) {
   command
       .add_option("--adapter", arguments.adapter,
                   "PEFT folder or .npy (default: adapter/best of the run directory)")
@@ -240,45 +240,42 @@ void add_text_options(CLI::App& command, GenerateArguments& arguments) {
   command.add_option("--system", arguments.system, "system text of the chat")->type_name("TEXT");
 }
 
-void add_sampling_options(CLI::App& command, GenerateArguments& arguments) {
+void add_sampling_options(Command& command, GenerateArguments& arguments) {
   eval::GenerationOptions& options = arguments.options;
   command
       .add_option("--max-tokens", options.max_tokens, "tokens to generate at most (default: 256)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->positive();
   command
       .add_option(
           "--temperature", options.temperature,
           "0: always the likeliest token (default); 1: sample from the model's probabilities")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 100.0));
+      ->between(0.0, 100.0);
   command
       .add_option("--top-p", options.top_p,
                   "sample from the likeliest tokens whose probabilities add up to P (default: 1)")
       ->type_name("P")
-      ->check(CLI::Range(1e-6, 1.0));
+      ->between(1e-6, 1.0);
   command.add_option("--seed", options.seed, "seed of sampling (default: 17)")->type_name("S");
   command.add_option("--stop", arguments.stops, "stop before this text; may be repeated")
       ->type_name("TEXT")
-      ->allow_extra_args(false)
-      ->check([](const std::string& text) {
-        return text.empty() ? std::string("the text is empty") : std::string();
-      });
+      ->one_at_a_time()
+      ->not_empty();
 }
 
 }  // namespace
 
-void add_generate_command(CLI::App& app) {
+void add_generate_command(Command& program) {
   const auto arguments = std::make_shared<GenerateArguments>();
-  CLI::App* command = app.add_subcommand("generate", "Generate text from a prompt");
+  Command* command = program.add_subcommand("generate", "Generate text from a prompt");
   add_config_arguments(*command, arguments->config)
       ->type_name("MODEL|RUN|CONFIG")
       ->description("a model's folder, a run's directory, its YAML, or a built-in recipe");
   add_task_argument(*command, arguments->config);
   add_text_options(*command, *arguments);
   add_sampling_options(*command, *arguments);
-  add_example(*command,
-              "incipit generate models/smollm2-135m-instruct --prompt 'Name three colours.'");
+  command->example("incipit generate models/smollm2-135m-instruct --prompt 'Name three colours.'");
   command->callback([arguments] { run_generate(*arguments); });
 }
 

@@ -1,13 +1,11 @@
 // `incipit generate MODEL`: generates text from text.
 #pragma once
 
-namespace CLI {
-class App;
-}
-
 namespace incipit::launcher {
 
+class Command;
+
 // Adds the subcommand to the program; it runs when the command line is parsed.
-void add_generate_command(CLI::App& app);
+void add_generate_command(Command& program);
 
 }  // namespace incipit::launcher

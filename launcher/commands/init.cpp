@@ -1,6 +1,5 @@
 #include "launcher/commands/init.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
@@ -20,6 +19,7 @@
 #include "init/summary.h"
 #include "init/task_plan.h"
 #include "launcher/arguments.h"
+#include "launcher/command_line.h"
 #include "model/weight_files.h"
 
 namespace incipit::launcher {
@@ -188,9 +188,9 @@ void init_from_recipe(const InitArguments& arguments) {
 
 }  // namespace
 
-void add_init_command(CLI::App& app) {
+void add_init_command(Command& program) {
   const auto arguments = std::make_shared<InitArguments>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = program.add_subcommand(
       "init", "Write a configuration to start from; with --data, for your own examples");
   command->add_option("--data", arguments->data, "your examples: .csv, .tsv, or JSON Lines")
       ->type_name("FILE");
@@ -212,16 +212,16 @@ void add_init_command(CLI::App& app) {
       ->add_option("--validation", arguments->validation,
                    "share of examples in the validation split (0.15)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.01, 0.9).description("0.01 to 0.9"));
+      ->between(0.01, 0.9, "0.01 to 0.9");
   command->add_option("--test", arguments->test, "share of examples in the test split (0.2)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.01, 0.9).description("0.01 to 0.9"));
+      ->between(0.01, 0.9, "0.01 to 0.9");
   command->add_option("--seed", arguments->seed, "seed of the splits and the run")
       ->capture_default_str();
   command->add_flag("--force", arguments->force, "overwrite existing files");
-  add_example(*command,
-              "incipit init --data configs/tasks/town_hall/train.jsonl --text text --label office "
-              "--name my_offices");
+  command->example(
+      "incipit init --data configs/tasks/town_hall/train.jsonl --text text --label office "
+      "--name my_offices");
   command->callback([arguments] {
     check_arguments(*arguments);
     if (arguments->data.empty()) {

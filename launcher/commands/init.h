@@ -2,13 +2,11 @@
 // examples.
 #pragma once
 
-namespace CLI {
-class App;
-}
-
 namespace incipit::launcher {
 
+class Command;
+
 // Adds the subcommand to the program; it runs when the command line is parsed.
-void add_init_command(CLI::App& app);
+void add_init_command(Command& program);
 
 }  // namespace incipit::launcher

@@ -1,6 +1,5 @@
 #include "launcher/commands/inspect.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "core/text.h"
 #include "families/registry.h"
 #include "launcher/arguments.h"
+#include "launcher/command_line.h"
 #include "launcher/run_dir.h"
 #include "methods/prompted_model.h"
 #include "methods/registry.h"
@@ -167,15 +167,15 @@ void run_inspect(const fs::path& path, const Show& show) {
 
 }  // namespace
 
-void add_inspect_command(CLI::App& app) {
+void add_inspect_command(Command& program) {
   const auto path = std::make_shared<fs::path>();
   const auto show = std::make_shared<Show>();
-  CLI::App* command =
-      app.add_subcommand("inspect", "Show the contents of a model, adapter, run or tensor file");
+  Command* command = program.add_subcommand(
+      "inspect", "Show the contents of a model, adapter, run or tensor file");
   command->add_option("path", *path, "folder or file")->type_name("PATH")->required();
   command->add_flag("--tensors", show->tensors, "of a model: list every tensor");
   command->add_flag("--hash", show->hash, "of a model: SHA-256 over every byte of its weights");
-  add_example(*command, "incipit inspect runs/rte/adapter/best");
+  command->example("incipit inspect runs/rte/adapter/best");
   command->callback([path, show] { run_inspect(*path, *show); });
 }
 

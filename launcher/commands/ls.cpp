@@ -1,10 +1,10 @@
 #include "launcher/commands/ls.h"
 
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "configs/builtin.h"
 #include "launcher/arguments.h"
+#include "launcher/command_line.h"
 #include "methods/method_options.h"
 #include "telemetry/output.h"
 
@@ -34,9 +34,9 @@ void run_ls() {
 
 }  // namespace
 
-void add_ls_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("ls", "List built-in tasks, recipes and methods");
-  add_example(*command, "incipit ls");
+void add_ls_command(Command& program) {
+  Command* command = program.add_subcommand("ls", "List built-in tasks, recipes and methods");
+  command->example("incipit ls");
   command->callback(run_ls);
 }
 

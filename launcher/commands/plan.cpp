@@ -1,6 +1,5 @@
 #include "launcher/commands/plan.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "core/text.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "launcher/commands/plan_rates.h"
 #include "model/spec.h"
 #include "plan/plan.h"
@@ -250,9 +250,9 @@ void run_plan(PlanArguments arguments) {
 
 }  // namespace
 
-void add_plan_command(CLI::App& app) {
+void add_plan_command(Command& program) {
   const auto arguments = std::make_shared<PlanArguments>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = program.add_subcommand(
       "plan", "Predict memory, traffic and time of a step on a mesh; reads no weights, no data");
   add_config_arguments(*command, arguments->config);
   command
@@ -261,35 +261,35 @@ void add_plan_command(CLI::App& app) {
   command->add_option("--ranks", arguments->ranks, "compare all meshes of N ranks; several: 8,16")
       ->type_name("N")
       ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::Range(1, 65536));
+      ->one_at_a_time()
+      ->between(std::int64_t{1}, 65536);
   command
       ->add_option("--tokens", arguments->tokens,
                    "tokens of an example with its answers; otherwise task.max_source_tokens + 2")
-      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20));
+      ->between(std::int64_t{2}, std::int64_t{1} << 20);
   command->add_option("--gpu-memory", arguments->memory_gib, "memory per rank, in GiB")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->positive();
   command->add_option("--tflops", arguments->tflops, "TFLOP/s reached per rank")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->positive();
   command
       ->add_option("--bandwidth", arguments->bandwidth,
                    "GB/s sent per rank within a machine and between machines, like 400,50")
       ->type_name("W,B")
       ->delimiter(',')
       ->expected(2)
-      ->check(CLI::PositiveNumber);
+      ->positive();
   command->add_option("--ranks-per-machine", arguments->ranks_per_machine, "ranks per machine")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1024));
+      ->between(std::int64_t{1}, 1024);
   command
       ->add_option(
           "--rates-of", arguments->rates_of,
           "a finished run: TFLOP/s, bandwidth within a machine and tokens as measured there")
       ->type_name("RUN");
   command->add_flag("--json", arguments->json, "write JSON");
-  add_example(*command, "incipit plan configs/recipes/rte.yaml --ranks 8 --gpu-memory 24");
+  command->example("incipit plan configs/recipes/rte.yaml --ranks 8 --gpu-memory 24");
   command->callback([arguments] { run_plan(*arguments); });
 }
 

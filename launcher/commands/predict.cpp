@@ -1,6 +1,5 @@
 #include "launcher/commands/predict.h"
 
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
@@ -12,6 +11,7 @@
 #include "eval/answers.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "launcher/predictor.h"
 #include "launcher/prompt_source.h"
 #include "launcher/session.h"
@@ -173,10 +173,10 @@ void run_submission(const PredictArguments& arguments) {
 
 }  // namespace
 
-void add_predict_command(CLI::App& app) {
+void add_predict_command(Command& program) {
   const auto arguments = std::make_shared<PredictArguments>();
-  CLI::App* command =
-      app.add_subcommand("predict", "Predict the labels or answers of records, with probabilities");
+  Command* command = program.add_subcommand(
+      "predict", "Predict the labels or answers of records, with probabilities");
   add_config_arguments(*command, arguments->config)
       ->type_name("RUN|CONFIG")
       ->description("a run's directory, its YAML, or the name of a built-in recipe");
@@ -193,21 +193,20 @@ void add_predict_command(CLI::App& app) {
       ->add_option("--input-format", arguments->input_format,
                    "jsonl, csv, tsv or text (default: by file name, or by the first line)")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember({"jsonl", "csv", "tsv", "text"}));
-  CLI::Option* output =
-      command->add_option("--output", arguments->output, "predictions (default: -)")
-          ->type_name("FILE|-");
-  CLI::Option* format =
+      ->one_of({"jsonl", "csv", "tsv", "text"});
+  Option* output = command->add_option("--output", arguments->output, "predictions (default: -)")
+                       ->type_name("FILE|-");
+  Option* format =
       command
           ->add_option("--format", arguments->format,
                        "jsonl or csv (default: by file name; -: jsonl, or columns on a terminal)")
           ->type_name("FORMAT")
-          ->check(CLI::IsMember({"jsonl", "csv"}));
+          ->one_of({"jsonl", "csv"});
   command
       ->add_option("--max-tokens", arguments->max_tokens,
                    "tokens of a generated answer at most (default: task.max_answer_tokens)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->positive();
   command
       ->add_option("--submission", arguments->submission,
                    "write the benchmark's file and its archive into DIR (default input: the task's "
@@ -215,7 +214,7 @@ void add_predict_command(CLI::App& app) {
       ->type_name("DIR")
       ->excludes(output)
       ->excludes(format);
-  add_example(*command, "echo 'A bin is full' | incipit predict runs/town_hall");
+  command->example("echo 'A bin is full' | incipit predict runs/town_hall");
   command->callback([arguments] {
     if (arguments->submission.empty()) {
       run_predict(*arguments);

@@ -1,13 +1,11 @@
 // `incipit predict RUN`: predicts answers for unlabelled records.
 #pragma once
 
-namespace CLI {
-class App;
-}
-
 namespace incipit::launcher {
 
+class Command;
+
 // Adds the subcommand to the program; it runs when the command line is parsed.
-void add_predict_command(CLI::App& app);
+void add_predict_command(Command& program);
 
 }  // namespace incipit::launcher

@@ -1,6 +1,5 @@
 #include "launcher/commands/report.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -9,6 +8,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "launcher/arguments.h"
+#include "launcher/command_line.h"
 #include "report/comparison_output.h"
 #include "report/page.h"
 #include "report/page_parts.h"
@@ -48,9 +48,9 @@ void run_report(const ReportArguments& arguments) {
 
 }  // namespace
 
-void add_report_command(CLI::App& app) {
+void add_report_command(Command& program) {
   const auto arguments = std::make_shared<ReportArguments>();
-  CLI::App* command = app.add_subcommand("report", "Write an HTML report on one or more runs");
+  Command* command = program.add_subcommand("report", "Write an HTML report on one or more runs");
   command
       ->add_option("runs", arguments->runs,
                    "run directories; several are compared on their test examples")
@@ -64,7 +64,7 @@ void add_report_command(CLI::App& app) {
       ->type_name("FILE");
   command->add_option("--task", arguments->task, "task to report on, for runs of several tasks")
       ->type_name("NAME");
-  add_example(*command, "incipit report runs/rte");
+  command->example("incipit report runs/rte");
   command->callback([arguments] { run_report(*arguments); });
 }
 

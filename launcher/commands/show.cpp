@@ -1,6 +1,5 @@
 #include "launcher/commands/show.h"
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <iostream>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "methods/registry.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
@@ -196,20 +196,20 @@ void run_show(const ShowArguments& arguments) {
 
 }  // namespace
 
-void add_show_command(CLI::App& app) {
+void add_show_command(Command& program) {
   const auto arguments = std::make_shared<ShowArguments>();
-  CLI::App* command = app.add_subcommand("show", "Show a record as the model sees it");
+  Command* command = program.add_subcommand("show", "Show a record as the model sees it");
   add_config_arguments(*command, arguments->config)
       ->description("a run's YAML, or the name of a built-in recipe or task");
   add_task_argument(*command, arguments->config);
   command->add_option("--index", arguments->index, "index of the example in the split, from 0")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->not_negative();
   command->add_option("--split", arguments->split, "train, validation or test (default: train)")
       ->type_name("SPLIT")
-      ->check(CLI::IsMember({"train", "validation", "test"}));
+      ->one_of({"train", "validation", "test"});
   command->add_flag("--ids", arguments->ids, "write each token's id after it");
-  add_example(*command, "incipit show configs/recipes/rte.yaml --index 3 --split test");
+  command->example("incipit show configs/recipes/rte.yaml --index 3 --split test");
   command->callback([arguments] { run_show(*arguments); });
 }
 

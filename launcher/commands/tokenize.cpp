@@ -1,6 +1,5 @@
 #include "launcher/commands/tokenize.h"
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <fstream>
 #include <iostream>
@@ -11,6 +10,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "data/tokenizer/tokenizer.h"
+#include "launcher/command_line.h"
 
 namespace incipit::launcher {
 namespace {
@@ -73,10 +73,10 @@ void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream
   out.flush();
 }
 
-void add_tokenize_command(CLI::App& app) {
+void add_tokenize_command(Command& program) {
   const auto options = std::make_shared<TokenizeOptions>();
-  CLI::App* command =
-      app.add_subcommand("tokenize", "Print the token ids of each line, or decode ids to text");
+  Command* command =
+      program.add_subcommand("tokenize", "Print the token ids of each line, or decode ids to text");
   command->add_option("tokenizer", options->tokenizer, "model folder or its tokenizer.json")
       ->required();
   command->add_option("input", options->input, "file of lines; - is standard input (default)");
@@ -85,6 +85,7 @@ void add_tokenize_command(CLI::App& app) {
                     "texts are JSON strings, one per line, so that they may contain newlines");
   command->add_flag("--keep-special", options->keep_special,
                     "with --decode: write special tokens, too");
+  command->example("echo 'Two words' | incipit tokenize models/smollm2-135m-instruct");
   command->callback([options] {
     if (options->input == "-") return run_tokenize(*options, std::cin, std::cout);
     require_regular_file(options->input);

@@ -4,11 +4,9 @@
 #include <filesystem>
 #include <iosfwd>
 
-namespace CLI {
-class App;
-}
-
 namespace incipit::launcher {
+
+class Command;
 
 struct TokenizeOptions {
   std::filesystem::path tokenizer;    // a tokenizer.json or a model folder
@@ -23,6 +21,6 @@ struct TokenizeOptions {
 void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& out);
 
 // Adds the subcommand to the program; it runs when the command line is parsed.
-void add_tokenize_command(CLI::App& app);
+void add_tokenize_command(Command& program);
 
 }  // namespace incipit::launcher

@@ -1,6 +1,5 @@
 #include "launcher/commands/train.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "core/stop_request.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "launcher/learning_watch.h"
 #include "launcher/memory_report.h"
 #include "launcher/mixture_report.h"
@@ -195,13 +195,13 @@ void run_train(const TrainArguments& arguments) {
 
 }  // namespace
 
-void add_train_command(CLI::App& app) {
+void add_train_command(Command& program) {
   const auto arguments = std::make_shared<TrainArguments>();
-  CLI::App* command = app.add_subcommand("train", "Learn a soft prompt, or continue with it");
+  Command* command = program.add_subcommand("train", "Learn a soft prompt, or continue with it");
   add_config_arguments(*command, arguments->config);
   command->add_flag("--fresh", arguments->fresh,
                     "start over; move an unfinished run in the run directory aside");
-  add_example(*command, "mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50");
+  command->example("mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50");
   command->callback([arguments] { run_train(*arguments); });
 }
 

@@ -1,13 +1,11 @@
 // `incipit train CONFIG`: trains a soft prompt.
 #pragma once
 
-namespace CLI {
-class App;
-}
-
 namespace incipit::launcher {
 
+class Command;
+
 // Adds the subcommand to the program; it runs when the command line is parsed.
-void add_train_command(CLI::App& app);
+void add_train_command(Command& program);
 
 }  // namespace incipit::launcher

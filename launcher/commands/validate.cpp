@@ -1,6 +1,5 @@
 #include "launcher/commands/validate.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/command_line.h"
 #include "launcher/commands/validate_report.h"
 #include "launcher/memory_budget.h"
 #include "methods/registry.h"
@@ -84,13 +84,13 @@ void check_run(const ConfigArguments& arguments) {
 
 }  // namespace
 
-void add_validate_command(CLI::App& app) {
+void add_validate_command(Command& program) {
   const auto arguments = std::make_shared<ValidateArguments>();
-  CLI::App* command =
-      app.add_subcommand("validate", "Check a configuration, its data and its model's files");
+  Command* command =
+      program.add_subcommand("validate", "Check a configuration, its data and its model's files");
   add_config_arguments(*command, arguments->config)->required(false);
   command->add_flag("--schema", arguments->schema, "print the reference of all keys (Markdown)");
-  add_example(*command, "incipit validate configs/recipes/rte.yaml");
+  command->example("incipit validate configs/recipes/rte.yaml");
   command->callback([arguments] {
     if (arguments->schema) {
       std::cout << configs::configuration_reference();

@@ -1,7 +1,6 @@
 #include "telemetry/progress.h"
 
 #include <gmock/gmock.h>
-#include <spdlog/sinks/ostream_sink.h>
 
 #include <sstream>
 
@@ -17,21 +16,6 @@ using ::testing::Not;
 std::chrono::steady_clock::time_point fake_time;
 std::chrono::steady_clock::time_point fake_now() { return fake_time; }
 void pass(std::chrono::milliseconds time) { fake_time += time; }
-
-// Collects what is logged, in place of the process's logger.
-class CapturedLog {
- public:
-  explicit CapturedLog(std::ostream& out) : before_(spdlog::default_logger()) {
-    auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(out, true);
-    auto logger = std::make_shared<spdlog::logger>("captured", std::move(sink));
-    logger->set_pattern("%v");
-    spdlog::set_default_logger(std::move(logger));
-  }
-  ~CapturedLog() { spdlog::set_default_logger(before_); }
-
- private:
-  std::shared_ptr<spdlog::logger> before_;
-};
 
 ProgressOptions on_terminal(std::ostream& out, int width) {
   return {.terminal = &out, .width = width, .colour = false, .now = &fake_now};
@@ -88,7 +72,7 @@ TEST(ProgressBar, IsRedrawnAtMostTenTimesASecond) {
 
 TEST(ProgressBar, LogLinesGoAboveItAndItStaysLast) {
   std::ostringstream out;
-  const CapturedLog captured(out);
+  const log::Redirection captured = log::Redirection::to(out);
   {
     Progress progress("train", 10, on_terminal(out, 80));
     log::info("a checkpoint was written");
@@ -101,7 +85,7 @@ TEST(ProgressBar, LogLinesGoAboveItAndItStaysLast) {
 
 TEST(ProgressBar, AnotherMayStandInItsPlaceForAWhile) {
   std::ostringstream out;
-  const CapturedLog captured(out);
+  const log::Redirection captured = log::Redirection::to(out);
   Progress train("train", 10, on_terminal(out, 80));
   {
     Progress validation("validation", 4, on_terminal(out, 80));
@@ -136,7 +120,7 @@ TEST(ProgressBar, FinishLeavesTheLastStateAndTheTimeTaken) {
 TEST(ProgressLines, ComeNowAndThenWhereThereIsNoTerminal) {
   if (is_terminal(2)) GTEST_SKIP() << "standard error is a terminal";
   std::ostringstream out;
-  const CapturedLog captured(out);
+  const log::Redirection captured = log::Redirection::to(out);
   Progress progress("train", 100, {.plain_every_seconds = 10, .now = &fake_now});
   for (int step = 1; step <= 30; ++step) {
     pass(std::chrono::seconds(1));

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
 
 #include <cmath>
 #include <memory>
@@ -185,11 +184,8 @@ TEST_F(PeftAdapter, AFolderAboveAdaptersPointsAtThem) {
 // What warn_of_other_weights logs.
 std::string logged(const BackboneInfo& made_for, const BackboneInfo& backbone) {
   std::ostringstream text;
-  const auto before = spdlog::default_logger();
-  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
+  const log::Redirection redirection = log::Redirection::to(text);
   methods::warn_of_other_weights(made_for, backbone, "adapters/rte");
-  spdlog::set_default_logger(before);
   return text.str();
 }
 
