@@ -7,7 +7,7 @@
 
 option(INCIPIT_UNITY "Compile the sources of a target in groups" ON)
 if(INCIPIT_UNITY)  # GCC takes an included source for a header and warns
-  target_compile_options(incipit_flags INTERFACE -Wno-subobject-linkage)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
 endif()
 option(INCIPIT_PCH "Use precompiled headers" ON)
 
@@ -113,8 +113,7 @@ function(incipit_precompile kind)
   set(source "${PROJECT_BINARY_DIR}/precompiled/${kind}.cpp")
   file(CONFIGURE OUTPUT "${source}" CONTENT "// A target needs a source.\n" @ONLY)
   add_library(${target} OBJECT EXCLUDE_FROM_ALL "${source}")
-  target_link_libraries(${target} PRIVATE incipit_flags
-                        nlohmann_json::nlohmann_json ${ARG_LINK})
+  target_link_libraries(${target} PRIVATE nlohmann_json::nlohmann_json ${ARG_LINK})
   target_compile_options(${target} PRIVATE ${incipit_options_${kind}})
   target_precompile_headers(${target} PRIVATE ${incipit_common_headers} ${ARG_HEADERS})
   if(ARG_PROGRAM)

@@ -1,17 +1,18 @@
 # Functions that all CMakeLists.txt files of the project use.
+include(GNUInstallDirs)
 
-# Compile flags of all Incipit code.
-add_library(incipit_flags INTERFACE)
+# Compile flags of all Incipit code. They belong to this folder, so that no user of a library gets
+# them.
 option(INCIPIT_WERROR "Warnings are errors (on by default where CI=true)" $ENV{CI})
-target_compile_options(incipit_flags INTERFACE -Wall -Wextra -Wno-unused-parameter
-                       $<$<BOOL:${INCIPIT_WERROR}>:-Werror>)
+add_compile_options(-Wall -Wextra -Wno-unused-parameter $<$<BOOL:${INCIPIT_WERROR}>:-Werror>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these for std::string once functions are inlined (GCC bug 105651).
-  target_compile_options(incipit_flags INTERFACE -Wno-error=restrict
-                         -Wno-error=stringop-overread -Wno-error=stringop-overflow
-                         -Wno-error=array-bounds)
+  add_compile_options(-Wno-error=restrict -Wno-error=stringop-overread
+                      -Wno-error=stringop-overflow -Wno-error=array-bounds)
 endif()
-target_include_directories(incipit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+# Sources include headers as "core/error.h". Users include them as <incipit/core/error.h>, from the
+# prefix (cmake/install_headers.cmake) or, in the same build, from the folder of links.
+include_directories("${PROJECT_SOURCE_DIR}")
 
 include(IncipitFastBuild)
 if(INCIPIT_PCH)
@@ -24,6 +25,19 @@ endif()
 set(INCIPIT_TEST_ENVIRONMENT OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
     "INCIPIT_CACHE=${CMAKE_BINARY_DIR}/test_cache")
 
+# Makes a library of the project known to users as incipit::<name>, in the build and installed, from
+# the export set IncipitTargets or, for what only tests need, IncipitTestingTargets. Further
+# arguments are passed to install().
+function(incipit_export target name export)
+  add_library(incipit::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
+  install(TARGETS ${target} EXPORT ${export} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          ${ARGN} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+endfunction()
+
 # incipit_library(comm SOURCES a.cpp b.cpp PUBLIC incipit::core PRIVATE MPI::MPI_C)
 # creates the static library of a folder, incipit::comm. A library that uses libtorch spends its
 # time there, so it is compiled with -O1 to save build time; HOT keeps full optimisation, for
@@ -32,8 +46,8 @@ function(incipit_library name)
   cmake_parse_arguments(ARG "HOT" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   incipit_group_sources(sources ${name} ${ARG_SOURCES})
   add_library(incipit_${name} STATIC ${sources})
-  add_library(incipit::${name} ALIAS incipit_${name})
-  target_link_libraries(incipit_${name} PUBLIC incipit_flags ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  target_link_libraries(incipit_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  incipit_export(incipit_${name} ${name} IncipitTargets)
   incipit_find_variant(incipit_${name} plain ${ARG_PUBLIC} ${ARG_PRIVATE})
   if(NOT ARG_HOT)
     incipit_use_precompiled(incipit_${name} library)
@@ -46,7 +60,7 @@ function(incipit_test_tool name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   incipit_group_sources(sources ${name} ${ARG_SOURCES})
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE ${ARG_LINK} incipit_flags GTest::gmock)
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock)
   incipit_find_variant(${name} none ${ARG_LINK})
   incipit_use_precompiled(${name} test)
 endfunction()

@@ -1,4 +1,6 @@
-// The `incipit` program: prepares the process, then becomes incipit-engine, the main program.
+// The `incipit` program: prepares the process, then becomes incipit-engine, the main program. A
+// copy of it with another name becomes the engine with that name: NAME becomes NAME-engine, in the
+// same folder.
 //
 // libtorch takes a few tenths of a second to load, and reads its environment while loading. Two
 // things must be settled before that:
@@ -57,13 +59,11 @@ int fail(const char* path, const char* why) {
 int main(int /*argc*/, char** argv) {
   block_signals();
   choose_cpu();
-  constexpr char kEngine[] = "incipit-engine";
-  char path[4096 + sizeof(kEngine)];
+  constexpr char kSuffix[] = "-engine";
+  char path[4096 + sizeof(kSuffix)];
   const ssize_t length = ::readlink("/proc/self/exe", path, 4096);
   if (length <= 0) return fail("/proc/self/exe", ::strerror(errno));
-  path[length] = '\0';
-  char* const folder_end = ::strrchr(path, '/') + 1;
-  ::memcpy(folder_end, kEngine, sizeof(kEngine));
+  ::memcpy(path + length, kSuffix, sizeof(kSuffix));
   ::execv(path, argv);
   return fail(path, ::strerror(errno));
 }

@@ -43,8 +43,8 @@ struct InitOptions {
   std::string path;  // file
 };
 
-// Options that methods define in files of theirs: at most one struct of each type, copied with the
-// object.
+// Options of methods that are defined outside of this project: one struct of each type, which is
+// copied with the object.
 class MoreOptions {
  public:
   // Returns the struct of a type, which it adds with its initial values if there is none. The

@@ -46,10 +46,14 @@ LINK = re.compile(r"\bincipit::(\w+)")
 def check_include(folder, quote, header):
     """Returns the problem with this include in a file of `folder`, or None."""
     top = header.split("/")[0]
+    if top == "incipit" and folder != "examples":
+        return f'write "{header}" as a path from the root: "{header.removeprefix("incipit/")}"'
     if header in WIDE_HEADERS:
         return f"<{header}> costs 10 to 30 s in every file: include single headers"
     if header.startswith(TORCH):
         return f"{folder} does not use libtorch" if folder in NO_TORCH else None
+    if folder == "examples":
+        return None if quote == "<" else check_example_include(header)
     if quote == "<":
         return f'"{header}" is ours: include it with quotes' if top in ALLOWED else None
     if folder in TEST_FOLDERS:
@@ -61,6 +65,12 @@ def check_include(folder, quote, header):
     if folder == "configs" and header.endswith("_options.h"):
         return None
     return f"{folder} may not include {top}: {allowed_text(folder)}"
+
+
+def check_example_include(header):
+    if "/" in header:
+        return f'examples use what is installed: include "{header}" as <incipit/{header}>'
+    return None
 
 
 def allowed_text(folder):
@@ -94,7 +104,7 @@ def check_links(root, folder):
 
 
 def check(root):
-    for folder in (*ALLOWED, *TEST_FOLDERS, "scripts", "cmake", "deploy"):
+    for folder in (*ALLOWED, *TEST_FOLDERS, "examples", "scripts", "cmake", "deploy"):
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and path.suffix in SOURCES | {".py", ".sh", ".cmake"}:
                 yield from check_file(root, path, folder)

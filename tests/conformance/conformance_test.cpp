@@ -4,8 +4,11 @@
 #include <ATen/ops/allclose.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,6 +24,7 @@
 #include "methods/registry.h"
 #include "model/weight_files.h"
 #include "nn/collectives.h"
+#include "tests/conformance/conformance.h"
 #include "tests/support/temporary_folder.h"
 #include "trainer/step.h"
 
@@ -274,10 +278,18 @@ TEST_P(Conformance, WhatIsSavedReadsBackAsItWasWritten) {
   }
 }
 
+// Returns "NAME_NUMBER" with characters that the names of tests may have.
+std::string numbered(std::string name, int number) {
+  const auto is_word = [](unsigned char c) { return std::isalnum(c) != 0; };
+  std::replace_if(name.begin(), name.end(), std::not_fn(is_word), '_');
+  return name + "_" + std::to_string(number);
+}
+
+std::string model_name(int model) { return numbered(all_models()[model].model_type, model); }
+
 std::string name_of(const ::testing::TestParamInfo<Case>& info) {
   const auto& [model, method] = info.param;
-  return all_models()[model].model_type + "_" + std::to_string(model) + "_method_" +
-         std::to_string(method);
+  return model_name(model) + "_" + numbered(methods::example_options()[method].kind, method);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -319,7 +331,14 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, MixedBatches,
-                         ::testing::Range(0, static_cast<int>(all_models().size())));
+                         ::testing::Range(0, static_cast<int>(all_models().size())),
+                         [](const auto& info) { return model_name(info.param); });
 
 }  // namespace
+
+int conformance::run(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
+
 }  // namespace incipit

@@ -33,6 +33,11 @@ class IncludeRules(unittest.TestCase):
     def test_include_not_from_the_root(self):
         self.assertEqual(len(self.violations("model/a.cpp", '#include "a.h"\n')), 1)
 
+    def test_only_examples_include_what_is_installed(self):
+        self.assertEqual(self.violations("examples/a.cpp", "#include <incipit/core/error.h>\n"), [])
+        self.assertEqual(len(self.violations("examples/a.cpp", '#include "core/error.h"\n')), 1)
+        self.assertEqual(len(self.violations("model/a.cpp", "#include <incipit/core/error.h>\n")), 1)
+
     def test_torch_where_it_does_not_belong(self):
         self.assertEqual(len(self.violations("core/a.h", "#include <ATen/core/Tensor.h>\n")), 1)
 
