@@ -47,6 +47,7 @@ class Template:
         env.globals["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
         self.source = source
         self._special_tokens = special_tokens
+        self.bos_token = special_tokens.get("bos_token")
         try:
             self._template = env.from_string(source)
         except jinja2.TemplateError as error:
@@ -148,7 +149,7 @@ def extract(template):
         user_before = _common_suffix(pair[0], system[1]) if system else pair[0]
 
     start, default_system, begin = pair[0], None, ""
-    if system and len(start) > len(system[0]) + len(system[1]) and \
+    if system and len(start) >= len(system[0]) + len(system[1]) and \
             start.startswith(system[0]) and start.endswith(system[1]):
         default_system = start[len(system[0]):len(start) - len(system[1])]
     elif start.endswith(user_before):
@@ -166,8 +167,12 @@ def extract(template):
         else:
             result["user_after_system"]["before"] = ""
         text = template.render([("system", f" {SYSTEM} "), ("user", USER)])
-        result["system"] = {"before": _without_prefix(system[0], begin, "at the beginning"),
-                            "after": system_after, "trim": f" {SYSTEM} " not in (text or "")}
+        before = _without_prefix(system[0], begin, "at the beginning")
+        bos = template.bos_token
+        if default_system is not None and bos and before.startswith(bos):
+            result["begin"], before = bos, before[len(bos):]
+        result["system"] = {"before": before, "after": system_after,
+                            "trim": f" {SYSTEM} " not in (text or "")}
     result["assistant"] = {"before": assistant_before, "after": assistant_after,
                            "trim": _trims(template, "assistant", [("user", USER)])}
     result["generation_prompt"] = generation_prompt

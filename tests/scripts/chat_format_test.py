@@ -30,6 +30,18 @@ THINKING = ("{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' an
             "{% if add_generation_prompt %}<assistant>{% endif %}")
 COUNTING = ("{% for m in messages %}{{ m.role ~ (m.content | length) ~ m.content }}{% endfor %}"
             "{% if add_generation_prompt %}assistant{% endif %}")
+# As Llama 3.1's: a system turn comes first, also without a system text.
+ALWAYS_SYSTEM = (
+    "{{- bos_token }}{%- if not date_string is defined %}{%- if strftime_now is defined %}"
+    "{%- set date_string = '26 Jul 2024' %}{%- endif %}{%- endif %}"
+    "{%- if messages[0]['role'] == 'system' %}"
+    "{%- set system_message = messages[0]['content'] | trim %}{%- set messages = messages[1:] %}"
+    "{%- else %}{%- set system_message = '' %}{%- endif %}"
+    "{{- '<|head|>system<|end|>\n\nCutting Knowledge Date: December 2023\nToday Date: ' }}"
+    "{{- date_string + '\n\n' }}{{- system_message }}{{- '<|eot|>' }}"
+    "{%- for m in messages %}"
+    "{{- '<|head|>' + m['role'] + '<|end|>\n\n' + m['content'] | trim + '<|eot|>' }}"
+    "{%- endfor %}{%- if add_generation_prompt %}{{- '<|head|>assistant<|end|>\n\n' }}{%- endif %}")
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 
 
@@ -49,6 +61,13 @@ class ChatFormat(unittest.TestCase):
         self.assertEqual(chat["begin"], "<s>")
         self.assertIsNone(chat["default_system"])
         self.assertTrue(all(chat[role]["trim"] for role in ("system", "user", "assistant")))
+
+    def test_a_system_turn_that_is_always_there(self):
+        chat = describe(ALWAYS_SYSTEM)
+        self.assertEqual(chat["begin"], "<s>")
+        self.assertEqual(chat["default_system"], "")
+        self.assertTrue(chat["system"]["before"].startswith("<|head|>system<|end|>"))
+        self.assertTrue(chat["multi_turn"])
 
     def test_system_text_inside_the_users_turn(self):
         chat = describe(INSTRUCTIONS)
