@@ -4,6 +4,7 @@
 #include <array>
 #include <unordered_set>
 
+#include "core/log.h"
 #include "core/text.h"
 
 namespace incipit::data {
@@ -17,6 +18,12 @@ std::string name_of(char delimiter) {
 std::string_view without_carriage_return(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
+}
+
+std::string unnamed(std::size_t index) { return "Unnamed: " + std::to_string(index); }
+
+bool is_whole_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 }  // namespace
@@ -37,6 +44,11 @@ CsvReader::CsvReader(LineReader lines, std::optional<char> delimiter) : lines_(s
 char CsvReader::find_delimiter() {
   const auto line = next_line();
   if (!line) return ',';
+  const std::string_view text = without_carriage_return(*line);
+  if (text.starts_with("sep=") && text.size() == 5) {
+    has_sep_line_ = true;
+    return text.back();
+  }
   lines_.put_back();
   constexpr std::array<char, 3> kDelimiters = {',', ';', '\t'};
   std::array<std::int64_t, 3> counts{};
@@ -56,18 +68,29 @@ char CsvReader::find_delimiter() {
   return kDelimiters[most];
 }
 
-void CsvReader::check_columns() const {
+void CsvReader::check_columns() {
   std::unordered_set<std::string_view> seen;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (columns_[i].empty()) {
-      throw FileError(here(row_line_) + "column " + std::to_string(i + 1) +
-                      " has no name; the first row must name every column");
-    }
+    if (columns_[i].empty()) columns_[i] = unnamed(i);
     if (!seen.insert(columns_[i]).second) {
       throw FileError(here(row_line_) + "two columns are named '" + columns_[i] +
                       "'; rename one of them");
     }
   }
+}
+
+void CsvReader::fit_row() {
+  const bool has_row_name =
+      first_record_ && fields_.size() == columns_.size() + 1 && is_whole_number(fields_.front());
+  if (has_row_name) {
+    columns_.insert(columns_.begin(), unnamed(0));
+    log::info(
+        "{}: the rows begin with a number that the first row does not name; it is the column "
+        "'{}'",
+        lines_.name(), columns_.front());
+  }
+  first_record_ = false;
+  while (fields_.size() > columns_.size() && fields_.back().empty()) fields_.pop_back();
 }
 
 std::string CsvReader::here(std::int64_t line) const {
@@ -76,6 +99,7 @@ std::string CsvReader::here(std::int64_t line) const {
 
 std::optional<Record> CsvReader::next() {
   if (!read_row()) return std::nullopt;
+  fit_row();
   if (fields_.size() != columns_.size()) {
     throw DataError(here(row_line_) + "the row has " + std::to_string(fields_.size()) +
                     " fields, the header has " + std::to_string(columns_.size()) + " (" +
@@ -88,6 +112,7 @@ std::optional<Record> CsvReader::next() {
 Record CsvReader::at_line(std::int64_t number) {
   if (number <= lines_.number()) {
     lines_.rewind();
+    if (has_sep_line_) (void)next_line();
     (void)read_row();  // the header
   }
   for (bool more = true; more;) {
@@ -105,8 +130,10 @@ Record CsvReader::at_line(std::int64_t number) {
 }
 
 std::optional<std::string_view> CsvReader::next_line() {
+  constexpr std::string_view kEndOfFile = "\x1A";  // of DOS
   while (const auto line = lines_.next()) {
-    if (!without_carriage_return(*line).empty()) return line;
+    const std::string_view text = without_carriage_return(*line);
+    if (!text.empty() && text != kEndOfFile) return line;
   }
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "data/file_kind.h"
 #include "data/record.h"
 #include "data/tokenizer/utf8.h"
 
@@ -18,7 +19,10 @@ constexpr std::size_t kReleaseBytes = std::size_t{16} << 20;
 
 }  // namespace
 
-LineReader::LineReader(const std::filesystem::path& path) : file_(path), name_(path.string()) {}
+LineReader::LineReader(const std::filesystem::path& path) : file_(path), name_(path.string()) {
+  if (is_gzip(file_->text())) unpacked_ = gunzip(file_->text(), name_);
+  refuse_foreign_file(text(), name_);
+}
 
 // Like std::getline(), which would read a line of any length.
 bool LineReader::read_stream() {
@@ -48,10 +52,10 @@ bool LineReader::read() {
     line_ = buffer_;
     return true;
   }
-  const std::string_view text = file_->text();
+  const std::string_view text = this->text();
   if (offset_ == 0 && text.starts_with(kByteOrderMark)) offset_ = kByteOrderMark.size();
   if (offset_ >= text.size()) return false;
-  if (offset_ - released_ >= kReleaseBytes) {
+  if (!unpacked_ && offset_ - released_ >= kReleaseBytes) {
     file_->release(released_, offset_);
     released_ = offset_;
   }

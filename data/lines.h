@@ -19,7 +19,8 @@ constexpr std::size_t kMaxRecordBytes = std::size_t{16} << 20;
 // a newline counts.
 class LineReader {
  public:
-  // Throws DataError naming the file when it cannot be read.
+  // A file compressed with gzip is unpacked in memory. Throws DataError naming the file when it
+  // cannot be read, or is something other than text (data/file_kind.h).
   explicit LineReader(const std::filesystem::path& path);
   // `stream` must outlive the reader; `name` is used in messages.
   LineReader(std::istream& stream, std::string name) : stream_(&stream), name_(std::move(name)) {}
@@ -42,8 +43,10 @@ class LineReader {
  private:
   [[nodiscard]] bool read();
   [[nodiscard]] bool read_stream();
+  [[nodiscard]] std::string_view text() const { return unpacked_ ? *unpacked_ : file_->text(); }
 
   std::optional<MappedFile> file_;
+  std::optional<std::string> unpacked_;  // the text of a compressed file
   std::istream* stream_ = nullptr;
   std::string name_;
   std::size_t offset_ = 0;    // of the next line in the file

@@ -10,9 +10,14 @@
 namespace incipit::data {
 
 RecordFormat record_format(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  const auto lower_ending = [](const std::filesystem::path& name) {
+    std::string ending = name.extension().string();
+    std::transform(ending.begin(), ending.end(), ending.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    return ending;
+  };
+  std::string ending = lower_ending(path);
+  if (ending == ".gz") ending = lower_ending(path.stem());
   if (ending == ".csv") return RecordFormat::kCsv;
   return ending == ".tsv" ? RecordFormat::kTsv : RecordFormat::kJsonl;
 }

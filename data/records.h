@@ -16,7 +16,8 @@ enum class RecordFormat {
   kTsv,  // tab-separated
 };
 
-// Returns the format by file extension: .csv, .tsv, and JSON Lines for anything else.
+// Returns the format by file extension: .csv, .tsv, and JSON Lines for anything else; the extension
+// of a .gz file is the one before.
 [[nodiscard]] RecordFormat record_format(const std::filesystem::path& path);
 
 // Creates a reader. Throws FileError as the format's reader does.

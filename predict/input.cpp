@@ -52,7 +52,8 @@ std::string format_of_first_line(data::LineReader& lines, const std::vector<std:
   if (!line) return "jsonl";
   const std::string first(*line);
   lines.put_back();
-  if (first[first.find_first_not_of(" \t")] == '{') return "jsonl";
+  const char begin = first[first.find_first_not_of(" \t")];
+  if (begin == '{' || begin == '[') return "jsonl";
   return names_all(first, fields) ? "csv" : "text";
 }
 

@@ -16,9 +16,9 @@ class PredictionInput {
  public:
   // `path`: a file, or "-" for standard input. `format`: jsonl, csv, tsv or text (every line is the
   // only field). "": by the file's extension (.txt is text); for standard input by its first line:
-  // jsonl if it begins with a brace, csv if it names all of `fields`, else text. `fields`: those of
-  // the template. Throws DataError, and ConfigError when the format is text and there are several
-  // fields.
+  // jsonl if it begins with a brace or a bracket, csv if it names all of `fields`, else text.
+  // `fields`: those of the template. Throws DataError, and ConfigError when the format is text and
+  // there are several fields.
   PredictionInput(const std::filesystem::path& path, const std::string& format,
                   const std::vector<std::string>& fields);
 

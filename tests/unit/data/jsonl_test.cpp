@@ -39,6 +39,39 @@ TEST(JsonlReader, ABadLineCanBePassed) {
   EXPECT_EQ(reader.next()->text("x"), "3");
 }
 
+std::vector<std::string> all_x(const std::string& text) {
+  const TemporaryFolder folder;
+  JsonlReader reader{LineReader(folder.write("a.json", text))};
+  std::vector<std::string> found;
+  while (const auto record = reader.next()) {
+    found.push_back(record->text("x") + "@" + std::to_string(record->line()));
+  }
+  return found;
+}
+
+TEST(JsonlReader, ArraysAndIndentedObjectsAreRead) {
+  const std::vector<std::string> same_line{"1@1", "2@1"};
+  EXPECT_EQ(all_x(R"([{"x": 1}, {"x": 2}])"), same_line);
+  const std::vector<std::string> indented{"}]@2", "[\"{@5"};
+  EXPECT_EQ(all_x("[\n {\n  \"x\": \"}]\"\n },\n {\n  \"x\": \"[\\\"{\"\n }\n]\n"), indented);
+  const std::vector<std::string> objects{"1@1", "2@4"};
+  EXPECT_EQ(all_x("{\n \"x\": 1\n}\n{\n \"x\": 2\n}\n"), objects);
+}
+
+TEST(JsonlReader, FindsRecordsOfAnArrayByTheirLine) {
+  const TemporaryFolder folder;
+  JsonlReader reader{LineReader(folder.write("a.json", "[\n{\"x\": 1},\n{\"x\": 2}\n]"))};
+  EXPECT_EQ(reader.at_line(3).text("x"), "2");
+  EXPECT_EQ(reader.at_line(2).text("x"), "1");
+}
+
+TEST(JsonlReader, AnArrayThatIsCutOffIsRefused) {
+  EXPECT_THAT(message_of<FileError>([] { (void)all_x("[\n{\"x\": 1},\n{\"x\""); }),
+              HasSubstr("a.json:3: the file ends within its JSON"));
+  EXPECT_THAT(message_of<FileError>([] { (void)all_x("[1, 2]"); }),
+              HasSubstr("a.json:1: found '1' where an object"));
+}
+
 TEST(JsonlReader, EmptyFileHasNoRecords) {
   const TemporaryFolder folder;
   EXPECT_FALSE(JsonlReader(LineReader(folder.write("a.jsonl", ""))).next().has_value());
