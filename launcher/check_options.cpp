@@ -66,6 +66,7 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
   }
   report_all(report, "train", trainer::validate(config.train));
   report_all(report, "eval", eval::validate(config.eval));
+  report_all(report, "metrics", telemetry::validate(config.metrics));
 }
 
 void check_training_options(const configs::RunConfig& config, const configs::Report& report) {

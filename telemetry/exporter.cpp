@@ -3,7 +3,6 @@
 #include <prometheus/exposer.h>
 #include <prometheus/registry.h>
 
-#include <charconv>
 #include <chrono>
 #include <stdexcept>
 
@@ -19,25 +18,10 @@ namespace {
 constexpr const char* kServerThreads = "16";
 constexpr const char* kRequestTimeoutMs = "1000";
 
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-Address parse_address(const std::string& listen, int local_rank) {
-  const std::size_t colon = listen.rfind(':');
-  Address address;
-  bool ok = colon != std::string::npos && colon > 0;
-  if (ok) {
-    address.host = listen.substr(0, colon);
-    const char* begin = listen.data() + colon + 1;
-    const char* end = listen.data() + listen.size();
-    const auto [parsed, error] = std::from_chars(begin, end, address.port);
-    ok = error == std::errc() && parsed == end && address.port >= 0 && address.port <= 65535;
-  }
-  if (!ok) {
-    throw ConfigError("metrics.listen: '" + listen + "' is not HOST:PORT, like 127.0.0.1:9400");
-  }
+Address address_of_rank(const EndpointOptions& options, int local_rank) {
+  const auto problems = validate(options);
+  if (!problems.empty()) throw ConfigError("metrics.listen: " + problems.front().message);
+  Address address = *parse_address(options.listen);
   if (address.port != 0) address.port += local_rank;
   if (address.port > 65535) {
     throw ConfigError("metrics.listen: port + local rank is " + std::to_string(address.port) +
@@ -97,7 +81,7 @@ struct Exporter::State {
 
 Exporter::Exporter(const EndpointOptions& options, const ExporterIdentity& identity) {
   if (options.listen.empty()) return;
-  const Address address = parse_address(options.listen, identity.local_rank);
+  const Address address = address_of_rank(options, identity.local_rank);
   state_ = std::make_unique<State>(identity);
   state_->exposer = open_endpoint(options, address);
   state_->exposer->RegisterCollectable(state_->registry);
