@@ -106,6 +106,14 @@ JsonObject read_peft_config(const fs::path& folder) {
   return config;
 }
 
+std::int64_t stored_width(const fs::path& folder) {
+  const SafetensorsFile file = open_tensors(folder);
+  const model::TensorInfo& info = file.info(kTensor);
+  if (info.shape.size() == 2 && info.shape[1] > 0) return info.shape[1];
+  throw DataError(file.path().string() + ": tensor '" + kTensor + "' has shape " +
+                  model::shape_text(info.shape) + "; expected a row per virtual token");
+}
+
 PeftAdapter read_peft_tensors(const fs::path& folder, const JsonObject& config, std::int64_t width,
                               std::int64_t copies, const std::string& width_text) {
   const std::int64_t rows = config.integer("num_virtual_tokens", 1);

@@ -33,6 +33,10 @@ void save_peft_folder(const std::filesystem::path& folder, const PeftAdapter& ad
 // was found, what was expected) if it is missing or needs modules beside the prompt.
 [[nodiscard]] model::JsonObject read_peft_config(const std::filesystem::path& folder);
 
+// Returns the number of columns of the stored tensor. Throws DataError if the file is missing or
+// damaged, or has no matrix.
+[[nodiscard]] std::int64_t stored_width(const std::filesystem::path& folder);
+
 // Reads the first num_virtual_tokens rows of the tensor, which has `copies` times as many and
 // `width` columns; `width_text` says in messages how the width follows from the configuration.
 // Throws DataError if the file is missing or damaged, or the tensor has another shape.

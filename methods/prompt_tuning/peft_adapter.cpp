@@ -34,7 +34,9 @@ LoadedPrompt load_peft_adapter(const std::filesystem::path& folder) {
   const model::JsonObject config = methods::read_peft_config(folder);
   const std::string type = config.text("peft_type");
   if (type != kPeftType) config.fail("peft_type", "is " + type + "; expected " + kPeftType);
-  const std::int64_t width = config.integer("token_dim", 1);
+  // PEFT leaves the width null until it has seen the model.
+  const std::int64_t width =
+      config.has("token_dim") ? config.integer("token_dim", 1) : methods::stored_width(folder);
   // For an encoder-decoder, PEFT uses only the first num_virtual_tokens rows.
   const std::int64_t copies = config.has("num_transformer_submodules")
                                   ? config.integer("num_transformer_submodules", 1, 2)

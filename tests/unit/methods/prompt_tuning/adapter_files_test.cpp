@@ -102,6 +102,16 @@ TEST_F(PeftAdapter, ConfigurationHasPeftsKeysInPeftsOrder) {
 })");
 }
 
+TEST_F(PeftAdapter, TheWidthIsThatOfTheTensorIfTheConfigurationLacksIt) {
+  change_config({{"token_dim", nullptr},
+                 {"num_layers", nullptr},
+                 {"num_attention_heads", nullptr},
+                 {"num_transformer_submodules", nullptr}});
+  EXPECT_THAT(loaded(), ElementsAre(1, 2, 3, 4, 5, 6));
+  write_tensor("prompt_embeddings", floats({0}, {}));
+  expect_refused("adapter_model.safetensors", "has shape [0]");
+}
+
 TEST_F(PeftAdapter, APromptWithoutANameTakesItsFolders) {
   write_tensor("prompt_embeddings", floats({2, 3}, {1, 2, 3, 4, 5, 6}));  // as PEFT writes it
   const LoadedPrompt loaded = load_peft_adapter(folder_.path());
