@@ -10,7 +10,6 @@
 #include "core/launch.h"
 
 namespace incipit::comm {
-
 namespace {
 
 // Ranks that share cores take seconds to load their libraries, whatever the timeout of an
@@ -51,12 +50,25 @@ std::unique_ptr<Communicator> make_backend(const MeshOptions& options,
   return make_nccl_world(std::move(world), {.device = device});
 }
 
+// Without a common PMI, every process believes that it is alone.
+void require_launched_size(int world_size) {
+  const auto launched = launched_size();
+  if (!launched || launched->size == world_size) return;
+  throw ConfigError(launched->variable + " says that " + std::to_string(launched->size) +
+                    " processes were started, but MPI sees " + std::to_string(world_size) +
+                    (world_size == 1 ? " rank" : " ranks") +
+                    ": the launcher and this program's Open MPI do not work together; start with "
+                    "Open MPI's mpirun, or with srun --mpi=pmix (srun --mpi=list shows what there "
+                    "is)");
+}
+
 }  // namespace
 
 std::unique_ptr<Communicator> make_world(const MeshOptions& options,
                                          std::shared_ptr<CommContext> context) {
   require_valid(options);
   auto world = make_backend(options, std::move(context));
+  require_launched_size(world->size());
   require_size(*world, options);
   return world;
 }

@@ -25,4 +25,13 @@ Launch read_launch() {
   return {.parallel = true, .rank = *rank, .size = size.value_or(1)};
 }
 
+std::optional<LaunchedSize> launched_size() {
+  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    if (const auto size = first_number({variable})) {
+      return LaunchedSize{.variable = variable, .size = *size};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace incipit

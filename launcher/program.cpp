@@ -4,7 +4,10 @@
 
 #include <mpi.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -57,6 +60,15 @@ void let_rank_zero_speak() {
   if (mpi_runs == 0 && read_launch().rank != 0) std::this_thread::sleep_for(kRankZeroFirst);
 }
 
+// Throws DataError if what was printed could not be written, as on a full disk.
+void require_printed() {
+  std::cout.flush();
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good()) return;
+  throw DataError(std::string("standard output: cannot be written") +
+                  (errno != 0 ? std::string(": ") + std::strerror(errno) : ""));
+}
+
 // Returns whether the command's standard output is data, whose bytes another program may read.
 bool writes_data(int argc, const char* const* argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
@@ -94,6 +106,7 @@ int run_program(int argc, const char* const* argv) {
     let_rank_zero_speak();
     throw;
   }
+  require_printed();
   return static_cast<int>(ExitCode::kDone);
 }
 

@@ -10,6 +10,7 @@
 #include "core/sha256.h"
 #include "core/text.h"
 #include "launcher/run_dir.h"
+#include "launcher/run_lock.h"
 #include "launcher/system_info.h"
 
 namespace incipit::launcher {
@@ -163,6 +164,7 @@ void check_facts(const trainer::Checkpoint& checkpoint, const trainer::RunFacts&
 
 void prepare_run_dir(const Session& session, const RunPlan& plan) {
   const fs::path dir(session.config.run.output_dir);
+  lock_run_dir(dir, LockFile::kExisting);
   switch (plan.kind) {
     case Kind::kNew:
       make_run_dir(dir);
@@ -175,6 +177,7 @@ void prepare_run_dir(const Session& session, const RunPlan& plan) {
       remove_unfinished_files(dir);
       break;
   }
+  lock_run_dir(dir, LockFile::kCreate);
   const std::int64_t resumed_at = plan.checkpoint ? plan.checkpoint->state.step : 0;
   describe_run(dir, configs::resolved_yaml(session.config), manifest(session, "train", resumed_at));
 }

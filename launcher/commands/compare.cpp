@@ -14,6 +14,7 @@
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
 #include "launcher/run_dir.h"
+#include "launcher/run_lock.h"
 #include "launcher/score_cells.h"
 #include "launcher/session.h"
 #include "telemetry/output.h"
@@ -155,7 +156,9 @@ void run_compare(const CompareArguments& arguments) {
                      session.config.eval, session.mesh->batch());
   if (!session.is_rank_zero()) return;
   const fs::path run_dir(session.config.run.output_dir);
+  lock_run_dir(run_dir, LockFile::kExisting);
   make_run_dir(run_dir);
+  lock_run_dir(run_dir, LockFile::kCreate);
   describe_run(run_dir, configs::resolved_yaml(session.config), manifest(session, "compare"));
   eval::write_templates(run_dir, splits.validation, "validation", scored, best);
   const eval::NamedResult result{"test", &splits.test, &test};

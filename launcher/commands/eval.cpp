@@ -17,6 +17,7 @@
 #include "launcher/mixture_report.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
+#include "launcher/run_lock.h"
 #include "launcher/score_cells.h"
 #include "launcher/session.h"
 #include "telemetry/output.h"
@@ -129,8 +130,10 @@ void print_results(const Session& session, const std::vector<eval::TaskResults>&
 
 void write_run(const Session& session, const std::vector<eval::TaskResults>& results) {
   const fs::path run_dir(session.config.run.output_dir);
+  lock_run_dir(run_dir, LockFile::kExisting);
   if (!is_run_dir(run_dir)) {
     make_run_dir(run_dir);
+    lock_run_dir(run_dir, LockFile::kCreate);
     describe_run(run_dir, configs::resolved_yaml(session.config), manifest(session, "eval"));
   }
   if (session.mixes()) return eval::write_results(run_dir, results);

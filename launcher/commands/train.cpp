@@ -18,6 +18,7 @@
 #include "launcher/prompt_source.h"
 #include "launcher/resume.h"
 #include "launcher/run_dir.h"
+#include "launcher/run_lock.h"
 #include "launcher/run_observer.h"
 #include "launcher/session.h"
 #include "methods/registry.h"
@@ -187,7 +188,10 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
 void run_train(const TrainArguments& arguments) {
   configs::RunConfig config = load_config(arguments.config, check_training_options);
   RunPlan plan;
-  if (read_launch().rank == 0) plan = plan_run(config, arguments.fresh);
+  if (read_launch().rank == 0) {
+    lock_run_dir(config.run.output_dir, LockFile::kExisting);
+    plan = plan_run(config, arguments.fresh);
+  }
   if (plan.kind == RunPlan::Kind::kResume) config.model.dtype = plan.dtype;
   const trainer::TrainResult result = train(config, plan);
   if (result.stopped) throw Stopped(stopped_text(result, config));  // after orderly MPI shutdown

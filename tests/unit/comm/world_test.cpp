@@ -23,7 +23,7 @@ class World : public ::testing::Test {
  protected:
   ~World() override {
     for (const char* name : {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK",
-                             "PMI_RANK", "PMI_SIZE", "SLURM_NTASKS"}) {
+                             "PMI_RANK", "PMI_SIZE", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS"}) {
       ::unsetenv(name);
     }
   }
@@ -57,6 +57,25 @@ TEST_F(World, RefusesSingleForSeveralRanks) {
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("4 were started"));
   }
+}
+
+TEST_F(World, RefusesALauncherThatMpiDoesNotKnow) {
+  set({{"SLURM_STEP_NUM_TASKS", "2"}});
+  EXPECT_THAT([] { (void)make_world({}); },
+              ::testing::ThrowsMessage<ConfigError>(HasSubstr(
+                  "SLURM_STEP_NUM_TASKS says that 2 processes were started, but MPI sees 1 rank")));
+}
+
+TEST_F(World, RefusesAnotherNumberOfRanksThanTheRunIsFor) {
+  EXPECT_EQ(make_world({.world = 1})->size(), 1);
+  EXPECT_THAT([] { (void)make_world({.world = 3}); },
+              ::testing::ThrowsMessage<ConfigError>(HasSubstr("parallel.world: ")));
+}
+
+TEST_F(LaunchTest, MpirunsNumberCountsWithinAStepOfSrun) {
+  EXPECT_FALSE(launched_size().has_value());
+  set({{"SLURM_STEP_NUM_TASKS", "2"}, {"OMPI_COMM_WORLD_SIZE", "16"}});
+  EXPECT_EQ(launched_size()->size, 16);
 }
 
 TEST_F(LaunchTest, KnowsTheCommonLaunchers) {
