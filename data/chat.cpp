@@ -35,6 +35,7 @@ ChatFormat read_file(const fs::path& path) {
                            "; make the file again with scripts/prepare_model.py --chat");
   }
   ChatFormat chat;
+  chat.name = path.filename().string();
   chat.begin = node.at("begin").string();
   if (const auto text = node.find("default_system")) chat.default_system = text->string();
   if (const auto system = node.find("system")) chat.system = around(*system);
@@ -61,7 +62,8 @@ std::string template_text(const fs::path& model_dir) {
 
 ChatFormat chatml() {
   const ChatFormat::Around user{"<|im_start|>user\n", "<|im_end|>\n"};
-  return {.begin = "",
+  return {.name = "ChatML (built in)",
+          .begin = "",
           .default_system = std::nullopt,
           .system = ChatFormat::Around{"<|im_start|>system\n", "<|im_end|>\n"},
           .user = user,
@@ -75,7 +77,8 @@ ChatFormat llama3() {
     return ChatFormat::Around{"<|start_header_id|>" + name + "<|end_header_id|>\n\n", "<|eot_id|>",
                               true};
   };
-  return {.begin = "<|begin_of_text|>",
+  return {.name = "Llama 3 (built in)",
+          .begin = "<|begin_of_text|>",
           .default_system = std::nullopt,
           .system = role("system"),
           .user = role("user"),
@@ -87,7 +90,8 @@ ChatFormat llama3() {
 // Later vocabularies have [INST] and [/INST] as tokens and then no space before [/INST].
 ChatFormat mistral(bool tokens) {
   const ChatFormat::Around user{"[INST] ", tokens ? "[/INST]" : " [/INST]"};
-  return {.begin = "<s>",
+  return {.name = "Mistral (built in)",
+          .begin = "<s>",
           .default_system = std::nullopt,
           .system = std::nullopt,
           .user = user,
@@ -136,15 +140,15 @@ ChatFormat load_chat_format(const fs::path& model_dir, const Tokenizer& tokenize
     return text.find(mark) != std::string::npos ||
            (text.empty() && tokenizer.token_to_id(mark).has_value());
   };
-  const auto built_in = [&](const std::string& name, ChatFormat chat) {
-    log::warn("{} has no incipit_chat.json: taking the built-in {} format; `{}` makes the file",
-              model_dir.string(), name, command);
+  const auto built_in = [&](ChatFormat chat) {
+    log::warn("{} has no incipit_chat.json: the chat format is {}; `{}` makes the file",
+              model_dir.string(), chat.name, command);
     return chat;
   };
-  if (uses("<|im_start|>")) return built_in("ChatML", chatml());
-  if (uses("<|start_header_id|>")) return built_in("Llama 3", llama3());
+  if (uses("<|im_start|>")) return built_in(chatml());
+  if (uses("<|start_header_id|>")) return built_in(llama3());
   if (uses("[INST]") && text.find("<<SYS>>") == std::string::npos) {
-    return built_in("Mistral", mistral(tokenizer.token_to_id("[INST]").has_value()));
+    return built_in(mistral(tokenizer.token_to_id("[INST]").has_value()));
   }
   throw DataError(path.string() +
                   " is missing, and the chat format is none of ChatML, Llama 3 and "

@@ -17,6 +17,7 @@ struct ChatFormat {
     bool trim = false;  // remove white space at both ends of the content
     [[nodiscard]] std::string wrap(std::string_view content) const;
   };
+  std::string name;  // "ChatML (built in)", or the file that defines the format
   std::string begin;
   std::optional<std::string> default_system;
   std::optional<Around> system;

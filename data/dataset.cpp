@@ -86,6 +86,16 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
   return part;
 }
 
+Dataset Dataset::without_lines(const std::set<std::int64_t>& lines) const {
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < size_; ++i) {
+    if (!lines.contains(facts(i).line)) kept.push_back(i);
+  }
+  Dataset rest = subset(kept);
+  rest.skipped_ += static_cast<std::int64_t>(lines.size());
+  return rest;
+}
+
 fs::path data_path(const TaskOptions& options, const std::string& file) {
   const fs::path path = fs::path(options.data_dir) / file;
   const char* elsewhere = std::getenv("INCIPIT_SHARED");

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ class Dataset {
 
   // Returns the examples at `indices`, in that order.
   [[nodiscard]] Dataset subset(const std::vector<std::int64_t>& indices) const;
+  // Returns the examples of all other lines of the file, and counts these as skipped.
+  [[nodiscard]] Dataset without_lines(const std::set<std::int64_t>& lines) const;
 
  private:
   [[nodiscard]] std::int64_t at(std::int64_t index) const {

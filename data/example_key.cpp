@@ -67,7 +67,7 @@ class KeyText {
     add_all(kind, field);
   }
   void add(const SpecialTokens& special) {
-    const auto& [bos, eos, adds_bos, stops] = special;
+    const auto& [bos, eos, adds_bos, stops, repetition_penalty] = special;  // generation's apart
     add_all(bos, eos, adds_bos, stops);
   }
   void add(const ChatFormat::Around& around) {
@@ -75,10 +75,10 @@ class KeyText {
     add_all(before, after, trim);
   }
   void add(const ChatFormat& chat) {
-    const auto& [begin, default_system, system, user, user_after_system, assistant,
+    const auto& [name, begin, default_system, system, user, user_after_system, assistant,
                  generation_prompt, multi_turn] = chat;
-    add_all(begin, default_system, system, user, user_after_system, assistant, generation_prompt,
-            multi_turn);
+    add_all(name, begin, default_system, system, user, user_after_system, assistant,
+            generation_prompt, multi_turn);
   }
   void add(const TaskOptions& options);
 
@@ -140,7 +140,7 @@ std::string example_key(const Task& task, const fs::path& path, const ReadAs& as
   add_file(text, path);
   text.add_all(as.labelled, as.training);
   text.add_all(task.options(), task.model().special, task.model().chat,
-               task.tokenizer().fingerprint(), task.model().max_positions);
+               task.tokenizer().fingerprint(), task.model().max_positions, task.model().vocab_size);
   return text.digest();
 }
 

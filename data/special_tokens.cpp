@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "data/tokenizer/json_node.h"
+#include "data/tokenizer/other_added_tokens.h"
 
 namespace incipit::data {
 namespace {
@@ -22,13 +23,10 @@ json read_json(const fs::path& path, const std::string& skip = "") {
   return parse_json_without(path, file.text(), skip);
 }
 
-// "<s>", or {"content": "<s>", ...}.
 std::optional<TokenId> named_token(const JsonNode& config, std::string_view key,
                                    const Tokenizer& tokenizer) {
   const auto node = config.find(key);
-  if (!node) return std::nullopt;
-  return tokenizer.token_to_id(node->value().is_object() ? node->at("content").string()
-                                                         : node->string());
+  return node ? tokenizer.token_to_id(token_content(*node)) : std::nullopt;
 }
 
 std::vector<TokenId> token_ids(const JsonNode& config, std::string_view key) {
@@ -40,13 +38,16 @@ std::vector<TokenId> token_ids(const JsonNode& config, std::string_view key) {
   return ids;
 }
 
-// Returns the token that a TemplateProcessing puts before a single text.
+// Returns the token that the post-processor puts before a single text.
 std::optional<TokenId> leading_token(const JsonNode& processor, const Tokenizer& tokenizer) {
   const std::string type = processor.at("type").string();
   if (type == "Sequence") {
     for (const auto& part : processor.at("processors").items()) {
       if (const auto id = leading_token(part, tokenizer)) return id;
     }
+  }
+  if (type == "RobertaProcessing" || type == "BertProcessing") {
+    return tokenizer.token_to_id(processor.at("cls").items().at(0).string());
   }
   if (type != "TemplateProcessing") return std::nullopt;
   const auto single = processor.at("single").items();
@@ -76,7 +77,8 @@ class ModelFile {
 
 SpecialTokens read_special_tokens(const fs::path& model_dir, const Tokenizer& tokenizer) {
   const ModelFile pipeline(model_dir / "tokenizer.json", "model");
-  const ModelFile config(model_dir / "tokenizer_config.json");
+  const json config_value = read_tokenizer_config(model_dir);
+  const JsonNode config(config_value, (model_dir / "tokenizer_config.json").string());
   const ModelFile generation(model_dir / "generation_config.json");
   const ModelFile model(model_dir / "config.json");
 
@@ -85,8 +87,8 @@ SpecialTokens read_special_tokens(const fs::path& model_dir, const Tokenizer& to
     special.bos = leading_token(*processor, tokenizer);
     special.adds_bos = special.bos.has_value();
   }
-  if (!special.bos) special.bos = named_token(*config, "bos_token", tokenizer);
-  special.eos = named_token(*config, "eos_token", tokenizer);
+  if (!special.bos) special.bos = named_token(config, "bos_token", tokenizer);
+  special.eos = named_token(config, "eos_token", tokenizer);
   for (const ModelFile* file : {&generation, &model}) {
     const auto bos = token_ids(**file, "bos_token_id");
     if (!special.bos && !bos.empty()) special.bos = bos.front();
@@ -94,7 +96,11 @@ SpecialTokens read_special_tokens(const fs::path& model_dir, const Tokenizer& to
     if (!special.eos && !eos.empty()) special.eos = eos.front();
     if (special.stops.empty()) special.stops = eos;
   }
-  special.adds_bos = config->boolean("add_bos_token", special.adds_bos) && special.bos;
+  if (const auto penalty = generation->find("repetition_penalty")) {
+    const bool is_number = penalty->value().is_number();
+    special.repetition_penalty = is_number ? penalty->value().get<double>() : 0;
+    if (!(special.repetition_penalty > 0)) penalty->fail("expected a number above 0");
+  }
   if (special.eos && std::count(special.stops.begin(), special.stops.end(), *special.eos) == 0) {
     special.stops.insert(special.stops.begin(), *special.eos);
   }

@@ -1,4 +1,4 @@
-// The tokens that begin and end a text, as the model's files define them.
+// The tokens that begin and end a text, and how text is generated, as the model's files say.
 #pragma once
 
 #include <filesystem>
@@ -17,13 +17,16 @@ struct SpecialTokens {
   bool adds_bos = false;
   // All tokens that end generated text: eos and eos_token_id of generation_config.json.
   std::vector<TokenId> stops;
+  // Of generated text: repetition_penalty of generation_config.json (eval/generation.h).
+  double repetition_penalty = 1;
 };
 
 // Reads special tokens from the model folder: tokenizer.json (post_processor),
-// tokenizer_config.json (bos_token, eos_token, and add_bos_token, which takes precedence),
-// generation_config.json and config.json (bos_token_id, eos_token_id). Only tokenizer.json is
-// required. A token that the tokenizer does not know is ignored. Throws DataError naming the file
-// and key when one is damaged.
+// tokenizer_config.json and special_tokens_map.json (bos_token, eos_token), generation_config.json
+// and config.json (bos_token_id, eos_token_id). As in transformers 5, the post-processor decides
+// whether a BOS is added, whatever add_bos_token says. Only tokenizer.json is required. A token
+// that the tokenizer does not know is ignored. Throws DataError naming the file and key when one is
+// damaged.
 [[nodiscard]] SpecialTokens read_special_tokens(const std::filesystem::path& model_dir,
                                                 const Tokenizer& tokenizer);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -160,25 +161,36 @@ void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
   train = train.subset(all_but(train.size(), indices));
 }
 
-// Calls Task::check_rows() for the examples that it can reject: empty ones, the longest one, and
-// those before the longest that need too many positions.
-void check_rows(const Task& task, const Dataset& split, std::int64_t prompt_rows) {
+// Treats as bad records those with an example that Task::check_rows() rejects. Calls it only for
+// the examples that it can reject: empty ones, and those that need too many positions.
+void refuse_unfit(const Task& task, Dataset& split, std::int64_t prompt_rows) {
+  if (split.empty()) return;
   const auto text_rows = [&](std::int64_t index) {
     const ExampleFacts facts = split.facts(index);
     return std::int64_t{facts.source_tokens} + std::max<std::int64_t>(facts.answer_tokens, 1) - 1;
   };
-  std::int64_t longest = 0;
-  for (std::int64_t i = 0; i < split.size(); ++i) {
-    if (text_rows(i) > text_rows(longest)) longest = i;
-    if (split.facts(i).source_tokens == 0) task.check_rows(split[i], split.file(), prompt_rows);
-  }
-  if (split.empty()) return;
-  const std::int64_t around = task.rows(split[longest], prompt_rows) - text_rows(longest);
+  const std::int64_t around = task.rows(split[0], prompt_rows) - text_rows(0);
   const std::int64_t positions = task.model().max_positions;
-  for (std::int64_t i = 0; positions > 0 && i <= longest; ++i) {
-    if (around + text_rows(i) > positions) task.check_rows(split[i], split.file(), prompt_rows);
+  BadRecords bad(task.options());
+  std::set<std::int64_t> bad_lines;
+  for (std::int64_t i = 0; i < split.size(); ++i) {
+    const bool fits = positions == 0 || around + text_rows(i) <= positions;
+    if ((fits && split.facts(i).source_tokens > 0) || bad_lines.contains(split.facts(i).line)) {
+      continue;
+    }
+    try {
+      task.check_rows(split[i], split.file(), prompt_rows);
+    } catch (const DataError& error) {
+      bad.add(error);
+      bad_lines.insert(split.facts(i).line);
+    }
   }
-  task.check_rows(split[longest], split.file(), prompt_rows);
+  if (bad_lines.empty()) return;
+  split = split.without_lines(bad_lines);
+  if (split.empty()) {
+    throw DataError(split.file() + ": no record is left that fits into the model's " +
+                    std::to_string(positions) + " positions");
+  }
 }
 
 }  // namespace
@@ -216,8 +228,8 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
   }
   if (!which.train) splits.train = {};
   if (!which.validation) splits.validation = {};
-  for (const Dataset* split : {&splits.train, &splits.validation, &splits.test}) {
-    check_rows(task, *split, prompt_rows);
+  for (Dataset* split : {&splits.train, &splits.validation, &splits.test}) {
+    refuse_unfit(task, *split, prompt_rows);
   }
   return splits;
 }

@@ -45,14 +45,29 @@ std::string id_of(const Record& record, const std::vector<std::string>& fields) 
   return list + "]";
 }
 
+// The token with which the chat format ends an assistant's turn ends every answer, even if the
+// model's files do not list it.
+void end_turns(const ChatFormat& chat, const Tokenizer& tokenizer, SpecialTokens& special) {
+  const std::vector<TokenId> after = tokenizer.encode(chat.assistant.after);
+  if (after.empty() || !tokenizer.is_special(after.front())) return;
+  special.eos = after.front();
+  if (std::find(special.stops.begin(), special.stops.end(), after.front()) == special.stops.end()) {
+    special.stops.push_back(after.front());
+  }
+}
+
 }  // namespace
 
-TaskModel load_task_model(const std::filesystem::path& model_dir, const TaskOptions& options) {
+TaskModel load_task_model(const std::filesystem::path& model_dir, const TaskOptions& options,
+                          const ModelLimits& limits) {
   TaskModel model;
+  model.max_positions = limits.max_positions;
+  model.vocab_size = limits.vocab_size;
   model.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::load(model_dir));
   model.special = read_special_tokens(model_dir, *model.tokenizer);
   if (options.format == Format::kChat) {
     model.chat = load_chat_format(model_dir, *model.tokenizer);
+    end_turns(*model.chat, *model.tokenizer, model.special);
   }
   return model;
 }
@@ -82,6 +97,11 @@ Task::Task(TaskOptions options, TaskModel model)
     throw ConfigError("task.eos: the model names no EOS token; set eos to none");
   }
   if (ends) eos_ = model_.special.eos;
+  if (eos_) {
+    if (const std::string why = objection({&*eos_, 1}); !why.empty()) {
+      throw ConfigError("task.eos: " + why);
+    }
+  }
   build_candidates();
   set_demonstrations({});
 }
@@ -110,8 +130,10 @@ void Task::resolve_bos() {
       bos_place_ = BosPlace::kAfterPrompt;
       break;
   }
-  if (bos_place_ != BosPlace::kNone && !bos) {
-    throw ConfigError("task.bos: the model names no BOS token; set bos to none");
+  if (bos_place_ == BosPlace::kNone) return;
+  if (!bos) throw ConfigError("task.bos: the model names no BOS token; set bos to none");
+  if (const std::string why = objection({&*bos, 1}); !why.empty()) {
+    throw ConfigError("task.bos: " + why);
   }
 }
 
@@ -130,10 +152,37 @@ std::string Task::content(const Record& record) const {
   return options_.source_prefix + template_.render(record);
 }
 
+// In chat format, special tokens separate the texts, and each begins anew.
+std::vector<TokenId> Task::text_after_text(const std::string& text) const {
+  return options_.format == Format::kRaw ? tokenizer().encode_after("\n", text)
+                                         : tokenizer().encode(text);
+}
+
+std::vector<TokenId> Task::source_tokens(const std::string& text) const {
+  return options_.shots > 0 ? text_after_text(text) : tokenizer().encode(text);
+}
+
 std::string Task::source_text(const Record& record) const { return wrap(content(record)); }
 
 std::vector<TokenId> Task::empty_source() const {
-  return tokenizer().encode(wrap(options_.source_prefix + template_.blank()));
+  return source_tokens(wrap(options_.source_prefix + template_.blank()));
+}
+
+// --- vocabulary -------------------------------------------------------------------------
+
+std::string Task::objection(std::span<const TokenId> tokens) const {
+  if (model_.vocab_size == 0) return "";
+  const auto unknown = std::find_if(tokens.begin(), tokens.end(),
+                                    [&](TokenId id) { return id >= model_.vocab_size; });
+  if (unknown == tokens.end()) return "";
+  return "the tokenizer reads '" + tokenizer().id_to_token(*unknown) + "' as token " +
+         std::to_string(*unknown) + ", but the model has only the tokens below " +
+         std::to_string(model_.vocab_size) +
+         "; resize its embeddings to the tokenizer, or remove the token from the text";
+}
+
+void Task::require_known(const Record& record, std::span<const TokenId> tokens) const {
+  if (const std::string why = objection(tokens); !why.empty()) record.fail(why);
 }
 
 // --- records of a record ------------------------------------------------------------------
@@ -170,12 +219,13 @@ Example Task::question(const Record& record) const {
       example.content = content_hash(std::as_bytes(std::span(candidate.text)), example.content);
     }
   }
-  example.source = tokenizer().encode(wrap(text));
+  example.source = source_tokens(wrap(text));
   const std::int64_t limit = options_.max_source_tokens;
   if (limit > 0 && static_cast<std::int64_t>(example.source.size()) > limit) {
     cut_source(record, text, example.source);
     example.truncated = true;
   }
+  require_known(record, example.source);
   return example;
 }
 
@@ -191,6 +241,7 @@ Example Task::example(const Record& record, bool labelled) const {
   example.label = right.label;
   example.target = answer_tokens(right.text);
   if (example.target.empty()) record.fail("the target has no tokens");
+  require_known(record, example.target);
   return example;
 }
 
@@ -213,9 +264,9 @@ void Task::cut_source(const Record& record, const std::string& text,
   const std::string value = by_field ? template_.value(record, field) : text;
   const auto encode_with = [&](std::size_t size) {
     const std::string_view kept = std::string_view(value).substr(0, size);
-    return tokenizer().encode(
-        wrap(by_field ? options_.source_prefix + template_.render(record, field, kept)
-                      : std::string(kept)));
+    return source_tokens(wrap(by_field
+                                  ? options_.source_prefix + template_.render(record, field, kept)
+                                  : std::string(kept)));
   };
   const auto size = longest_fitting_prefix(value, limit, [&](std::size_t bytes) {
     return static_cast<std::int64_t>(encode_with(bytes).size());
@@ -234,7 +285,7 @@ void Task::cut_source(const Record& record, const std::string& text,
 void Task::set_demonstrations(const std::vector<Record>& records) {
   prefix_.clear();
   const auto append = [&](const std::string& text) {
-    const auto ids = tokenizer().encode(text);
+    const auto ids = prefix_.empty() ? tokenizer().encode(text) : text_after_text(text);
     prefix_.insert(prefix_.end(), ids.begin(), ids.end());
   };
   const bool chat = options_.format == Format::kChat;
@@ -250,6 +301,9 @@ void Task::set_demonstrations(const std::vector<Record>& records) {
       append(target_text(record));
       append(options_.shot_separator);
     }
+  }
+  if (const std::string why = objection(prefix_); !why.empty()) {
+    throw ConfigError("task.shots: " + why);
   }
 }
 

@@ -8,14 +8,16 @@
 //                             chat's opening      template         verbalizer or candidate
 //
 // Prefix, source and target are tokenized separately and joined, so each boundary between them is a
-// token boundary. In chat format the source ends with the generation prompt, and leading white
-// space is removed from verbalizers and targets, because the answer starts there.
+// token boundary. Only what begins the text gets the mark that some tokenizers put there
+// (Tokenizer::encode_after). In chat format the source ends with the generation prompt, and leading
+// white space is removed from verbalizers and targets, because the answer starts there.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,12 +70,20 @@ struct TaskModel {
   SpecialTokens special;
   std::optional<ChatFormat> chat;  // needed by format chat
   std::int64_t max_positions = 0;  // of the backbone; 0: unchecked
+  std::int64_t vocab_size = 0;     // token ids that the backbone has embeddings for; 0: unchecked
 };
 
-// Reads tokenizer, special tokens and, for format chat, the chat format from a model folder. Leaves
-// `max_positions` 0. Throws DataError as the readers do.
+// What a model can take: see TaskModel.
+struct ModelLimits {
+  std::int64_t max_positions = 0;
+  std::int64_t vocab_size = 0;
+};
+
+// Reads tokenizer, special tokens and, for format chat, the chat format from a model folder. In
+// format chat, EOS is the token that ends an assistant's turn, if it is a special token. Throws
+// DataError as the readers do.
 [[nodiscard]] TaskModel load_task_model(const std::filesystem::path& model_dir,
-                                        const TaskOptions& options);
+                                        const TaskOptions& options, const ModelLimits& limits = {});
 
 enum class BosPlace { kNone, kBeforePrompt, kAfterPrompt };
 
@@ -81,7 +91,7 @@ class Task {
  public:
   // Throws ConfigError with the first problem of validate(options), when a BOS or EOS is requested
   // that the model does not have, and when two texts of a verbalizer without fields have the same
-  // tokens or one has none.
+  // tokens, or one has none or a token that the model does not have.
   Task(TaskOptions options, TaskModel model);
 
   // Expands a record into one record per example: after preprocessing, one for each element of
@@ -90,8 +100,8 @@ class Task {
   [[nodiscard]] std::vector<Record> expand(Record record, bool training) const;
 
   // Tokenizes a record. `labelled`: a missing label or target is an error instead of -1. Throws
-  // DataError with file and line on missing or wrong fields, and when a source exceeds
-  // max_source_tokens and may not be truncated.
+  // DataError with file and line on missing or wrong fields, when a source exceeds
+  // max_source_tokens and may not be truncated, and on tokens that the model does not have.
   [[nodiscard]] Example example(const Record& record, bool labelled) const;
 
   // Like example(), but ignores label, target and group: for prediction.
@@ -122,6 +132,9 @@ class Task {
   // precedes the target from which its first token could be predicted.
   void check_rows(const Example& example, const std::string& file, std::int64_t prompt_rows) const;
 
+  // Returns why the model cannot take the tokens: one of them is beyond its vocabulary. "": it can.
+  [[nodiscard]] std::string objection(std::span<const TokenId> tokens) const;
+
   // Class names in the order of Example::label; empty if answers are free text, or each record has
   // its own candidates.
   [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
@@ -142,8 +155,15 @@ class Task {
   [[nodiscard]] std::string wrap(std::string text) const;
   [[nodiscard]] std::string answer_text(const std::string& text) const;
   [[nodiscard]] std::vector<TokenId> answer_tokens(const std::string& text) const;
+  // Tokens of a text of the prefix, after another one, and of a source.
+  [[nodiscard]] std::vector<TokenId> text_after_text(const std::string& text) const;
+  [[nodiscard]] std::vector<TokenId> source_tokens(const std::string& text) const;
+  // Text that precedes every answer, for tokenizers that need to know that something does.
+  [[nodiscard]] std::string_view before_answers() const;
   void cut_source(const Record& record, const std::string& text,
                   std::vector<TokenId>& source) const;
+  // Throws DataError "FILE:LINE: ..." with the objection() to the tokens, if there is one.
+  void require_known(const Record& record, std::span<const TokenId> tokens) const;
   void resolve_bos();
   void build_candidates();
   // Returns the candidates of a record: the shared ones, or its own.

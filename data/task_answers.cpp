@@ -34,8 +34,14 @@ std::string Task::answer_text(const std::string& text) const {
   return answer;
 }
 
+std::string_view Task::before_answers() const {
+  constexpr std::string_view kAnyText = "\n";
+  return options_.format == Format::kChat ? std::string_view(model_.chat->generation_prompt)
+                                          : kAnyText;
+}
+
 std::vector<TokenId> Task::answer_tokens(const std::string& text) const {
-  auto tokens = tokenizer().encode(text);
+  auto tokens = tokenizer().encode_after(before_answers(), text);
   if (eos_) tokens.push_back(*eos_);
   return tokens;
 }
@@ -68,6 +74,9 @@ void Task::build_candidates() {
       throw ConfigError(key + "'" + text + "' has no tokens");
     }
     candidate.tokens = answer_tokens(candidate.text);
+    if (const std::string why = objection(candidate.tokens); !why.empty()) {
+      throw ConfigError(key + why);
+    }
     for (const Candidate& other : *candidates) {
       if (other.tokens != candidate.tokens) continue;
       throw ConfigError(key + "has the same tokens as the text of " + other.label);
@@ -83,6 +92,7 @@ Candidate Task::own_candidate(const Record& record, std::string label, const Tem
     record.fail("the text of the candidate '" + candidate.label + "' has no tokens");
   }
   candidate.tokens = answer_tokens(candidate.text);
+  require_known(record, candidate.tokens);
   return candidate;
 }
 

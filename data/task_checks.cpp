@@ -42,7 +42,7 @@ bool differs_joined(const Task& task, const Record& record) {
   const std::string source = task.source_text(record);
   const std::string target = task.target_text(record);
   auto apart = task.tokenizer().encode(source);
-  const auto answer = task.tokenizer().encode(target);
+  const auto answer = task.tokenizer().encode_after("\n", target);
   apart.insert(apart.end(), answer.begin(), answer.end());
   return apart != task.tokenizer().encode(source + target);
 }

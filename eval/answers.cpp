@@ -65,7 +65,9 @@ std::vector<std::string> generate_answers(const methods::Prompted& model, const 
           data::source_sequence(task, dataset[plan.order[i]], generator.prompt_rows()));
     }
     const auto answers = generator.run(
-        std::move(sequences), {.max_tokens = max_tokens, .stops = task.model().special.stops});
+        std::move(sequences), {.max_tokens = max_tokens,
+                               .repetition_penalty = task.model().special.repetition_penalty,
+                               .stops = task.model().special.stops});
     for (std::size_t i = 0; i < answers.size(); ++i) {
       mine.push_back({plan.order[plan.begins[b] + static_cast<std::int64_t>(i)],
                       task.tokenizer().decode(answers[i].tokens)});

@@ -6,6 +6,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -80,8 +81,24 @@ struct Live {
   Range own;                         // store rows of its generated tokens except the last
   std::int32_t position = 0;         // of the last token
   TokenId last = 0;
+  std::set<TokenId> seen;  // tokens of its input and of its text
   Random random;
 };
+
+std::set<TokenId> tokens_of(const Sequence& sequence) {
+  std::set<TokenId> tokens;
+  for (const Symbol symbol : sequence.inputs) {
+    if (symbol.is_token()) tokens.insert(symbol.token_id());
+  }
+  return tokens;
+}
+
+void penalize(std::span<float> logits, const std::set<TokenId>& seen, double penalty) {
+  for (const TokenId token : seen) {
+    float& logit = logits[static_cast<std::size_t>(token)];
+    logit = static_cast<float>(logit > 0 ? logit / penalty : logit * penalty);
+  }
+}
 
 // The sequences of one call.
 class Batch {
@@ -104,6 +121,7 @@ class Batch {
 
  private:
   [[nodiscard]] bool samples() const { return options_.temperature > 0; }
+  [[nodiscard]] bool needs_logits() const { return samples() || options_.repetition_penalty != 1; }
   [[nodiscard]] Forest last_tokens() const;
   // Chooses the next token of live sequence i from target target_of[i] of the pass.
   void choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of);
@@ -131,7 +149,7 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
   const PackedForest packed = pack(sequences);
   const std::int64_t packed_rows = packed.forest.row_count();
   auto [pass, resident] =
-      beginning.run(packed.forest, {.keep_keys_values = true, .keep_logits = samples()});
+      beginning.run(packed.forest, {.keep_keys_values = true, .keep_logits = needs_logits()});
 
   std::int64_t rows = packed_rows;
   std::vector<std::int32_t> target_of;
@@ -144,6 +162,7 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
                      .own = {rows, rows},
                      .position = static_cast<std::int32_t>(length - 1),
                      .last = 0,
+                     .seen = tokens_of(sequences[i]),
                      .random = Random(options_.seed, i)});
     rows += std::min(options_.max_tokens - 1, backbone_.spec().max_positions - length);
   }
@@ -155,7 +174,8 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
 
 void Batch::step() {
   ForestPass pass = model_.forward(
-      last_tokens(), {.keep_keys_values = true, .keep_logits = samples(), .residents = {&store_}});
+      last_tokens(),
+      {.keep_keys_values = true, .keep_logits = needs_logits(), .residents = {&store_}});
   std::vector<std::int64_t> rows;
   std::vector<std::int32_t> target_of;
   for (Live& sequence : live_) {
@@ -209,11 +229,15 @@ std::vector<TokenId> Batch::choose_here(const ForestPass& pass,
   const std::int64_t* likeliest = argmax.const_data_ptr<std::int64_t>();
   // Every target has its own row, since all targets have the same id.
   const at::Tensor logits =
-      samples() ? pass.logits().to(at::kCPU, at::kFloat).contiguous() : at::Tensor();
+      needs_logits() ? pass.logits().to(at::kCPU, at::kFloat).contiguous().clone() : at::Tensor();
   const auto next = [&](Live& sequence, std::int32_t target) {
-    if (!samples()) return static_cast<TokenId>(likeliest[target]);
-    const std::span row(logits.const_data_ptr<float>() + target * logits.size(1),
+    if (!needs_logits()) return static_cast<TokenId>(likeliest[target]);
+    const std::span row(logits.mutable_data_ptr<float>() + target * logits.size(1),
                         static_cast<std::size_t>(logits.size(1)));
+    penalize(row, sequence.seen, options_.repetition_penalty);
+    if (!samples()) {
+      return static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin());
+    }
     return sample_token(row, options_.temperature, options_.top_p, sequence.random);
   };
   std::vector<TokenId> tokens;
@@ -237,6 +261,7 @@ bool Batch::accept(Live& sequence, TokenId token) {
   if (is_full) return ends(Ending::kLength);
   ++sequence.position;
   sequence.last = token;
+  sequence.seen.insert(token);
   return true;
 }
 

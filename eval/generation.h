@@ -27,8 +27,11 @@ struct GenerationOptions {
   std::int64_t max_tokens = 256;  // >= 1
   double temperature = 0;         // 0: greedy; else sampled (eval/sampling.h)
   double top_p = 1;               // in (0, 1]
-  std::uint64_t seed = 17;        // sequence i draws from stream i, independent of the others
-  std::vector<TokenId> stops{};   // tokens that end a sequence; left out of the result
+  // Logits of tokens in the sequence so far are divided by this if positive, else multiplied
+  // (Keskar et al. 2019); 1: unchanged.
+  double repetition_penalty = 1;
+  std::uint64_t seed = 17;       // sequence i draws from stream i, independent of the others
+  std::vector<TokenId> stops{};  // tokens that end a sequence; left out of the result
 };
 
 enum class Ending {

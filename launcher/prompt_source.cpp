@@ -28,13 +28,13 @@ std::shared_ptr<methods::Trainable> start_prompt(const Session& session,
   inputs.text_ids = tokenizer.encode(options.init.text);
   for (const data::LoadedTask& task : tasks) {
     for (const data::Candidate& candidate : task.task->candidates()) {
-      inputs.label_ids.push_back(tokenizer.encode(candidate.text));
+      inputs.label_ids.push_back(tokenizer.encode_after("\n", candidate.text));
     }
   }
   if (inputs.label_ids.empty()) {  // answers that depend on the record: use label names
     for (const data::LoadedTask& task : tasks) {
       for (const std::string& label : task.task->labels()) {
-        inputs.label_ids.push_back(tokenizer.encode(" " + label));
+        inputs.label_ids.push_back(tokenizer.encode_after("\n", " " + label));
       }
     }
   }

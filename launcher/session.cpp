@@ -20,8 +20,10 @@
 #include "core/text.h"
 #include "families/registry.h"
 #include "launcher/memory_budget.h"
+#include "launcher/model_check.h"
 #include "launcher/same_inputs.h"
 #include "launcher/system_info.h"
+#include "model/as_stored.h"
 #include "model/weight_files.h"
 #include "nn/ledger.h"
 #include "plan/plan.h"
@@ -91,8 +93,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
   for (const auto& [name, options] : configs::all_tasks(session.config)) {
     if (!models.contains(options.format)) {
       data::TaskModel& model = models[options.format];
-      model = data::load_task_model(model_dir, options);
-      model.max_positions = transformer.max_positions;
+      model = data::load_task_model(model_dir, options, limits_of(transformer));
       require_same_text_model(session.world(), model);
     }
     const std::size_t number = session.tasks.size();
@@ -182,7 +183,8 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   session.watchdog = watch_start(*world);
   log::configure(config.log.level, world->rank(), world->size());
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
-  const model::ModelSpec transformer = families::read_model(model_dir);
+  const model::WeightFiles weights(model_dir);
+  const model::ModelSpec transformer = model::as_stored(families::read_model(model_dir), weights);
   const comm::MeshShape shape =
       comm::resolve_mesh(config.parallel, world->size(),
                          {.tensor = static_cast<int>(transformer.fewest_heads()),
@@ -200,7 +202,6 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
 
   require_same_build(session.world());
   comm::require_same(session.world(), "configuration", configs::resolved_yaml(session.config));
-  const model::WeightFiles weights(model_dir);
   session.headers_sha256 = weights.header_fingerprint();
   const std::string fingerprint = require_same_model(session.world(), config.model, weights);
   load_data(session, prompt_rows, model_dir, transformer, which);

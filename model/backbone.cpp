@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "core/sha256.h"
+#include "model/as_stored.h"
 #include "model/backbone_builder.h"
 #include "nn/collectives.h"
 #include "nn/ledger.h"
@@ -49,14 +50,11 @@ Backbone::Backbone(const ModelSpec& spec, const BackboneOptions& options,
 
 Backbone Backbone::load(const ModelSpec& spec, const WeightFiles& files,
                         const BackboneOptions& options, const Placement& placement) {
+  const ModelSpec stored = as_stored(spec, files);
   const auto source = [&](const std::string& name, at::IntArrayRef shape, const Range& rows) {
-    const bool without_prefix = !spec.base_prefix.empty() && !files.contains(name) &&
-                                name.starts_with(spec.base_prefix) &&
-                                files.contains(name.substr(spec.base_prefix.size()));
-    const std::string stored = without_prefix ? name.substr(spec.base_prefix.size()) : name;
-    return files.get_rows(stored, shape, rows.begin, rows.end);
+    return files.get_rows(stored_name(name, stored, files), shape, rows.begin, rows.end);
   };
-  return {spec, options, placement, source};
+  return {stored, options, placement, source};
 }
 
 Backbone Backbone::random(const ModelSpec& spec, std::uint64_t seed, const BackboneOptions& options,

@@ -29,8 +29,9 @@ struct BackboneOptions {
 class Backbone {
  public:
   // Loads this rank's part of a model from open files, which may be closed afterwards, and reads no
-  // other bytes of its weights. Throws DataError (file, tensor, reason), and ConfigError if the
-  // model cannot be split according to `placement`. Not collective.
+  // other bytes of its weights. The head is chosen and the files are checked by as_stored().
+  // Throws DataError (file, tensor, reason), and ConfigError if the model cannot be split according
+  // to `placement`. Not collective.
   [[nodiscard]] static Backbone load(const ModelSpec& spec, const WeightFiles& files,
                                      const BackboneOptions& options,
                                      const Placement& placement = {});

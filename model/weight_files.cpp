@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <set>
 #include <span>
 
@@ -156,6 +157,12 @@ at::Tensor WeightFiles::get(std::string_view name, at::IntArrayRef shape) const 
 at::Tensor WeightFiles::get_rows(std::string_view name, at::IntArrayRef shape, std::int64_t begin,
                                  std::int64_t end) const {
   return checked(name, shape).rows(name, begin, end);
+}
+
+bool WeightFiles::same_bytes(std::string_view a, std::string_view b) const {
+  const auto x = file_of(a).bytes(a);
+  const auto y = file_of(b).bytes(b);
+  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size()) == 0;
 }
 
 std::int64_t WeightFiles::total_bytes() const {

@@ -33,6 +33,10 @@ class WeightFiles {
   // Returns a read-only view of the mapped file (see SafetensorsFile::tensor). Throws DataError if
   // the tensor is missing or does not have shape `shape`.
   [[nodiscard]] at::Tensor get(std::string_view name, at::IntArrayRef shape) const;
+  // Throws as get() does.
+  void require(std::string_view name, at::IntArrayRef shape) const { (void)checked(name, shape); }
+  // Returns whether two tensors have the same bytes. Reads both.
+  [[nodiscard]] bool same_bytes(std::string_view a, std::string_view b) const;
   // Returns rows [begin, end) of a tensor whose whole shape is `shape`.
   [[nodiscard]] at::Tensor get_rows(std::string_view name, at::IntArrayRef shape,
                                     std::int64_t begin, std::int64_t end) const;

@@ -33,9 +33,10 @@ TaskTexts::TaskTexts(const RunData& run) {
   const configs::RunConfig& config = *run.config;
   prompt_rows_ = methods::prompt_rows(config.method).rows;
   const std::filesystem::path model_dir = model::resolve_model_dir(config.model.path);
-  data::TaskModel model = data::load_task_model(model_dir, config.task);
-  model.max_positions = families::read_model(model_dir).max_positions;
-  task_.emplace(config.task, std::move(model));
+  const model::ModelSpec spec = families::read_model(model_dir);
+  task_.emplace(config.task, data::load_task_model(model_dir, config.task,
+                                                   {.max_positions = spec.max_positions,
+                                                    .vocab_size = spec.vocab_size}));
   splits_ = data::load_splits(*task_, config.run.seed, prompt_rows_);
   const auto recorded = run.manifest.splits.find("test");
   if (recorded != run.manifest.splits.end() && !recorded->second.fingerprint.empty() &&

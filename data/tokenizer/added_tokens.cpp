@@ -94,13 +94,13 @@ AddedTokens::AddedTokens(const JsonNode& node, const Bpe& model, const Normalize
     token.normalized = item.boolean("normalized", true);
     token.special = item.boolean("special", false);
     if (token.content.empty()) continue;
-    const std::int64_t stated = item.at("id").integer();
+    const auto stated = item.find("id");
     const std::string content = token.content;
     add(std::move(token), model, normalizers);
     const TokenId id = tokens_[by_content_.at(content)].id;
-    if (id != stated) {
+    if (stated && id != stated->integer()) {
       log::warn("{}: the added token '{}' has id {}, not the stated {}", node.file(), content, id,
-                stated);
+                stated->integer());
     }
   }
   for (std::size_t i = 0; i < tokens_.size(); ++i) {

@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/sha256.h"
+#include "data/tokenizer/other_added_tokens.h"
 
 namespace incipit::data {
 namespace {
@@ -87,6 +88,16 @@ Bpe read_model(const JsonNode& model, Bpe::Input input) {
   }
 }
 
+// Appends to the added tokens of a tokenizer.json. Returns the fingerprint of the result.
+std::string with_added_tokens(nlohmann::json& tokenizer, const nlohmann::json& others,
+                              const std::string& fingerprint) {
+  nlohmann::json& added = tokenizer["added_tokens"];
+  if (added.is_null()) added = nlohmann::json::array();
+  if (added.is_array()) added.insert(added.end(), others.begin(), others.end());
+  const std::string all = fingerprint + dump_json(others);
+  return sha256_hex(std::as_bytes(std::span(all)));
+}
+
 }  // namespace
 
 std::filesystem::path find_tokenizer_json(const std::filesystem::path& path) {
@@ -114,9 +125,15 @@ std::filesystem::path find_tokenizer_json(const std::filesystem::path& path) {
   throw DataError(folder.string() + ": there is no tokenizer.json in this folder");
 }
 
-TokenizerParts read_tokenizer_json(const std::filesystem::path& path) {
+TokenizerParts read_tokenizer_json(const std::filesystem::path& path,
+                                   const std::filesystem::path& model_dir) {
   const MappedFile file(path);
-  const auto json = parse_json_of<nlohmann::json>(path, file.text());
+  auto json = parse_json_of<nlohmann::json>(path, file.text());
+  std::string fingerprint = sha256_hex(file.bytes());
+  if (!model_dir.empty() && json.is_object()) {
+    const nlohmann::json others = other_added_tokens(model_dir, json);
+    if (!others.empty()) fingerprint = with_added_tokens(json, others, fingerprint);
+  }
   const JsonNode root(json, path.string());
   const auto version = root.find("version");
   if (version && version->string() != "1.0") {
@@ -133,7 +150,7 @@ TokenizerParts read_tokenizer_json(const std::filesystem::path& path) {
   Decoder decoder;
   if (const auto node = root.find("decoder")) decoder = Decoder(*node);
   return {std::move(normalizers), std::move(pre_tokenizers), std::move(model),
-          std::move(added),       std::move(decoder),        sha256_hex(file.bytes())};
+          std::move(added),       std::move(decoder),        std::move(fingerprint)};
 }
 
 }  // namespace incipit::data

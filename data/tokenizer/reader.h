@@ -17,15 +17,17 @@ struct TokenizerParts {
   Bpe model;
   AddedTokens added_tokens;
   Decoder decoder;
-  std::string fingerprint;  // SHA-256 of the file, hex
+  std::string fingerprint;  // SHA-256 (hex) of tokenizer.json and of tokens added by other files
 };
 
 // Returns `path` if it is a tokenizer.json, or the tokenizer.json in the folder `path`. Throws
 // DataError when there is none.
 [[nodiscard]] std::filesystem::path find_tokenizer_json(const std::filesystem::path& path);
 
-// Reads a tokenizer.json. Throws DataError naming file and key when the file is damaged or uses an
-// unsupported feature.
-[[nodiscard]] TokenizerParts read_tokenizer_json(const std::filesystem::path& file);
+// Reads a tokenizer.json and, if `model_dir` is not empty, the tokens that the other files of this
+// model folder add (other_added_tokens.h). Throws DataError naming file and key when a file is
+// damaged or uses an unsupported feature.
+[[nodiscard]] TokenizerParts read_tokenizer_json(const std::filesystem::path& file,
+                                                 const std::filesystem::path& model_dir = {});
 
 }  // namespace incipit::data

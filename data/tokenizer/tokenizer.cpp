@@ -10,6 +10,7 @@ namespace incipit::data {
 
 struct Tokenizer::Impl {
   TokenizerParts parts;
+  bool marks_beginnings = false;  // a text gets a mark for a space before it
 
   // Returns the token as passed to the decoder; nullptr if there is none or it is skipped.
   [[nodiscard]] const std::string* token(TokenId id, bool skip_special) const {
@@ -42,7 +43,13 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
-  return Tokenizer(std::make_unique<Impl>(Impl{read_tokenizer_json(find_tokenizer_json(path))}));
+  const bool is_folder = std::filesystem::is_directory(path);
+  Tokenizer tokenizer(std::make_unique<Impl>(
+      Impl{read_tokenizer_json(find_tokenizer_json(path), is_folder ? path : "")}));
+  const std::vector<TokenId> ids = tokenizer.encode("a");
+  const std::string first = ids.empty() ? "" : tokenizer.id_to_token(ids.front());
+  tokenizer.impl_->marks_beginnings = first.starts_with("\u2581") || first.starts_with("\u0120");
+  return tokenizer;
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
@@ -66,6 +73,17 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
     }
   }
   return ids;
+}
+
+std::vector<TokenId> Tokenizer::encode_after(std::string_view before, std::string_view text) const {
+  if (!impl_->marks_beginnings || before.empty()) return encode(text);
+  const std::vector<TokenId> head = encode(before);
+  std::vector<TokenId> whole = encode(std::string(before).append(text));
+  if (whole.size() < head.size() || !std::equal(head.begin(), head.end(), whole.begin())) {
+    return encode(text);
+  }
+  whole.erase(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(head.size()));
+  return whole;
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {

@@ -23,7 +23,8 @@ namespace incipit::data {
 
 class Tokenizer {
  public:
-  // `path`: a tokenizer.json, or a folder that contains one. Throws DataError naming the file and
+  // `path`: a tokenizer.json, or a folder that contains one; then tokens that the folder's other
+  // files add belong to the tokenizer, as in transformers 5. Throws DataError naming the file and
   // the key when it is missing, damaged or uses an unsupported feature. If there is only a
   // SentencePiece or tiktoken model, the message gives the command that converts it.
   [[nodiscard]] static Tokenizer load(const std::filesystem::path& path);
@@ -37,6 +38,13 @@ class Tokenizer {
   // invalid UTF-8 and on 2 GiB or more. Thread-safe.
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text) const;
 
+  // Returns the ids of `text` as it is tokenized after other text. Equal to encode(), except with
+  // tokenizers that put a mark for a space before every text (Llama 2's and similar): there,
+  // `text` has those ids of `before` + `text` that follow the ids of `before`. If the two share a
+  // token, encode(text). Throws as encode() does. Thread-safe.
+  [[nodiscard]] std::vector<TokenId> encode_after(std::string_view before,
+                                                  std::string_view text) const;
+
   // Returns the text of `ids`, valid UTF-8. Special added tokens are left out if `skip_special`;
   // ids without a token are always left out. Thread-safe.
   [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
@@ -47,7 +55,7 @@ class Tokenizer {
   [[nodiscard]] std::string id_to_token(TokenId id) const;  // "" when there is none
   [[nodiscard]] bool is_special(TokenId id) const;          // left out by skip_special
 
-  // Hash of the tokenizer.json bytes (SHA-256, hex): compares ranks and keys caches.
+  // Hash (SHA-256, hex) of all that was read: compares ranks and keys caches.
   [[nodiscard]] const std::string& fingerprint() const;
 
  private:

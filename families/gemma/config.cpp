@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "families/config_keys.h"
+#include "families/other_keys.h"
 
 namespace incipit::gemma {
 namespace {
@@ -142,6 +143,29 @@ Config read_config(const JsonObject& json) {
   config.tied_embeddings = json.boolean_or("tie_word_embeddings", true);
   families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
   config.torch_dtype = families::stored_dtype(json);
+  families::refuse_other_keys(json, {"hidden_size",
+                                     "num_hidden_layers",
+                                     "num_attention_heads",
+                                     "num_key_value_heads",
+                                     "head_dim",
+                                     "intermediate_size",
+                                     "max_position_embeddings",
+                                     "hidden_act",
+                                     "hidden_activation",
+                                     "query_pre_attn_scalar",
+                                     "attention_bias",
+                                     "attn_logit_softcapping",
+                                     "final_logit_softcapping",
+                                     "use_bidirectional_attention",
+                                     "sliding_window",
+                                     "sliding_window_pattern",
+                                     "layer_types",
+                                     "rope_theta",
+                                     "rope_local_base_freq",
+                                     "rope_scaling",
+                                     "rope_parameters",
+                                     "rms_norm_eps",
+                                     "tie_word_embeddings"});
   return config;
 }
 
@@ -204,7 +228,8 @@ model::ModelSpec Config::spec() const {
                  {.theta = window_rope_theta, .head_dim = head_dim, .scaling = {}}};
   for (std::int64_t i = 0; i < layers; ++i) spec.layers.push_back(layer_spec(*this, i));
   spec.final_norm = {.name = "model.norm", .kind = nn::NormKind::kRmsOffset, .eps = rms_norm_eps};
-  if (!tied_embeddings) spec.head = "lm_head.weight";
+  spec.stored_head = "lm_head.weight";
+  if (!tied_embeddings) spec.head = spec.stored_head;
   spec.logit_softcap = logit_softcap;
   spec.bos_token_id = bos_token_id;
   spec.eos_token_ids = eos_token_ids;

@@ -1,6 +1,7 @@
 #include "families/gpt2/config.h"
 
 #include "families/config_keys.h"
+#include "families/other_keys.h"
 
 namespace incipit::gpt2 {
 namespace {
@@ -53,6 +54,11 @@ Config read_config(const JsonObject& json) {
   config.tied_embeddings = json.boolean_or("tie_word_embeddings", true);
   families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
   config.torch_dtype = families::stored_dtype(json);
+  families::refuse_other_keys(
+      json,
+      {"n_embd", "n_layer", "n_head", "n_positions", "n_ctx", "n_inner", "activation_function",
+       "layer_norm_epsilon", "scale_attn_weights", "scale_attn_by_inverse_layer_idx",
+       "reorder_and_upcast_attn", "add_cross_attention", "tie_word_embeddings"});
   return config;
 }
 
@@ -99,7 +105,8 @@ model::ModelSpec Config::spec() const {
                  .down = linear(prefix + "mlp.c_proj")};
   }
   spec.final_norm = norm("transformer.ln_f");
-  if (!tied_embeddings) spec.head = "lm_head.weight";
+  spec.stored_head = "lm_head.weight";
+  if (!tied_embeddings) spec.head = spec.stored_head;
   spec.bos_token_id = bos_token_id;
   spec.eos_token_ids = eos_token_ids;
   spec.torch_dtype = torch_dtype;

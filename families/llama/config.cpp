@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "families/config_keys.h"
+#include "families/other_keys.h"
 
 namespace incipit::llama {
 namespace {
@@ -175,6 +176,27 @@ Config read_config(const JsonObject& json) {
   config.tied_embeddings = json.boolean_or("tie_word_embeddings", false);
   families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
   config.torch_dtype = families::stored_dtype(json);
+  families::refuse_other_keys(json, {"hidden_size",
+                                     "num_hidden_layers",
+                                     "num_attention_heads",
+                                     "num_key_value_heads",
+                                     "head_dim",
+                                     "intermediate_size",
+                                     "max_position_embeddings",
+                                     "hidden_act",
+                                     "rms_norm_eps",
+                                     "rope_theta",
+                                     "rope_scaling",
+                                     "rope_parameters",
+                                     "partial_rotary_factor",
+                                     "attention_bias",
+                                     "mlp_bias",
+                                     "sliding_window",
+                                     "use_sliding_window",
+                                     "max_window_layers",
+                                     "layer_types",
+                                     "tie_word_embeddings",
+                                     "is_llama_config"});
   return config;
 }
 
@@ -219,7 +241,8 @@ model::ModelSpec Config::spec() const {
                  .down = {mlp + "down_proj", mlp_bias}};
   }
   spec.final_norm = norm("model.norm");
-  if (!tied_embeddings) spec.head = "lm_head.weight";
+  spec.stored_head = "lm_head.weight";
+  if (!tied_embeddings) spec.head = spec.stored_head;
   spec.bos_token_id = bos_token_id;
   spec.eos_token_ids = eos_token_ids;
   spec.torch_dtype = torch_dtype;

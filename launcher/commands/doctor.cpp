@@ -8,14 +8,11 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "data/example_cache.h"
-#include "data/special_tokens.h"
-#include "data/tokenizer/tokenizer.h"
-#include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/command_line.h"
+#include "launcher/model_check.h"
 #include "launcher/model_choice.h"
 #include "launcher/system_info.h"
-#include "model/weight_files.h"
 #include "telemetry/output.h"
 
 namespace incipit::launcher {
@@ -66,41 +63,14 @@ void print_machine(const telemetry::Style& style) {
   telemetry::print_facts(std::cout, style, devices);
 }
 
-// Runs a check. Returns its text, or why it failed.
-template <typename Look>
-void check(telemetry::Facts& facts, bool& ok, const telemetry::Style& style, const char* name,
-           const Look& look) {
-  try {
-    facts.emplace_back(name, style.good("ok") + "  " + look());
-  } catch (const Error& error) {
-    ok = false;
-    facts.emplace_back(name, style.bad("no") + "  " + error.what());
-  }
-}
-
 bool print_model(const telemetry::Style& style, const fs::path& path) {
   std::cout << style.bold("model " + path.string()) << '\n';
   telemetry::Facts facts;
   bool ok = true;
-  fs::path dir = path;
-  check(facts, ok, style, "folder",
-        [&] { return (dir = model::resolve_model_dir(path)).string(); });
-  if (ok) {
-    check(facts, ok, style, "config.json", [&] {
-      const model::ModelSpec config = families::read_model(dir);
-      return config.model_type + ", " + std::to_string(config.layer_count()) + " layers, " +
-             telemetry::grouped(config.max_positions) + " positions";
-    });
-    check(facts, ok, style, "weights", [&] {
-      const model::WeightFiles weights(dir);
-      return std::to_string(weights.names().size()) + " tensors, " +
-             human_bytes(static_cast<double>(weights.total_bytes()));
-    });
-    check(facts, ok, style, "tokenizer", [&] {
-      const data::Tokenizer tokenizer = data::Tokenizer::load(dir);
-      (void)data::read_special_tokens(dir, tokenizer);
-      return telemetry::grouped(tokenizer.vocab_size()) + " tokens";
-    });
+  for (const ModelCheck& check : check_model(path)) {
+    ok = ok && check.ok;
+    facts.emplace_back(check.name,
+                       (check.ok ? style.good("ok") : style.bad("no")) + "  " + check.text);
   }
   telemetry::print_facts(std::cout, style, facts);
   return ok;

@@ -102,6 +102,9 @@ class Conversation {
     example.source =
         task_.tokenizer().encode(so_far_ + task_.model().chat->question(text, after_system_));
     example.candidates = std::make_shared<const data::Candidates>();
+    if (const std::string why = task_.objection(example.source); !why.empty()) {
+      throw DataError("the text: " + why);
+    }
     return example;
   }
 
@@ -131,12 +134,7 @@ class Speaker {
         options_(arguments.options),
         stop_texts_(arguments.stops) {
     options_.stops = task_.model().special.stops;
-    if (task_.options().format != data::Format::kChat) return;
-    // Ends an assistant's turn, even if the model's files do not list it as a stop token.
-    const auto after = task_.tokenizer().encode(task_.model().chat->assistant.after);
-    if (!after.empty() && task_.tokenizer().is_special(after.front())) {
-      options_.stops.push_back(after.front());
-    }
+    options_.repetition_penalty = task_.model().special.repetition_penalty;
   }
 
   // Streams the answer to standard output and returns it.

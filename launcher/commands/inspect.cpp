@@ -16,6 +16,7 @@
 #include "launcher/run_dir.h"
 #include "methods/prompted_model.h"
 #include "methods/registry.h"
+#include "model/as_stored.h"
 #include "model/safetensors.h"
 #include "model/safetensors_types.h"
 #include "model/weight_files.h"
@@ -53,9 +54,9 @@ struct Show {
 
 void inspect_model(const telemetry::Style& style, const fs::path& path, const Show& show) {
   const fs::path dir = model::resolve_model_dir(path);
-  const model::ModelSpec config = families::read_model(dir);
-  const model::AttentionSpec& attention = config.layers.front().attention;
   const model::WeightFiles weights(dir);
+  const model::ModelSpec config = model::as_stored(families::read_model(dir), weights);
+  const model::AttentionSpec& attention = config.layers.front().attention;
   std::int64_t parameters = 0;
   for (const std::string& name : weights.names()) parameters += element_count(weights.info(name));
   std::cout << style.bold("model " + path.string()) << '\n';

@@ -14,6 +14,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/model_check.h"
 #include "methods/registry.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
@@ -174,9 +175,8 @@ void run_show(const ShowArguments& arguments) {
   const configs::RunConfig config = load(arguments.config);
   log::configure("error");
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
-  data::TaskModel model = data::load_task_model(model_dir, config.task);
-  model.max_positions = families::read_model(model_dir).max_positions;
-  data::Task task(config.task, std::move(model));
+  data::Task task(config.task, data::load_task_model(model_dir, config.task,
+                                                     limits_of(families::read_model(model_dir))));
   const data::Splits splits =
       data::load_splits(task, config.run.seed, methods::prompt_rows(config.method).rows,
                         {.train = arguments.split == "train",

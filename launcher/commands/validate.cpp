@@ -15,7 +15,9 @@
 #include "launcher/command_line.h"
 #include "launcher/commands/validate_report.h"
 #include "launcher/memory_budget.h"
+#include "launcher/model_check.h"
 #include "methods/registry.h"
+#include "model/as_stored.h"
 #include "model/weight_files.h"
 #include "telemetry/output.h"
 
@@ -46,12 +48,11 @@ void check_run(const ConfigArguments& arguments) {
   log::configure("error");  // the readers' log messages are among the warnings below
   const bool trains = config.method.trains();
   const auto model_dir = model::resolve_model_dir(config.model.path);
-  const model::ModelSpec transformer = families::read_model(model_dir);
   const model::WeightFiles weights(model_dir);
+  const model::ModelSpec transformer = model::as_stored(families::read_model(model_dir), weights);
   std::vector<data::LoadedTask> tasks;
   for (const auto& [name, options] : configs::all_tasks(config)) {
-    data::TaskModel task_model = data::load_task_model(model_dir, options);
-    task_model.max_positions = transformer.max_positions;
+    data::TaskModel task_model = data::load_task_model(model_dir, options, limits_of(transformer));
     data::LoadedTask& read = tasks.emplace_back();
     read.name = name;
     read.prompt_rows = methods::prompt_rows(config.method).rows;

@@ -27,7 +27,8 @@ std::string method_text(const configs::RunConfig& config, const model::ModelSpec
 std::string task_text(const data::Task& task) {
   const data::TaskOptions& options = task.options();
   std::string text = options.name.empty() ? "" : options.name + ", ";
-  text += options.format == data::Format::kChat ? "chat format" : "raw format";
+  text += options.format == data::Format::kChat ? "chat format: " + task.model().chat->name
+                                                : "raw format";
   if (task.generates()) return text + ", generates its answers";
   const data::CandidateOptions& own = options.candidates;
   if (!own.foreach.empty())

@@ -30,6 +30,12 @@ at::Tensor new_values(std::int64_t rows, std::int64_t width) {
 }
 
 at::Tensor embed(const StartInputs& inputs, std::span<const TokenId> ids) {
+  for (const TokenId id : ids) {
+    if (id < inputs.spec.vocab_size) continue;
+    throw ConfigError("method.init: a text has token " + std::to_string(id) +
+                      " of the tokenizer, but the model has only the tokens below " +
+                      std::to_string(inputs.spec.vocab_size) + "; choose another text");
+  }
   at::Tensor rows = inputs.embed(ids);
   INCIPIT_CHECK(rows.scalar_type() == at::kFloat && rows.dim() == 2 &&
                 rows.size(0) == static_cast<std::int64_t>(ids.size()) &&

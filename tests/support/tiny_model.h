@@ -46,7 +46,8 @@ class TinyModel {
     return {.tokenizer = tokenizer_,
             .special = data::read_special_tokens(folder_.path(), *tokenizer_),
             .chat = std::nullopt,
-            .max_positions = 0};
+            .max_positions = 0,
+            .vocab_size = 0};
   }
 
  private:

@@ -31,15 +31,24 @@ TEST(SpecialTokens, PostProcessorSaysThatABosIsAdded) {
   EXPECT_TRUE(read(TinyModel({.adds_bos = true, .merges = {}})).adds_bos);
 }
 
-TEST(SpecialTokens, AddBosTokenHasTheLastWord) {
+// As in transformers 5, which ignores the key where there is a tokenizer.json.
+TEST(SpecialTokens, AddBosTokenDoesNotChangeThePostProcessor) {
   const TinyModel adds({.adds_bos = true, .merges = {}});
   adds.folder().write("tokenizer_config.json", R"({"bos_token": "<s>", "add_bos_token": false})");
-  EXPECT_FALSE(read(adds).adds_bos);
+  EXPECT_TRUE(read(adds).adds_bos);
   const TinyModel plain;
   plain.folder().write("tokenizer_config.json", R"({"bos_token": "<s>", "add_bos_token": true})");
-  EXPECT_TRUE(read(plain).adds_bos);
-  plain.folder().write("tokenizer_config.json", R"({"bos_token": null, "add_bos_token": true})");
-  EXPECT_FALSE(read(plain).adds_bos) << "there is none to add";
+  EXPECT_FALSE(read(plain).adds_bos);
+  EXPECT_EQ(read(plain).bos, TinyModel::kBos);
+}
+
+TEST(SpecialTokens, TheMapOfSpecialTokensTakesPrecedence) {
+  const TinyModel model;
+  model.folder().write("special_tokens_map.json", R"({"eos_token": {"content": "<|im_end|>"}})");
+  EXPECT_EQ(read(model).eos, TinyModel::kTurnEnd);
+  model.folder().write("tokenizer_config.json",
+                       R"({"eos_token": "</s>", "added_tokens_decoder": {}})");
+  EXPECT_EQ(read(model).eos, TinyModel::kEos) << "the map is read only for older files";
 }
 
 TEST(SpecialTokens, ATokenMayBeAnObject) {

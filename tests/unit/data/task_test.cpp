@@ -326,7 +326,8 @@ TEST(TaskDemonstrations, StandInFrontTokenisedApart) {
 TaskModel chat_model(const TinyModel& model) {
   TaskModel chat = model.task_model();
   const ChatFormat::Around user{"<|im_start|>u\n", "<|im_end|>\n"};
-  chat.chat = ChatFormat{.begin = "",
+  chat.chat = ChatFormat{.name = "test",
+                         .begin = "",
                          .default_system = std::nullopt,
                          .system = ChatFormat::Around{"<|im_start|>s\n", "<|im_end|>\n"},
                          .user = user,

@@ -92,6 +92,21 @@ TEST_F(ModelConfig, ReadsWhatIsGiven) {
   EXPECT_EQ(config.torch_dtype, "bfloat16");
 }
 
+TEST_F(ModelConfig, KeysThatMayChangeTheComputationAreRefused) {
+  const json values{{"is_causal", false},       {"residual_multiplier", 0.22},
+                    {"rope_interleaved", true}, {"final_logit_softcapping", 30},
+                    {"invented", "x"},          {"auto_map", {{"AutoModel", "own.Model"}}}};
+  for (const auto& [key, value] : values.items()) {
+    expect_refused(with(minimal(), {{key, value}}), key, "remove this key");
+  }
+  EXPECT_NO_THROW((void)read(with(minimal(), {{"is_causal", true},
+                                              {"residual_multiplier", 1},
+                                              {"invented", nullptr},
+                                              {"_invented", 1},
+                                              {"use_cache", false},
+                                              {"auto_map", {{"AutoConfig", "own.Config"}}}})));
+}
+
 TEST_F(ModelConfig, NullCountsAsAbsent) {
   const Config config = read(with(minimal(), {{"num_key_value_heads", nullptr},
                                               {"head_dim", nullptr},
