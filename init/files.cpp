@@ -101,6 +101,9 @@ std::string task_yaml(const data::TaskOptions& options, const std::string& about
   for (const auto& [label, answer] : options.verbalizer) {
     yaml.raw("  " + yaml_text(label) + ": " + yaml_text(answer) + "\n");
   }
+  const data::TaskOptions defaults;
+  if (options.label_field != defaults.label_field) yaml.key("task.label_field", "", 0);
+  if (options.id_fields != defaults.id_fields) yaml.key("task.id_field", "", 0);
   yaml.key("task.max_source_tokens", "", 0)
       .key("task.truncate", "cut from its end in longer sources", 0)
       .key("task.metrics", "the first one selects the best prompt", 0);
@@ -113,11 +116,11 @@ std::string split_lines(const LabelledTable& table, const TaskPlan& plan,
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     if (parts[i] != part) continue;
     const LabelledText& row = table.rows[i];
-    nlohmann::ordered_json line{{"idx", row.number}};
+    nlohmann::ordered_json line{{plan.options.id_fields.front(), row.number}};
     for (std::size_t column = 0; column < plan.fields.size(); ++column) {
       line[plan.fields[column]] = row.texts[column];
     }
-    line["label"] = table.labels[static_cast<std::size_t>(row.label)];
+    line[plan.options.label_field] = table.labels[static_cast<std::size_t>(row.label)];
     text += dump_json(line) + "\n";
   }
   return text;

@@ -110,16 +110,17 @@ std::int64_t rounded_up(std::int64_t value) {
 
 }  // namespace
 
-std::vector<std::string> field_names(const std::vector<std::string>& columns) {
-  std::vector<std::string> names{"idx", "label"};
-  for (const std::string& column : columns) {
-    std::string name = column;
-    std::replace_if(
-        name.begin(), name.end(), [](char c) { return c == '{' || c == '}'; }, '_');
-    while (std::find(names.begin(), names.end(), name) != names.end()) name += "_text";
-    names.push_back(name);
-  }
-  return {names.begin() + 2, names.end()};
+void require_field_name(const std::string& column, const std::string& file) {
+  if (column.find_first_of("{}|") == std::string::npos) return;
+  throw ConfigError(
+      file + ": the column '" + column +
+      "' cannot be named in a template, where '{', '}' and '|' have a meaning; rename "
+      "the column");
+}
+
+std::string free_name(std::string name, const std::vector<std::string>& taken) {
+  while (std::find(taken.begin(), taken.end(), name) != taken.end()) name += "_";
+  return name;
 }
 
 std::string make_template(const LabelledTable& table, const std::vector<std::string>& fields,
@@ -142,9 +143,14 @@ data::Record record_of(const LabelledTable& table, const LabelledText& row,
 TaskPlan plan_task(const LabelledTable& table, const data::Tokenizer& tokenizer,
                    const TokenBudget& budget) {
   TaskPlan plan;
-  plan.fields = field_names(table.text_columns);
-  plan.answers =
-      choose_answers(table.labels, [&](std::string_view text) { return tokenizer.encode(text); });
+  for (const std::string& column : table.text_columns) require_field_name(column, table.file);
+  plan.fields = table.text_columns;
+  std::vector<std::string> taken = plan.fields;
+  plan.options.label_field = free_name(plan.options.label_field, taken);
+  taken.push_back(plan.options.label_field);
+  plan.options.id_fields = {free_name(plan.options.id_fields.front(), taken)};
+  plan.answers = choose_answers(
+      table.labels, [&](std::string_view text) { return tokenizer.encode_after("\n", text); });
   data::TaskOptions& options = plan.options;
   options.verbalizer = plan.answers.verbalizer;
   for (auto& entry : options.verbalizer) entry.text = escaped(entry.text);

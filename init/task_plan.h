@@ -21,10 +21,12 @@ struct Lengths {
 };
 
 struct TaskPlan {
-  std::vector<std::string> fields;  // field names in the written records, per text column
+  std::vector<std::string> fields;  // field names in the written records: the text columns
   Answers answers;
   Lengths lengths;
-  data::TaskOptions options;  // template, verbalizer, max_source_tokens, truncate, metrics
+  // Template, verbalizer, max_source_tokens, truncate, metrics; names of the label's and the
+  // identity's field that differ from the text columns.
+  data::TaskOptions options;
 };
 
 // The model's positions, which a source shares with soft prompt, BOS and answer.
@@ -34,12 +36,15 @@ struct TokenBudget {
 };
 
 // Plans the task. Throws DataError "FILE:LINE: ..." when the fields that are not truncated do not
-// fit into the model.
+// fit into the model, and ConfigError as require_field_name() does.
 [[nodiscard]] TaskPlan plan_task(const LabelledTable& table, const data::Tokenizer& tokenizer,
                                  const TokenBudget& budget);
 
-// Returns names that a template can use: "idx" and "label" are reserved, braces are not allowed.
-[[nodiscard]] std::vector<std::string> field_names(const std::vector<std::string>& columns);
+// Throws ConfigError for a column that a template cannot name, because of a brace or a bar.
+void require_field_name(const std::string& column, const std::string& file);
+
+// Returns `name`, followed by as many underscores as it takes not to be in `taken`.
+[[nodiscard]] std::string free_name(std::string name, const std::vector<std::string>& taken);
 
 // Returns the template. First comes what all examples share: the question and the possible answers;
 // then the fields; then the label's name, after which the answer follows.

@@ -12,12 +12,14 @@
 #include "core/files.h"
 #include "core/scalars.h"
 #include "core/text.h"
+#include "data/records.h"
 #include "data/stratified_split.h"
 #include "families/registry.h"
 #include "init/files.h"
 #include "init/labelled_table.h"
 #include "init/summary.h"
 #include "init/task_plan.h"
+#include "init/words.h"
 #include "launcher/arguments.h"
 #include "launcher/command_line.h"
 #include "model/weight_files.h"
@@ -74,10 +76,6 @@ void check_arguments(const InitArguments& arguments) {
   if (arguments.text.empty() || arguments.label.empty()) {
     throw ConfigError("init: --data needs --text COLUMN, the input, and --label COLUMN, the label");
   }
-  for (const std::string& column : arguments.text) {
-    if (column != arguments.label) continue;
-    throw ConfigError("init: column '" + column + "' is given as both text and label");
-  }
   const double held_out =
       arguments.validation.value_or(kValidationShare) + arguments.test.value_or(kTestShare);
   if (held_out >= 1) {
@@ -91,6 +89,30 @@ void refuse_existing(const fs::path& path, const InitArguments& arguments) {
   if (fs::is_directory(path) && fs::is_empty(path)) return;
   throw ConfigError("init: " + path.string() +
                     " exists; choose another folder with --output, or overwrite it with --force");
+}
+
+// The files that init writes into its folder.
+struct InitFiles {
+  fs::path train, validation, test, task, config;
+};
+
+// Names the files. The run's file has the run's name; the task's file gives way to it, also on
+// file systems that do not distinguish case. Throws ConfigError if one of them is the user's data.
+InitFiles name_files(const fs::path& folder, const std::string& name, const fs::path& data) {
+  const bool taken = init::lower(name) == "task";
+  const InitFiles files{.train = folder / "train.jsonl",
+                        .validation = folder / "validation.jsonl",
+                        .test = folder / "test.jsonl",
+                        .task = folder / (taken ? "task_definition.yaml" : "task.yaml"),
+                        .config = folder / (name + ".yaml")};
+  for (const fs::path& file :
+       {files.train, files.validation, files.test, files.task, files.config}) {
+    std::error_code missing;
+    if (!fs::equivalent(file, data, missing)) continue;
+    throw ConfigError("init: would overwrite the examples, " + data.string() +
+                      "; choose another folder with --output");
+  }
+  return files;
 }
 
 configs::RunConfig run_config(const InitArguments& arguments, const std::string& name) {
@@ -116,13 +138,38 @@ init::TaskPlan plan_for_model(const init::LabelledTable& table, const configs::R
       {.positions = transformer.max_positions, .prompt_rows = config.method.num_virtual_tokens});
 }
 
+// Returns the columns that --text names: each word is a column, or several between commas.
+std::vector<std::string> text_columns(const InitArguments& arguments) {
+  const auto reader = data::open_records(arguments.data);
+  std::vector<std::string> known = reader->columns();
+  if (known.empty()) {
+    if (const auto first = reader->next()) known = first->names();
+  }
+  std::vector<std::string> columns;
+  for (const std::string& word : arguments.text) {
+    std::size_t begin = 0;
+    const bool whole = std::find(known.begin(), known.end(), word) != known.end();
+    for (std::size_t comma; !whole && (comma = word.find(',', begin)) != std::string::npos;) {
+      columns.push_back(word.substr(begin, comma - begin));
+      begin = comma + 1;
+    }
+    columns.push_back(word.substr(begin));
+  }
+  for (const std::string& column : columns) {
+    if (column != arguments.label) continue;
+    throw ConfigError("init: column '" + column + "' is given as both text and label");
+  }
+  return columns;
+}
+
 // Writes a task and a run for the user's own examples.
 void init_from_data(const InitArguments& arguments) {
   const std::string name = run_name(arguments, fs::path(arguments.data).stem().string());
   const fs::path folder = arguments.output.empty() ? fs::path(name) : fs::path(arguments.output);
+  const InitFiles files = name_files(folder, name, arguments.data);
   refuse_existing(folder, arguments);
   const init::LabelledTable table =
-      init::read_labelled_table(arguments.data, arguments.text, arguments.label);
+      init::read_labelled_table(arguments.data, text_columns(arguments), arguments.label);
   const auto groups = init::duplicate_groups(table);
   const auto warnings = init::table_warnings(table, groups);
   std::vector<int> labels;
@@ -132,29 +179,28 @@ void init_from_data(const InitArguments& arguments) {
 
   configs::RunConfig config = run_config(arguments, name);
   init::TaskPlan plan = plan_for_model(table, config);
-  plan.options.train = "train.jsonl";
-  plan.options.validation = {.file = "validation.jsonl", .share = 0};
-  plan.options.test = "test.jsonl";
-  config.task.name = (folder / "task.yaml").string();
+  plan.options.train = files.train.filename().string();
+  plan.options.validation = {.file = files.validation.filename().string(), .share = 0};
+  plan.options.test = files.test.filename().string();
+  config.task.name = files.task.string();
   config.task.data_dir = folder.string();
   config.train = init::plan_training(std::count(parts.begin(), parts.end(), 0));
   if (plan.answers.kind == init::AnswerKind::kWholeLabels)
     config.eval.score = eval::Score::kTokenMean;
 
-  write_atomically(folder / plan.options.train, init::split_lines(table, plan, parts, 0));
-  write_atomically(folder / plan.options.validation.file, init::split_lines(table, plan, parts, 1));
-  write_atomically(folder / plan.options.test, init::split_lines(table, plan, parts, 2));
-  write_atomically(folder / "task.yaml",
+  write_atomically(files.train, init::split_lines(table, plan, parts, 0));
+  write_atomically(files.validation, init::split_lines(table, plan, parts, 1));
+  write_atomically(files.test, init::split_lines(table, plan, parts, 2));
+  write_atomically(files.task,
                    init::task_yaml(plan.options, "The " + arguments.label + " of a text, from " +
                                                      arguments.data + "."));
-  const fs::path config_file = folder / (name + ".yaml");
   write_atomically(
-      config_file,
+      files.config,
       init::run_yaml(config, "Learns a soft prompt for the task in " + config.task.name +
-                                 ".\n\n  incipit train " + config_file.string()));
+                                 ".\n\n  incipit train " + files.config.string()));
   init::print_init_summary(std::cout, telemetry::Style::of_stdout(),
                            {.config = config,
-                            .config_file = config_file.string(),
+                            .config_file = files.config.string(),
                             .table = table,
                             .plan = plan,
                             .parts = parts,
@@ -196,7 +242,7 @@ void add_init_command(Command& program) {
       ->type_name("FILE");
   command->add_option("--text", arguments->text, "columns that the model reads: A or A,B")
       ->type_name("COLUMN")
-      ->delimiter(',');
+      ->one_at_a_time();
   command->add_option("--label", arguments->label, "column with the label")->type_name("COLUMN");
   command->add_option("--output", arguments->output, "folder to write (default: the name)")
       ->type_name("DIR");

@@ -97,11 +97,14 @@ class FromCsv(program.ProgramTest):
             self.assertIn(answer["prediction"], TEAMS)
 
     def test_several_columns_and_where_it_goes(self):
-        write_csv(self.folder / "may.csv", 60, seed=1, subject="{subject}")
-        self.incipit("init", "--data", "may.csv", "--text", "{subject}", "--text", "mail: body",
+        write_csv(self.folder / "may.csv", 60, seed=1, subject="sub,ject")
+        self.incipit("init", "--data", "may.csv", "--text", "sub,ject", "--text", "mail: body",
                      "--label", "team", "--model", "model", "--output", "deep/er", "--name", "two")
         self.incipit("validate", "deep/er/two.yaml")
-        self.assertIn("{_subject_}", (self.folder / "deep" / "er" / "task.yaml").read_text())
+        self.assertIn("{sub,ject}", (self.folder / "deep" / "er" / "task.yaml").read_text())
+        write_csv(self.folder / "june.csv", 60, seed=1, subject="{subject}")
+        self.assertIn("'{subject}' cannot be named in a template",
+                      self.refusal(2, data="june.csv", text="{subject}"))
 
     def test_existing_files_are_safe(self):
         message = self.refused(2, "init", "--data", "mails of may.csv", "--text", "mail: body",

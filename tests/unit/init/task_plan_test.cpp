@@ -41,8 +41,19 @@ TaskPlan plan(const LabelledTable& table, const TokenBudget& budget = kBudget) {
 }
 
 TEST(FieldNames, AvoidTheNamesThatAreTaken) {
-  EXPECT_THAT(field_names({"label", "idx", "a{b}", "text"}),
-              ElementsAre("label_text", "idx_text", "a_b_", "text"));
+  EXPECT_EQ(free_name("label", {"text", "label"}), "label_");
+  EXPECT_EQ(free_name("idx", {"idx", "idx_"}), "idx__");
+  const TaskPlan made = plan(table_of({"label", "idx"}));
+  EXPECT_THAT(made.fields, ElementsAre("label", "idx"));
+  EXPECT_EQ(made.options.label_field, "label_");
+  EXPECT_THAT(made.options.id_fields, ElementsAre("idx_"));
+}
+
+TEST(FieldNames, ThatATemplateCannotHaveAreRefused) {
+  for (const char* column : {"Subject|Body", "{text}", "x}y"}) {
+    EXPECT_THAT(message_of<ConfigError>([&] { (void)plan(table_of({column})); }),
+                HasSubstr("'" + std::string(column) + "' cannot be named in a template"));
+  }
 }
 
 TEST(PlanTask, AsksPlainlyAndSaysWhatLettersStandFor) {
