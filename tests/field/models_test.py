@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""Models as people have them, against transformers.  models_test.py INCIPIT MPIRUN
+
+Each model is either computed as transformers computes it, or refused by the name of the key or
+tensor. doctor agrees with loading on every one of them.
+"""
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
+
+import program  # noqa: E402
+import small_models as small  # noqa: E402
+import torch  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
+
+TASK = """model: {{path: {folder}, dtype: float32}}
+method: {{kind: none}}
+task:
+  template: "{{text}} is"
+  verbalizer: {{roads: " roads", waste: " waste", water: " water"}}
+log: {{level: error}}
+"""
+
+
+class Models(program.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tokenizer = small.byte_level()
+        cls.questions = cls.folder / "questions.txt"
+        cls.questions.write_text("".join(q + "\n" for q in small.QUESTIONS))
+
+    def make(self, name, kind="qwen2", **config):
+        net = small.model(kind, self.tokenizer.get_vocab_size(), **config)
+        return small.save(self.folder / name, net, self.tokenizer)
+
+    def predict(self, folder, code=0):
+        config = self.write(folder.name + ".yaml", TASK.format(folder=folder))
+        return self.incipit("predict", config, "--input", self.questions, code=code,
+                            OMP_NUM_THREADS="1")
+
+    def as_transformers(self, folder):
+        found = [json.loads(line) for line in self.predict(folder).stdout.splitlines()]
+        expected = small.probabilities(folder, self.tokenizer)
+        for question, line in zip(small.QUESTIONS, found):
+            for label, share in expected[question].items():
+                self.assertAlmostEqual(line["probabilities"][label], share, delta=1e-4)
+        self.incipit("doctor", "--model", folder)
+
+    def refused_by_name(self, folder, *names):
+        message = self.predict(folder, code=3).stderr
+        doctor = self.incipit("doctor", "--model", folder, code=3)
+        for name in names:
+            self.assertIn(name, message)
+            self.assertIn(name, doctor.stdout)
+
+    def tensors(self, folder, change):
+        path = folder / "model.safetensors"
+        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+        save_file(change(tensors), path, {"format": "pt"})
+
+    # --- what the weights say -----------------------------------------------------------------
+
+    def test_a_head_stored_beside_a_tied_flag_counts_if_it_differs(self):
+        folder = self.make("own_head", tie_word_embeddings=False)
+        small.edit(folder / "config.json", tie_word_embeddings=True)
+        self.as_transformers(folder)
+        self.tensors(folder, lambda t: t | {"lm_head.weight":
+                                            t["model.embed_tokens.weight"].clone()})
+        self.as_transformers(folder)
+
+    def test_the_head_is_the_embedding_if_only_the_head_is_stored(self):
+        folder = self.make("only_head", tie_word_embeddings=True)
+
+        def rename(tensors):
+            tensors["lm_head.weight"] = tensors.pop("model.embed_tokens.weight")
+            return tensors
+        self.tensors(folder, rename)
+        self.as_transformers(folder)
+
+    def test_names_without_the_prefix_of_the_base_model(self):
+        folder = self.make("bare", tie_word_embeddings=True)
+        self.tensors(folder, lambda t: {n.removeprefix("model."): v for n, v in t.items()})
+        self.as_transformers(folder)
+
+    def test_an_untied_model_without_a_head(self):
+        folder = self.make("headless", tie_word_embeddings=False)
+        self.tensors(folder, lambda t: {n: v for n, v in t.items() if n != "lm_head.weight"})
+        self.refused_by_name(folder, "lm_head.weight", "tie_word_embeddings")
+
+    def test_tensors_that_config_json_gives_no_place(self):
+        folder = self.make("bias", kind="llama")
+        self.tensors(folder, lambda t: t | {"model.layers.0.self_attn.q_proj.bias":
+                                            torch.ones(32)})
+        self.refused_by_name(folder, "model.layers.0.self_attn.q_proj.bias")
+
+    def test_heads_of_other_tasks_and_constants_are_ignored(self):
+        folder = self.make("score", tie_word_embeddings=True)
+        self.tensors(folder, lambda t: t | {"score.weight": torch.ones(2, 32),
+                                            "model.rotary_emb.inv_freq": torch.ones(4)})
+        self.as_transformers(folder)
+
+    def test_weights_stored_as_integers(self):
+        folder = self.make("integers")
+        self.tensors(folder, lambda t: t | {"model.layers.1.mlp.up_proj.weight":
+                                            torch.ones(48, 32, dtype=torch.int8)})
+        self.refused_by_name(folder, "model.layers.1.mlp.up_proj.weight", "I8")
+
+    def test_a_tensor_of_another_shape_and_a_missing_one(self):
+        folder = self.make("shape")
+        self.tensors(folder, lambda t: t | {"model.norm.weight": torch.ones(31)})
+        self.refused_by_name(folder, "model.norm.weight")
+        self.tensors(folder, lambda t: {n: v for n, v in t.items() if n != "model.norm.weight"})
+        self.refused_by_name(folder, "model.norm.weight")
+
+    def test_numbers_that_are_not_finite_are_found_by_doctor(self):
+        folder = self.make("nan")
+        self.tensors(folder, lambda t: t | {"model.norm.weight": torch.full((32,), float("nan"))})
+        self.assertIn("not finite", self.incipit("doctor", "--model", folder, code=3).stdout)
+
+    # --- what config.json says ------------------------------------------------------------------
+
+    def test_keys_that_may_change_the_computation_are_refused(self):
+        folder = self.make("keys", kind="llama")
+        plain = (folder / "config.json").read_text()
+        for key, value in {"is_causal": False, "use_bidirectional_attention": True,
+                           "logits_scaling": 8.0, "residual_multiplier": 0.5,
+                           "attn_logit_softcapping": 50.0, "invented_key": 1,
+                           "auto_map": {"AutoModelForCausalLM": "model.Model"}}.items():
+            small.edit(folder / "config.json", **{key: value})
+            self.refused_by_name(folder, key)
+            (folder / "config.json").write_text(plain)
+
+    def test_keys_without_influence_and_neutral_values_pass(self):
+        folder = self.make("harmless", kind="llama")
+        small.edit(folder / "config.json", is_causal=True, residual_multiplier=1.0,
+                   invented_key=None, _anything="x", unsloth_version="1", pretraining_tp=2,
+                   id2label={"0": "a"}, temperature=0.5, auto_map={"AutoConfig": "c.C"})
+        self.as_transformers(folder)
+
+    def test_a_window_that_no_layer_uses(self):
+        folder = self.make("window")
+        small.edit(folder / "config.json", use_sliding_window=True, sliding_window=8,
+                   max_window_layers=2, layer_types="DROP")
+        self.as_transformers(folder)
+
+    # --- what the tokenizer's other files say -------------------------------------------------------
+
+    def as_tokenized(self, folder, *texts):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        lines = self.write("lines.txt", "".join(text + "\n" for text in texts))
+        found = self.incipit("tokenize", folder, lines).stdout.splitlines()
+        expected = [" ".join(map(str, tokenizer.encode(text, add_special_tokens=False)))
+                    for text in texts]
+        self.assertEqual(found, expected)
+        return tokenizer
+
+    def test_added_tokens_outside_of_tokenizer_json(self):
+        size = self.tokenizer.get_vocab_size()
+        flags = dict(lstrip=False, rstrip=False, normalized=False, single_word=False, special=True)
+        texts = ["<|user|>hello<|stop|> there", "plain", "a <|more|> b <|named|>"]
+        configs = {
+            "decoder": {"eos_token": "<|stop|>", "added_tokens_decoder": {
+                str(size + 1): dict(content="<|stop|>", **flags),
+                str(size): dict(content="<|user|>", **flags)}},
+            "additional": {"eos_token": "<|stop|>",
+                           "additional_special_tokens": ["<|user|>", "<|more|>"]},
+            "named": {"eos_token": {"__type": "AddedToken", "content": "<|stop|>", **flags},
+                      "unk_token": "<|named|>"}}
+        for name, config in configs.items():
+            folder = self.make("added_" + name, kind="llama", vocab_size=size + 8)
+            (folder / "tokenizer_config.json").write_text(json.dumps(
+                {"tokenizer_class": "PreTrainedTokenizerFast"} | config))
+            self.as_tokenized(folder, *texts)
+
+    def test_added_tokens_of_older_files(self):
+        size = self.tokenizer.get_vocab_size()
+        folder = self.make("legacy", kind="llama", vocab_size=size + 8)
+        (folder / "added_tokens.json").write_text(json.dumps({"<|b|>": size + 1, "<|a|>": size}))
+        (folder / "special_tokens_map.json").write_text(json.dumps({"eos_token": "<|b|>"}))
+        self.as_tokenized(folder, "x<|a|>y<|b|>z")
+
+    def test_the_post_processor_decides_about_bos(self):
+        tokenizer = small.byte_level(["<|begin|>"])
+        begin = tokenizer.token_to_id("<|begin|>")
+        template = {"type": "TemplateProcessing",
+                    "single": [{"SpecialToken": {"id": "<|begin|>", "type_id": 0}},
+                               {"Sequence": {"id": "A", "type_id": 0}}],
+                    "pair": [{"Sequence": {"id": "A", "type_id": 0}},
+                             {"Sequence": {"id": "B", "type_id": 1}}],
+                    "special_tokens": {"<|begin|>": {"id": "<|begin|>", "ids": [begin],
+                                                     "tokens": ["<|begin|>"]}}}
+        folder = small.save(self.folder / "bos", small.model("llama", 300), tokenizer)
+        data = self.write("one.jsonl", '{"text": "a lamp", "label": "roads"}\n')
+        config = self.write("bos.yaml", TASK.format(folder=folder).replace(
+            "task:", f"task:\n  train: {data}\n  validation: 0"))
+        for processor in (template, None):
+            for adds in (True, False, None):
+                small.edit(folder / "tokenizer.json", post_processor=processor)
+                (folder / "tokenizer_config.json").write_text(json.dumps(
+                    {"bos_token": "<|begin|>", "eos_token": "<|end|>", "add_bos_token": adds,
+                     "tokenizer_class": "PreTrainedTokenizerFast"}))
+                ids = AutoTokenizer.from_pretrained(folder)("a lamp")["input_ids"]
+                shown = self.incipit("show", config, "--ids").stdout
+                self.assertEqual("<|begin|>" in shown, ids[0] == begin, (processor, adds))
+
+    # --- answers after a source: lm-evaluation-harness's rule -----------------------------------------
+
+    def test_answers_have_the_tokens_of_the_joint_text(self):
+        for name, metaspace in (("prepend", False), ("metaspace", True)):
+            tokenizer = small.sentencepiece_like(metaspace)
+            net = small.model("llama", tokenizer.get_vocab_size())
+            folder = small.save(self.folder / name, net, tokenizer)
+            expected = small.probabilities(
+                folder, tokenizer,
+                lambda source, text: tokenizer.encode(source + text).ids[
+                    len(tokenizer.encode(source).ids):])
+            found = [json.loads(line) for line in self.predict(folder).stdout.splitlines()]
+            for question, line in zip(small.QUESTIONS, found):
+                for label, share in expected[question].items():
+                    self.assertAlmostEqual(line["probabilities"][label], share, delta=1e-4)
+            data = self.write("joint.jsonl", '{"text": "a lamp", "label": "roads"}\n')
+            config = self.write("joint.yaml", TASK.format(folder=folder).replace(
+                "task:", f"task:\n  test: {data}"))
+            self.assertNotIn("tokenised together",
+                             self.incipit("validate", config).stdout)
+
+    def test_the_repetition_penalty_of_generation_config_json(self):
+        folder = self.make("penalty", kind="llama")
+        for penalty in (1.0, 1.5):
+            (folder / "generation_config.json").write_text(json.dumps(
+                {"repetition_penalty": penalty, "do_sample": True, "temperature": 0.7}))
+            net = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            ids = tokenizer("water, water and water", return_tensors="pt")
+            made = net.generate(**ids, do_sample=False, max_new_tokens=12, eos_token_id=999)
+            text = tokenizer.decode(made[0][ids["input_ids"].shape[1]:])
+            found = self.incipit("generate", folder, "--raw", "--prompt", "water, water and water",
+                                 "--max-tokens", "12", "--set", "model.dtype=float32").stdout
+            self.assertEqual(found.rstrip("\n"), text.rstrip("\n"))
+
+    def test_a_token_beyond_the_models_vocabulary_is_a_bad_record(self):
+        folder = self.make("beyond")
+        small.edit(folder / "tokenizer_config.json", additional_special_tokens=["<|new|>"])
+        data = self.write("beyond.jsonl", "".join(
+            json.dumps({"text": text, "label": "roads"}) + "\n"
+            for text in ["a lamp", "a <|new|> lamp", "a drain", "a road"]))
+        config = self.write("beyond.yaml", TASK.format(folder=folder).replace(
+            "task:", f"task:\n  test: {data}"))
+        for command in (["validate"], ["show", "--split", "test"], ["eval"]):
+            message = self.incipit(*command[:1], config, *command[1:], code=3).stderr
+            self.assertIn(f"{data}:2: ", message)
+            self.assertIn("<|new|>", message)
+        done = self.incipit("predict", config, "--input", data, "--set",
+                            "task.on_bad_record=skip")
+        self.assertEqual(len(done.stdout.splitlines()), 4)
+        self.assertIn("<|new|>", done.stdout.splitlines()[1])
+        self.assertIn("1 bad record", self.incipit(
+            "validate", config, "--set", "task.on_bad_record=skip").stdout)
+        done = self.incipit("generate", folder, "--raw", "--prompt", "a <|new|>", code=3)
+        self.assertIn("<|new|>", done.stderr)
+        self.assertIn("texts with other tokens", self.incipit("doctor", "--model", folder).stdout)
+
+
+if __name__ == "__main__":
+    program.main()

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Tables as people have them, through init, validate and predict.  tables_test.py INCIPIT MPIRUN"""
+import csv
+import gzip
+import io
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
+
+import program  # noqa: E402
+
+ROWS = [(f"{word} number {i}", label) for i in range(12)
+        for word, label in (("lamp", "roads"), ("bin", "waste"), ("drain", "water"))]
+
+
+def table(rows=ROWS, header=("text", "label"), **options):
+    text = io.StringIO()
+    writer = csv.writer(text, **{"lineterminator": "\n", **options})
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+class Tables(program.ProgramTest):
+    def init(self, name, content, text="text", code=0, **options):
+        """Runs init on a file with this content; returns the texts and labels of its splits."""
+        path = self.folder / name
+        if content is not None:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        folder = self.folder / "out" / name
+        label = options.pop("label", "label")
+        done = self.incipit("init", "--data", path, "--text", text, "--label", label, "--output",
+                            folder, "--name", "run", "--model", self.folder / "model", code=code)
+        if code:
+            return done.stderr
+        self.incipit("validate", folder / "run.yaml")
+        records = [json.loads(line) for split in folder.glob("*.jsonl")
+                   for line in split.read_text().splitlines()]
+        return sorted((r[text], r[options.get("field", "label")]) for r in records)
+
+    def test_tables_that_are_read_as_the_plain_one(self):
+        plain = table()
+        records = [{"text": t, "label": label} for t, label in ROWS]
+        files = {
+            "pandas.csv": table([(i, *row) for i, row in enumerate(ROWS)], ("", "text", "label")),
+            "r.csv": table([(str(i), *row) for i, row in enumerate(ROWS, 1)],
+                           ("", "text", "label"), quoting=csv.QUOTE_ALL),
+            "row_names.tsv": table([(i, *row) for i, row in enumerate(ROWS, 1)], delimiter="\t"),
+            "columns.csv": table([(*row, "", "") for row in ROWS], ("text", "label", "", ""),
+                                 delimiter=";"),
+            "ends.csv": table([(*row, "", "") for row in ROWS], delimiter=";"),
+            "sep.csv": "sep=;\r\n" + table(delimiter=";", lineterminator="\r\n"),
+            "dos.csv": plain + "\x1a",
+            "packed.csv.gz": gzip.compress(plain.encode()),
+            "packed.csv": gzip.compress(plain[:100].encode()) + gzip.compress(plain[100:].encode()),
+            "array.json": json.dumps(records),
+            "indented.json": json.dumps(records, indent=2),
+            "objects.jsonl": "".join(json.dumps(r, indent=1) + "\n" for r in records),
+            "packed.jsonl.gz": gzip.compress("\n".join(map(json.dumps, records)).encode())}
+        for name, content in files.items():
+            with self.subTest(name):
+                self.assertEqual(self.init(name, content), sorted(ROWS))
+
+    def test_files_that_are_no_tables_are_named_for_what_they_are(self):
+        workbook = io.BytesIO()
+        with zipfile.ZipFile(workbook, "w") as archive:
+            archive.writestr("[Content_Types].xml", "<x/>")
+            archive.writestr("xl/workbook.xml", "<x/>")
+        files = {
+            "book.xlsx": (workbook.getvalue(), "Excel workbook", "read_excel"),
+            "book.csv": (workbook.getvalue(), "Excel workbook", "read_excel"),
+            "old.xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "Excel workbook",
+                        "read_excel"),
+            "table.parquet": (b"PAR1" + bytes(90) + b"PAR1", "Parquet file", "read_parquet"),
+            "unicode.csv": (("\ufeff" + table(delimiter="\t")).encode("utf-16-le"),
+                            "text in UTF-16", "iconv -f UTF-16"),
+            "other.csv": (b"\xfe\xff" + table().encode("utf-16-be"), "text in UTF-16", "iconv"),
+            "data.db": (b"SQLite format 3\0" + bytes(90), "SQLite database", "sqlite3"),
+            "cut.csv.gz": (gzip.compress(table().encode())[:-20], "damaged or incomplete gzip",
+                           ""),
+            "latin.csv": (table().replace("lamp", "l\u00e4mp").encode("cp1252"), "not UTF-8",
+                          "UTF-8"),
+            "cut.json": (json.dumps([{"text": "a", "label": "b"}])[:-6], "cut off", "")}
+        for name, (content, what, command) in files.items():
+            with self.subTest(name):
+                message = self.init(name, content, code=3)
+                self.assertIn(what, message)
+                self.assertIn(command, message)
+                self.assertIn(name, message)
+                self.assertEqual(len(message.strip().splitlines()), 1, message)
+
+    def test_columns_with_odd_names_work_with_the_users_own_file(self):
+        for i, name in enumerate(["label", "idx", "ticket.text", "text:", "two words", "a,b", "0",
+                                  "candidate", "текст", 'a"b', "#"]):
+            with self.subTest(name):
+                path = self.folder / f"odd{i}.csv"
+                path.write_text(table(header=(name, "team")), encoding="utf8")
+                folder = self.folder / f"odd{i}"
+                self.incipit("init", "--data", path, "--text", name, "--label", "team", "--output",
+                             folder, "--name", "run", "--model", self.folder / "model")
+                self.incipit("validate", folder / "run.yaml")
+                self.write("three.csv", table(ROWS[:3], (name, "team")))
+                done = self.incipit("predict", folder / "run.yaml", "--set", "method.kind=none",
+                                    "--input", "three.csv")
+                self.assertEqual(len(done.stdout.splitlines()), 3)
+
+    def test_columns_that_a_template_cannot_name_are_refused_by_init(self):
+        for name in ["Subject|Body", "{text}", "x}y"]:
+            path = self.write("pipes.csv", table(header=(name, "team")))
+            message = self.refused(2, "init", "--data", path, "--text", name, "--label", "team",
+                                   "--output", self.folder / "pipes", "--model",
+                                   self.folder / "model")
+            self.assertIn(f"'{name}'", message)
+            self.assertIn("rename the column", message)
+            self.assertFalse((self.folder / "pipes").exists())
+
+    def test_inits_own_names_do_not_collide(self):
+        for name in ["task", "Task", "train", "test", "validation"]:
+            with self.subTest(name):
+                path = self.folder / "in" / f"{name}.csv"
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(table())
+                folder = self.folder / "names" / name
+                self.incipit("init", "--data", path, "--text", "text", "--label", "label",
+                             "--output", folder, "--model", self.folder / "model")
+                self.incipit("validate", folder / f"{name}.yaml")
+
+    def test_init_does_not_overwrite_the_examples(self):
+        folder = self.folder / "own"
+        folder.mkdir()
+        path = folder / "train.jsonl"
+        path.write_text("".join(json.dumps({"text": t, "label": label}) + "\n"
+                                for t, label in ROWS))
+        before = path.read_text()
+        message = self.refused(2, "init", "--data", path, "--text", "text", "--label", "label",
+                               "--output", folder, "--force", "--model", self.folder / "model")
+        self.assertIn("would overwrite the examples", message)
+        self.assertEqual(path.read_text(), before)
+
+
+if __name__ == "__main__":
+    program.main()
