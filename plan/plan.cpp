@@ -126,7 +126,7 @@ void add_times(const comm::MeshShape& shape, const StepRows& rows, const Machine
 MeshPlan plan_mesh(const model::ModelSpec& config, const comm::MeshShape& shape,
                    const Workload& workload, const Machine& machine) {
   INCIPIT_CHECK(workload.batch_size >= 1 && workload.example_rows >= 1 &&
-                workload.prompt_rows >= 1 && workload.prompts >= 1 && workload.target_rows >= 1);
+                workload.prompt_rows >= 0 && workload.prompts >= 1 && workload.target_rows >= 1);
   const std::vector<PlannedPart> places = planned_parts(config, shape);
   const StepRows rows = step_rows(shape, workload);
   MeshPlan plan;

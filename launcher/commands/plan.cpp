@@ -14,6 +14,7 @@
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
 #include "launcher/commands/plan_rates.h"
+#include "methods/registry.h"
 #include "model/spec.h"
 #include "plan/plan.h"
 #include "telemetry/output.h"
@@ -142,15 +143,20 @@ Json description(const plan::MeshPlan& plan) {
 
 std::string short_number(double number) { return telemetry::fixed(number, number < 10 ? 3 : 0); }
 
+std::string prompt_text(const plan::Workload& w) {
+  if (w.prompt_rows == 0) return "";
+  return " after " +
+         (w.prompts == 1 ? std::string("a prompt")
+                         : "one of " + telemetry::grouped(w.prompts) + " prompts") +
+         " of " + telemetry::grouped(w.prompt_rows);
+}
+
 void print_assumptions(const telemetry::Style& style, const PlanArguments& arguments,
                        configs::Dtype dtype, const plan::Workload& w) {
   telemetry::print_facts(
       std::cout, style,
       {{"a step", telemetry::grouped(w.batch_size) + " examples of " +
-                      telemetry::grouped(w.example_rows) + " rows after " +
-                      (w.prompts == 1 ? std::string("a prompt")
-                                      : "one of " + telemetry::grouped(w.prompts) + " prompts") +
-                      " of " + telemetry::grouped(w.prompt_rows) + "; at most " +
+                      telemetry::grouped(w.example_rows) + " rows" + prompt_text(w) + "; at most " +
                       telemetry::grouped(w.micro_batch_rows) + " rows at once on a rank"},
        {"numbers",
         std::to_string(w.number_bytes) + " bytes each" +
@@ -207,6 +213,11 @@ void run_plan(PlanArguments arguments) {
   const configs::RunConfig config = load_config(arguments.config, check_options);
   const model::ModelSpec shape =
       planned_shape(arguments.model.empty() ? config.model.path : arguments.model);
+  if (methods::trains_backbone(config.method)) {
+    throw ConfigError(
+        "method.kind: plan does not know what training all weights takes; a rank needs "
+        "16 to 18 bytes per parameter of its part besides the activations of a step");
+  }
   take_rates(arguments);
   const plan::Workload workload = planned_workload(config, shape, arguments.tokens);
   const plan::Machine machine = machine_of(arguments);
