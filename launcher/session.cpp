@@ -183,16 +183,15 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   session.watchdog = watch_start(*world);
   log::configure(config.log.level, world->rank(), world->size());
   const fs::path model_dir = model::resolve_model_dir(config.model.path);
-  const model::WeightFiles weights(model_dir);
-  const model::ModelSpec transformer = model::as_stored(families::read_model(model_dir), weights);
+  const model::ModelSpec described = families::read_model(model_dir);
   const comm::MeshShape shape =
       comm::resolve_mesh(config.parallel, world->size(),
-                         {.tensor = static_cast<int>(transformer.fewest_heads()),
-                          .pipeline = static_cast<int>(transformer.layer_count())});
+                         {.tensor = static_cast<int>(described.fewest_heads()),
+                          .pipeline = static_cast<int>(described.layer_count())});
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
-  choose_model(session, transformer, shape);
-  require_memory(session.world(), session.local, transformer, shape, session.model_choice.options);
+  choose_model(session, described, shape);
+  require_memory(session.world(), session.local, described, shape, session.model_choice.options);
   const UsableCores cores = usable_cores();
   session.threads =
       set_threads(cores, cores_of_machine(session.world(), cores), session.local.size);
@@ -202,6 +201,8 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
 
   require_same_build(session.world());
   comm::require_same(session.world(), "configuration", configs::resolved_yaml(session.config));
+  const model::WeightFiles weights(model_dir);
+  const model::ModelSpec transformer = model::as_stored(described, weights);
   session.headers_sha256 = weights.header_fingerprint();
   const std::string fingerprint = require_same_model(session.world(), config.model, weights);
   load_data(session, prompt_rows, model_dir, transformer, which);

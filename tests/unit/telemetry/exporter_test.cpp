@@ -210,7 +210,8 @@ TEST(Exporter, ATakenPortEndsTheRunWhereAsked) {
 }
 
 TEST(Exporter, RefusesWhatIsNoAddress) {
-  for (const char* listen : {"localhost", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000", "70000"}) {
+  for (const char* listen :
+       {"localhost", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000", "70000"}) {
     EXPECT_THROW(Exporter({.listen = listen}, {}), ConfigError) << listen;
   }
   EXPECT_THROW(Exporter({.listen = "127.0.0.1:65535"}, {.local_rank = 1}), ConfigError);
