@@ -106,7 +106,8 @@ class TwoRanks(program.ProgramTest):
                       "20000.0,'", message)
 
     def test_other_special_tokens_are_refused(self):
-        self.refused_ranks("special tokens and chat format", change_special_tokens, "eval",
+        # The tokenizer as it is with the special tokens of other files.
+        self.refused_ranks("tokenizer", change_special_tokens, "eval",
                            "run.yaml")
 
     def test_another_adapter_is_refused(self):
