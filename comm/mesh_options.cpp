@@ -72,7 +72,7 @@ void declare(Schema& schema, MeshOptions& o) {
                     {.min = 1});
   schema.integer_or("world", o.world, {{"any", 0}},
                     "ranks that the run must have; another number is refused, as when a launcher "
-                    "starts every rank as a job of its own",
+                    "starts every rank as a separate job",
                     {.min = 1});
   schema.word("backend", o.backend, kBackends,
               "how ranks talk; auto: mpi under mpirun, else single");

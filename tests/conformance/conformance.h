@@ -1,5 +1,5 @@
 // The conformance tests: what every method promises on every family. They run over both registries,
-// so a program that registers methods or families of its own first runs the tests on them too:
+// so a program that registers its methods or families first runs the tests on them too:
 //
 //   int main(int argc, char** argv) {
 //     incipit::families::add_family(my_family());

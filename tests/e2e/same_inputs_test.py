@@ -9,7 +9,7 @@ from pathlib import Path
 
 import program
 
-# Each rank works in a folder of its own, so relative paths lead to its own files.
+# Each rank works in a separate folder, so relative paths lead to different files.
 IN_OWN_FOLDER = 'cd "rank$OMPI_COMM_WORLD_RANK" && exec "$0" "$@"'
 UNSAMPLED_BYTE = 4100  # of the embedding: between the first two sampled blocks
 

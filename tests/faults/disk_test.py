@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run directories on full and on read-only file systems.  disk_test.py INCIPIT MPIRUN
 
-Mounts them in a namespace of its own; skipped where that is not allowed.
+Mounts them in a separate namespace; skipped where that is not allowed.
 """
 import os
 import subprocess
