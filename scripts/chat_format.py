@@ -169,7 +169,9 @@ def extract(template):
         text = template.render([("system", f" {SYSTEM} "), ("user", USER)])
         before = _without_prefix(system[0], begin, "at the beginning")
         bos = template.bos_token
-        if default_system is not None and bos and before.startswith(bos):
+        # ChatML opens each turn with the token that is also BOS: there it belongs to the turn.
+        if default_system is not None and bos and before.startswith(bos) \
+                and not user_before.startswith(bos):
             result["begin"], before = bos, before[len(bos):]
         result["system"] = {"before": before, "after": system_after,
                             "trim": f" {SYSTEM} " not in (text or "")}

@@ -124,6 +124,7 @@ def prepare_default(models):
     wanted = {"version": VERSION, "package": PACKAGE, "gguf_sha256": GGUF_SHA256}
     stamp = out / STAMP
     if stamp.exists() and json.loads(stamp.read_text()) == wanted:
+        chat_format.write(out)  # takes milliseconds, and its rules may have changed since
         print(f"{out}: ready")
         return
     models.mkdir(parents=True, exist_ok=True)

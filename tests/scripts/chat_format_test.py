@@ -45,8 +45,8 @@ ALWAYS_SYSTEM = (
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 
 
-def describe(source):
-    return chat_format.describe(chat_format.Template(source, TOKENS))
+def describe(source, tokens=TOKENS):
+    return chat_format.describe(chat_format.Template(source, tokens))
 
 
 class ChatFormat(unittest.TestCase):
@@ -55,6 +55,11 @@ class ChatFormat(unittest.TestCase):
         self.assertEqual(chat["default_system"], "Be kind.")
         self.assertEqual(chat["begin"], "")
         self.assertTrue(chat["multi_turn"])
+
+    def test_a_bos_token_that_opens_each_turn_belongs_to_the_turn(self):
+        chat = describe(CHATML, {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"})
+        self.assertEqual(chat["begin"], "")
+        self.assertEqual(chat["system"]["before"], "<|im_start|>system\n")
 
     def test_begin_and_trimming_are_found(self):
         chat = describe(HEADERS)
