@@ -10,7 +10,7 @@
 #include "eval/evaluation.h"
 #include "launcher/system_info.h"
 #include "methods/method_options.h"
-#include "model/flops.h"
+#include "nn/flops.h"
 #include "telemetry/output.h"
 
 namespace incipit::launcher {
@@ -41,7 +41,7 @@ std::int64_t skipped_records(const data::Splits& splits) {
 double peak_flops(const Session& session) {
   if (session.config.metrics.peak_flops > 0) return session.config.metrics.peak_flops;
   const double measured =
-      model::measured_peak_flops(session.backbone->dtype(), session.backbone->device());
+      nn::measured_peak_flops(session.backbone->dtype(), session.backbone->device());
   log::info("metrics: {} GFLOP/s, as measured in large matmuls, are full utilization",
             telemetry::fixed(measured / 1e9, 1));
   return measured;

@@ -30,7 +30,8 @@ void Prompt::take_gradients(const Contribution& from, const model::Backbone& bac
 
 void Prompt::sum_gradients(const comm::Mesh& /*mesh*/, std::vector<comm::ReducedParameter>& flat) {
   flat.push_back({name(),
-                  {grad_values_.data_ptr<float>(), static_cast<std::size_t>(grad_values_.numel())},
+                  {static_cast<float*>(grad_values_.data_ptr()),
+                   static_cast<std::size_t>(grad_values_.numel())},
                   partial_over()});
 }
 
@@ -46,7 +47,7 @@ void Prompt::save(const std::filesystem::path& folder, std::span<const at::Tenso
 void Prompt::add_parameter(std::string name, const at::Tensor& value) {
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   const at::ScalarType type = nn::ops::accumulate_type(value.scalar_type());
-  Trainable::add_parameter({std::move(name), value.to(at::kCPU, type).contiguous().clone()});
+  Trainable::add_parameter({std::move(name), value.to(type).contiguous().clone()});
 }
 
 }  // namespace incipit::methods

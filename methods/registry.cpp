@@ -9,6 +9,7 @@
 #include "methods/prefix_tuning/prefix_tuning.h"
 #include "methods/prompt_tuning/adapter_files.h"
 #include "methods/prompt_tuning/prompt_tuning.h"
+#include "nn/meta_device.h"
 
 namespace incipit::methods {
 namespace {
@@ -71,6 +72,23 @@ std::shared_ptr<Trainable> make_trainable(const MethodOptions& options, const St
   const Method* method = find(options.kind);
   INCIPIT_CHECK(method != nullptr, "this method trains nothing");
   return method->make(options, inputs, name);
+}
+
+std::shared_ptr<Trainable> make_trainable_without_data(MethodOptions options,
+                                                       const model::ModelSpec& spec,
+                                                       const std::string& name) {
+  nn::prepare_meta_device();
+  options.init = {};
+  options.init.kind = InitKind::kNormal;  // every method that has initial values has it
+  return make_trainable(options,
+                        {.spec = spec,
+                         .embed = {},
+                         .special_ids = {},
+                         .text_ids = {},
+                         .label_ids = {},
+                         .seed = 0,
+                         .device = at::kMeta},
+                        name);
 }
 
 bool trains_backbone(const MethodOptions& options) {

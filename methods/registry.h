@@ -24,6 +24,11 @@ void add_method(Method method, MethodDeclaration declaration);
                                                         const StartInputs& inputs,
                                                         const std::string& name);
 
+// Returns the same without data, on the meta device. Reads neither files nor a model.
+[[nodiscard]] std::shared_ptr<Trainable> make_trainable_without_data(MethodOptions options,
+                                                                     const model::ModelSpec& spec,
+                                                                     const std::string& name);
+
 // Whether the method trains the weights of the model (Trainable::trains_backbone).
 [[nodiscard]] bool trains_backbone(const MethodOptions& options);
 

@@ -23,6 +23,7 @@ struct StartInputs {
   std::vector<TokenId> text_ids;                // init.text
   std::vector<std::vector<TokenId>> label_ids;  // one list per label
   std::uint64_t seed = 0;
+  at::Device device = at::kCPU;  // meta: the prompt has no data, and nothing is drawn
 };
 
 }  // namespace incipit::methods

@@ -23,7 +23,8 @@
 
 namespace incipit::methods {
 
-// A trainable tensor and its gradient: float32 (float64 in tests), contiguous. Copies share both.
+// A trainable tensor and its gradient: float32 (float64 in tests), contiguous, perhaps without data
+// (nn/meta_device.h). Copies share both.
 struct Parameter {
   // With a gradient of zeros.
   Parameter(std::string name_, at::Tensor value_);

@@ -13,6 +13,7 @@
 #include "model/backbone_builder.h"
 #include "nn/collectives.h"
 #include "nn/ledger.h"
+#include "nn/meta_device.h"
 
 namespace incipit::model {
 namespace {
@@ -75,6 +76,12 @@ Backbone Backbone::random(const ModelSpec& spec, std::uint64_t seed, const Backb
     return made.narrow(0, rows.begin, rows.size());
   };
   return {spec, options, placement, source};
+}
+
+Backbone Backbone::without_data(const ModelSpec& spec, at::ScalarType dtype,
+                                const Placement& placement) {
+  nn::prepare_meta_device();
+  return {spec, {.dtype = dtype, .device = at::kMeta}, placement, {}};
 }
 
 std::vector<int> Backbone::forward_groups() const {

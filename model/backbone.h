@@ -42,6 +42,10 @@ class Backbone {
                                        const BackboneOptions& options,
                                        const Placement& placement = {});
 
+  // Returns this rank's part without data, on the meta device (nn/meta_device.h).
+  [[nodiscard]] static Backbone without_data(const ModelSpec& spec, at::ScalarType dtype,
+                                             const Placement& placement = {});
+
   // The same from any source of tensors.
   Backbone(const ModelSpec& spec, const BackboneOptions& options, const Placement& placement,
            const nn::WeightSource& source);

@@ -1,5 +1,4 @@
-// The part of a model on each rank of a mesh. Pure arithmetic on the model's shape, used by loading
-// and by `incipit plan`.
+// The part of a model on each rank of a mesh. Pure arithmetic on the model's shape.
 #pragma once
 
 #include <cstdint>
@@ -54,21 +53,5 @@ struct Partition {
 // `ranks`.
 [[nodiscard]] Partition partition_of(const ModelSpec& spec, int stages, int stage, int ranks,
                                      int rank);
-
-// Return the layer, or a part's layers, with the heads, key/value heads and MLP columns of this
-// share.
-[[nodiscard]] LayerSpec local_layer(LayerSpec layer, const LayerShare& share);
-[[nodiscard]] std::vector<LayerSpec> local_layers(const ModelSpec& spec, const Partition& part);
-
-// Return the number of parameters in a layer's matrices, in their biases, and in its norms.
-[[nodiscard]] std::int64_t layer_matrix_numbers(const LayerSpec& local, std::int64_t hidden_size);
-[[nodiscard]] std::int64_t layer_bias_numbers(const LayerSpec& local, std::int64_t hidden_size);
-[[nodiscard]] std::int64_t layer_norm_numbers(const LayerSpec& layer, std::int64_t hidden_size);
-
-// Returns the bytes of all weights of a part. Matrices and biases take `matrix_bytes` per
-// parameter, norms `norm_bytes` (the engine keeps them in float32). A tied embedding counts once on
-// a rank that both embeds and scores.
-[[nodiscard]] std::int64_t weight_bytes(const ModelSpec& spec, const Partition& part,
-                                        int matrix_bytes, int norm_bytes);
 
 }  // namespace incipit::model

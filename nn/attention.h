@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/forest.h"
@@ -67,6 +70,8 @@ class AttentionPlan {
   [[nodiscard]] Range seen_keys(const Block& block, const AttentionRule& rule) const {
     return {seen_keys(block.begin, rule).begin, seen_keys(block.end - 1, rule).end};
   }
+  // Returns the number of pairs of a query and a key that it sees.
+  [[nodiscard]] double pairs(const AttentionRule& rule) const;
 
  private:
   void make_segments(const Forest& forest);
@@ -77,6 +82,8 @@ class AttentionPlan {
   std::vector<std::int64_t> query_positions_;
   std::vector<std::int64_t> segment_ends_;  // by query: position after the last row of its segment
   std::vector<Block> blocks_;
+  // Results of pairs(), by window and by whether the rule is full.
+  mutable std::map<std::pair<std::optional<std::int64_t>, bool>, double> pairs_;
 };
 
 struct AttentionShape {

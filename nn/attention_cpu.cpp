@@ -347,11 +347,13 @@ void run_backward(const AttentionPlan& plan, const AttentionShape& shape, const 
     for (const GradientCopies& copies : store_copies) stores.push_back(copies.of(part));
     grad_rows.emplace_back(own_copies.of(part), stores);
   }
+  // Tensors without data have none to compute.
+  const std::int64_t tasks = queries.is_meta() ? 0 : parts * shape.kv_heads;
 #pragma omp parallel num_threads(at::get_num_threads())
   {
     Workspace<A> work;
 #pragma omp for schedule(static)
-    for (std::int64_t task = 0; task < parts * shape.kv_heads; ++task) {
+    for (std::int64_t task = 0; task < tasks; ++task) {
       const std::int64_t part = task / shape.kv_heads;
       attention.backward(rows_of<A>(grad), rows_of<A>(lse), rows_of<A>(delta),
                          rows_of<A>(grad_queries), grad_rows[part], part == 0 ? 0 : ends[part - 1],
@@ -374,6 +376,7 @@ AttentionResult attention_forward_cpu(const AttentionPlan& plan, const Attention
                          at::empty({q.size(0), shape.heads}, q.options())};
   const auto run = [&](auto zero) {
     using A = decltype(zero);
+    if (q.is_meta()) return;
     Attention<A>(plan, shape, rule, q, kv, resident_kv)
         .forward(rows_of<A>(result.output), rows_of<A>(result.lse));
   };

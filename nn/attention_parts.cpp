@@ -177,7 +177,7 @@ class PartTensors {
     };
     const at::Tensor key =
         at::arange(run.keys.rows.size(), q.options().dtype(at::kLong)).unsqueeze(0);
-    return scores.masked_fill((key < column(begin)).logical_or(key >= column(end)),
+    return scores.masked_fill((key < column(begin)).bitwise_or(key >= column(end)),
                               -std::numeric_limits<double>::infinity());
   }
 

@@ -66,4 +66,12 @@ void AttentionPlan::make_blocks() {
   INCIPIT_CHECK(query == query_count(), "a query stands beyond the last row");
 }
 
+double AttentionPlan::pairs(const AttentionRule& rule) const {
+  const auto [known, is_new] = pairs_.try_emplace({rule.window, rule.full}, 0.0);
+  for (std::int64_t query = 0; is_new && query < query_count(); ++query) {
+    known->second += static_cast<double>(seen_keys(query, rule).size());
+  }
+  return known->second;
+}
+
 }  // namespace incipit::nn

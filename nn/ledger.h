@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string_view>
 
 #include "core/memory.h"
@@ -26,8 +27,8 @@ struct LedgerSnapshot {
   }
 };
 
-// Starts tracking; earlier allocations are not counted. Costs 64 bytes and a few atomic additions
-// per allocation. Call it before other threads allocate tensors; later calls do nothing.
+// Starts tracking the CPU; earlier allocations are not counted. Costs 64 bytes and a few atomic
+// additions per allocation. Call it before other threads allocate tensors; later calls do nothing.
 void start_ledger();
 
 // Returns the current state; all zero before start_ledger(). Any thread. For other devices,
@@ -45,6 +46,25 @@ class LedgerScope {
 
  private:
   MemoryKind outer_;
+};
+
+struct Ledger;
+
+// Counts this thread's allocations while it exists, until they are freed, on the CPU (after
+// start_ledger()) and on the meta device (after prepare_meta_device(), nn/meta_device.h). The
+// innermost recording counts.
+class LedgerRecording {
+ public:
+  LedgerRecording();
+  ~LedgerRecording();
+  LedgerRecording(const LedgerRecording&) = delete;
+  LedgerRecording& operator=(const LedgerRecording&) = delete;
+
+  [[nodiscard]] LedgerSnapshot snapshot() const;
+
+ private:
+  std::shared_ptr<Ledger> ledger_;
+  std::shared_ptr<Ledger> outer_;
 };
 
 }  // namespace incipit::nn

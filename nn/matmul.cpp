@@ -11,6 +11,7 @@
 
 #include "kernels/cpu/instruction_set.h"
 #include "kernels/cpu/matmul.h"
+#include "nn/flops.h"
 
 namespace incipit::nn {
 namespace {
@@ -77,17 +78,19 @@ at::Tensor widen(const at::Tensor& x, const at::Tensor& weight, bool transposed)
   return y;
 }
 
-void check_operands(const at::Tensor& x, const at::Tensor& weight, int inner) {
+// Checks the operands of a matmul and counts its operations.
+void start_matmul(const at::Tensor& x, const at::Tensor& weight, int inner) {
   TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(inner) &&
                   x.scalar_type() == weight.scalar_type() && x.device() == weight.device(),
               "matmul of ", x.sizes(), " ", x.scalar_type(), " and ", weight.sizes(), " ",
               weight.scalar_type());
+  count_flops(2.0 * static_cast<double>(x.size(0)) * static_cast<double>(weight.numel()));
 }
 
 }  // namespace
 
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
-  check_operands(x, weight, 1);
+  start_matmul(x, weight, 1);
   switch (route(x, weight)) {
     case Route::kAten:
       return at::mm(x, weight.t());
@@ -106,7 +109,7 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& weight) {
 }
 
 at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
-  check_operands(grad, weight, 0);
+  start_matmul(grad, weight, 0);
   switch (route(grad, weight)) {
     case Route::kAten:
       return at::mm(grad, weight);
@@ -119,6 +122,7 @@ at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
 }
 
 void add_matmul_tn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& x) {
+  count_flops(2.0 * static_cast<double>(grad.numel()) * static_cast<double>(x.size(1)));
   if (grad.scalar_type() == sum.scalar_type()) {
     sum.addmm_(grad.t(), x);
   } else if (!x.is_cpu() || route(grad, x) == Route::kAten) {

@@ -17,6 +17,7 @@
 
 #include "core/check.h"
 #include "kernels/cpu/kernels.h"
+#include "nn/meta_device.h"
 
 namespace incipit::nn::ops {
 namespace {
@@ -49,6 +50,17 @@ std::int64_t grain(std::int64_t width) {
   return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
 }
 
+// Calls f(storage type, begin, end) for ranges of the rows of x, in parallel. Does nothing for
+// tensors without data.
+template <typename F>
+void for_rows(const at::Tensor& x, std::int64_t width, F&& f) {
+  if (x.is_meta()) return;
+  dispatch(x, [&](auto storage) {
+    at::parallel_for(0, x.size(0), grain(width),
+                     [&](std::int64_t begin, std::int64_t end) { f(storage, begin, end); });
+  });
+}
+
 at::Tensor wide(const at::Tensor& x) { return x.to(accumulate_type(x.scalar_type())); }
 
 }  // namespace
@@ -60,30 +72,27 @@ at::ScalarType accumulate_type(at::ScalarType storage) {
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& r) {
   const std::int64_t rows = x.size(0);
   const std::int64_t width = x.size(1);
-  if (!x.is_cpu()) {
+  if (!has_cpu_kernels(x.device())) {
     const at::Tensor wide_x = wide(x);
     r = at::rsqrt((wide_x * wide_x).mean(-1) + eps);
     return (wide_x * r.unsqueeze(-1) * weight).to(x.scalar_type());
   }
   at::Tensor y = at::empty({rows, width}, x.options());
   r = at::empty({rows}, x.options().dtype(accumulate_type(x.scalar_type())));
-  dispatch(x, [&](auto storage) {
+  for_rows(x, width, [&](auto storage, std::int64_t begin, std::int64_t end) {
     using T = decltype(storage);
     using A = kernels::cpu::Accumulate<T>;
-    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
-      kernels::cpu::row_kernels<T>().rms_norm(
-          data<T>(x) + begin * x.stride(0), data<A>(weight), end - begin, width, x.stride(0),
-          static_cast<A>(eps), data<T>(y) + begin * width, width, data<A>(r) + begin);
-    });
+    kernels::cpu::row_kernels<T>().rms_norm(data<T>(x) + begin * x.stride(0), data<A>(weight),
+                                            end - begin, width, x.stride(0), static_cast<A>(eps),
+                                            data<T>(y) + begin * width, width, data<A>(r) + begin);
   });
   return y;
 }
 
 void rms_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight,
                            const at::Tensor& r, at::Tensor& grad_x) {
-  const std::int64_t rows = x.size(0);
   const std::int64_t width = x.size(1);
-  if (!x.is_cpu()) {
+  if (!has_cpu_kernels(x.device())) {
     const at::Tensor scaled = wide(grad) * weight;
     const at::Tensor normal = wide(x) * r.unsqueeze(-1);
     const at::Tensor mean = (scaled * normal).mean(-1, /*keepdim=*/true);
@@ -91,15 +100,13 @@ void rms_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const at
     return;
   }
   INCIPIT_CHECK(grad.is_contiguous() && x.is_contiguous() && grad_x.is_contiguous());
-  dispatch(x, [&](auto storage) {
+  for_rows(x, width, [&](auto storage, std::int64_t begin, std::int64_t end) {
     using T = decltype(storage);
     using A = kernels::cpu::Accumulate<T>;
-    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
-      const std::int64_t offset = begin * width;
-      kernels::cpu::row_kernels<T>().rms_norm_backward_add(
-          data<T>(grad) + offset, data<T>(x) + offset, data<A>(weight), data<A>(r) + begin,
-          end - begin, width, data<T>(grad_x) + offset);
-    });
+    const std::int64_t offset = begin * width;
+    kernels::cpu::row_kernels<T>().rms_norm_backward_add(
+        data<T>(grad) + offset, data<T>(x) + offset, data<A>(weight), data<A>(r) + begin,
+        end - begin, width, data<T>(grad_x) + offset);
   });
 }
 
@@ -121,9 +128,8 @@ void layer_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const 
 
 void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
              const RotaryTable& table, bool back) {
-  const std::int64_t rows = x.size(0);
   const std::int64_t head_dim = x.size(1) / heads;
-  if (!x.is_cpu()) {
+  if (!has_cpu_kernels(x.device())) {
     const std::int64_t half = head_dim / 2;
     const at::Tensor cos = table.cos.index_select(0, positions).unsqueeze(1);
     at::Tensor sin = table.sin.index_select(0, positions).unsqueeze(1);
@@ -134,39 +140,34 @@ void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
     by_head.copy_(at::cat({first * cos - second * sin, second * cos + first * sin}, -1));
     return;
   }
-  dispatch(x, [&](auto storage) {
+  for_rows(x, x.size(1), [&](auto storage, std::int64_t begin, std::int64_t end) {
     using T = decltype(storage);
     using A = kernels::cpu::Accumulate<T>;
-    at::parallel_for(0, rows, grain(x.size(1)), [&](std::int64_t begin, std::int64_t end) {
-      kernels::cpu::row_kernels<T>().rotate(
-          data<T>(x) + begin * x.stride(0), end - begin, x.stride(0), heads, head_dim,
-          data<std::int32_t>(positions) + begin, data<A>(table.cos), data<A>(table.sin),
-          back ? A(-1) : A(1));
-    });
+    kernels::cpu::row_kernels<T>().rotate(data<T>(x) + begin * x.stride(0), end - begin,
+                                          x.stride(0), heads, head_dim,
+                                          data<std::int32_t>(positions) + begin, data<A>(table.cos),
+                                          data<A>(table.sin), back ? A(-1) : A(1));
   });
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
   const std::int64_t rows = gate_up.size(0);
   const std::int64_t width = gate_up.size(1) / 2;
-  if (!gate_up.is_cpu()) {
+  if (!has_cpu_kernels(gate_up.device())) {
     return at::silu(gate_up.narrow(1, 0, width)) * gate_up.narrow(1, width, width);
   }
   at::Tensor out = at::empty({rows, width}, gate_up.options());
-  dispatch(gate_up, [&](auto storage) {
+  for_rows(gate_up, width, [&](auto storage, std::int64_t begin, std::int64_t end) {
     using T = decltype(storage);
-    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
-      kernels::cpu::row_kernels<T>().swiglu(data<T>(gate_up) + begin * 2 * width, end - begin,
-                                            width, data<T>(out) + begin * width);
-    });
+    kernels::cpu::row_kernels<T>().swiglu(data<T>(gate_up) + begin * 2 * width, end - begin, width,
+                                          data<T>(out) + begin * width);
   });
   return out;
 }
 
 at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
-  const std::int64_t rows = gate_up.size(0);
   const std::int64_t width = gate_up.size(1) / 2;
-  if (!gate_up.is_cpu()) {
+  if (!has_cpu_kernels(gate_up.device())) {
     const at::Tensor gate = wide(gate_up.narrow(1, 0, width));
     const at::Tensor up = wide(gate_up.narrow(1, width, width));
     const at::Tensor g = wide(grad);
@@ -175,13 +176,11 @@ at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
         .to(gate_up.scalar_type());
   }
   at::Tensor out = at::empty_like(gate_up);
-  dispatch(gate_up, [&](auto storage) {
+  for_rows(gate_up, width, [&](auto storage, std::int64_t begin, std::int64_t end) {
     using T = decltype(storage);
-    at::parallel_for(0, rows, grain(width), [&](std::int64_t begin, std::int64_t end) {
-      kernels::cpu::row_kernels<T>().swiglu_backward(
-          data<T>(grad) + begin * width, data<T>(gate_up) + begin * 2 * width, end - begin, width,
-          data<T>(out) + begin * 2 * width);
-    });
+    kernels::cpu::row_kernels<T>().swiglu_backward(
+        data<T>(grad) + begin * width, data<T>(gate_up) + begin * 2 * width, end - begin, width,
+        data<T>(out) + begin * 2 * width);
   });
   return out;
 }

@@ -18,6 +18,7 @@
 
 #include "core/check.h"
 #include "nn/collectives.h"
+#include "nn/flops.h"
 #include "nn/ops.h"
 
 namespace incipit::nn {
@@ -184,8 +185,11 @@ at::Tensor TargetScores::backward(const at::Tensor& last, const at::Tensor& grad
     const Linear projection = this->projection(part);
     for (std::size_t c = 0; c < chunks_.size(); ++c) {
       const at::Tensor x = normal(last, chunks_[c], statistics[c]);
-      const at::Tensor grad_logits =
-          logit_gradient(chunks_[c], part, logits_of(projection, x), grad);
+      const at::Tensor logits = [&] {
+        const Recomputation scope;
+        return logits_of(projection, x);
+      }();
+      const at::Tensor grad_logits = logit_gradient(chunks_[c], part, logits, grad);
       at::Tensor sum = projection.backward(grad_logits.to(last.scalar_type()), x);
       grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(sum) : sum;
     }
@@ -213,7 +217,10 @@ at::Tensor TargetScores::logit_gradient(const Chunk& chunk, std::size_t part, at
       head_->softcap ? ops::softcap_slope(logits, *head_->softcap) : at::Tensor();
   logits.sub_(by_row(maxima)).exp_().mul_(by_row(factors));
   const Places& places = chunk.places[part];
-  logits.view(-1).index_add_(0, places.flat, of_targets.index_select(0, places.targets).to(wide_));
+  if (places.targets.numel() > 0) {
+    logits.view(-1).index_add_(0, places.flat,
+                               of_targets.index_select(0, places.targets).to(wide_));
+  }
   return slope.defined() ? logits.mul_(slope) : logits;
 }
 

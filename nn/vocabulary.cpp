@@ -74,6 +74,7 @@ void Embedding::backward(std::span<const TokenId> ids, const at::Tensor& positio
     const WeightStore::Use use = weights_->use(chunk.group, WeightStore::Pass::kBackward);
     const at::Tensor& sum = chunk.rows->gradient();
     const auto [rows, places] = find(chunk, ids);
+    if (rows.empty()) continue;
     const at::Tensor of_rows = grad.index_select(0, on_device(places, sum));
     scale(of_rows);
     sum.index_add_(0, on_device(rows, sum), of_rows.to(sum.scalar_type()));

@@ -97,7 +97,7 @@ Parameter& WeightStore::add(int group, ParameterSpec spec, const WeightSource& s
   if (!spec.is_vector()) shape.push_back(spec.columns.size());
   added.stored_ = at::empty(shape, at::TensorOptions(home_).dtype(spec.dtype));
   if (shards) added.stored_.zero_();
-  load(spec, held, source, added.stored_);
+  if (source) load(spec, held, source, added.stored_);
   added.spec_ = std::move(spec);
   added.held_ = held;
   if (shards) {

@@ -45,7 +45,7 @@ class WeightStore {
 
   // Returns the number of a new, empty group.
   [[nodiscard]] int add_group();
-  // Loads a parameter into a group. Not collective.
+  // Loads a parameter into a group. An empty source leaves its values unset. Not collective.
   Parameter& add(int group, ParameterSpec spec, const WeightSource& source);
   // Allocates the buffers. Call once, after the last add().
   void finish();

@@ -18,7 +18,7 @@ struct StepRecord {
   double seconds = 0;            // wall-clock time of the step
   double data_wait_seconds = 0;  // part of `seconds` that this rank waited for the next batch
   double comm_seconds = 0;       // part of `seconds` that this rank spent in collectives
-  double flops = 0;              // FLOPs of this rank's part of the step (model/flops.h)
+  double flops = 0;              // FLOPs of this rank's part of the step (nn/flops.h)
   // Mean loss by task, for tasks with examples in the batch; empty in a run of one task.
   std::vector<std::pair<std::string, double>> losses{};
 };

@@ -156,8 +156,9 @@ class Adafactor final : public StatefulOptimizer {
            std::min(value.size(0), value.size(1)) >= options_.min_dim_size_to_factor;
   }
 
-  static double root_mean_square(const at::Tensor& x) {
-    return std::sqrt(x.square().mean().item<double>());
+  // [] float64, on the device of x.
+  static at::Tensor root_mean_square(const at::Tensor& x) {
+    return x.square().mean().to(at::kDouble).sqrt_();
   }
 
   // Updates the second moments with grad, then returns grad / sqrt(second moments).
@@ -178,12 +179,13 @@ class Adafactor final : public StatefulOptimizer {
     const double decay = 1.0 - std::pow(step, -options_.decay_rate);
     at::Tensor change = scaled(parameters_[i].grad, moments_[i], decay);
     if (options_.clipping_threshold > 0) {
-      change.div_(std::max(1.0, root_mean_square(change) / options_.clipping_threshold));
+      change.div_(root_mean_square(change).div_(options_.clipping_threshold).clamp_min_(1.0));
     }
     constexpr double kLeastScale = 1e-3;  // T5X's epsilon2
-    const double scale =
-        options_.multiply_by_parameter_scale ? std::max(root_mean_square(value), kLeastScale) : 1.0;
-    value.mul_(1.0 - options_.weight_decay).add_(change, -learning_rate * scale);
+    if (options_.multiply_by_parameter_scale) {
+      change.mul_(root_mean_square(value).clamp_min_(kLeastScale));
+    }
+    value.mul_(1.0 - options_.weight_decay).add_(change, -learning_rate);
   }
 
   std::vector<Moments> moments_;

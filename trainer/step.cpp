@@ -244,6 +244,12 @@ class Step {
 
 }  // namespace
 
+MicroBatches micro_batches(const TrainOptions& options, int stages) {
+  const int automatic = stages > 1 ? 2 * stages : 1;
+  return {.max_rows = options.micro_batch_tokens,
+          .at_least = options.micro_batches > 0 ? options.micro_batches : automatic};
+}
+
 StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,
                           const Objective& objective, const MicroBatches& micro_batches) {
   return Step(model, forest, objective, micro_batches).run();

@@ -8,6 +8,7 @@
 #include "core/forest.h"
 #include "methods/prompted_model.h"
 #include "trainer/objective.h"
+#include "trainer/train_options.h"
 
 namespace incipit::trainer {
 
@@ -16,6 +17,9 @@ struct MicroBatches {
   std::int64_t max_rows = 1;  // per micro-batch
   int at_least = 1;           // minimum number, if there are enough examples
 };
+
+// Returns how the options split it on one of `stages` pipeline stages.
+[[nodiscard]] MicroBatches micro_batches(const TrainOptions& options, int stages);
 
 // This rank's contribution to the totals of the step. With pipeline stages, only the last stage
 // contributes; the others have zeros. The tensors are on the backbone's device.

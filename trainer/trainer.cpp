@@ -11,7 +11,7 @@
 #include "comm/gradient_reduction.h"
 #include "core/error.h"
 #include "core/stop_request.h"
-#include "model/flops.h"
+#include "nn/flops.h"
 #include "trainer/gradient.h"
 #include "trainer/schedule.h"
 #include "trainer/step.h"
@@ -56,7 +56,9 @@ void Trainer::train_step() {
   record.data_wait_seconds = batches_->wait_seconds() - waited;
 
   const double talked = setup_.mesh.world().context().seconds;
+  const double computed = nn::counted_flops();
   comm::BatchTotals totals = compute_gradient(batch);
+  record.flops = nn::counted_flops() - computed;
   reduce(totals);
   const std::vector<bool> learns = add_task_losses(batch, record);
   record.comm_seconds = setup_.mesh.world().context().seconds - talked;
@@ -65,7 +67,6 @@ void Trainer::train_step() {
   record.grad_norm = gradient_norm();
   record.tokens = std::llround(totals.tokens);
   record.samples = std::llround(totals.examples);
-  record.flops = needed_flops(batch.packed.forest);
   const bool finite = std::isfinite(record.loss) && std::isfinite(record.grad_norm);
   std::array<std::int64_t, 2> flags{finite ? 0 : 1, stop_requested() ? 1 : 0};
   setup_.mesh.world().all_reduce_max(std::span<std::int64_t>(flags), "finite numbers, a stop");
@@ -103,30 +104,18 @@ void Trainer::clip_gradients(double norm) {
   }
 }
 
-MicroBatches Trainer::micro_batches() const {
-  const int stages = setup_.mesh.shape().pipeline;
-  const int automatic = stages > 1 ? 2 * stages : 1;
-  const int wanted = setup_.train.micro_batches;
-  return {.max_rows = setup_.train.micro_batch_tokens, .at_least = wanted > 0 ? wanted : automatic};
-}
-
 // Fills the gradient with this rank's part of the sum over the global batch.
 comm::BatchTotals Trainer::compute_gradient(const TrainBatch& batch) {
   const comm::Activity::Scope scope(activity(), "forward and backward");
   const auto objective = make_objective(setup_.train.loss, batch, setup_.backbone.device());
   model_.start_gradients();
-  StepSums sums = forward_backward(model_, batch.packed.forest, *objective, micro_batches());
+  StepSums sums = forward_backward(model_, batch.packed.forest, *objective,
+                                   micro_batches(setup_.train, setup_.mesh.shape().pipeline));
   log_likelihoods_ = std::move(sums.log_likelihoods);
   return {.loss_sum = sums.loss.item<double>(),
           .target_count = sums.count,
           .tokens = static_cast<double>(sums.rows),
           .examples = setup_.backbone.partition().scores ? static_cast<double>(batch.examples) : 0};
-}
-
-// Returns this rank's operations: its part of the model, for the examples of its batch.
-double Trainer::needed_flops(const Forest& forest) const {
-  const comm::MeshShape& shape = setup_.mesh.shape();
-  return model::training_flops(setup_.backbone.spec(), forest) / (shape.pipeline * shape.tensor);
 }
 
 // Sums over the ranks. The gradients become those of the mean loss of the global batch.

@@ -112,13 +112,11 @@ class Trainer {
   void train_step();
   // Returns the parameters of all prompts.
   [[nodiscard]] std::vector<ParameterGroup> parameters() const;
-  [[nodiscard]] MicroBatches micro_batches() const;
   [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
   void reduce(comm::BatchTotals& totals);
   std::vector<bool> add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record);
   [[nodiscard]] double gradient_norm() const;
   void clip_gradients(double norm);
-  [[nodiscard]] double needed_flops(const Forest& forest) const;
   void skip_update(const telemetry::StepRecord& record);
   void evaluate();
   [[nodiscard]] TrainResult finish();

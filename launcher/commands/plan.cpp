@@ -1,11 +1,14 @@
 #include "launcher/commands/plan.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
 #include "core/json.h"
@@ -81,16 +84,13 @@ std::string mesh_text(const comm::MeshShape& shape) {
   return parts.empty() ? "one rank" : join(parts, " x ");
 }
 
-double cost_of(const plan::MeshPlan& plan) { return plan.shape.product() * plan.step_seconds; }
-
 std::string reason_for(const plan::MeshPlan* best, const std::vector<plan::MeshPlan>& plans) {
   if (best == nullptr) {
-    const auto least = std::min_element(
-        plans.begin(), plans.end(),
-        [](const auto& a, const auto& b) { return a.bytes.total() < b.bytes.total(); });
+    const auto least =
+        std::min_element(plans.begin(), plans.end(),
+                         [](const auto& a, const auto& b) { return a.bytes.all < b.bytes.all; });
     return "no mesh fits; the smallest, " + mesh_text(least->shape) + ", needs " +
-           human_bytes(least->bytes.total()) +
-           " on a rank: give more ranks or smaller micro-batches";
+           human_bytes(least->bytes.all) + " on a rank: give more ranks or smaller micro-batches";
   }
   std::string reason = "least milliseconds x ranks a step";
   const plan::MeshPlan* next = nullptr;
@@ -98,21 +98,34 @@ std::string reason_for(const plan::MeshPlan* best, const std::vector<plan::MeshP
   for (const plan::MeshPlan& plan : plans) {
     if (!plan.fits) ++too_large;
     if (&plan == best || !plan.fits) continue;
-    if (next == nullptr || cost_of(plan) < cost_of(*next)) next = &plan;
+    if (next == nullptr || plan.cost() < next->cost()) next = &plan;
   }
-  reason += " (" + telemetry::fixed(1000 * cost_of(*best), 1) + ")";
+  reason += " (" + telemetry::fixed(1000 * best->cost(), 1) + ")";
   if (next != nullptr) {
-    reason += "; next is " + mesh_text(next->shape) + " with " +
-              telemetry::fixed(1000 * cost_of(*next), 1);
+    reason +=
+        "; next is " + mesh_text(next->shape) + " with " + telemetry::fixed(1000 * next->cost(), 1);
   }
   if (too_large > 0) reason += "; " + std::to_string(too_large) + " do not fit";
   return reason;
 }
 
-Json description(const plan::MeshPlan& plan) {
+// A mesh's plan, and the largest batch where it is known.
+struct Row {
+  plan::MeshPlan plan;
+  std::optional<std::int64_t> largest_batch{};
+};
+
+// Returns {"tensor": {"embedding": bytes, ...}, ...}.
+Json sent_bytes(const std::vector<comm::Sent>& sent) {
+  Json all = Json::object();
+  for (const comm::Sent& one : sent) all[one.over.name()][one.purpose] = std::llround(one.bytes);
+  return all;
+}
+
+Json description(const Row& row) {
   const auto bytes = [](double value) { return std::llround(value); };
+  const plan::MeshPlan& plan = row.plan;
   const plan::RankBytes& held = plan.bytes;
-  const plan::Traffic& sent = plan.traffic;
   return {{"mesh",
            {{"data", plan.shape.data},
             {"fsdp", plan.shape.fsdp},
@@ -126,38 +139,47 @@ Json description(const plan::MeshPlan& plan) {
             {"activations", bytes(held.activations)},
             {"optimizer", bytes(held.optimizer)},
             {"buffers", bytes(held.buffers)},
-            {"all", bytes(held.total())}}},
-          {"sent_bytes",
-           {{"gradient", bytes(sent.gradient)},
-            {"tensor", bytes(sent.tensor)},
-            {"head", bytes(sent.head)},
-            {"pipeline", bytes(sent.pipeline)},
-            {"fsdp", bytes(sent.fsdp)}}},
-          {"micro_batches", plan.micro_batches},
+            {"all", bytes(held.all)}}},
+          {"sent_bytes", sent_bytes(plan.sent)},
+          {"micro_batches", std::ceil(plan.micro_batches)},
           {"compute_seconds", plan.compute_seconds},
           {"communication_seconds", plan.communication_seconds},
           {"bubble", plan.bubble},
           {"step_seconds", plan.step_seconds},
-          {"largest_batch", plan.largest_batch}};
+          {"largest_batch", row.largest_batch ? Json(*row.largest_batch) : Json(nullptr)}};
+}
+
+// Returns the plans in the order in which they are shown, with the largest batches of the first.
+std::vector<Row> in_order(const std::vector<plan::MeshPlan>& plans, const model::ModelSpec& spec,
+                          const plan::Workload& workload, const plan::Machine& machine) {
+  std::vector<Row> rows;
+  for (const plan::MeshPlan& plan : plans) rows.push_back({plan});
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return a.plan.fits != b.plan.fits ? a.plan.fits : a.plan.cost() < b.plan.cost();
+  });
+  for (std::size_t i = 0; i < std::min(rows.size(), kShownMeshes); ++i) {
+    rows[i].largest_batch =
+        plan::largest_batch(spec, rows[i].plan.shape, workload, machine.memory_bytes);
+  }
+  return rows;
 }
 
 std::string short_number(double number) { return telemetry::fixed(number, number < 10 ? 3 : 0); }
 
-std::string prompt_text(const plan::Workload& w) {
-  if (w.prompt_rows == 0) return "";
-  return " after " +
-         (w.prompts == 1 ? std::string("a prompt")
-                         : "one of " + telemetry::grouped(w.prompts) + " prompts") +
-         " of " + telemetry::grouped(w.prompt_rows);
-}
-
 void print_assumptions(const telemetry::Style& style, const PlanArguments& arguments,
                        configs::Dtype dtype, const plan::Workload& w) {
+  const int rows = methods::prompt_rows(w.method).rows;
+  const std::string after =
+      rows == 0 ? ""
+                : " after " +
+                      (w.prompts == 1 ? "a prompt"
+                                      : "one of " + telemetry::grouped(w.prompts) + " prompts") +
+                      " of " + telemetry::grouped(rows);
   telemetry::print_facts(
       std::cout, style,
-      {{"a step", telemetry::grouped(w.batch_size) + " examples of " +
-                      telemetry::grouped(w.example_rows) + " rows" + prompt_text(w) + "; at most " +
-                      telemetry::grouped(w.micro_batch_rows) + " rows at once on a rank"},
+      {{"a step", telemetry::grouped(w.train.batch_size) + " examples of " +
+                      telemetry::grouped(w.example_rows) + " rows" + after + "; at most " +
+                      telemetry::grouped(w.train.micro_batch_tokens) + " rows at once on a rank"},
        {"numbers",
         std::to_string(w.number_bytes) + " bytes each" +
             (dtype == configs::Dtype::kAuto ? " (model.dtype: auto is bfloat16 on a GPU)" : "")},
@@ -171,7 +193,6 @@ void print_assumptions(const telemetry::Style& style, const PlanArguments& argum
 
 void print_one(const telemetry::Style& style, const plan::MeshPlan& plan) {
   const plan::RankBytes& held = plan.bytes;
-  const plan::Traffic& sent = plan.traffic;
   telemetry::Table table({"", "of the fullest rank"});
   const auto add = [&](const char* name, double bytes) {
     if (bytes > 0) table.add({name, human_bytes(bytes)});
@@ -180,32 +201,27 @@ void print_one(const telemetry::Style& style, const plan::MeshPlan& plan) {
   add("activations", held.activations);
   add("optimizer", held.optimizer);
   add("messages", held.buffers);
-  add("all", held.total());
-  add("sent: gradient", sent.gradient);
-  add("sent: tensor", sent.tensor);
-  add("sent: head", sent.head);
-  add("sent: pipeline", sent.pipeline);
-  add("sent: fsdp", sent.fsdp);
+  add("all", held.all);
+  for (const comm::Sent& sent : plan.sent) {
+    add(("sent over " + sent.over.name() + ": " + sent.purpose).c_str(), sent.bytes);
+  }
   table.print(std::cout, style);
 }
 
-void print_meshes(const telemetry::Style& style, std::vector<plan::MeshPlan> plans) {
-  std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) {
-    return a.fits != b.fits ? a.fits : cost_of(a) < cost_of(b);
-  });
+void print_meshes(const telemetry::Style& style, const std::vector<Row>& rows) {
   telemetry::Table table(
       {"mesh", "weights", "all", "fits", "step ms", "sending", "bubble", "largest batch"});
-  for (std::size_t i = 0; i < std::min(plans.size(), kShownMeshes); ++i) {
-    const plan::MeshPlan& plan = plans[i];
-    table.add(
-        {mesh_text(plan.shape), human_bytes(plan.bytes.weights), human_bytes(plan.bytes.total()),
-         plan.fits ? "yes" : "no", telemetry::fixed(1000 * plan.step_seconds, 1),
-         telemetry::fixed(100 * plan.communication_seconds / plan.step_seconds, 0) + " %",
-         telemetry::fixed(100 * plan.bubble, 0) + " %", telemetry::grouped(plan.largest_batch)});
+  for (std::size_t i = 0; i < std::min(rows.size(), kShownMeshes); ++i) {
+    const plan::MeshPlan& plan = rows[i].plan;
+    table.add({mesh_text(plan.shape), human_bytes(plan.bytes.weights), human_bytes(plan.bytes.all),
+               plan.fits ? "yes" : "no", telemetry::fixed(1000 * plan.step_seconds, 1),
+               telemetry::fixed(100 * plan.communication_seconds / plan.step_seconds, 0) + " %",
+               telemetry::fixed(100 * plan.bubble, 0) + " %",
+               telemetry::grouped(rows[i].largest_batch.value_or(0))});
   }
   table.print(std::cout, style);
-  if (plans.size() > kShownMeshes) {
-    std::cout << plans.size() - kShownMeshes << " more with --json\n";
+  if (rows.size() > kShownMeshes) {
+    std::cout << rows.size() - kShownMeshes << " more with --json\n";
   }
 }
 
@@ -213,14 +229,10 @@ void run_plan(PlanArguments arguments) {
   const configs::RunConfig config = load_config(arguments.config, check_options);
   const model::ModelSpec shape =
       planned_shape(arguments.model.empty() ? config.model.path : arguments.model);
-  if (methods::trains_backbone(config.method)) {
-    throw ConfigError(
-        "method.kind: plan does not know what training all weights takes; a rank needs "
-        "16 to 18 bytes per parameter of its part besides the activations of a step");
-  }
   take_rates(arguments);
   const plan::Workload workload = planned_workload(config, shape, arguments.tokens);
   const plan::Machine machine = machine_of(arguments);
+  at::set_num_threads(1);  // a rank's threads have buffers of their own
   std::vector<comm::MeshShape> meshes;
   for (const int ranks : arguments.ranks) {
     const auto possible = plan::possible_meshes(shape, ranks);
@@ -233,15 +245,16 @@ void run_plan(PlanArguments arguments) {
   }
   const plan::MeshPlan* best = plan::cheapest(plans);
   const std::string reason = reason_for(best, plans);
+  const std::vector<Row> rows = in_order(plans, shape, workload, machine);
   if (arguments.json) {
     Json list = Json::array();
-    for (const plan::MeshPlan& plan : plans) list.push_back(description(plan));
+    for (const Row& row : rows) list.push_back(description(row));
     Json answer{{"example_rows", workload.example_rows},
                 {"rates",
                  {{"flops", machine.flops},
                   {"bandwidth_within", machine.bandwidth_within},
                   {"bandwidth_between", machine.bandwidth_between}}},
-                {"cheapest", best ? description(*best) : Json(nullptr)},
+                {"cheapest", best ? description(rows.front()) : Json(nullptr)},
                 {"reason", reason},
                 {"meshes", list}};
     std::cout << dump_json(answer, 2) << '\n';
@@ -250,7 +263,7 @@ void run_plan(PlanArguments arguments) {
   const telemetry::Style style = telemetry::Style::of_stdout();
   std::cout << style.bold("plan for " + arguments.config.config) << '\n';
   print_assumptions(style, arguments, config.model.dtype, workload);
-  print_meshes(style, plans);
+  print_meshes(style, rows);
   if (plans.size() == 1) print_one(style, plans.front());
   if (best == nullptr || plans.size() > 1) {
     std::cout << (best ? style.good("cheapest") + "  " + mesh_text(best->shape) + ": "

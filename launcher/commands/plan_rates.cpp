@@ -23,19 +23,6 @@ constexpr std::int64_t kRowsOfUnboundedExample = 256;  // if task.max_source_tok
 constexpr std::int64_t kAnswerRows = 2;                // of a short verbalizer, twice
 constexpr int kUncountedSteps = 2;
 
-// Returns how many numbers are stored per trained number (plan::Workload::prompt_copies).
-int prompt_copies(const trainer::OptimizerOptions& optimizer) {
-  switch (optimizer.kind) {
-    case trainer::OptimizerKind::kAdamW:
-      return 6;
-    case trainer::OptimizerKind::kAdafactor:
-      return 5;
-    case trainer::OptimizerKind::kSgd:
-      return optimizer.momentum > 0 ? 5 : 4;
-  }
-  return 6;
-}
-
 struct Steps {
   int count = 0;
   double seconds = 0;
@@ -90,17 +77,13 @@ plan::Workload planned_workload(const configs::RunConfig& config, const model::M
     source = std::max(
         source, task.max_source_tokens > 0 ? task.max_source_tokens : kRowsOfUnboundedExample);
   }
-  return {.batch_size = config.train.batch_size,
-          .prompt_rows = methods::prompt_rows(config.method).rows,
-          .resident_prompt = methods::prompt_rows(config.method).resident,
-          .prompt_numbers = methods::trained_numbers(config.method, spec),
+  const std::int64_t most = spec.max_positions - methods::prompt_rows(config.method).rows;
+  return {.method = config.method,
+          .train = config.train,
           .prompts = prompt_count(config),
-          .example_rows = example_rows > 0 ? example_rows : source + kAnswerRows,
+          .example_rows = example_rows > 0 ? example_rows : std::min(source + kAnswerRows, most),
           .target_rows = kAnswerRows,
-          .micro_batch_rows = config.train.micro_batch_tokens,
-          .micro_batches = config.train.micro_batches,
-          .number_bytes = configs::number_bytes(config.model.dtype),
-          .prompt_copies = prompt_copies(config.train.optimizer)};
+          .number_bytes = configs::number_bytes(config.model.dtype)};
 }
 
 model::ModelSpec planned_shape(const fs::path& model) {
@@ -128,17 +111,23 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
                       {.flops = 1, .bandwidth_within = 1, .bandwidth_between = 1});
   const double computing = std::max(1e-9, steps.seconds - steps.waiting - steps.talking);
   rates.flops = steps.count * work.compute_seconds / computing;
-  const plan::Traffic& sent = work.traffic;
+  double sent = 0;
+  bool splits = false;     // whether ranks exchange more than gradients
+  bool is_hidden = false;  // whether messages arrive while ranks compute
+  for (const comm::Sent& one : work.sent) {
+    sent += one.bytes;
+    splits = splits || !comm::kBatch.contains(one.over) || one.overlaps;
+    is_hidden = is_hidden || one.overlaps;
+  }
   // With only the gradient to reduce, communication time is nothing but waiting.
-  if (sent.tensor + sent.pipeline + sent.fsdp == 0) return rates;
+  if (!splits) return rates;
   // Excludes what is not traffic (the pipeline bubble) and adds what is hidden (FSDP layers that
   // arrive while others compute).
   const double bubble = computing * work.bubble / (1 - work.bubble);
-  const double hidden = sent.fsdp > 0 ? computing : 0;
+  const double hidden = is_hidden ? computing : 0;
   const double sending = steps.talking - bubble + hidden;
   if (sending <= 0) return rates;
-  rates.bandwidth =
-      steps.count * (sent.gradient + sent.tensor + sent.head + sent.pipeline + sent.fsdp) / sending;
+  rates.bandwidth = steps.count * sent / sending;
   return rates;
 }
 

@@ -11,7 +11,8 @@
 namespace incipit::launcher {
 
 // Returns the workload of a configuration's step with `example_rows` rows per example. 0:
-// task.max_source_tokens plus two rows for an answer.
+// task.max_source_tokens plus two rows for an answer, or what the prompt leaves of the model's
+// positions.
 [[nodiscard]] plan::Workload planned_workload(const configs::RunConfig& config,
                                               const model::ModelSpec& spec,
                                               std::int64_t example_rows);

@@ -92,8 +92,8 @@ methods::Method method() {
           .title = [](const MethodOptions&) -> std::string { return "all weights of the model"; },
           .numbers =
               [](const MethodOptions&, const model::ModelSpec& spec) {
-                const model::Partition whole = model::partition_of(spec, 1, 0, 1, 0);
-                return model::weight_bytes(spec, whole, 1, 1);
+                const auto whole = model::Backbone::without_data(spec, at::kFloat);
+                return whole.weight_bytes() / static_cast<std::int64_t>(sizeof(float));
               },
           .make = [](const MethodOptions&, const methods::StartInputs&,
                      const std::string& name) -> std::shared_ptr<methods::Trainable> {

@@ -23,11 +23,13 @@ constexpr const char* kAutoScale = "0.1";
 // Draws values one after the other from one stream.
 class Draws {
  public:
-  Draws(std::uint64_t seed, bool uniform) : random_(seed, kStream), uniform_(uniform) {}
+  Draws(std::uint64_t seed, bool uniform, at::Device device)
+      : random_(seed, kStream), uniform_(uniform), device_(device) {}
 
   // N(0, scale^2), or uniform in [-scale, scale).
   [[nodiscard]] at::Tensor next(at::IntArrayRef shape, double scale) {
-    at::Tensor values = at::empty(shape, at::kFloat);
+    at::Tensor values = at::empty(shape, at::TensorOptions(device_).dtype(at::kFloat));
+    if (values.is_meta()) return values;
     auto* out = values.mutable_data_ptr<float>();
     for (std::int64_t i = 0; i < values.numel(); ++i) {
       const double drawn = uniform_ ? 2 * random_.uniform() - 1 : random_.normal();
@@ -36,9 +38,12 @@ class Draws {
     return values;
   }
 
+  [[nodiscard]] at::Device device() const { return device_; }
+
  private:
   Random random_;
   bool uniform_;
+  at::Device device_;
 };
 
 at::Tensor from_file(const MethodOptions& options, const PrefixShape& shape) {
@@ -67,7 +72,7 @@ Projection start_projection(const MethodOptions& options, const PrefixShape& sha
       options.encoder_hidden_size > 0 ? options.encoder_hidden_size : shape.token_dim();
   Projection start;
   start.vectors = draws.next({options.num_virtual_tokens, shape.token_dim()}, scale);
-  Draws weights(seed + 1, /*uniform=*/true);
+  Draws weights(seed + 1, /*uniform=*/true, draws.device());
   const double first = 1 / std::sqrt(static_cast<double>(shape.token_dim()));
   const double second = 1 / std::sqrt(static_cast<double>(hidden));
   start.w1 = weights.next({hidden, shape.token_dim()}, first);
@@ -88,7 +93,7 @@ std::shared_ptr<PrefixTuning> start_prefix(const MethodOptions& options,
   }
   const std::string& text = options.init.scale == "auto" ? kAutoScale : options.init.scale;
   const double scale = methods::uniform_range(text, 0).high;
-  Draws draws(inputs.seed, init_kind(options) == InitKind::kRandomUniform);
+  Draws draws(inputs.seed, init_kind(options) == InitKind::kRandomUniform, inputs.device);
   if (options.prefix_projection) {
     return std::make_shared<PrefixTuning>(
         name, shape, start_projection(options, shape, draws, inputs.seed, scale));

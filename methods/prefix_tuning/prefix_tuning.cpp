@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "methods/prefix_tuning/prefix_adapter.h"
 #include "methods/prefix_tuning/prefix_start.h"
+#include "nn/meta_device.h"
 #include "nn/ops.h"
 
 namespace incipit::prefix_tuning {
@@ -90,8 +91,9 @@ at::Tensor PrefixTuning::part(const at::Tensor& values, const model::Backbone& b
 void PrefixTuning::place(const at::Tensor& values, const model::Backbone& backbone,
                          bool for_backward, methods::Contribution& to) const {
   // On the CPU attention reads float32 (float64) without conversion.
-  const at::ScalarType type =
-      backbone.device().is_cpu() ? nn::ops::accumulate_type(backbone.dtype()) : backbone.dtype();
+  const at::ScalarType type = nn::has_cpu_kernels(backbone.device())
+                                  ? nn::ops::accumulate_type(backbone.dtype())
+                                  : backbone.dtype();
   to.residents.layers.clear();
   for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
     const auto placed = [&](int slot) {
@@ -111,7 +113,7 @@ void PrefixTuning::collect(const methods::Contribution& from, const model::Backb
     const nn::KeyValueStore::Layer& own = from.residents.layers[layer];
     const auto add = [&](int slot, const at::Tensor& grad) {
       at::Tensor to = part(grad_values, backbone, layer, slot);
-      to.add_(grad.to(at::kCPU, at::kFloat).view(to.sizes()));
+      to.add_(grad.to(to.device(), at::kFloat).view(to.sizes()));
     };
     add(0, own.grad_keys);
     add(1, own.grad_values);

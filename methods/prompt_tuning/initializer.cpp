@@ -25,10 +25,6 @@ constexpr std::uint64_t kValueStream = 0x50726f01;  // random stream for values
 constexpr std::uint64_t kTokenStream = 0x50726f02;  // random stream for tokens
 constexpr std::int64_t kRowsAtOnce = 4096;          // rows of the embedding table
 
-at::Tensor new_values(std::int64_t rows, std::int64_t width) {
-  return at::empty({rows, width}, at::TensorOptions().dtype(at::kFloat));
-}
-
 at::Tensor embed(const StartInputs& inputs, std::span<const TokenId> ids) {
   for (const TokenId id : ids) {
     if (id < inputs.spec.vocab_size) continue;
@@ -44,8 +40,11 @@ at::Tensor embed(const StartInputs& inputs, std::span<const TokenId> ids) {
 }
 
 template <typename Draw>
-at::Tensor draw_values(std::int64_t rows, std::int64_t width, std::uint64_t seed, Draw draw) {
-  at::Tensor values = new_values(rows, width);
+at::Tensor draw_values(const StartInputs& inputs, std::int64_t rows, std::uint64_t seed,
+                       Draw draw) {
+  at::Tensor values = at::empty({rows, inputs.spec.hidden_size},
+                                at::TensorOptions(inputs.device).dtype(at::kFloat));
+  if (inputs.device.is_meta()) return values;
   Random random(seed, kValueStream);
   float* out = values.mutable_data_ptr<float>();
   for (std::int64_t i = 0; i < values.numel(); ++i) out[i] = static_cast<float>(draw(random));
@@ -145,17 +144,16 @@ at::Tensor from_file(const MethodOptions& options, const StartInputs& inputs) {
 at::Tensor initial_values(const MethodOptions& options, const StartInputs& inputs,
                           std::uint64_t seed) {
   const std::int64_t rows = options.num_virtual_tokens;
-  const std::int64_t width = inputs.spec.hidden_size;
   switch (init_kind(options)) {
     case InitKind::kRandomUniform: {
       const double rms = options.init.scale == "auto" ? embedding_rms(inputs) : 0;
       const UniformRange range = methods::uniform_range(options.init.scale, rms);
-      return draw_values(rows, width, seed, [&](Random& random) {
+      return draw_values(inputs, rows, seed, [&](Random& random) {
         return range.low + (range.high - range.low) * random.uniform();
       });
     }
     case InitKind::kNormal:
-      return draw_values(rows, width, seed, [](Random& random) { return random.normal(); });
+      return draw_values(inputs, rows, seed, [](Random& random) { return random.normal(); });
     case InitKind::kSampledVocab:
       return embed(inputs, sample_tokens(inputs, options.init.sample_from, rows, seed));
     case InitKind::kText:

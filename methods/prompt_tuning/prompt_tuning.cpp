@@ -26,7 +26,7 @@ void PromptTuning::place(const at::Tensor& values, const model::Backbone& backbo
 
 void PromptTuning::collect(const methods::Contribution& from, const model::Backbone& /*backbone*/,
                            at::Tensor grad_values) const {
-  grad_values.add_(from.input_gradient.to(at::kCPU));
+  grad_values.add_(from.input_gradient.to(grad_values.device()));
 }
 
 void PromptTuning::save_values(const std::filesystem::path& folder, const at::Tensor& values,

@@ -24,6 +24,9 @@
 #include "methods/registry.h"
 #include "model/weight_files.h"
 #include "nn/collectives.h"
+#include "nn/flops.h"
+#include "nn/ledger.h"
+#include "plan/rank_cost.h"
 #include "tests/conformance/conformance.h"
 #include "tests/support/temporary_folder.h"
 #include "trainer/step.h"
@@ -90,17 +93,22 @@ void check_replicas(const methods::Trainable& trained, const comm::Mesh& mesh) {
   comm::check_replicas(mesh.along(trained.replicated_over()), replicas);
 }
 
+// The passes of a step.
+trainer::StepSums run_passes(methods::PromptedModel& model, const std::vector<Sequence>& batch,
+                             int min_shared_rows, std::int64_t max_rows) {
+  const Forest forest = pack(batch, min_shared_rows).forest;
+  const auto objective = trainer::target_token_objective(forest, model.backbone().device());
+  model.start_gradients();
+  const auto sums = trainer::forward_backward(model, forest, *objective, {.max_rows = max_rows});
+  model.collect_gradients();
+  return sums;
+}
+
 // One step on this rank's part of the mesh.
 Outcome step(methods::PromptedModel& model, const std::vector<Sequence>& batch,
              int min_shared_rows = 1, std::int64_t max_rows = 1000,
              const comm::Mesh& mesh = one_rank()) {
-  const Forest forest = pack(batch, min_shared_rows).forest;
-  const auto objective = trainer::target_token_objective(forest, model.backbone().device());
-  model.start_gradients();
-  Outcome outcome{trainer::forward_backward(model, forest, *objective, {.max_rows = max_rows})
-                      .loss.item<double>(),
-                  {}};
-  model.collect_gradients();
+  Outcome outcome{run_passes(model, batch, min_shared_rows, max_rows).loss.item<double>(), {}};
   model.sum_gradients(mesh);
   mesh.along(comm::kBatch | comm::kPipeline)
       .all_reduce_sum(std::span<double>(&outcome.loss, 1), "loss");
@@ -201,9 +209,8 @@ TEST_P(Conformance, EveryMeshGivesTheLossAndGradientsOfOneRank) {
       at::set_num_threads(1);
       const comm::Mesh mesh(world.split(0, world.rank(), "world"), shape);
       const auto part = model::Backbone::random(spec_, 3, {}, model::Placement(mesh));
-      if (shape.fsdp == 1) {
-        EXPECT_EQ(part.weight_bytes(), model::weight_bytes(spec_, part.partition(), 4, 4));
-      }
+      EXPECT_EQ(part.weight_bytes(),
+                plan::weight_bytes(spec_, shape, world.rank(), /*number_bytes=*/4));
       auto model = prompted(part);
       std::vector<Sequence> share;  // a rank may have no example
       const std::vector<Sequence> all = batch();
@@ -229,6 +236,53 @@ TEST_P(Conformance, ARankWithoutExamplesTakesPart) {
     const Outcome outcome = step(model, share, 1, 9, mesh);
     if (world.rank() == 0) expect_equal(outcome, one, 1e-4, "fsdp 2");
   });
+}
+
+// Longer than batch(), so that buffers of libraries, such as packed weights, matter little.
+std::vector<Sequence> long_batch_after(const PromptRows& prompt) {
+  std::vector<Sequence> batch(50);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    std::vector<TokenId> ids(12, 7);
+    ids.front() = static_cast<TokenId>(i);
+    batch[i].append_prompt(prompt);
+    batch[i].append_tokens(ids);
+    const auto last = static_cast<std::int64_t>(batch[i].inputs.size()) - 1;
+    batch[i].predictions = {{last, 3}, {last - 1, 4}, {last - 2, 5}};
+  }
+  return batch;
+}
+
+// What the passes of a step take, without the weights.
+struct Cost {
+  double flops = 0;
+  double peak_bytes = 0;
+};
+
+Cost cost_of(const model::Backbone& backbone, std::shared_ptr<methods::Trainable> prompt,
+             const std::vector<Sequence>& batch, std::int64_t max_rows) {
+  const double flops = nn::counted_flops();
+  const nn::LedgerRecording recording;
+  methods::PromptedModel model(backbone, {std::move(prompt)});
+  (void)run_passes(model, batch, 1, max_rows);
+  return {nn::counted_flops() - flops, recording.snapshot().total.peak_bytes};
+}
+
+// So that `incipit plan` knows the memory and the operations of every method on every family.
+TEST_P(Conformance, AStepWithoutDataCostsWhatARealOneDoes) {
+  nn::start_ledger();
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const auto real = model::Backbone::random(spec_, 3, {.dtype = dtype});
+    const auto meta = model::Backbone::without_data(spec_, dtype);
+    EXPECT_EQ(meta.weight_bytes(), real.weight_bytes());
+    const auto batch = long_batch_after(methods::prompt_rows(options_));
+    for (const std::int64_t rows : {1000, 400}) {  // whole, cut
+      const Cost is = cost_of(real, start(options_, spec_), batch, rows);
+      const Cost planned =
+          cost_of(meta, methods::make_trainable_without_data(options_, spec_, "task"), batch, rows);
+      EXPECT_EQ(planned.flops, is.flops);
+      EXPECT_NEAR(planned.peak_bytes, is.peak_bytes, 0.1 * is.peak_bytes);
+    }
+  }
 }
 
 TEST_P(Conformance, BFloat16FollowsFloat32) {

@@ -16,6 +16,7 @@ inline llama::Config llama3_8b() {
   c.head_dim = 128;
   c.intermediate_size = 14336;
   c.vocab_size = 128256;
+  c.max_positions = 8192;
   return c;
 }
 

@@ -20,6 +20,7 @@
 #include "core/forest.h"
 #include "core/random.h"
 #include "nn/attention_backends.h"
+#include "nn/meta_device.h"
 
 namespace incipit::nn {
 namespace {
@@ -220,6 +221,23 @@ TEST_P(ForestAttention, Float32FollowsFloat64) {
   if (rule_.window == 1) return;  // the only weight is 1, so queries have no gradient
   EXPECT_LT(error(found.queries, exact.queries), 1e-6);
   EXPECT_LT(error(found.own.keys, exact.own.keys), 1e-6);
+}
+
+// On the meta device, where reading a value throws.
+TEST_P(ForestAttention, OfOtherDevicesReadsNoValueBack) {
+  prepare_meta_device();
+  plan_ = AttentionPlan(forest_, index_);
+  const auto without_data = [](const KeysValues& x) {
+    return KeysValues{x.keys.to(at::kMeta), x.values.to(at::kMeta)};
+  };
+  queries_ = queries_.to(at::kMeta);
+  grad_ = grad_.to(at::kMeta);
+  own_ = without_data(own_);
+  for (KeysValues& store : residents_) store = without_data(store);
+  const AttentionResult result =
+      attention_forward_parts(plan_, shape_, rule_, queries_, own_, residents_);
+  EXPECT_EQ(result.output.sizes(), queries_.sizes());
+  EXPECT_TRUE(gradients(attention_backward_parts, result).queries.is_meta());
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ForestAttention,
