@@ -77,8 +77,9 @@ class DecomposedPrompt : public Prompt {
 
 // A matrix of normal random numbers of this standard deviation.
 at::Tensor random_matrix(std::int64_t rows, std::int64_t columns, double deviation,
-                         incipit::Random& random) {
-  at::Tensor matrix = at::empty({rows, columns}, at::TensorOptions().dtype(at::kFloat));
+                         const at::Device& device, incipit::Random& random) {
+  at::Tensor matrix = at::empty({rows, columns}, at::TensorOptions(device).dtype(at::kFloat));
+  if (device.is_meta()) return matrix;  // for incipit plan
   for (std::int64_t i = 0; i < matrix.numel(); ++i) {
     matrix.mutable_data_ptr<float>()[i] = static_cast<float>(deviation * random.normal());
   }
@@ -90,9 +91,10 @@ std::shared_ptr<incipit::methods::Trainable> make(const MethodOptions& options,
                                                   const std::string& name) {
   const std::int64_t rank = options.more.get<DecomposedPromptOptions>().rank;
   incipit::Random random(inputs.seed);
-  const at::Tensor a = random_matrix(options.num_virtual_tokens, rank, 1, random);
-  const at::Tensor b = random_matrix(rank, inputs.spec.hidden_size,
-                                     1 / std::sqrt(static_cast<double>(rank)), random);
+  const at::Tensor a = random_matrix(options.num_virtual_tokens, rank, 1, inputs.device, random);
+  const at::Tensor b =
+      random_matrix(rank, inputs.spec.hidden_size, 1 / std::sqrt(static_cast<double>(rank)),
+                    inputs.device, random);
   return std::make_shared<DecomposedPrompt>(name, a, b);
 }
 
