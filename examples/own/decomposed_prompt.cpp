@@ -53,7 +53,7 @@ class DecomposedPrompt : public Prompt {
 
   void collect(const Contribution& from, const incipit::model::Backbone& /*backbone*/,
                at::Tensor grad_values) const override {
-    grad_values.add_(from.input_gradient.to(at::kCPU));
+    grad_values.add_(from.input_gradient.to(grad_values.device()));
   }
 
   // Each rank has the gradient of its share of the batch; of pipeline stages, only the first.
