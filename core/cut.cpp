@@ -110,6 +110,7 @@ class Cutter {
                                  ? forest_.resident[s]
                                  : ResidentRows{trunk_store_, trunk_range_[s]});
       out.segment_begin.push_back(out.row_count());
+      out.stack.push_back(forest_.stack[s]);
     }
     return out;
   }

@@ -17,6 +17,11 @@ void Sequence::append_prompt(const PromptRows& prompt) {
   }
 }
 
+void Sequence::start_decoder() {
+  INCIPIT_CHECK(!inputs.empty() && !decoder_begin, "a decoder needs one encoder's inputs");
+  decoder_begin = static_cast<std::int64_t>(inputs.size());
+}
+
 namespace {
 
 void check_segment(const Forest& forest, int segment) {
@@ -31,6 +36,9 @@ void check_segment(const Forest& forest, int segment) {
     INCIPIT_CHECK(forest.rows(parent).empty(), "segment ", segment,
                   " is resident below a computed one");
   }
+  INCIPIT_CHECK(forest.stack[segment] == (parent < 0 ? 0 : forest.stack[parent]) ||
+                    (parent >= 0 && forest.stack[segment] == 1),
+                "segment ", segment, " is of stack ", forest.stack[segment]);
   if (segment == 0) return;
   // Preorder: the parent is on the path from the previous segment to its root.
   int ancestor = segment - 1;
@@ -40,10 +48,18 @@ void check_segment(const Forest& forest, int segment) {
 
 }  // namespace
 
+std::int64_t Forest::row_count(int of_stack) const {
+  std::int64_t count = 0;
+  for (int s = 0; s < segment_count(); ++s) {
+    if (stack[s] == of_stack) count += rows(s).size();
+  }
+  return count;
+}
+
 void Forest::check() const {
   INCIPIT_CHECK(positions.size() == tokens.size());
   INCIPIT_CHECK(segment_begin.size() == parent.size() + 1);
-  INCIPIT_CHECK(resident.size() == parent.size());
+  INCIPIT_CHECK(resident.size() == parent.size() && stack.size() == parent.size());
   INCIPIT_CHECK(segment_begin.front() == 0 && segment_begin.back() == row_count());
   for (int segment = 0; segment < segment_count(); ++segment) check_segment(*this, segment);
 

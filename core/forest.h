@@ -13,9 +13,14 @@
 // A segment is either *computed* (its rows are in the packed arrays) or *resident*. The keys and
 // values of a resident segment were computed before by another forest, or are parameters (deep
 // prompts); the segment only names the rows of the store that contains them.
+//
+// A model may have two *stacks* of layers, an encoder and a decoder (Vaswani et al. 2017). A
+// segment is of one of them. It attends to its ancestors of the same stack; a segment of the
+// decoder also attends, by cross attention, to those of the encoder, which are above it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -74,21 +79,24 @@ struct Target {
 };
 
 struct Forest {
+  static constexpr int kStacks = 2;
   static constexpr TokenId kPromptToken = -1;  // in `tokens`, at the rows of soft prompts
 
   // Indexed by row; N elements.
   std::vector<TokenId> tokens;
-  std::vector<std::int32_t> positions;  // along the path from the root, from 0
+  std::vector<std::int32_t> positions;  // along the path in the row's stack, from 0
 
   // Indexed by segment, in preorder; S elements.
   std::vector<std::int64_t> segment_begin{0};  // [S+1]; a resident segment has no rows here
   std::vector<std::int32_t> parent;            // -1 for a root, else less than the segment's index
   std::vector<ResidentRows> resident;          // empty if computed
+  std::vector<std::int32_t> stack;             // 0, or 1: the decoder after an encoder
 
   std::vector<PromptSpan> prompt_spans;  // ordered by row
   std::vector<Target> targets;           // ordered by row, then by id; each (row, id) occurs once
 
   [[nodiscard]] std::int64_t row_count() const { return static_cast<std::int64_t>(tokens.size()); }
+  [[nodiscard]] std::int64_t row_count(int of_stack) const;
   [[nodiscard]] int segment_count() const { return static_cast<int>(parent.size()); }
   [[nodiscard]] Range rows(int segment) const {
     return {segment_begin[segment], segment_begin[segment + 1]};
@@ -114,10 +122,14 @@ struct Sequence {
   };
   std::vector<Symbol> inputs;
   std::vector<Prediction> predictions;
+  // The first input of the decoder, if those before it are the encoder's.
+  std::optional<std::int64_t> decoder_begin;
 
   void append_tokens(std::span<const TokenId> ids);
   // Resident rows must be the first of a sequence.
   void append_prompt(const PromptRows& prompt);
+  // The inputs so far are the encoder's, and those appended from now on the decoder's.
+  void start_decoder();
 };
 
 // A forest packed from sequences.
@@ -129,8 +141,9 @@ struct PackedForest {
 };
 
 // Packs sequences into a forest in which every common prefix of at least `min_shared_rows` rows is
-// a separate segment, computed once. With 0 nothing is shared and every sequence is a root; tests
-// use this as a reference.
+// a separate segment, computed once. With 0 nothing is shared and every sequence has a root; tests
+// use this as a reference. The inputs of an encoder depend on each other, so they are shared only
+// if all of them are equal.
 [[nodiscard]] PackedForest pack(std::span<const Sequence> sequences, int min_shared_rows = 1);
 
 // A forest cut below shared ancestors, so that its parts can run one after the other.

@@ -9,13 +9,14 @@
 namespace incipit {
 namespace {
 
-// Inputs [begin, end) of sequence `source`. Positions count from the root, so `begin` is also the
-// position of the node's first row.
+// Inputs [begin, end) of sequence `source`, which are of one stack. Those of the path are the first
+// `end` inputs of the sequence.
 struct Node {
   int parent = -1;
   std::size_t source = 0;
   std::int64_t begin = 0;
   std::int64_t end = 0;
+  int stack = 0;
   std::vector<int> children;
   std::int64_t first_computed = 0;  // the first input that is not resident
   std::int64_t first_row = 0;       // of that input
@@ -42,14 +43,26 @@ class RadixTree {
  private:
   std::vector<int>& children_of(int node) { return node < 0 ? roots_ : nodes_[node].children; }
 
-  // Returns how many inputs of `sequence`, starting at the node's `begin`, match the node.
-  [[nodiscard]] std::int64_t match(const Node& node, const Sequence& sequence) const {
+  // Returns how many inputs of sequence `s` before `end`, starting at the node's `begin`, match it.
+  [[nodiscard]] std::int64_t match(const Node& node, std::size_t s, std::int64_t end) const {
     const auto& own = sequences_[node.source].inputs;
-    const std::int64_t limit =
-        std::min(node.end, static_cast<std::int64_t>(sequence.inputs.size()));
+    const auto& inputs = sequences_[s].inputs;
+    const std::int64_t limit = std::min(node.end, end);
     std::int64_t i = node.begin;
-    while (i < limit && own[i] == sequence.inputs[i]) ++i;
+    while (i < limit && own[i] == inputs[i]) ++i;
     return i - node.begin;
+  }
+
+  [[nodiscard]] bool in_decoder(std::size_t s, std::int64_t index) const {
+    const auto& begin = sequences_[s].decoder_begin;
+    return begin && index >= *begin;
+  }
+
+  // Returns the end of the inputs of sequence `s` that are of the same stack as input `index`.
+  [[nodiscard]] std::int64_t run_end(std::size_t s, std::int64_t index) const {
+    const Sequence& sequence = sequences_[s];
+    const auto length = static_cast<std::int64_t>(sequence.inputs.size());
+    return in_decoder(s, index) ? length : sequence.decoder_begin.value_or(length);
   }
 
   // Inserts sequence `s`. Returns the node that contains its last input, or -1.
@@ -58,27 +71,43 @@ class RadixTree {
     int parent = -1;
     std::int64_t depth = 0;
     while (depth < length) {
-      const auto [child, matched] = best_child(parent, s);
+      const auto [child, matched] = best_child(parent, s, depth);
       const bool whole = child >= 0 && matched == nodes_[child].end - nodes_[child].begin;
       if (child >= 0 && depth + matched == length) return child;
       if (whole) {
         parent = child;
+        depth += matched;
       } else if (child >= 0 && matched >= min_shared_rows_) {
         parent = split(child, matched);
+        depth += matched;
       } else {
-        Node leaf{.parent = parent, .source = s, .begin = depth, .end = length, .children = {}};
-        return add(std::move(leaf));
+        const std::int64_t end = run_end(s, depth);
+        const int stack = in_decoder(s, depth) ? 1 : 0;
+        parent = add({.parent = parent,
+                      .source = s,
+                      .begin = depth,
+                      .end = end,
+                      .stack = stack,
+                      .children = {}});
+        depth = end;
       }
-      depth += matched;
     }
     return parent;
   }
 
-  std::pair<int, std::int64_t> best_child(int parent, std::size_t s) {
+  // Returns the child of `parent` that shares most inputs with sequence `s` from `depth`, and their
+  // number.
+  std::pair<int, std::int64_t> best_child(int parent, std::size_t s, std::int64_t depth) {
     std::pair<int, std::int64_t> best{-1, 0};
     if (min_shared_rows_ <= 0) return best;
+    const int stack = in_decoder(s, depth) ? 1 : 0;
+    const std::int64_t end = run_end(s, depth);
+    const bool is_encoder = stack == 0 && sequences_[s].decoder_begin;
     for (const int child : children_of(parent)) {
-      const std::int64_t matched = match(nodes_[child], sequences_[s]);
+      const Node& node = nodes_[child];
+      if (node.stack != stack) continue;
+      const std::int64_t matched = match(node, s, end);
+      if (is_encoder && (matched != end - depth || node.end != end)) continue;
       if (matched > best.second) best = {child, matched};
     }
     return best;
@@ -100,6 +129,7 @@ class RadixTree {
               .source = nodes_[lower].source,
               .begin = nodes_[lower].begin,
               .end = nodes_[lower].begin + rows,
+              .stack = nodes_[lower].stack,
               .children = {lower}};
     nodes_.push_back(std::move(node));
     nodes_[lower].begin += rows;
@@ -110,8 +140,9 @@ class RadixTree {
   }
 
   // Appends a segment and returns its index.
-  static int add_segment(int parent, ResidentRows resident, Forest& forest) {
+  static int add_segment(int parent, int stack, ResidentRows resident, Forest& forest) {
     forest.parent.push_back(parent);
+    forest.stack.push_back(stack);
     forest.resident.push_back(resident);
     forest.segment_begin.push_back(forest.row_count());
     return forest.segment_count() - 1;
@@ -129,17 +160,19 @@ class RadixTree {
            ++i) {
         ++run.rows.end;
       }
-      parent = add_segment(parent, run, forest);
+      parent = add_segment(parent, node.stack, run, forest);
     }
     node.first_computed = i;
     return parent;
   }
 
   void write_rows(const Node& node, Forest& forest) const {
+    const std::int64_t first =
+        node.stack == 1 ? sequences_[node.source].decoder_begin.value() : 0;  // of the stack
     for (std::int64_t i = node.first_computed; i < node.end; ++i) {
       const Symbol symbol = sequences_[node.source].inputs[i];
       const std::int64_t row = forest.row_count();
-      forest.positions.push_back(static_cast<std::int32_t>(i));
+      forest.positions.push_back(static_cast<std::int32_t>(i - first));
       forest.tokens.push_back(symbol.is_token() ? symbol.token_id() : Forest::kPromptToken);
       if (symbol.is_token()) continue;
       auto& spans = forest.prompt_spans;
@@ -177,7 +210,7 @@ Forest RadixTree::write() {
     int segment = write_residents(node, parent_segment, forest);
     node.first_row = forest.row_count();
     write_rows(node, forest);
-    if (forest.row_count() > node.first_row) segment = add_segment(segment, {}, forest);
+    if (forest.row_count() > node.first_row) segment = add_segment(segment, node.stack, {}, forest);
     push_children(node.children, segment);
   }
   return forest;

@@ -192,6 +192,7 @@ Forest Batch::last_tokens() const {
   const auto add = [&](bool is_root, const ResidentRows& resident) {
     forest.parent.push_back(is_root ? -1 : forest.segment_count() - 1);
     forest.resident.push_back(resident);
+    forest.stack.push_back(0);
     forest.segment_begin.push_back(forest.row_count());
   };
   for (const Live& sequence : live_) {

@@ -24,6 +24,7 @@ Forest with_resident_root(const Forest& forest, std::int64_t rows, int store) {
   Forest out;
   const auto add = [&](int parent, const ResidentRows& resident, std::int64_t end) {
     out.parent.push_back(parent);
+    out.stack.push_back(0);
     out.resident.push_back(resident);
     out.segment_begin.push_back(end);
   };

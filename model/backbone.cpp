@@ -29,9 +29,10 @@ std::set<std::string> offset_norms(const ModelSpec& spec) {
     add(layer.attention_norm);
     add(layer.mlp_norm);
     for (const auto& norm : {layer.attention.query_norm, layer.attention.key_norm,
-                             layer.attention_post_norm, layer.mlp_post_norm}) {
+                             layer.attention_post_norm, layer.mlp_post_norm, layer.output_norm}) {
       if (norm) add(*norm);
     }
+    if (layer.cross) add(layer.cross->norm);
   }
   return names;
 }

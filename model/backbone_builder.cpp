@@ -165,6 +165,27 @@ nn::SelfAttention BackboneBuilder::attention(const AttentionSpec& spec, const La
   return made;
 }
 
+nn::CrossAttention BackboneBuilder::cross(const LayerSpec& layer, const LayerShare& share,
+                                          int group) {
+  const AttentionSpec& own = layer.attention;
+  const CrossSpec& spec = *layer.cross;
+  const auto widths = [&](const Range& heads) {
+    return Range{heads.begin * own.head_dim, heads.end * own.head_dim};
+  };
+  const std::int64_t hidden = backbone_.spec_.hidden_size;
+  const bool shared = backbone_.placement_.tensor->size() > own.kv_heads;
+  nn::CrossAttention made;
+  made.norm = norm(spec.norm, hidden, group);
+  made.shape = {share.heads.size(), share.kv_heads.size(), own.head_dim};
+  made.rule = {.scale = spec.scale, .full = true};
+  made.query = outputs_split({{spec.query, own.q_width(), widths(share.heads)}}, hidden, group);
+  made.keys_values = outputs_split({{spec.key, own.kv_width(), widths(share.kv_heads), shared},
+                                    {spec.value, own.kv_width(), widths(share.kv_heads), shared}},
+                                   hidden, group);
+  made.output = inputs_split(spec.output, own.q_width(), widths(share.heads), group);
+  return made;
+}
+
 nn::Mlp BackboneBuilder::mlp(const MlpSpec& spec, const LayerShare& share, int group) {
   std::vector<Part> inputs;
   if (spec.gate) inputs.push_back({*spec.gate, spec.width, share.columns});
@@ -177,6 +198,7 @@ nn::Block BackboneBuilder::block(const LayerSpec& layer, const LayerShare& share
   const std::int64_t hidden = backbone_.spec_.hidden_size;
   nn::Block made;
   made.group = backbone_.weights_->add_group();
+  made.stack = ModelSpec::stack_of(layer);
   made.attention_norm = norm(layer.attention_norm, hidden, made.group);
   made.attention = attention(layer.attention, share, made.group);
   if (layer.attention_post_norm) {
@@ -185,6 +207,8 @@ nn::Block BackboneBuilder::block(const LayerSpec& layer, const LayerShare& share
   made.mlp_norm = norm(layer.mlp_norm, hidden, made.group);
   made.mlp = mlp(layer.mlp, share, made.group);
   if (layer.mlp_post_norm) made.mlp_post_norm = norm(*layer.mlp_post_norm, hidden, made.group);
+  if (layer.cross) made.cross = cross(layer, share, made.group);
+  if (layer.output_norm) made.output_norm = norm(*layer.output_norm, hidden, made.group);
   return made;
 }
 

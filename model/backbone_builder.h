@@ -19,6 +19,8 @@ class BackboneBuilder {
   [[nodiscard]] nn::Block block(const LayerSpec& layer, const LayerShare& share);
   [[nodiscard]] nn::SelfAttention attention(const AttentionSpec& spec, const LayerShare& share,
                                             int group);
+  [[nodiscard]] nn::CrossAttention cross(const LayerSpec& layer, const LayerShare& share,
+                                         int group);
   [[nodiscard]] nn::Mlp mlp(const MlpSpec& spec, const LayerShare& share, int group);
   // `shared`: nn::Slice::shared.
   [[nodiscard]] nn::Norm norm(const NormSpec& spec, std::int64_t width, int group,

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "core/check.h"
+#include "model/pass_rows.h"
 #include "nn/ledger.h"
 #include "nn/target_scores.h"
 
@@ -27,10 +28,12 @@ void check_forest(const Forest& forest, const Backbone& backbone,
                       span.prompt_row + span.count <= prompt.size(0),
                   "prompt ", span.prompt, " does not fit the forest or the model");
   }
-  const bool causal = c.is_causal();
-  for (const int parent : forest.parent) {
-    INCIPIT_CHECK(causal || parent < 0 || forest.rows(parent).empty(), "segment ", parent,
-                  " has segments below it, but its rows depend on theirs");
+  for (int s = 0; s < forest.segment_count(); ++s) {
+    const int parent = forest.parent[s];
+    INCIPIT_CHECK(forest.stack[s] == 0 || c.has_encoder(), "segment ", s, " is of a second stack");
+    INCIPIT_CHECK(parent < 0 || forest.rows(parent).empty() ||
+                      forest.stack[parent] != forest.stack[s] || c.is_causal(forest.stack[s]),
+                  "segment ", parent, " has segments below it, but its rows depend on theirs");
   }
   for (const TokenId token : forest.tokens) {
     INCIPIT_CHECK(token < c.vocab_size, "token id ", token, " of ", c.vocab_size);
@@ -61,10 +64,7 @@ struct ForestPass::State {
   std::int64_t target_count = 0;
   nn::TargetScores scores;
 
-  nn::BlockContext context;
-  nn::AttentionPlan plan;         // queries at every row
-  nn::AttentionPlan target_plan;  // queries at target rows
-  at::Tensor target_index;        // [target rows] int64
+  PassRows pass_rows;
   std::vector<nn::KeyValueStore*> residents;
 
   std::vector<nn::BlockRecord> records;
@@ -74,9 +74,12 @@ struct ForestPass::State {
 
   State(const Backbone& backbone, const Forest& forest, const ForestPassOptions& options);
   [[nodiscard]] at::Tensor embed(const Forest& forest, std::span<const at::Tensor> prompts) const;
+  // Whether a layer is the model's last one, which computes only the target rows.
+  [[nodiscard]] bool is_last(std::size_t layer) const {
+    return backbone->head() && layer + 1 == backbone->blocks().size();
+  }
   [[nodiscard]] nn::QueryRows queries(std::size_t layer) const {
-    const bool is_last = backbone->head() && layer + 1 == backbone->blocks().size();
-    return is_last ? nn::QueryRows{&target_plan, target_index} : nn::QueryRows{&plan, {}};
+    return pass_rows.queries(backbone->blocks()[layer], is_last(layer));
   }
   // Return the keys and values of a layer in every store, and their gradients.
   [[nodiscard]] std::vector<nn::KeysValues> resident_layers(std::size_t layer) const {
@@ -110,16 +113,8 @@ ForestPass::State::State(const Backbone& model, const Forest& forest,
       target_count(std::ssize(forest.targets)),
       scores(model.head() ? &*model.head() : nullptr, model.dtype(), model.device(),
              forest.targets),
-      plan(forest),
-      target_plan(forest, scores.rows()),
-      residents(options.residents) {
-  const at::Device device = model.device();
-  target_index = at::tensor(scores.rows(), at::kLong).to(device);
-  context.positions = at::tensor(forest.positions, at::kInt).to(device);
-  const auto last_position = std::max_element(forest.positions.begin(), forest.positions.end());
-  context.rotary =
-      model.rotary_tables(last_position == forest.positions.end() ? 0 : *last_position + 1);
-}
+      pass_rows(model, forest, scores.rows()),
+      residents(options.residents) {}
 
 at::Tensor ForestPass::State::embed(const Forest& forest,
                                     std::span<const at::Tensor> prompts) const {
@@ -128,7 +123,7 @@ at::Tensor ForestPass::State::embed(const Forest& forest,
     x.narrow(0, span.row, span.count)
         .copy_(prompts[span.prompt].narrow(0, span.prompt_row, span.count));
   }
-  backbone->embedding()->complete(x, context.positions);
+  backbone->embedding()->complete(x, pass_rows.positions());
   return x;
 }
 
@@ -161,18 +156,22 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
                 "an input belongs to a later stage");
   nn::WeightStore& weights = backbone.weights();
   weights.announce(backbone.forward_groups());
+  const PassRows& rows = state.pass_rows;
   at::Tensor x = backbone.embedding() ? state.embed(forest, prompts) : options.input;
+  at::Tensor memory;
   for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
     const nn::Block& block = backbone.blocks()[layer];
     const nn::WeightStore::Use use = weights.use(block.group);
+    if (block.cross && !memory.defined()) memory = rows.select_memory(x);
     nn::BlockRecord record;
-    x = block.forward(state.context, state.queries(layer), x, state.resident_layers(layer),
-                      options.for_backward, record);
+    at::Tensor out =
+        block.forward(rows.context(block), state.queries(layer), rows.select(block, x), memory,
+                      state.resident_layers(layer), options.for_backward, record);
     if (options.for_backward || options.keep_keys_values) {
-      const nn::KeysValues views = block.attention.keys_values(record.qkv);
-      state.keys_values.layers.push_back({views.keys, views.values, {}, {}});
+      state.keys_values.layers.push_back(rows.keys_values(block, record));
     }
     if (options.for_backward) state.records.push_back(std::move(record));
+    x = state.is_last(layer) ? std::move(out) : rows.replace(block, x, out);
   }
   if (!backbone.head()) {
     state.output = std::move(x);
@@ -217,24 +216,29 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   state.output.reset();
   const at::Tensor prompt_rows = state.prompt_rows();
   const bool trains = weights.trains();
+  const PassRows& rows = state.pass_rows;
   for (std::size_t layer = backbone.blocks().size(); layer-- > 0;) {
     const nn::BlockRecord record = std::move(state.records[layer]);
     const nn::Block& block = backbone.blocks()[layer];
     const nn::WeightStore::Use use = weights.use(block.group, nn::WeightStore::Pass::kBackward);
     // Before the model's first layer only the prompt rows are trainable, if weights are frozen.
-    const bool is_first = backbone.embedding() && layer == 0 && !trains;
-    const nn::KeyValueStore::Layer& own = state.keys_values.layers[layer];
-    grad_x = block.backward(state.context, state.queries(layer), record, std::move(grad_x),
-                            {own.grad_keys, own.grad_values}, state.resident_layers(layer),
-                            state.resident_gradients(layer), is_first ? prompt_rows : at::Tensor());
+    const bool is_first = backbone.embedding() && layer == 0 && !trains && rows.all();
+    at::Tensor grad_memory;
+    at::Tensor grad_rows = block.backward(
+        rows.context(block), state.queries(layer), record,
+        state.is_last(layer) ? std::move(grad_x) : rows.select(block, grad_x),
+        rows.later_gradients(block, state.keys_values.layers[layer]), state.resident_layers(layer),
+        state.resident_gradients(layer), is_first ? prompt_rows : at::Tensor(), grad_memory);
+    if (state.is_last(layer) && !rows.all())
+      grad_x = at::zeros({state.rows, grad_rows.size(1)}, grad_rows.options());
+    grad_x = rows.replace(block, grad_x, grad_rows);
+    if (grad_memory.defined()) rows.add_memory(grad_x, grad_memory);
     state.keys_values.layers[layer] = {};
   }
   state.records.clear();
   if (!backbone.embedding()) return grad_x;
-  if (trains) {
-    backbone.embedding()->backward(state.tokens, state.context.positions, grad_x);
-    grad_x = grad_x.index_select(0, prompt_rows);
-  }
+  if (trains) backbone.embedding()->backward(state.tokens, rows.positions(), grad_x);
+  if (trains || !rows.all()) grad_x = grad_x.index_select(0, prompt_rows);
   backbone.embedding()->complete_backward(grad_x);
   state.scatter(grad_x, prompt_gradients);
   return {};

@@ -71,10 +71,11 @@ std::vector<double> wanted_columns(double per_column, std::int64_t width,
 
 void assign_columns(const LayerSpec& layer, std::int64_t hidden, std::vector<LayerShare>& shares) {
   std::vector<double> attention;
+  const int attentions = layer.cross ? 2 : 1;
   for (const LayerShare& share : shares) {
-    attention.push_back(
-        static_cast<double>(share.heads.size() * head_numbers(layer.attention, hidden) +
-                            share.kv_heads.size() * kv_head_numbers(layer.attention, hidden)));
+    attention.push_back(static_cast<double>(
+        attentions * (share.heads.size() * head_numbers(layer.attention, hidden) +
+                      share.kv_heads.size() * kv_head_numbers(layer.attention, hidden))));
   }
   const std::int64_t width = layer.mlp.width;
   const std::vector<double> wanted =

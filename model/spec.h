@@ -1,11 +1,12 @@
-// The architecture of a decoder-only transformer as data: what a family (families/) says about a
-// model, and all that loading, dividing, planning and computing need to know.
+// The architecture of a transformer as data: what a family (families/) says about a model, and all
+// that loading, dividing, planning and computing need to know.
 //
 //   x = scale * embedding(tokens) (+ positions)
 //   for each layer:  x += attention(norm(x));  x += mlp(norm(x))
 //   logits = softcap(head(norm(x)))
 //
-// Some models normalise what a layer adds to x as well.
+// Some models normalise what a layer adds to x as well. In an encoder-decoder the first layers are
+// the encoder's. Each of the decoder's also attends to the encoder's output (nn/cross_attention.h).
 #pragma once
 
 #include <algorithm>
@@ -56,6 +57,13 @@ struct MlpSpec {
   LinearSpec up, down;
 };
 
+// Attention to the encoder's output, with as many heads as the layer's own attention.
+struct CrossSpec {
+  NormSpec norm;
+  LinearSpec query, key, value, output;  // key and value have a bias, or none of them
+  std::optional<double> scale{};         // as nn::AttentionRule::scale
+};
+
 struct LayerSpec {
   NormSpec attention_norm;
   AttentionSpec attention;
@@ -63,6 +71,8 @@ struct LayerSpec {
   NormSpec mlp_norm;
   MlpSpec mlp;
   std::optional<NormSpec> mlp_post_norm;  // of the output of the MLP
+  std::optional<CrossSpec> cross{};       // only in a decoder's layers, and in all of them
+  std::optional<NormSpec> output_norm{};  // of the result: the norm at the end of an encoder
 };
 
 struct ModelSpec {
@@ -90,11 +100,17 @@ struct ModelSpec {
     return static_cast<std::int64_t>(layers.size());
   }
   [[nodiscard]] bool tied() const { return head.empty(); }
-  // Whether sequences can share computed segments: rows do not depend on later rows.
-  [[nodiscard]] bool is_causal() const {
-    return std::none_of(layers.begin(), layers.end(),
-                        [](const LayerSpec& layer) { return layer.attention.rule.full; });
+  // Whether the model is an encoder-decoder.
+  [[nodiscard]] bool has_encoder() const { return layers.back().cross.has_value(); }
+  // The stack of a layer, as Forest::stack.
+  [[nodiscard]] static int stack_of(const LayerSpec& layer) { return layer.cross ? 1 : 0; }
+  // Whether sequences can share computed segments of a stack: rows do not depend on later rows.
+  [[nodiscard]] bool is_causal(int stack) const {
+    return std::none_of(layers.begin(), layers.end(), [&](const LayerSpec& layer) {
+      return stack_of(layer) == stack && layer.attention.rule.full;
+    });
   }
+  [[nodiscard]] bool is_causal() const { return is_causal(has_encoder() ? 1 : 0); }
   // The number of logits of a row. Targets are below it.
   [[nodiscard]] std::int64_t outputs() const { return classes > 0 ? classes : vocab_size; }
   // The smallest number of query heads of a layer.

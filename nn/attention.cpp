@@ -15,6 +15,14 @@ double matmul_flops(const AttentionPlan& plan, const AttentionShape& shape,
 
 }  // namespace
 
+void start_gradients(const KeysValues& gradient, const KeysValues& from) {
+  const auto start = [](at::Tensor sum, const at::Tensor& value) {
+    value.defined() ? sum.copy_(value) : sum.zero_();
+  };
+  start(gradient.keys, from.keys);
+  start(gradient.values, from.values);
+}
+
 AttentionResult attention_forward(const AttentionPlan& plan, const AttentionShape& shape,
                                   const AttentionRule& rule, const at::Tensor& queries,
                                   const KeysValues& own, Stores residents) {

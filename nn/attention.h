@@ -25,14 +25,22 @@ struct KeySpan {
   int store = kOwn;  // kOwn: this forest
 };
 
+// The stack whose rows ask, and the one whose keys they see: another one in cross attention, where
+// a query sees the rows of its segment's ancestors there.
+struct PlanStacks {
+  int queries = 0;
+  int keys = 0;
+};
+
 // The keys on the path to each query, found once per forest and used in every layer. A layer's rule
-// selects those that the query sees.
+// selects those that the query sees. Rows of queries and keys are counted within their stack.
 class AttentionPlan {
  public:
   // Queries at every row.
-  explicit AttentionPlan(const Forest& forest);
+  explicit AttentionPlan(const Forest& forest, const PlanStacks& stacks = {});
   // Queries only at `query_rows`, which are ascending.
-  AttentionPlan(const Forest& forest, std::vector<std::int64_t> query_rows);
+  AttentionPlan(const Forest& forest, std::vector<std::int64_t> query_rows,
+                const PlanStacks& stacks = {});
   // Blocks point into the plan, so it can be moved but not copied.
   AttentionPlan(AttentionPlan&&) = default;
   AttentionPlan& operator=(AttentionPlan&&) = default;
@@ -41,6 +49,7 @@ class AttentionPlan {
 
   struct Segment {
     Range rows;
+    Range own_keys;                  // `rows`, or none in cross attention
     std::vector<KeySpan> ancestors;  // from the root down
     std::int64_t ancestor_rows = 0;
     Range queries;  // queries at rows of this segment
@@ -74,7 +83,7 @@ class AttentionPlan {
   [[nodiscard]] double pairs(const AttentionRule& rule) const;
 
  private:
-  void make_segments(const Forest& forest);
+  void make_segments(const Forest& forest, const PlanStacks& stacks);
   void make_blocks();
 
   std::vector<Segment> segments_;  // computed segments with rows, ordered by row
@@ -100,6 +109,9 @@ struct KeysValues {
   at::Tensor keys;
   at::Tensor values;
 };
+
+// Sets a gradient of keys and values to `from`, or to 0 if that is undefined.
+void start_gradients(const KeysValues& gradient, const KeysValues& from);
 
 // The keys and values of every store, by its number.
 using Stores = std::span<const KeysValues>;

@@ -169,7 +169,7 @@ class Attention {
       position += rows.size();
     };
     for (const KeySpan& span : block.segment->ancestors) visit(span.rows, span.store);
-    visit(block.segment->rows, KeySpan::kOwn);
+    visit(block.segment->own_keys, KeySpan::kOwn);
   }
 
   // Resizes the workspace, stacks the queries and computes the scores. Returns the number of

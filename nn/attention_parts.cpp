@@ -38,7 +38,8 @@ struct Part {
   bool own = false;  // the keys of each query's own segment
 };
 
-// The first part is each segment's own rows, of which every query sees at least one.
+// The first part is each segment's own rows, of which every query sees at least one; it is empty in
+// cross attention.
 std::vector<Part> parts_of(const AttentionPlan& plan) {
   std::vector<Part> parts{{{}, true}};
   for (const auto& segment : plan.segments()) {
@@ -57,7 +58,9 @@ std::vector<Part> parts_of(const AttentionPlan& plan) {
       }
       position += keys.rows.size();
     }
-    parts[0].runs.push_back({segment.queries, {segment.rows}, position});
+    if (!segment.own_keys.empty()) {
+      parts[0].runs.push_back({segment.queries, {segment.own_keys}, position});
+    }
   }
   return parts;
 }

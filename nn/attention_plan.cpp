@@ -1,3 +1,4 @@
+#include <array>
 #include <numeric>
 
 #include "core/check.h"
@@ -10,39 +11,51 @@ namespace {
 // in the L2 cache.
 constexpr std::int64_t kBlockQueries = 48;
 
+// Adds rows to the keys on a path.
+void append(std::vector<KeySpan>& path, const Range& rows, int store) {
+  if (!path.empty() && path.back().store == store && path.back().rows.end == rows.begin) {
+    path.back().rows.end = rows.end;
+  } else {
+    path.push_back({rows, store});
+  }
+}
+
 }  // namespace
 
-AttentionPlan::AttentionPlan(const Forest& forest) : query_rows_(forest.row_count()) {
+AttentionPlan::AttentionPlan(const Forest& forest, const PlanStacks& stacks)
+    : query_rows_(static_cast<std::size_t>(forest.row_count(stacks.queries))) {
   std::iota(query_rows_.begin(), query_rows_.end(), std::int64_t{0});
-  make_segments(forest);
+  make_segments(forest, stacks);
   make_blocks();
 }
 
-AttentionPlan::AttentionPlan(const Forest& forest, std::vector<std::int64_t> query_rows)
+AttentionPlan::AttentionPlan(const Forest& forest, std::vector<std::int64_t> query_rows,
+                             const PlanStacks& stacks)
     : query_rows_(std::move(query_rows)) {
-  make_segments(forest);
+  make_segments(forest, stacks);
   make_blocks();
 }
 
-void AttentionPlan::make_segments(const Forest& forest) {
+void AttentionPlan::make_segments(const Forest& forest, const PlanStacks& stacks) {
   std::vector<std::vector<KeySpan>> seen(forest.segment_count());  // by the segment's children
+  std::array<std::int64_t, Forest::kStacks> rows_before{};
   for (int s = 0; s < forest.segment_count(); ++s) {
+    const int stack = forest.stack[s];
     std::vector<KeySpan> ancestors;
     if (forest.parent[s] >= 0) ancestors = seen[forest.parent[s]];
-    const bool resident = !forest.resident[s].empty();
-    const int store = resident ? forest.resident[s].store : KeySpan::kOwn;
-    const Range rows = resident ? forest.resident[s].rows : forest.rows(s);
     seen[s] = ancestors;
+    const bool resident = !forest.resident[s].empty();
+    const std::int64_t begin = rows_before[stack];
+    rows_before[stack] += forest.rows(s).size();
+    const Range rows = resident ? forest.resident[s].rows : Range{begin, rows_before[stack]};
     if (rows.empty()) continue;
-    auto& last = seen[s];
-    if (!last.empty() && last.back().store == store && last.back().rows.end == rows.begin) {
-      last.back().rows.end = rows.end;
-    } else {
-      last.push_back({rows, store});
-    }
-    if (resident) continue;
-    Segment segment{rows, std::move(ancestors), 0, {}};
+    if (stack == stacks.keys)
+      append(seen[s], rows, resident ? forest.resident[s].store : KeySpan::kOwn);
+    if (resident || stack != stacks.queries) continue;
+    const Range own_keys = stacks.keys == stack ? rows : Range{};
+    Segment segment{rows, own_keys, std::move(ancestors), 0, {}};
     for (const KeySpan& span : segment.ancestors) segment.ancestor_rows += span.rows.size();
+    INCIPIT_CHECK(segment.ancestor_rows + own_keys.size() > 0, "segment ", s, " sees no keys");
     segments_.push_back(std::move(segment));
   }
 }
@@ -55,7 +68,7 @@ void AttentionPlan::make_blocks() {
       const std::int64_t begin = query;
       while (query < query_count() && query_rows_[query] < segment.rows.end &&
              query - begin < kBlockQueries) {
-        segment_ends_.push_back(segment.ancestor_rows + segment.rows.size());
+        segment_ends_.push_back(segment.ancestor_rows + segment.own_keys.size());
         query_positions_.push_back(segment.ancestor_rows + query_rows_[query] - segment.rows.begin);
         ++query;
       }

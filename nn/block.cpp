@@ -73,11 +73,7 @@ at::Tensor qkv_gradient(const BlockContext& context, const SelfAttention& attent
   at::Tensor grad = at::empty({record.qkv.size(0), record.qkv.size(1)}, wide);
   at::Tensor grad_queries = grad.narrow(1, 0, q_width);
   const KeysValues grad_own = attention.keys_values(grad);
-  const auto start = [](at::Tensor sum, const at::Tensor& from) {
-    from.defined() ? sum.copy_(from) : sum.zero_();
-  };
-  start(grad_own.keys, own.keys);
-  start(grad_own.values, own.values);
+  start_gradients(grad_own, own);
 
   const bool all_rows = !queries.index.defined();
   at::Tensor grad_selected =
@@ -117,8 +113,8 @@ KeysValues SelfAttention::keys_values(const at::Tensor& qkv) const {
 }
 
 at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
-                          const at::Tensor& x, Stores residents, bool for_backward,
-                          BlockRecord& record) const {
+                          const at::Tensor& x, const at::Tensor& memory, Stores residents,
+                          bool for_backward, BlockRecord& record) const {
   NormStatistics input_statistics;
   at::Tensor qkv = attention.qkv.forward(attention_norm.forward(x, input_statistics));
   if (attention.query_norm) {
@@ -134,14 +130,22 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
   NormRecord attention_post;
   at::Tensor middle = add_normal(attention_post_norm, attention.output.forward(attended.output),
                                  select(x, queries.index), attention_post);
+  CrossRecord crossed;
+  if (cross) middle = cross->forward(*queries.cross_plan, middle, memory, residents, crossed);
   NormStatistics middle_statistics;
   at::Tensor hidden;
   NormRecord mlp_post;
   at::Tensor out =
       add_normal(mlp_post_norm, mlp.forward(mlp_norm.forward(middle, middle_statistics), hidden),
                  middle, mlp_post);
+  NormRecord ended;
+  if (output_norm) {
+    ended.input = std::move(out);
+    out = output_norm->forward(ended.input, ended.statistics);
+  }
 
   record.qkv = std::move(qkv);
+  record.cross.keys_values = crossed.keys_values;
   if (for_backward) {
     record.input = x;
     record.input_statistics = std::move(input_statistics);
@@ -151,28 +155,35 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
     record.middle_statistics = std::move(middle_statistics);
     record.hidden = std::move(hidden);
     record.mlp_post = std::move(mlp_post);
+    record.cross = std::move(crossed);
+    record.output = std::move(ended);
   }
   return out;
 }
 
 at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries,
-                           const BlockRecord& record, at::Tensor grad, const KeysValues& own,
-                           Stores residents, Stores grad_residents,
-                           const at::Tensor& input_rows) const {
+                           const BlockRecord& record, at::Tensor grad, const LaterGradients& later,
+                           Stores residents, Stores grad_residents, const at::Tensor& input_rows,
+                           at::Tensor& grad_memory) const {
   const auto input_of = [](bool trains, const Norm& norm, const at::Tensor& x) {
     NormStatistics unused;
     return trains ? norm.forward(x, unused) : at::Tensor();
   };
+  if (output_norm) grad = add_normal_backward(output_norm, grad, record.output);
   const at::Tensor grad_mlp = add_normal_backward(mlp_post_norm, grad, record.mlp_post);
   mlp_norm.backward_add(
       mlp.backward(grad_mlp, record.hidden, input_of(mlp.trains(), mlp_norm, record.middle)),
       record.middle, record.middle_statistics, grad);
+  if (cross) {
+    grad_memory = cross->backward(*queries.cross_plan, record.cross, grad, later.memory, residents,
+                                  grad_residents);
+  }
   const at::Tensor grad_output =
       add_normal_backward(attention_post_norm, grad, record.attention_post);
   const at::Tensor grad_qkv =
       qkv_gradient(context, attention, queries, record,
-                   attention.output.backward(grad_output, record.attention.output), own, residents,
-                   grad_residents);
+                   attention.output.backward(grad_output, record.attention.output), later.own,
+                   residents, grad_residents);
   at::Tensor grad_x = grad;
   if (queries.index.defined()) {
     grad_x = at::zeros_like(record.input).index_copy_(0, queries.index, grad);

@@ -2,7 +2,8 @@
 //
 //   x += attention(norm(x));  x += mlp(norm(x))
 //
-// Some models also normalise what is added: x += norm(attention(norm(x))).
+// Some models also normalise what is added: x += norm(attention(norm(x))). A decoder after an
+// encoder attends to its output between the two (nn/cross_attention.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "nn/attention.h"
+#include "nn/cross_attention.h"
 #include "nn/linear.h"
 #include "nn/mlp.h"
 #include "nn/norm.h"
@@ -29,13 +31,8 @@ struct BlockContext {
 // needs only the target rows). Keys and values are computed for all rows.
 struct QueryRows {
   const AttentionPlan* plan = nullptr;
-  at::Tensor index;  // [queries] int64, undefined: every row
-};
-
-// The input of a norm, and its statistics.
-struct NormRecord {
-  at::Tensor input;
-  NormStatistics statistics;
+  at::Tensor index;                           // [queries] int64, undefined: every row
+  const AttentionPlan* cross_plan = nullptr;  // of the same queries, in layers with cross attention
 };
 
 // The activations that a layer's backward needs from its forward. The queries and keys in `qkv` are
@@ -47,10 +44,18 @@ struct BlockRecord {
   at::Tensor qkv;             // [rows, qkv_width]
   AttentionResult attention;  // of the queries
   NormRecord attention_post;  // [queries, hidden]
-  at::Tensor middle;          // [queries, hidden], after attention
+  CrossRecord cross;
+  at::Tensor middle;  // [queries, hidden], after attention
   NormStatistics middle_statistics;
   at::Tensor hidden;    // [queries, width], of the MLP
   NormRecord mlp_post;  // [queries, hidden]
+  NormRecord output;    // [queries, hidden]
+};
+
+// Gradients that later passes added to a pass's keys and values of a layer (undefined: none).
+struct LaterGradients {
+  KeysValues own;
+  KeysValues memory;
 };
 
 struct SelfAttention {
@@ -68,28 +73,32 @@ struct SelfAttention {
 
 struct Block {
   int group = 0;  // of its parameters in the weight store
+  int stack = 0;  // whose rows it computes
   Norm attention_norm;
   SelfAttention attention;
   std::optional<Norm> attention_post_norm;  // of the output of attention
   Norm mlp_norm;
   Mlp mlp;
   std::optional<Norm> mlp_post_norm;  // of the output of the MLP
+  std::optional<CrossAttention> cross;
+  std::optional<Norm> output_norm;  // of the result, at the end of an encoder
 
-  // Computes the layer: x [rows, hidden] -> [queries, hidden]. Always sets record.qkv, and the rest
-  // of `record` only if `for_backward`. The parameters must be in use.
+  // Computes the layer: x [rows, hidden] -> [queries, hidden]. `memory` [memory rows, hidden] is
+  // undefined without cross attention. Always sets record.qkv and record.cross.keys_values, and the
+  // rest of `record` only if `for_backward`. The parameters must be in use.
   [[nodiscard]] at::Tensor forward(const BlockContext& context, const QueryRows& queries,
-                                   const at::Tensor& x, Stores residents, bool for_backward,
-                                   BlockRecord& record) const;
+                                   const at::Tensor& x, const at::Tensor& memory, Stores residents,
+                                   bool for_backward, BlockRecord& record) const;
 
   // Returns the gradient of the layer's input, given that of its output, grad [queries, hidden]. If
   // `input_rows` (int64) is defined, computes only those rows: [input_rows, hidden]; only for a
-  // layer with frozen weights. Adds the gradients of trained weights. `own` contains
-  // the gradients that later passes added to this forest's keys and values (undefined: none). Adds
-  // the gradients of the residents to `grad_residents`. May overwrite `grad`.
+  // layer with frozen weights. Sets `grad_memory` if there is a memory. Adds the gradients of
+  // trained weights, and those of the residents to `grad_residents`. May overwrite `grad`.
   [[nodiscard]] at::Tensor backward(const BlockContext& context, const QueryRows& queries,
                                     const BlockRecord& record, at::Tensor grad,
-                                    const KeysValues& own, Stores residents, Stores grad_residents,
-                                    const at::Tensor& input_rows) const;
+                                    const LaterGradients& later, Stores residents,
+                                    Stores grad_residents, const at::Tensor& input_rows,
+                                    at::Tensor& grad_memory) const;
 };
 
 }  // namespace incipit::nn

@@ -14,6 +14,12 @@ struct NormStatistics {
   at::Tensor inverse;  // 1 / sqrt(mean square or variance + eps)
 };
 
+// The input of a norm, and its statistics.
+struct NormRecord {
+  at::Tensor input;
+  NormStatistics statistics;
+};
+
 class Norm {
  public:
   Norm() = default;

@@ -25,7 +25,9 @@ at::ScalarType dtype_of(int number_bytes) { return number_bytes == 2 ? at::kBFlo
 
 // Examples of equal length that begin differently.
 Forest forest_of(std::int64_t examples, const methods::PromptedModel& model, const Workload& w) {
-  const std::int64_t vocabulary = model.backbone().spec().vocab_size;
+  const model::ModelSpec& spec = model.backbone().spec();
+  const std::int64_t vocabulary = spec.vocab_size;
+  const std::int64_t targets = std::min(w.target_rows, w.example_rows);
   std::vector<Sequence> sequences(static_cast<std::size_t>(examples));
   for (std::int64_t i = 0; i < examples; ++i) {
     Sequence& sequence = sequences[i];
@@ -36,12 +38,16 @@ Forest forest_of(std::int64_t examples, const methods::PromptedModel& model, con
       *token = static_cast<TokenId>(number % vocabulary);
       number /= vocabulary;
     }
-    sequence.append_tokens(tokens);
-    for (std::int64_t t = 1; t <= std::min(w.target_rows, w.example_rows); ++t) {
+    // An encoder-decoder's targets are in the decoder.
+    const std::int64_t source = w.example_rows - targets;
+    sequence.append_tokens(std::span(tokens).first(source));
+    if (spec.has_encoder()) sequence.start_decoder();
+    sequence.append_tokens(std::span(tokens).subspan(source));
+    for (std::int64_t t = 1; t <= targets; ++t) {
       sequence.predictions.push_back({std::ssize(sequence.inputs) - t, 0, 1});
     }
   }
-  return pack(sequences, model.backbone().spec().is_causal() ? 1 : 0).forest;
+  return pack(sequences, spec.is_causal() ? 1 : 0).forest;
 }
 
 // Counts since the start of a step.

@@ -38,6 +38,8 @@ namespace fs = std::filesystem;
 
 using Options = methods::MethodOptions;
 
+constexpr TokenId kDecoderStart = 1;
+
 std::vector<model::ModelSpec> all_models() {
   std::vector<model::ModelSpec> models;
   for (const families::Family& family : families::all_families()) {
@@ -54,8 +56,20 @@ std::shared_ptr<methods::Trainable> start(const Options& options, const model::M
       "task");
 }
 
+// Appends tokens. With an encoder the first `source` are its, and the others the decoder's, after
+// the token that its inputs begin with.
+void append(const model::ModelSpec& spec, std::vector<TokenId> ids, std::size_t source,
+            Sequence& sequence) {
+  if (!spec.has_encoder()) return sequence.append_tokens(ids);
+  const auto first = std::min(source, ids.size());
+  sequence.append_tokens(std::span(ids).first(first));
+  sequence.start_decoder();
+  sequence.inputs.push_back(Symbol::token(kDecoderStart));
+  sequence.append_tokens(std::span(ids).subspan(first));
+}
+
 // Sequences that share beginnings, of several lengths, after a prompt.
-std::vector<Sequence> batch_after(const PromptRows& prompt) {
+std::vector<Sequence> batch_after(const model::ModelSpec& spec, const PromptRows& prompt) {
   std::vector<Sequence> batch;
   for (const std::vector<TokenId>& ids : {std::vector<TokenId>{7, 8, 9, 10},
                                           {7, 8, 9, 60, 11},
@@ -65,10 +79,10 @@ std::vector<Sequence> batch_after(const PromptRows& prompt) {
                                           {7, 8, 9, 10, 12, 13}}) {
     Sequence& sequence = batch.emplace_back();
     sequence.append_prompt(prompt);
-    sequence.append_tokens(ids);
+    append(spec, ids, /*source=*/2, sequence);
     const auto last = static_cast<std::int64_t>(sequence.inputs.size()) - 1;
     sequence.predictions = {{last, 3, 1.0F}, {last, 41, 0.5F}};
-    if (ids.size() > 1) sequence.predictions.push_back({last - 1, 17, 1.0F});
+    if (ids.size() > 2) sequence.predictions.push_back({last - 1, 17, 1.0F});
   }
   return batch;
 }
@@ -148,7 +162,7 @@ class Conformance : public ::testing::TestWithParam<Case> {
     return methods::PromptedModel(backbone, {start(options_, spec_)});
   }
   [[nodiscard]] std::vector<Sequence> batch() const {
-    return batch_after(methods::prompt_rows(options_));
+    return batch_after(spec_, methods::prompt_rows(options_));
   }
   model::ModelSpec spec_ = all_models()[std::get<0>(GetParam())];
   Options options_ = methods::example_options()[std::get<1>(GetParam())];
@@ -239,13 +253,13 @@ TEST_P(Conformance, ARankWithoutExamplesTakesPart) {
 }
 
 // Longer than batch(), so that buffers of libraries, such as packed weights, matter little.
-std::vector<Sequence> long_batch_after(const PromptRows& prompt) {
+std::vector<Sequence> long_batch_after(const model::ModelSpec& spec, const PromptRows& prompt) {
   std::vector<Sequence> batch(50);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     std::vector<TokenId> ids(12, 7);
     ids.front() = static_cast<TokenId>(i);
     batch[i].append_prompt(prompt);
-    batch[i].append_tokens(ids);
+    append(spec, ids, /*source=*/8, batch[i]);
     const auto last = static_cast<std::int64_t>(batch[i].inputs.size()) - 1;
     batch[i].predictions = {{last, 3}, {last - 1, 4}, {last - 2, 5}};
   }
@@ -274,7 +288,7 @@ TEST_P(Conformance, AStepWithoutDataCostsWhatARealOneDoes) {
     const auto real = model::Backbone::random(spec_, 3, {.dtype = dtype});
     const auto meta = model::Backbone::without_data(spec_, dtype);
     EXPECT_EQ(meta.weight_bytes(), real.weight_bytes());
-    const auto batch = long_batch_after(methods::prompt_rows(options_));
+    const auto batch = long_batch_after(spec_, methods::prompt_rows(options_));
     for (const std::int64_t rows : {1000, 400}) {  // whole, cut
       const Cost is = cost_of(real, start(options_, spec_), batch, rows);
       const Cost planned =
@@ -361,7 +375,7 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
   const auto backbone = model::Backbone::random(spec, 3, {.dtype = at::kDouble});
   const std::vector<Options> options = methods::example_options();
   methods::PromptedModel none(backbone);
-  const auto sequences_without = batch_after({});
+  const auto sequences_without = batch_after(spec, {});
   Outcome apart = step(none, sequences_without);
   std::vector<Sequence> mixed = sequences_without;
   std::vector<std::shared_ptr<methods::Trainable>> prompts{nullptr};  // prompt 0: none
@@ -369,11 +383,11 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
     if (methods::trains_backbone(options[i])) continue;  // not beside a frozen model
     const auto number = static_cast<int>(prompts.size());
     prompts.push_back(start(options[i], spec, i));
-    for (const Sequence& sequence : batch_after(prompts.back()->rows(number))) {
+    for (const Sequence& sequence : batch_after(spec, prompts.back()->rows(number))) {
       mixed.push_back(sequence);
     }
     methods::PromptedModel one(backbone, {start(options[i], spec, i)});
-    const Outcome own = step(one, batch_after(one.rows(0)));
+    const Outcome own = step(one, batch_after(spec, one.rows(0)));
     apart.loss += own.loss;
     for (const auto& [name, gradient] : own.gradients) {
       apart.gradients[std::to_string(number) + name.substr(1)] = gradient;

@@ -1,6 +1,6 @@
 // A family that is registered from outside of families/. Its layers differ in what the layers of
-// one real model rarely do: window, softcap, scale, rotary table, norms. The conformance tests run
-// on it as on every other family.
+// one real model rarely do: window, softcap, scale, rotary table, norms. One of its models is an
+// encoder-decoder. The conformance tests run on it as on every other family.
 #include <gtest/gtest.h>
 
 #include "families/registry.h"
@@ -17,6 +17,8 @@ struct Form {
   int rotary = -1;
   bool head_norms = false;
   nn::NormKind norm = nn::NormKind::kRms;
+  bool cross = false;
+  bool output_norm = false;
 };
 
 model::LayerSpec layer(const Form& form, int number) {
@@ -47,21 +49,39 @@ model::LayerSpec layer(const Form& form, int number) {
               .gate = model::LinearSpec{name + "gate"},
               .up = {name + "up"},
               .down = {name + "down"}};
+  if (form.cross) {
+    made.cross = model::CrossSpec{.norm = norm("cross_norm", form.norm),
+                                  .query = {name + "cross_q", /*bias=*/true},
+                                  .key = {name + "cross_k"},
+                                  .value = {name + "cross_v"},
+                                  .output = {name + "cross_o", /*bias=*/true},
+                                  .scale = 0.6};
+  }
+  if (form.output_norm) made.output_norm = norm("output_norm", form.norm);
   return made;
 }
 
 struct Variant {
   bool scales_prompts = false;
   std::int64_t classes = 0;
+  bool encoder = false;
 };
 
-model::ModelSpec spec(const Variant& variant) {
-  const std::vector<Form> forms{
+std::vector<Form> forms(bool encoder) {
+  const std::vector<Form> decoder{
       {.rule = {.window = 3, .softcap = 2}, .rotary = 0},
       {.rule = {.scale = 0.3}, .rotary = 1, .norm = nn::NormKind::kLayer},
       {.rule = {.window = 5}, .rotary = -1, .head_norms = true},
       {.rule = {.scale = 0.8, .softcap = 1}, .rotary = 0},
   };
+  if (!encoder) return decoder;
+  return {{.rule = {.window = 3, .softcap = 2, .full = true}, .rotary = 0},
+          {.rule = {.full = true}, .rotary = 1, .output_norm = true},
+          {.rule = {.window = 2}, .rotary = 0, .head_norms = true, .cross = true},
+          {.rule = {.scale = 0.3}, .rotary = 1, .norm = nn::NormKind::kLayer, .cross = true}};
+}
+
+model::ModelSpec spec(const Variant& variant) {
   model::ModelSpec made;
   made.model_type = "mixed_rules";
   made.hidden_size = kHidden;
@@ -72,7 +92,7 @@ model::ModelSpec spec(const Variant& variant) {
   made.scales_prompts = variant.scales_prompts;
   made.rotary = {{.theta = 100, .head_dim = 4, .scaling = {}},
                  {.theta = 10000, .head_dim = 4, .scaling = {}}};
-  for (const Form& form : forms) {
+  for (const Form& form : forms(variant.encoder)) {
     made.layers.push_back(layer(form, static_cast<int>(made.layers.size())));
   }
   made.final_norm = {.name = "norm", .kind = nn::NormKind::kRms, .eps = 1e-5};
@@ -83,16 +103,17 @@ model::ModelSpec spec(const Variant& variant) {
 }
 
 [[maybe_unused]] const bool kAdded = [] {
-  families::add_family(
-      {.model_types = {"mixed_rules"},
-       .read =
-           [](const model::JsonObject& config) {
-             return spec({.scales_prompts = config.boolean("scales_prompts")});
-           },
-       .examples =
-           [] {
-             return std::vector{spec({}), spec({.scales_prompts = true, .classes = 45})};
-           }});
+  families::add_family({.model_types = {"mixed_rules"},
+                        .read =
+                            [](const model::JsonObject& config) {
+                              return spec({.scales_prompts = config.boolean("scales_prompts")});
+                            },
+                        .examples =
+                            [] {
+                              return std::vector{spec({}),
+                                                 spec({.scales_prompts = true, .classes = 45}),
+                                                 spec({.encoder = true})};
+                            }});
   return true;
 }();
 

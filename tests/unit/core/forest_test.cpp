@@ -134,6 +134,40 @@ TEST(Pack, EveryRowOfRandomSequencesHasTheRightPath) {
   }
 }
 
+Sequence with_encoder(std::vector<TokenId> source, const std::vector<TokenId>& ids) {
+  Sequence made = sequence(1, std::move(source));
+  made.start_decoder();
+  made.append_tokens(ids);
+  made.predictions = {{std::ssize(made.inputs) - 1, 9, 1}};
+  return made;
+}
+
+// Rows of an encoder depend on all of its rows, so only equal inputs are one segment.
+TEST(Pack, SharesTheInputsOfAnEncoderOnlyAsAWhole) {
+  const PackedForest packed =
+      pack(std::vector{with_encoder({5, 6}, {1, 2}), with_encoder({5, 6}, {1, 3}),
+                       with_encoder({5, 6, 7}, {1, 2}), with_encoder({5}, {6, 1})});
+  const Forest& forest = packed.forest;
+  ASSERT_NO_THROW(forest.check());
+  EXPECT_THAT(forest.stack, ElementsAre(0, 1, 1, 1, 0, 1, 0, 1));
+  EXPECT_THAT(forest.parent, ElementsAre(-1, 0, 1, 1, -1, 4, -1, 6));
+  EXPECT_THAT(forest.segment_begin, ElementsAre(0, 3, 4, 5, 6, 10, 12, 14, 16));
+  EXPECT_THAT(forest.positions, ElementsAre(0, 1, 2, 0, 1, 1, 0, 1, 2, 3, 0, 1, 0, 1, 0, 1));
+  EXPECT_EQ(forest.row_count(0), 9);
+  EXPECT_EQ(forest.row_count(1), 7);
+  EXPECT_EQ(forest.targets[packed.targets[3][0]].row, 15);
+  const ForestCut cut = cut_below_shared(forest, 4);
+  EXPECT_THAT(cut.trunk.stack, ElementsAre(0, 0));
+  EXPECT_THAT(cut.branches[0].forest.stack, ElementsAre(0, 1, 1, 1));
+}
+
+TEST(Pack, TheFlatFormOfAnEncoderDecoderSharesNothing) {
+  const Forest forest =
+      pack(std::vector{with_encoder({5}, {1, 2}), with_encoder({5}, {1, 2})}, 0).forest;
+  EXPECT_THAT(forest.parent, ElementsAre(-1, 0, -1, 2));
+  EXPECT_THAT(forest.stack, ElementsAre(0, 1, 0, 1));
+}
+
 TEST(Cut, LeavesAForestThatFitsWhole) {
   const std::vector<Sequence> batch{sequence(3, {7, 8}, {{4, 1, 1}}), sequence(3, {9})};
   const Forest forest = pack(batch).forest;

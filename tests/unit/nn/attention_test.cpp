@@ -37,6 +37,7 @@ Forest sample_forest(std::uint64_t seed) {
     forest.segment_begin.push_back(forest.row_count());
     forest.parent.push_back(parent);
     forest.resident.push_back(resident);
+    forest.stack.push_back(0);
     return forest.segment_count() - 1;
   };
   const auto rows = [&] { return 1 + static_cast<std::int64_t>(random.below(70)); };
@@ -160,7 +161,7 @@ class ForestAttention : public ::testing::TestWithParam<std::tuple<int, bool, in
   std::vector<KeysValues> residents_;
   at::Tensor queries_;
   at::Tensor grad_;
-  AttentionPlan plan_{forest_, {}};
+  AttentionPlan plan_{forest_};
 };
 
 TEST_P(ForestAttention, BlocksAndMergedPartsEqualOneMaskedSoftmax) {
@@ -238,6 +239,76 @@ TEST_P(ForestAttention, OfOtherDevicesReadsNoValueBack) {
       attention_forward_parts(plan_, shape_, rule_, queries_, own_, residents_);
   EXPECT_EQ(result.output.sizes(), queries_.sizes());
   EXPECT_TRUE(gradients(attention_backward_parts, result).queries.is_meta());
+}
+
+// Segments of an encoder, computed and resident, above those of a decoder.
+Forest two_stacks() {
+  Forest forest;
+  const auto add = [&](int parent, int stack, std::int64_t rows, ResidentRows resident = {}) {
+    forest.tokens.resize(forest.tokens.size() + rows, 1);
+    forest.positions.resize(forest.tokens.size(), 0);
+    forest.segment_begin.push_back(forest.row_count());
+    forest.parent.push_back(parent);
+    forest.resident.push_back(resident);
+    forest.stack.push_back(stack);
+    return forest.segment_count() - 1;
+  };
+  const int prefix = add(-1, 0, 0, {0, {2, 5}});
+  const int source = add(prefix, 0, 50);
+  const int start = add(source, 1, 3);
+  add(start, 1, 60);
+  add(start, 1, 1);
+  const int other = add(-1, 0, 4);
+  add(other, 1, 2);
+  forest.check();
+  return forest;
+}
+
+// Of 66 queries of the decoder, each sees the rows of its encoder's segments, whatever its
+// position.
+TEST(CrossAttentionPlan, SeesAllRowsOfTheEncoderAboveAndNoOthers) {
+  at::manual_seed(2);
+  const AttentionShape shape{2, 1, kHeadDim};
+  const AttentionRule rule{.scale = 0.4, .full = true};
+  const auto random = [](std::int64_t rows, std::int64_t width) {
+    return at::randn({rows, width}, at::kDouble).requires_grad_();
+  };
+  const at::Tensor q = random(66, 2 * kHeadDim);
+  const KeysValues own{random(54, kHeadDim), random(54, kHeadDim)};
+  const KeysValues store{random(7, kHeadDim), random(7, kHeadDim)};
+  at::Tensor seen = at::zeros({66, 61}, at::kBool);
+  seen.narrow(0, 0, 64).narrow(1, 0, 50).fill_(true);  // the first encoder
+  seen.narrow(0, 0, 64).narrow(1, 56, 3).fill_(true);  // the resident rows before it
+  seen.narrow(0, 64, 2).narrow(1, 50, 4).fill_(true);  // the second encoder
+  const at::Tensor k = at::cat({own.keys, store.keys});
+  const at::Tensor v = at::cat({own.values, store.values});
+  const auto head = [&](std::int64_t h) {
+    return dense_head(q.narrow(1, h * kHeadDim, kHeadDim), k, v, seen, rule);
+  };
+  const at::Tensor expected = at::cat({head(0), head(1)}, 1);
+  const at::Tensor grad = at::randn(expected.sizes(), at::kDouble);
+  (expected * grad).sum().backward();
+
+  const AttentionPlan plan(two_stacks(), PlanStacks{.queries = 1, .keys = 0});
+  const auto data = [](const KeysValues& x) { return KeysValues{x.keys.data(), x.values.data()}; };
+  const std::vector<KeysValues> stores{data(store)};
+  for (const bool parts : {false, true}) {
+    const auto forward = parts ? attention_forward_parts : attention_forward_cpu;
+    const auto backward = parts ? attention_backward_parts : attention_backward_cpu;
+    const AttentionResult result = forward(plan, shape, rule, q.data(), data(own), stores);
+    EXPECT_TRUE(at::allclose(result.output, expected, 1e-9, 1e-9));
+    const auto zeros = [](const at::Tensor& x) { return at::zeros(x.sizes(), x.options()); };
+    const at::Tensor grad_q = at::zeros({66, 2 * kHeadDim}, at::kDouble);
+    const KeysValues grad_own{zeros(own.keys.data()), zeros(own.values.data())};
+    const std::vector<KeysValues> grad_store{
+        {zeros(store.keys.data()), zeros(store.values.data())}};
+    backward(plan, shape, rule, q.data(), data(own), stores, result, grad, grad_q, grad_own,
+             grad_store);
+    EXPECT_TRUE(at::allclose(grad_q, q.grad(), 1e-9, 1e-9));
+    EXPECT_TRUE(at::allclose(grad_own.keys, own.keys.grad(), 1e-9, 1e-9));
+    EXPECT_TRUE(at::allclose(grad_own.values, own.values.grad(), 1e-9, 1e-9));
+    EXPECT_TRUE(at::allclose(grad_store[0].keys, store.keys.grad(), 1e-9, 1e-9));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ForestAttention,

@@ -1,0 +1,125 @@
+#include "model/pass_rows.h"
+
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+
+namespace incipit::model {
+namespace {
+
+constexpr int kDecoder = 1;
+
+// Returns the forest's rows of a stack.
+std::vector<std::int64_t> rows_of(const Forest& forest, int stack) {
+  std::vector<std::int64_t> rows;
+  for (int s = 0; s < forest.segment_count(); ++s) {
+    if (forest.stack[s] != stack) continue;
+    const Range range = forest.rows(s);
+    for (std::int64_t row = range.begin; row < range.end; ++row) rows.push_back(row);
+  }
+  return rows;
+}
+
+// Returns the place of every target row among `rows`.
+std::vector<std::int64_t> places_of(const std::vector<std::int64_t>& target_rows,
+                                    const std::vector<std::int64_t>& rows) {
+  std::vector<std::int64_t> places;
+  for (const std::int64_t row : target_rows) {
+    const auto found = std::lower_bound(rows.begin(), rows.end(), row);
+    INCIPIT_CHECK(found != rows.end() && *found == row, "a target at row ", row,
+                  ", which is not of the last stack");
+    places.push_back(found - rows.begin());
+  }
+  return places;
+}
+
+}  // namespace
+
+PassRows::PassRows(const Backbone& backbone, const Forest& forest,
+                   const std::vector<std::int64_t>& target_rows)
+    : rows_(forest.row_count()), target_plan_(forest) {
+  const at::Device device = backbone.device();
+  const auto placed = [&](const auto& values, at::ScalarType type) {
+    return at::tensor(values, type).to(device);
+  };
+  const int last = backbone.spec().has_encoder() ? kDecoder : 0;
+  const auto last_position = std::max_element(forest.positions.begin(), forest.positions.end());
+  const auto rotary =
+      backbone.rotary_tables(last_position == forest.positions.end() ? 0 : *last_position + 1);
+  positions_ = placed(forest.positions, at::kInt);
+  std::vector<std::int64_t> target_places = target_rows;
+  for (int stack = 0; stack <= last; ++stack) {
+    at::Tensor index;
+    at::Tensor positions = positions_;
+    if (last > 0) {
+      const std::vector<std::int64_t> rows = rows_of(forest, stack);
+      if (stack == last) target_places = places_of(target_rows, rows);
+      index = placed(rows, at::kLong);
+      positions = positions.index_select(0, index);
+    }
+    stacks_.push_back(
+        {index, {positions, rotary}, nn::AttentionPlan(forest, nn::PlanStacks{stack, stack})});
+  }
+  target_index_ = placed(target_places, at::kLong);
+  target_plan_ = nn::AttentionPlan(forest, target_places, {last, last});
+  if (last == 0) return;
+  cross_plans_.emplace_back(forest, nn::PlanStacks{last, last - 1});
+  cross_plans_.emplace_back(forest, std::move(target_places), nn::PlanStacks{last, last - 1});
+}
+
+nn::QueryRows PassRows::queries(const nn::Block& block, bool last) const {
+  nn::QueryRows queries{&stacks_[block.stack].plan, {}, nullptr};
+  if (last) queries = {&target_plan_, target_index_, nullptr};
+  if (block.cross) queries.cross_plan = &cross_plans_[last ? 1 : 0];
+  return queries;
+}
+
+at::Tensor PassRows::select(const nn::Block& block, const at::Tensor& x) const {
+  return all() ? x : x.index_select(0, stacks_[block.stack].index);
+}
+
+at::Tensor PassRows::select_memory(const at::Tensor& x) const {
+  return x.index_select(0, stacks_[0].index);
+}
+
+at::Tensor PassRows::replace(const nn::Block& block, const at::Tensor& x,
+                             const at::Tensor& rows) const {
+  return all() ? rows : at::Tensor(x).index_copy_(0, stacks_[block.stack].index, rows);
+}
+
+void PassRows::add_memory(const at::Tensor& x, const at::Tensor& grad_memory) const {
+  at::Tensor(x).index_add_(0, stacks_[0].index, grad_memory);
+}
+
+nn::KeyValueStore::Layer PassRows::keys_values(const nn::Block& block,
+                                               const nn::BlockRecord& record) const {
+  const nn::KeysValues own = block.attention.keys_values(record.qkv);
+  if (all()) return {own.keys, own.values, {}, {}};
+  const auto joined = [&](const at::Tensor& rows, const at::Tensor& memory_rows) {
+    at::Tensor whole = at::zeros({rows_, rows.size(1)}, rows.options());
+    whole.index_copy_(0, stacks_[block.stack].index, rows);
+    if (memory_rows.defined()) whole.index_copy_(0, stacks_[0].index, memory_rows);
+    return whole;
+  };
+  nn::KeysValues memory;
+  if (block.cross) memory = nn::CrossAttention::split(record.cross.keys_values);
+  return {joined(own.keys, memory.keys), joined(own.values, memory.values), {}, {}};
+}
+
+nn::LaterGradients PassRows::later_gradients(const nn::Block& block,
+                                             const nn::KeyValueStore::Layer& layer) const {
+  const nn::KeysValues whole{layer.grad_keys, layer.grad_values};
+  if (all() || !whole.keys.defined()) return {whole, {}};
+  const auto of_stack = [&](int stack) {
+    const at::Tensor& index = stacks_[stack].index;
+    return nn::KeysValues{whole.keys.index_select(0, index), whole.values.index_select(0, index)};
+  };
+  return {of_stack(block.stack), block.cross ? of_stack(0) : nn::KeysValues{}};
+}
+
+}  // namespace incipit::model

@@ -1,0 +1,49 @@
+// Attention of a decoder's rows to an encoder's output, the memory (Vaswani et al. 2017):
+//
+//   x += attention(norm(x), memory)
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "nn/attention.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+
+namespace incipit::nn {
+
+// The activations that backward needs from forward.
+struct CrossRecord {
+  NormRecord input;
+  at::Tensor memory;       // [memory rows, hidden]
+  at::Tensor queries;      // [queries, q_width]
+  at::Tensor keys_values;  // [memory rows, 2 kv_width]
+  AttentionResult attention;
+};
+
+struct CrossAttention {
+  Norm norm;
+  AttentionShape shape;  // of this rank's heads
+  AttentionRule rule;    // full
+  Linear query;          // hidden -> q_width
+  Linear keys_values;    // hidden -> 2 kv_width
+  Linear output;         // q_width -> hidden
+
+  // Returns views of keys and values in `both`.
+  [[nodiscard]] static KeysValues split(const at::Tensor& both);
+
+  // Returns x plus the attention of x [queries, hidden] to `memory` [memory rows, hidden]. In
+  // `plan` x asks, and the keys are the memory's rows. Collective over the tensor parallel ranks.
+  [[nodiscard]] at::Tensor forward(const AttentionPlan& plan, const at::Tensor& x,
+                                   const at::Tensor& memory, Stores residents,
+                                   CrossRecord& record) const;
+
+  // Turns `grad`, the gradient of forward's result, into that of x, and returns the gradient of the
+  // memory. `own` are gradients that later passes added to the memory's keys and values
+  // (undefined: none). Adds the gradients of residents and of trained weights. Collective as
+  // forward().
+  [[nodiscard]] at::Tensor backward(const AttentionPlan& plan, const CrossRecord& record,
+                                    at::Tensor& grad, const KeysValues& own, Stores residents,
+                                    Stores grad_residents) const;
+};
+
+}  // namespace incipit::nn
