@@ -4,8 +4,8 @@
     model_tuning_test.py MPIRUN INCIPIT
 
 MPIRUN is scripts/mpirun.sh. Trains all weights of a tiny Llama and a tiny GPT-2, both with a tied
-head, for 20 steps, on one rank and on meshes: the losses of transformers, and a model folder that
-transformers loads, with the log-likelihoods that `incipit eval` finds. In bfloat16, float32 masters
+head, for 20 steps, on one rank, on meshes, and on a mesh that resumes what another one began: the
+losses of transformers, and a model folder that transformers loads, with the log-likelihoods that `incipit eval` finds. In bfloat16, float32 masters
 let small updates add up. The texts are invented here.
 """
 import json
@@ -136,6 +136,11 @@ class Comparison:
         print(f"{name}: losses within {loss:.1e}, weights apart by {apart:.1e} of their change")
         return loss <= LOSSES_WITHIN and apart <= WEIGHTS_WITHIN
 
+    def resumes_on_another_mesh(self):
+        half, (ranks, settings) = ["parallel.tensor=2"], MESHES["fsdp 2 x pipeline 2"]
+        self.run("moved", 2, [*half, f"train.steps={STEPS // 2}"])
+        return self.equals_transformers("moved", ranks, settings)
+
     def transformers_scores_the_export(self):
         """After the run on one rank, whose test split is scored with the trained model."""
         folder = self.folder / "one rank"
@@ -182,6 +187,7 @@ def main():
             sound.append(runs.losses[0] - runs.losses[-1] > 0.1)
             sound.append(runs.equals_transformers("one rank", 1, []))
             sound += [runs.equals_transformers(mesh, *how) for mesh, how in meshes.items()]
+            sound.append(runs.resumes_on_another_mesh())
             sound.append(runs.transformers_scores_the_export())
             sound.append(runs.bfloat16_learns_as_float32())
     return 0 if all(sound) else 1
