@@ -61,8 +61,9 @@ void Communicator::fail(const Collective& call, const std::string& message) cons
 void Communicator::time_out(const Collective& call) const {
   std::string message = "the other ranks did not answer within " +
                         human_seconds(std::chrono::duration<double>(context_->timeout).count());
-  if (context_->diagnosis) {
-    if (const std::string seen = context_->diagnosis(); !seen.empty()) message += "; " + seen;
+  const auto& diagnosis = context_->diagnosis ? context_->diagnosis : context_->absent;
+  if (diagnosis) {
+    if (const std::string seen = diagnosis(); !seen.empty()) message += "; " + seen;
   }
   fail(call, message);
 }

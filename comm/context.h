@@ -19,6 +19,9 @@ struct CommContext {
   // Called when an operation times out. Returns what the other ranks were last seen doing
   // (describe_others() of comm/heartbeat.h). May be empty.
   std::function<std::string()> diagnosis;
+  // Returns which ranks have not reached the world's current collective, or "" where this is not
+  // known. Set by the backend that makes the world; may be empty. Any thread.
+  std::function<std::string()> absent;
   int world_rank = 0;  // set by the backend that makes the world
   // The first failure. After it, ranks may be in different collectives, so all later operations
   // fail at once instead of waiting.

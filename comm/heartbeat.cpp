@@ -1,8 +1,10 @@
 #include "comm/heartbeat.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <fstream>
 #include <map>
-#include <span>
 #include <sstream>
 #include <system_error>
 #include <vector>
@@ -28,15 +30,21 @@ std::string describe_work(const Heartbeat& beat) {
   return describe(beat) + " has been at " + beat.doing + " for " + human_seconds(beat.idle_seconds);
 }
 
-// Joins at most kMost parts, so that the message stays readable for a thousand ranks.
-std::string first_few(const std::vector<std::string>& parts) {
-  constexpr std::size_t kMost = 8;
-  if (parts.size() <= kMost) return join(parts, "; ");
-  return join(std::span(parts).first(kMost), "; ") + "; and " +
-         std::to_string(parts.size() - kMost) + " more";
+}  // namespace
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
 }
 
-}  // namespace
+std::string process_name() { return host_name() + ", process " + std::to_string(::getpid()); }
+
+std::string first_few(std::span<const std::string> parts) {
+  constexpr std::size_t kMost = 8;
+  if (parts.size() <= kMost) return join(parts, "; ");
+  return join(parts.first(kMost), "; ") + "; and " + std::to_string(parts.size() - kMost) + " more";
+}
 
 bool write_heartbeat(const std::filesystem::path& folder, const Heartbeat& beat) {
   // Not write_atomically(), which syncs to disk and throws; this runs every second.

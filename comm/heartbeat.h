@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace incipit::comm {
@@ -39,5 +40,12 @@ void remove_heartbeat(const std::filesystem::path& folder, int rank) noexcept;
 [[nodiscard]] std::string describe_others(const std::filesystem::path& folder, int rank, int size,
                                           const std::string& doing,
                                           std::chrono::milliseconds silent_after);
+
+[[nodiscard]] std::string host_name();
+// Returns "node3, process 17" for this process.
+[[nodiscard]] std::string process_name();
+
+// Joins at most 8 parts, so that the message stays readable for a thousand ranks.
+[[nodiscard]] std::string first_few(std::span<const std::string> parts);
 
 }  // namespace incipit::comm

@@ -45,16 +45,23 @@ void LibraryWatch::run(const std::stop_token& stop) {
     if (!wait_until(options_.notice_after * (launch.rank + 1))) return;
     write_to_standard_error(name_of(launch) + options_.call + " has waited " +
                             text_of(options_.notice_after * (launch.rank + 1)) +
-                            " for the other ranks; one of them may be stopped, still loading, or " +
-                            "another program\n");
+                            " for the other ranks; " +
+                            missing_or("one of them may be stopped, still loading, or another "
+                                       "program") +
+                            "\n");
   }
   if (!wait_until(options_.timeout)) return;
   write_to_standard_error(
       name_of(launch) + options_.call + ": the other ranks did not answer within " +
-      text_of(options_.timeout) +
-      "; is one of them stopped, or is it another program? raise "
-      "parallel.timeout_seconds if they need longer; ending with exit code 4\n");
+      text_of(options_.timeout) + "; " +
+      missing_or("is one of them stopped, or is it another program?") +
+      " raise parallel.timeout_seconds if they need longer; ending with exit code 4\n");
   ::_exit(static_cast<int>(ExitCode::kComm));
+}
+
+std::string LibraryWatch::missing_or(const std::string& guess) const {
+  const std::string missing = options_.absent ? options_.absent() : "";
+  return missing.empty() ? guess : missing;
 }
 
 void write_to_standard_error(const std::string& text) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -14,6 +15,8 @@ struct LibraryWatchOptions {
   std::string call;  // "start (MPI_Init)"
   std::chrono::milliseconds timeout = std::chrono::minutes(10);
   std::chrono::milliseconds notice_after = std::chrono::seconds(10);
+  // Returns which ranks are missing, or "". May be empty. Called by the thread.
+  std::function<std::string()> absent{};
 };
 
 // Exists while the call runs. A thread writes to standard error: after `notice_after`, on one rank,
@@ -28,6 +31,7 @@ class LibraryWatch {
 
  private:
   void run(const std::stop_token& stop);
+  [[nodiscard]] std::string missing_or(const std::string& guess) const;
 
   const LibraryWatchOptions options_;
   std::mutex mutex_;

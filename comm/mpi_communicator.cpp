@@ -10,6 +10,7 @@
 
 #include "comm/library_watch.h"
 #include "comm/poll.h"
+#include "comm/roll_call.h"
 #include "core/error.h"
 
 namespace incipit::comm {
@@ -50,11 +51,13 @@ class MpiCommunicator final : public Communicator {
  public:
   // Takes ownership of `handle`.
   MpiCommunicator(std::shared_ptr<MpiEnvironment> environment, MPI_Comm handle, int rank, int size,
-                  std::string name, std::shared_ptr<CommContext> context, const MpiOptions& options)
+                  std::string name, std::shared_ptr<CommContext> context, const MpiOptions& options,
+                  std::shared_ptr<RollCall> roll_call = nullptr)
       : Communicator(rank, size, std::move(name), std::move(context)),
         environment_(std::move(environment)),
         options_(options),
-        handle_(handle) {}
+        handle_(handle),
+        roll_call_(std::move(roll_call)) {}
 
   ~MpiCommunicator() override {
     if (!context().broken_by.empty()) environment_->abandon();
@@ -81,6 +84,15 @@ class MpiCommunicator final : public Communicator {
     finish(call, until, bytes, {&request, 1});
   }
 
+  // As `complete`, for an operation of all ranks.
+  template <typename Start>
+  void complete_together(const Collective& call, Deadline until, std::size_t bytes,
+                         Start&& start) const {
+    if (roll_call_) roll_call_->begin();
+    complete(call, until, bytes, start);
+    if (roll_call_) roll_call_->end();
+  }
+
   // Polls started operations until they complete.
   void finish(const Collective& call, Deadline until, std::size_t bytes,
               std::span<MPI_Request> requests) const {
@@ -93,6 +105,7 @@ class MpiCommunicator final : public Communicator {
       int flag = 0;
       code = MPI_Testall(static_cast<int>(requests.size()), requests.data(), &flag,
                          MPI_STATUSES_IGNORE);
+      if (flag == 0 && roll_call_) roll_call_->poll();
       return flag != 0 || code != MPI_SUCCESS;
     });
     check(code, call);
@@ -141,7 +154,8 @@ class MpiCommunicator final : public Communicator {
   void assemble(std::size_t bytes, const Collective& call, Deadline until) const {
     constexpr std::size_t kLarge = std::size_t{1} << 20;
     if (bytes < kLarge) return;
-    complete(call, until, 0, [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
+    complete_together(call, until, 0,
+                      [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
   }
 
   // Calls piece(offset, count) for ranges of at most max_count elements.
@@ -161,17 +175,18 @@ class MpiCommunicator final : public Communicator {
     assemble(values.count * element, call, until);
     in_pieces(values.count, [&](std::size_t begin, int count) {
       void* data = static_cast<std::byte*>(values.data) + begin * element;
-      complete(call, until, static_cast<std::size_t>(count) * element, [&](MPI_Request* request) {
-        return MPI_Iallreduce(MPI_IN_PLACE, data, count, mpi_type(values.type), mpi_op(how),
-                              handle_, request);
-      });
+      complete_together(call, until, static_cast<std::size_t>(count) * element,
+                        [&](MPI_Request* request) {
+                          return MPI_Iallreduce(MPI_IN_PLACE, data, count, mpi_type(values.type),
+                                                mpi_op(how), handle_, request);
+                        });
     });
   }
 
   void broadcast_pieces(std::span<std::byte> bytes, int root, const Collective& call,
                         Deadline until) {
     in_pieces(bytes.size(), [&](std::size_t begin, int count) {
-      complete(call, until, static_cast<std::size_t>(count), [&](MPI_Request* request) {
+      complete_together(call, until, static_cast<std::size_t>(count), [&](MPI_Request* request) {
         return MPI_Ibcast(bytes.data() + begin, count, MPI_BYTE, root, handle_, request);
       });
     });
@@ -189,7 +204,7 @@ class MpiCommunicator final : public Communicator {
     assemble(all.size(), call, until);
     if (mine.size() <= options_.max_count) {
       const int count = static_cast<int>(mine.size());
-      return complete(call, until, all.size(), [&](MPI_Request* request) {
+      return complete_together(call, until, all.size(), [&](MPI_Request* request) {
         return MPI_Iallgather(mine.data(), count, MPI_BYTE, all.data(), count, MPI_BYTE, handle_,
                               request);
       });
@@ -233,7 +248,7 @@ class MpiCommunicator final : public Communicator {
     const Deadline until = deadline();
     assemble(all.size_bytes(), call, until);
     if (mine.size() <= options_.max_count) {
-      return complete(call, until, all.size_bytes(), [&](MPI_Request* request) {
+      return complete_together(call, until, all.size_bytes(), [&](MPI_Request* request) {
         return MPI_Ireduce_scatter_block(all.data(), mine.data(), static_cast<int>(mine.size()),
                                          MPI_FLOAT, MPI_SUM, handle_, request);
       });
@@ -242,7 +257,7 @@ class MpiCommunicator final : public Communicator {
       const auto block = all.subspan(static_cast<std::size_t>(r) * mine.size(), mine.size());
       in_pieces(block.size(), [&](std::size_t begin, int count) {
         const std::size_t moved = static_cast<std::size_t>(count) * sizeof(float);
-        complete(call, until, moved, [&](MPI_Request* request) {
+        complete_together(call, until, moved, [&](MPI_Request* request) {
           return MPI_Ireduce(block.data() + begin, mine.data() + begin, count, MPI_FLOAT, MPI_SUM,
                              r, handle_, request);
         });
@@ -251,14 +266,16 @@ class MpiCommunicator final : public Communicator {
   }
 
   void do_barrier(const Collective& call) override {
-    complete(call, deadline(), 0,
-             [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
+    complete_together(call, deadline(), 0,
+                      [&](MPI_Request* request) { return MPI_Ibarrier(handle_, request); });
   }
 
   std::unique_ptr<Communicator> do_split(int color, int key, std::string name,
                                          const Collective& call) override {
     // MPI has no non-blocking split, so wait with a deadline until all ranks are here.
     do_barrier(call);
+    const LibraryWatch watch(
+        {.call = "split of the mesh (MPI_Comm_split)", .timeout = context().timeout});
     MPI_Comm part = MPI_COMM_NULL;
     check(MPI_Comm_split(handle_, color, key, &part), call);
     return adopt(part, std::move(name), call);
@@ -311,6 +328,8 @@ class MpiCommunicator final : public Communicator {
 
   LocalRank do_local_rank(const Collective& call) override {
     do_barrier(call);  // as in do_split
+    const LibraryWatch watch(
+        {.call = "local rank (MPI_Comm_split_type)", .timeout = context().timeout});
     MPI_Comm part = MPI_COMM_NULL;
     check(MPI_Comm_split_type(handle_, MPI_COMM_TYPE_SHARED, rank(), MPI_INFO_NULL, &part), call);
     const auto local = adopt(part, "local", call);
@@ -320,7 +339,14 @@ class MpiCommunicator final : public Communicator {
   std::shared_ptr<MpiEnvironment> environment_;
   MpiOptions options_;
   MPI_Comm handle_;
+  std::shared_ptr<RollCall> roll_call_;  // of the world; null for its parts
 };
+
+// Returns how long a rank waits in silence: much less than the timeout of an operation.
+std::chrono::milliseconds first_message(const CommContext& context) {
+  return std::clamp<std::chrono::milliseconds>(context.timeout / 8, std::chrono::milliseconds(100),
+                                               std::chrono::seconds(2));
+}
 
 }  // namespace
 
@@ -333,14 +359,19 @@ std::unique_ptr<Communicator> make_mpi_world(std::shared_ptr<MpiEnvironment> env
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   context->world_rank = rank;
-  const LibraryWatch watch({.call = "start (MPI_Comm_dup)", .timeout = environment->timeout()});
+  const auto roll_call = std::make_shared<RollCall>(rank, size, first_message(*context));
+  context->absent = [roll_call] { return roll_call->absent(); };
+  const LibraryWatch watch({.call = "start (MPI_Comm_dup)",
+                            .timeout = environment->timeout(),
+                            .absent = context->absent});
+  roll_call->meet();
   MPI_Comm duplicate = MPI_COMM_NULL;
   if (const int code = MPI_Comm_dup(MPI_COMM_WORLD, &duplicate); code != MPI_SUCCESS) {
     throw CommError(rank, "start (MPI_Comm_dup)", error_text(code));
   }
   MPI_Comm_set_errhandler(duplicate, MPI_ERRORS_RETURN);
   return std::make_unique<MpiCommunicator>(std::move(environment), duplicate, rank, size, "world",
-                                           std::move(context), options);
+                                           std::move(context), options, roll_call);
 }
 
 }  // namespace incipit::comm

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "comm/library_watch.h"
 #include "core/error.h"
@@ -32,12 +32,6 @@ void make_folder(const std::filesystem::path& folder) {
     throw DataError(folder.string() +
                     ": cannot make the folder for heartbeats: " + error.message());
   }
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
 }
 
 }  // namespace
@@ -74,9 +68,14 @@ void Watchdog::begin_work(std::filesystem::path heartbeat_folder,
 }
 
 std::string Watchdog::describe_others() const {
-  if (options_.heartbeat_folder.empty()) return {};
-  return comm::describe_others(options_.heartbeat_folder, options_.rank, options_.size,
-                               activity_->read().describe(), options_.silent_after);
+  std::vector<std::string> known;
+  if (options_.absent) known.push_back(options_.absent());
+  if (!options_.heartbeat_folder.empty()) {
+    known.push_back(comm::describe_others(options_.heartbeat_folder, options_.rank, options_.size,
+                                          activity_->read().describe(), options_.silent_after));
+  }
+  std::erase(known, "");
+  return join(known, "; ");
 }
 
 void Watchdog::beat() {

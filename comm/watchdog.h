@@ -4,8 +4,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "comm/activity.h"
@@ -23,6 +25,8 @@ struct WatchdogOptions {
   // A rank whose heartbeat is older than this is reported as silent.
   std::chrono::milliseconds silent_after = std::chrono::seconds(10);
   std::filesystem::path heartbeat_folder{};  // empty: no heartbeat files
+  // Returns which ranks have not arrived (CommContext::absent). May be empty.
+  std::function<std::string()> absent{};
   // Rank 0 (or 1) says once that it waits when a collective takes this long. 0: never.
   std::chrono::milliseconds notice_after{0};
 };

@@ -157,6 +157,7 @@ std::unique_ptr<comm::Watchdog> watch_start(const comm::Communicator& world) {
                                               .silent_after = std::clamp<std::chrono::milliseconds>(
                                                   context.timeout / 2, std::chrono::seconds(2),
                                                   std::chrono::seconds(10)),
+                                              .absent = context.absent,
                                               .notice_after = std::chrono::seconds(10)});
   context.diagnosis = [seen = watchdog.get()] { return seen->describe_others(); };
   return watchdog;

@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""A rank that never starts ends the job, soon and with a message.  start_test.py INCIPIT MPIRUN"""
+"""A rank that never starts, or hangs while it starts, ends the job, soon and with a message.
+
+    start_test.py INCIPIT MPIRUN STOP_SHIM
+"""
+import os
 import subprocess
 import sys
 import time
@@ -37,6 +41,42 @@ class AtTheStart(program.ProgramTest):
         self.ends(["-n", "1", *self.command("eval"), "--set", "method.kind=none",
                    ":", "-n", "1", "sleep", "100"])
 
+    def stopped(self, function, call, *, timeout):
+        """Rank 2 of 3 stops at this call. Returns what the others say."""
+        start = time.monotonic()
+        done = subprocess.run(
+            [program.MPIRUN, "-n", "3", *self.command("train"), "--set",
+             f"parallel.timeout_seconds={timeout}", "--set",
+             f"run.output_dir={self.folder}/{function}"],
+            capture_output=True, text=True, timeout=100, cwd=self.folder,
+            env=os.environ | {"LD_PRELOAD": SHIM, "STOP_RANK": "2", "STOP_AT": function,
+                              "STOP_CALL": str(call)})
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertLess(time.monotonic() - start, timeout + 25)
+        return done.stderr
+
+    def test_a_rank_that_stops_once_it_has_joined(self):
+        said = self.stopped("MPI_Init_thread", 1, timeout=3)
+        self.assertRegex(said, r"rank 0 of 3\): start .* has waited 10.0s for the other ranks; "
+                               r"rank 2 has not arrived")
+        self.assertRegex(said, rf"did not answer within {LEAST}.0s; rank 2 has not arrived")
+        self.assertNotIn("rank 1 has not", said)
+
+    def test_a_rank_that_stops_while_it_starts_is_named(self):
+        missing = r"rank 2 \(.*, process \d+\) has not arrived"
+        for call, timeout in ((4, 4), (7, 12)):
+            said = self.stopped("MPI_Iallgather", call, timeout=timeout)
+            self.assertRegex(said, r"incipit \(rank [01]\): .* the other ranks did not answer within "
+                                   rf"{timeout}.0s; {missing}")
+            self.assertNotRegex(said, r"rank [01] \([^)]*\) has not arrived")
+        self.assertRegex(said, r"rank 0 of 3\): has waited 10.\d*s for the other ranks at .*; "
+                               + missing)
+
+    def test_a_rank_that_stops_in_a_call_without_a_deadline(self):
+        said = self.stopped("MPI_Comm_split_type", 1, timeout=4)
+        self.assertIn("local rank (MPI_Comm_split_type): the other ranks did not answer within "
+                      "4.0s", said)
+
     def test_another_number_of_ranks_than_the_run_needs(self):
         alone = self.refused(2, "train", self.config, "--set", "parallel.world=2")
         self.assertIn("parallel.world: expected 2 ranks, but the world has 1", alone)
@@ -47,4 +87,5 @@ class AtTheStart(program.ProgramTest):
 
 
 if __name__ == "__main__":
+    SHIM = sys.argv.pop(3)
     program.main()
