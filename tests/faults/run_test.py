@@ -62,6 +62,19 @@ class ARun(program.ProgramTest):
                       self.log.read_text())
         self.assertFalse(run.exists())
 
+    def test_a_bare_port_is_open_to_this_machine_only(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        job, _ = self.start(f"metrics.listen={port}")
+        mine = {os.readlink(each) for each in Path(f"/proc/{job.pid}/fd").iterdir()
+                if each.is_symlink()}
+        sockets = [line.split() for name in ("tcp", "tcp6")
+                   for line in Path(f"/proc/{job.pid}/net/{name}").read_text().splitlines()[1:]]
+        listening = [entry[1] for entry in sockets
+                     if entry[3] == "0A" and f"socket:[{entry[9]}]" in mine]
+        self.assertEqual(listening, [f"0100007F:{port:04X}"])
+
     def test_half_open_connections_do_not_block_a_scrape(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

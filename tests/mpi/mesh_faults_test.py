@@ -113,4 +113,5 @@ class AFault(program.ProgramTest):
 
 
 if __name__ == "__main__":
+    print(f"faults injected {2 * len(MESHES)}")
     program.main()
