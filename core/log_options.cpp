@@ -7,6 +7,9 @@ namespace incipit::log {
 void declare(Schema& schema, LogOptions& o) {
   schema.word("level", o.level, {"debug", "info", "warn", "error"},
               "least severe messages shown; ranks other than 0 show warnings and errors only");
+  schema.field("tensorboard", o.tensorboard,
+               "`train` also writes losses and scores as a TensorBoard event file, into the run's "
+               "tensorboard/");
 }
 
 }  // namespace incipit::log

@@ -11,6 +11,7 @@ namespace incipit::log {
 
 struct LogOptions {
   std::string level = "info";  // debug, info, warn, error
+  bool tensorboard = false;    // also write an event file for TensorBoard
 };
 
 // Declares the keys of the block.

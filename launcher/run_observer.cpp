@@ -31,6 +31,9 @@ RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& d
   if (!session.is_rank_zero()) return;
   const std::filesystem::path dir(session.config.run.output_dir);
   run_log_ = std::make_unique<telemetry::RunLog>(dir / "metrics.jsonl", done);
+  if (session.config.log.tensorboard) {
+    events_ = std::make_unique<telemetry::EventFile>(dir / "tensorboard", done.step);
+  }
   progress_ =
       std::make_unique<telemetry::Progress>(session.config.run.name, session.config.train.steps,
                                             telemetry::ProgressOptions{.start = done.step});
@@ -42,7 +45,10 @@ void RunObserver::on_step(const telemetry::StepRecord& record) {
   exporter_.record_push_failures(push_.failures());
   recent_samples_ = kSmoothing * recent_samples_ + static_cast<double>(record.samples);
   recent_seconds_ = kSmoothing * recent_seconds_ + record.seconds;
-  log_line([&] { run_log_->append(record); });
+  log_line([&] {
+    run_log_->append(record);
+    if (events_) events_->append(record);
+  });
   if (!progress_) return;
   const double rate = recent_seconds_ > 0 ? recent_samples_ / recent_seconds_ : 0;
   progress_->update(record.step, {{"loss", record.loss}}, rate);
@@ -70,7 +76,10 @@ void RunObserver::on_scores(std::int64_t step, const trainer::ScoredSplit& which
   push_.record_scores(tasks_[which.task], which.split, scores);
   if (!run_log_) return;
   const std::string task = tasks_.size() > 1 ? tasks_[which.task] : "";
-  log_line([&] { run_log_->append_scores(step, task, which.split, scores); });
+  log_line([&] {
+    run_log_->append_scores(step, task, which.split, scores);
+    if (events_) events_->append_scores(step, task, which.split, scores);
+  });
   std::string text;
   for (const auto& [name, value] : scores) text += "  " + name + " " + telemetry::fixed(value, 4);
   log::info("step {}  {}{}", step, title(which), text);

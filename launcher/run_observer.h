@@ -13,6 +13,7 @@
 #include "launcher/evaluation_progress.h"
 #include "launcher/learning_watch.h"
 #include "launcher/session.h"
+#include "telemetry/event_file.h"
 #include "telemetry/exporter.h"
 #include "telemetry/outcome_push.h"
 #include "telemetry/progress.h"
@@ -21,8 +22,9 @@
 
 namespace incipit::launcher {
 
-// Writes metrics.jsonl and shows a progress bar on rank 0; opens a Prometheus endpoint on every
-// rank if metrics.listen asks for it; pushes the outcome from rank 0 if metrics.push asks for it.
+// Writes metrics.jsonl and, if log.tensorboard asks for it, an event file, and shows a progress bar
+// on rank 0; opens a Prometheus endpoint on every rank if metrics.listen asks for it; pushes the
+// outcome from rank 0 if metrics.push asks for it.
 class RunObserver : public trainer::TrainObserver {
  public:
   // The run directory must exist. `done`: what an interrupted run had already logged. Throws
@@ -54,6 +56,7 @@ class RunObserver : public trainer::TrainObserver {
   telemetry::OutcomePush push_;  // on rank 0, if metrics.push asks for it
   c10::Device device_;
   std::unique_ptr<telemetry::RunLog> run_log_;     // rank 0
+  std::unique_ptr<telemetry::EventFile> events_;   // rank 0, if log.tensorboard asks for it
   std::unique_ptr<telemetry::Progress> progress_;  // rank 0, until finish()
   EvaluationProgress evaluation_;
   std::vector<std::string> tasks_;       // names

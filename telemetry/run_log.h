@@ -7,14 +7,13 @@
 // A run of several tasks adds the tasks: "losses":{"rte":0.69,"cb":1.1}, "task":"rte".
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "telemetry/append_file.h"
 #include "telemetry/step_record.h"
 
 namespace incipit::telemetry {
@@ -31,11 +30,6 @@ class RunLog {
   // previous run at the first one that is later than `keep`, damaged, or of the test split (the end
   // of a run). A new run passes {}. Throws DataError with the file's name.
   RunLog(const std::filesystem::path& path, const LoggedUntil& keep);
-  ~RunLog();
-  RunLog(RunLog&& other) noexcept;
-  RunLog& operator=(RunLog&&) = delete;
-  RunLog(const RunLog&) = delete;
-  RunLog& operator=(const RunLog&) = delete;
 
   // Throws DataError with the file's name if the line cannot be written (disk full), and removes
   // the partial line.
@@ -46,11 +40,7 @@ class RunLog {
                      std::span<const std::pair<std::string, double>> scores);
 
  private:
-  void write_line(const std::string& line);
-  void take_back(off_t bytes) noexcept;
-
-  std::filesystem::path path_;
-  int file_ = -1;
+  AppendFile file_;
 };
 
 }  // namespace incipit::telemetry
