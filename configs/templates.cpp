@@ -16,7 +16,7 @@ std::string block_key(std::size_t index) { return "template " + std::to_string(i
 // Converts the list to a document with one block per template, so that one reader finds all
 // mistakes.
 ConfigValue as_blocks(ConfigValue list, Problems& problems) {
-  ConfigValue blocks{.kind = ConfigValue::Kind::kMap, .where = list.where};
+  ConfigValue blocks{.kind = ConfigValue::Kind::kMap, .where = list.where, .pairs = {}};
   if (list.kind != ConfigValue::Kind::kSequence || list.items.empty()) {
     problems.add(list.where,
                  "expected a list of templates (- name: ...), found " + list.describe());

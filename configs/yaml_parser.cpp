@@ -58,7 +58,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    add({.where = at(mark)}, anchor);
+    add({.where = at(mark), .pairs = {}}, anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
@@ -69,14 +69,15 @@ class TreeBuilder : public YAML::EventHandler {
     add({.kind = ConfigValue::Kind::kScalar,
          .where = at(mark),
          .scalar = text,
-         .quoted = tag != "?"},
+         .quoted = tag != "?",
+         .pairs = {}},
         anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto known = anchors_.find(anchor);
     if (known == anchors_.end()) {
       problems_.add(at(mark), "an alias stands inside the value that it names");
-      add({.where = at(mark)}, YAML::NullAnchor);
+      add({.where = at(mark), .pairs = {}}, YAML::NullAnchor);
       return;
     }
     values_ += count_values(known->second);
@@ -85,12 +86,14 @@ class TreeBuilder : public YAML::EventHandler {
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
     check_tag(mark, tag);
-    open_.push_back({{.kind = ConfigValue::Kind::kSequence, .where = at(mark)}, anchor, {}, {}});
+    open_.push_back(
+        {{.kind = ConfigValue::Kind::kSequence, .where = at(mark), .pairs = {}}, anchor, {}, {}});
   }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
     check_tag(mark, tag);
-    open_.push_back({{.kind = ConfigValue::Kind::kMap, .where = at(mark)}, anchor, {}, {}});
+    open_.push_back(
+        {{.kind = ConfigValue::Kind::kMap, .where = at(mark), .pairs = {}}, anchor, {}, {}});
   }
   void OnSequenceEnd() override { close(); }
   void OnMapEnd() override { close(); }

@@ -68,21 +68,21 @@ ConfigValue YamlReader::parse_text(std::string_view text, const std::string& sou
 ConfigValue YamlReader::parse_override(const std::string& assignment) {
   const std::string source = "--set " + assignment;
   const Location where{source, 0, 0};
-  ConfigValue document{.kind = ConfigValue::Kind::kMap, .where = where};
+  ConfigValue document{.kind = ConfigValue::Kind::kMap, .where = where, .pairs = {}};
   const std::size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
     problems_.add(where, "expected KEY=VALUE, like train.steps=50");
     return document;
   }
   const std::string text = assignment.substr(equals + 1);
-  ConfigValue value{.where = where};
+  ConfigValue value{.where = where, .pairs = {}};
   if (!text.empty()) value = parse_yaml(text, source, problems_, false);
   value.where = where;
   const std::string path = assignment.substr(0, equals);
   for (std::size_t end = path.size();;) {
     const std::size_t dot = end == 0 ? std::string::npos : path.rfind('.', end - 1);
     const std::size_t begin = dot == std::string::npos ? 0 : dot + 1;
-    ConfigValue map{.kind = ConfigValue::Kind::kMap, .where = where, .partial = true};
+    ConfigValue map{.kind = ConfigValue::Kind::kMap, .where = where, .pairs = {}, .partial = true};
     map.pairs.push_back({path.substr(begin, end - begin), where, std::move(value)});
     value = std::move(map);
     if (dot == std::string::npos) return value;

@@ -57,7 +57,7 @@ ConfigValue ConfigValue::text(std::string text) {
 }
 
 ConfigValue ConfigValue::list(const std::vector<std::string>& texts) {
-  ConfigValue value{.kind = Kind::kSequence};
+  ConfigValue value{.kind = Kind::kSequence, .pairs = {}};
   for (const std::string& each : texts) value.items.push_back(text(each));
   return value;
 }

@@ -20,7 +20,8 @@ struct ConfigValue {
   std::string scalar{};              // kScalar
   bool quoted = false;               // kScalar: in quotes or a block scalar, so always text
   std::vector<ConfigValue> items{};  // kSequence
-  std::vector<ConfigPair> pairs{};   // kMap: in file order, keys unique
+  // kMap: in file order, keys unique. No initialiser: clang 14 rejects one for an incomplete type.
+  std::vector<ConfigPair> pairs;
 
   bool partial = false;  // kMap: from a dotted override; keys it does not name are kept
 

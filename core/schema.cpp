@@ -144,7 +144,7 @@ Field& Schema::mapping_of(std::string key, MappingForm form, std::string meaning
                      },
                  .write =
                      [get] {
-                       ConfigValue map{.kind = ConfigValue::Kind::kMap};
+                       ConfigValue map{.kind = ConfigValue::Kind::kMap, .pairs = {}};
                        for (const auto& [name, text] : get()) map.add(name, as_value(text));
                        return map;
                      }});

@@ -25,7 +25,7 @@ void read_truncate(const GivenValue& given, TruncateOptions& target) {
 ConfigValue write_truncate(const TruncateOptions& o) {
   if (o.kind == TruncateOptions::Kind::kNone) return ConfigValue::plain("none");
   if (o.kind == TruncateOptions::Kind::kSourceHead) return ConfigValue::plain("source_head");
-  ConfigValue map{.kind = ConfigValue::Kind::kMap};
+  ConfigValue map{.kind = ConfigValue::Kind::kMap, .pairs = {}};
   map.add("field", ConfigValue::text(o.field));
   return map;
 }

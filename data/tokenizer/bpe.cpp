@@ -150,7 +150,11 @@ void Bpe::merge_long(std::size_t begin, std::size_t end, Scratch& scratch,
                      std::vector<TokenId>& ids) const {
   const auto count = static_cast<std::int32_t>(end - begin);
   Symbol* symbols = scratch.symbols.data() + begin;
-  auto& [all, queue, rank, product, next, previous] = scratch;
+  auto& queue = scratch.queue;
+  auto& rank = scratch.rank;
+  auto& product = scratch.product;
+  auto& next = scratch.next;
+  auto& previous = scratch.previous;
   queue.clear();
   rank.assign(count, kNoRank);
   product.resize(count);

@@ -21,7 +21,8 @@ TEST(ConfigValue, SaysWhatItIs) {
   EXPECT_EQ(ConfigValue::text("3").describe(), "the text '3'");
   EXPECT_EQ(ConfigValue::plain("true").describe(), "true");
   EXPECT_EQ(ConfigValue::list({"a"}).describe(), "a list");
-  EXPECT_EQ(ConfigValue{.kind = ConfigValue::Kind::kMap}.describe(), "a block of keys");
+  const ConfigValue block{.kind = ConfigValue::Kind::kMap, .pairs = {}};
+  EXPECT_EQ(block.describe(), "a block of keys");
 }
 
 TEST(ConfigValue, QuotesMakeANumberText) {

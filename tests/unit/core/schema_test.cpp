@@ -157,7 +157,7 @@ TEST_F(SchemaTest, AMappingIsReplacedAndADottedOverrideKeepsItsOtherEntries) {
     for (const auto& [name, text] : names) mapping.emplace_back(name, text);
     return mapping;
   };
-  ConfigValue value{.kind = ConfigValue::Kind::kMap, .partial = true};
+  ConfigValue value{.kind = ConfigValue::Kind::kMap, .pairs = {}, .partial = true};
   value.add("b", ConfigValue::text("2"));
   value.add("c", ConfigValue::text("3"));
   EXPECT_EQ(give("names", value), "");
