@@ -66,7 +66,7 @@ class ARun(program.ProgramTest):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        job, _ = self.start(f"metrics.listen={port}")
+        job, _ = self.start(f'metrics.listen="{port}"')
         mine = {os.readlink(each) for each in Path(f"/proc/{job.pid}/fd").iterdir()
                 if each.is_symlink()}
         sockets = [line.split() for name in ("tcp", "tcp6")
