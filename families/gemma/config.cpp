@@ -24,27 +24,6 @@ constexpr std::int64_t kGemma3Period = 6;
 
 bool is_gemma2(const Config& config) { return config.model_type == "gemma2"; }
 
-void read_shape(const JsonObject& json, Config& config) {
-  const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
-  config.hidden_size = count("hidden_size");
-  config.layers = count("num_hidden_layers");
-  config.heads = count("num_attention_heads");
-  config.kv_heads = count("num_key_value_heads");
-  config.head_dim = json.has("head_dim") ? count("head_dim") : kDefaultHeadDim;
-  config.intermediate_size = count("intermediate_size");
-  config.vocab_size = count("vocab_size");
-  config.max_positions = count("max_position_embeddings");
-  if (config.heads % config.kv_heads != 0) {
-    json.fail("num_key_value_heads", std::to_string(config.kv_heads) +
-                                         " does not divide num_attention_heads, " +
-                                         std::to_string(config.heads));
-  }
-  if (config.head_dim % 2 != 0) {
-    json.fail("head_dim",
-              "must be even for rotary positions, is " + std::to_string(config.head_dim));
-  }
-}
-
 // Returns a softcap. An absent key means the default, null means none.
 std::optional<double> softcap(const JsonObject& json, const char* key,
                               std::optional<double> fallback) {
@@ -135,14 +114,12 @@ Config read_config(const JsonObject& json) {
   config.model_type = json.text("model_type");
   families::refuse_quantized(json);
   read_activation(json);
-  read_shape(json, config);
+  families::read_rotary_decoder(json, kDefaultHeadDim, config);
   read_attention(json, config);
   read_windows(json, config);
   read_rope(json, config);
   if (json.has("rms_norm_eps")) config.rms_norm_eps = positive(json, "rms_norm_eps");
-  config.tied_embeddings = json.boolean_or("tie_word_embeddings", true);
-  families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
-  config.torch_dtype = families::stored_dtype(json);
+  families::read_ends(json, /*tied_by_default=*/true, config);
   families::refuse_other_keys(json, {"hidden_size",
                                      "num_hidden_layers",
                                      "num_attention_heads",
@@ -216,11 +193,7 @@ model::LayerSpec layer_spec(const Config& config, std::int64_t number) {
 }  // namespace
 
 model::ModelSpec Config::spec() const {
-  model::ModelSpec spec;
-  spec.model_type = model_type;
-  spec.hidden_size = hidden_size;
-  spec.vocab_size = vocab_size;
-  spec.max_positions = max_positions;
+  model::ModelSpec spec = spec_without_layers();
   spec.base_prefix = "model.";
   spec.embedding = "model.embed_tokens.weight";
   spec.embedding_scale = std::sqrt(static_cast<double>(hidden_size));
@@ -228,12 +201,7 @@ model::ModelSpec Config::spec() const {
                  {.theta = window_rope_theta, .head_dim = head_dim, .scaling = {}}};
   for (std::int64_t i = 0; i < layers; ++i) spec.layers.push_back(layer_spec(*this, i));
   spec.final_norm = {.name = "model.norm", .kind = nn::NormKind::kRmsOffset, .eps = rms_norm_eps};
-  spec.stored_head = "lm_head.weight";
-  if (!tied_embeddings) spec.head = spec.stored_head;
   spec.logit_softcap = logit_softcap;
-  spec.bos_token_id = bos_token_id;
-  spec.eos_token_ids = eos_token_ids;
-  spec.torch_dtype = torch_dtype;
   return spec;
 }
 
@@ -243,14 +211,7 @@ namespace {
 std::vector<model::ModelSpec> examples() {
   Config config;
   config.model_type = "gemma2";
-  config.hidden_size = 24;
-  config.layers = 3;
-  config.heads = 4;
-  config.kv_heads = 2;
-  config.head_dim = 6;
-  config.intermediate_size = 40;
-  config.vocab_size = 61;
-  config.max_positions = 64;
+  families::make_small(config);
   config.query_pre_attn_scalar = 10;
   config.window = 4;
   config.windowed = {true, false, true};

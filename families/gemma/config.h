@@ -6,25 +6,16 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "families/common_config.h"
 #include "families/family.h"
 #include "model/json_file.h"
 #include "model/spec.h"
 
 namespace incipit::gemma {
 
-struct Config {
-  std::string model_type;  // gemma2, gemma3_text
-  std::int64_t hidden_size = 0;
-  std::int64_t layers = 0;
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;  // divides heads
-  std::int64_t head_dim = 0;
-  std::int64_t intermediate_size = 0;
-  std::int64_t vocab_size = 0;
-  std::int64_t max_positions = 0;
+struct Config : families::CommonConfig {
   double rms_norm_eps = 1e-6;
   double rope_theta = 10000;
   double window_rope_theta = 10000;    // of layers with a window
@@ -34,10 +25,6 @@ struct Config {
   std::optional<double> attention_softcap;
   std::optional<double> logit_softcap;
   bool attention_bias = false;
-  bool tied_embeddings = true;
-  std::optional<std::int32_t> bos_token_id;
-  std::vector<std::int32_t> eos_token_ids;
-  std::string torch_dtype;  // as stored: float32, bfloat16, float16
 
   // Returns the architecture, with the names of its tensors.
   [[nodiscard]] model::ModelSpec spec() const;

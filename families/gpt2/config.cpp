@@ -10,6 +10,8 @@ using families::kMostOfAnything;
 using families::lacks;
 using model::JsonObject;
 
+constexpr const char* kModelType = "gpt2";
+
 void read_shape(const JsonObject& json, Config& config) {
   const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
   config.hidden_size = count("n_embd");
@@ -22,6 +24,8 @@ void read_shape(const JsonObject& json, Config& config) {
     json.fail("n_head", std::to_string(config.heads) + " does not divide n_embd, " +
                             std::to_string(config.hidden_size));
   }
+  config.kv_heads = config.heads;
+  config.head_dim = config.hidden_size / config.heads;
 }
 
 void refuse_variants(const JsonObject& json) {
@@ -45,15 +49,14 @@ void refuse_variants(const JsonObject& json) {
 
 Config read_config(const JsonObject& json) {
   Config config;
+  config.model_type = kModelType;
   families::refuse_quantized(json);
   refuse_variants(json);
   read_shape(json, config);
   if (json.has("layer_norm_epsilon")) {
     config.layer_norm_eps = families::positive(json, "layer_norm_epsilon");
   }
-  config.tied_embeddings = json.boolean_or("tie_word_embeddings", true);
-  families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
-  config.torch_dtype = families::stored_dtype(json);
+  families::read_ends(json, /*tied_by_default=*/true, config);
   families::refuse_other_keys(
       json,
       {"n_embd", "n_layer", "n_head", "n_positions", "n_ctx", "n_inner", "activation_function",
@@ -63,11 +66,7 @@ Config read_config(const JsonObject& json) {
 }
 
 model::ModelSpec Config::spec() const {
-  model::ModelSpec spec;
-  spec.model_type = "gpt2";
-  spec.hidden_size = hidden_size;
-  spec.vocab_size = vocab_size;
-  spec.max_positions = max_positions;
+  model::ModelSpec spec = spec_without_layers();
   spec.base_prefix = "transformer.";
   spec.embedding = "transformer.wte.weight";
   spec.positions = "transformer.wpe.weight";
@@ -89,8 +88,8 @@ model::ModelSpec Config::spec() const {
     model::LayerSpec& layer = spec.layers.emplace_back();
     layer.attention_norm = norm(prefix + "ln_1");
     layer.attention = {.heads = heads,
-                       .kv_heads = heads,
-                       .head_dim = hidden_size / heads,
+                       .kv_heads = kv_heads,
+                       .head_dim = head_dim,
                        .query = third(0),
                        .key = third(1),
                        .value = third(2),
@@ -105,22 +104,15 @@ model::ModelSpec Config::spec() const {
                  .down = linear(prefix + "mlp.c_proj")};
   }
   spec.final_norm = norm("transformer.ln_f");
-  spec.stored_head = "lm_head.weight";
-  if (!tied_embeddings) spec.head = spec.stored_head;
-  spec.bos_token_id = bos_token_id;
-  spec.eos_token_ids = eos_token_ids;
-  spec.torch_dtype = torch_dtype;
   return spec;
 }
 
 families::Family family() {
-  const Config small{.hidden_size = 24,
-                     .layers = 3,
-                     .heads = 4,
-                     .intermediate_size = 40,
-                     .vocab_size = 61,
-                     .max_positions = 64};
-  return {.model_types = {"gpt2"},
+  Config small;
+  small.model_type = kModelType;
+  families::make_small(small);
+  small.kv_heads = small.heads;
+  return {.model_types = {kModelType},
           .read = [](const JsonObject& json) { return read_config(json).spec(); },
           .examples = [small] { return std::vector{small.spec()}; }};
 }

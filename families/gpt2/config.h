@@ -2,29 +2,15 @@
 // everywhere, and linear maps stored as [in, out].
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
+#include "families/common_config.h"
 #include "families/family.h"
 #include "model/json_file.h"
 #include "model/spec.h"
 
 namespace incipit::gpt2 {
 
-struct Config {
-  std::int64_t hidden_size = 0;
-  std::int64_t layers = 0;
-  std::int64_t heads = 0;  // divides hidden_size
-  std::int64_t intermediate_size = 0;
-  std::int64_t vocab_size = 0;
-  std::int64_t max_positions = 0;
+struct Config : families::CommonConfig {
   double layer_norm_eps = 1e-5;
-  bool tied_embeddings = true;
-  std::optional<std::int32_t> bos_token_id{};
-  std::vector<std::int32_t> eos_token_ids{};
-  std::string torch_dtype{};  // as stored: float32, bfloat16, float16
 
   // Returns the architecture, with the names of its tensors.
   [[nodiscard]] model::ModelSpec spec() const;

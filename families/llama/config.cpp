@@ -22,37 +22,6 @@ constexpr std::int64_t kDefaultWindow = 4096;
 constexpr std::int64_t kDefaultFirstWindowLayer = 28;
 constexpr std::int64_t kQwen3DefaultHeadDim = 128;
 
-void read_shape(const JsonObject& json, Config& config) {
-  const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
-  config.hidden_size = count("hidden_size");
-  config.layers = count("num_hidden_layers");
-  config.heads = count("num_attention_heads");
-  config.kv_heads = json.has("num_key_value_heads") ? count("num_key_value_heads") : config.heads;
-  config.intermediate_size = count("intermediate_size");
-  config.vocab_size = count("vocab_size");
-  config.max_positions = count("max_position_embeddings");
-  if (config.heads % config.kv_heads != 0) {
-    json.fail("num_key_value_heads", std::to_string(config.kv_heads) +
-                                         " does not divide num_attention_heads, " +
-                                         std::to_string(config.heads));
-  }
-  if (json.has("head_dim")) {
-    config.head_dim = count("head_dim");
-  } else if (config.model_type == "qwen3") {
-    config.head_dim = kQwen3DefaultHeadDim;
-  } else if (config.hidden_size % config.heads == 0) {
-    config.head_dim = config.hidden_size / config.heads;
-  } else {
-    json.fail("head_dim", "is missing, and hidden_size " + std::to_string(config.hidden_size) +
-                              " is no multiple of num_attention_heads " +
-                              std::to_string(config.heads));
-  }
-  if (config.head_dim % 2 != 0) {
-    json.fail("head_dim",
-              "must be even for rotary positions, is " + std::to_string(config.head_dim));
-  }
-}
-
 void read_biases(const JsonObject& json, Config& config) {
   const bool attention_bias = json.boolean_or("attention_bias", false);
   const bool has_switch = config.model_type == "llama" || config.model_type == "qwen3";
@@ -168,14 +137,13 @@ Config read_config(const JsonObject& json) {
   config.model_type = json.text("model_type");
   families::refuse_quantized(json);
   read_activation(json);
-  read_shape(json, config);
+  families::read_rotary_decoder(json, config.model_type == "qwen3" ? kQwen3DefaultHeadDim : 0,
+                                config);
   read_biases(json, config);
   read_rope(json, config);
   read_window(json, config);
   if (json.has("rms_norm_eps")) config.rms_norm_eps = positive(json, "rms_norm_eps");
-  config.tied_embeddings = json.boolean_or("tie_word_embeddings", false);
-  families::read_special_tokens(json, config.bos_token_id, config.eos_token_ids);
-  config.torch_dtype = families::stored_dtype(json);
+  families::read_ends(json, /*tied_by_default=*/false, config);
   families::refuse_other_keys(json, {"hidden_size",
                                      "num_hidden_layers",
                                      "num_attention_heads",
@@ -201,11 +169,7 @@ Config read_config(const JsonObject& json) {
 }
 
 model::ModelSpec Config::spec() const {
-  model::ModelSpec spec;
-  spec.model_type = model_type;
-  spec.hidden_size = hidden_size;
-  spec.vocab_size = vocab_size;
-  spec.max_positions = max_positions;
+  model::ModelSpec spec = spec_without_layers();
   spec.base_prefix = "model.";
   spec.embedding = "model.embed_tokens.weight";
   spec.rotary = {{.theta = rope_theta, .head_dim = head_dim, .scaling = rope_scaling}};
@@ -241,11 +205,6 @@ model::ModelSpec Config::spec() const {
                  .down = {mlp + "down_proj", mlp_bias}};
   }
   spec.final_norm = norm("model.norm");
-  spec.stored_head = "lm_head.weight";
-  if (!tied_embeddings) spec.head = spec.stored_head;
-  spec.bos_token_id = bos_token_id;
-  spec.eos_token_ids = eos_token_ids;
-  spec.torch_dtype = torch_dtype;
   return spec;
 }
 
@@ -255,15 +214,7 @@ namespace {
 std::vector<model::ModelSpec> examples() {
   Config config;
   config.model_type = "llama";
-  config.hidden_size = 24;
-  config.layers = 3;
-  config.heads = 4;
-  config.kv_heads = 2;
-  config.head_dim = 6;
-  config.intermediate_size = 40;
-  config.vocab_size = 61;
-  config.max_positions = 64;
-  config.tied_embeddings = true;
+  families::make_small(config);
   Config other = config;
   other.model_type = "qwen3";
   other.kv_heads = 4;

@@ -4,38 +4,25 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "families/common_config.h"
 #include "families/family.h"
 #include "model/json_file.h"
 #include "model/spec.h"
 
 namespace incipit::llama {
 
-struct Config {
-  std::string model_type;  // llama, mistral, qwen2, qwen3
-  std::int64_t hidden_size = 0;
-  std::int64_t layers = 0;
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;  // divides heads
-  std::int64_t head_dim = 0;
-  std::int64_t intermediate_size = 0;
-  std::int64_t vocab_size = 0;
-  std::int64_t max_positions = 0;
+struct Config : families::CommonConfig {
   double rms_norm_eps = 1e-6;
   double rope_theta = 10000;
   std::optional<nn::Llama3RopeScaling> rope_scaling;
   std::optional<std::int64_t> window;  // of the layers in `windowed`
   std::vector<bool> windowed;          // by layer, if there is a window
-  bool tied_embeddings = false;
-  bool qkv_bias = false;     // Qwen2
+  bool qkv_bias = false;               // Qwen2
   bool output_bias = false;  // Llama's attention_bias also adds one to the output projection
   bool mlp_bias = false;     // Llama's mlp_bias
   bool qk_norm = false;      // Qwen3: RMS norm of every query and key head
-  std::optional<std::int32_t> bos_token_id;
-  std::vector<std::int32_t> eos_token_ids;
-  std::string torch_dtype;  // as stored: float32, bfloat16, float16
 
   // Returns the architecture, with the names of its tensors.
   [[nodiscard]] model::ModelSpec spec() const;
