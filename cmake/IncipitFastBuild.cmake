@@ -7,7 +7,7 @@
 
 option(INCIPIT_UNITY "Compile the sources of a target in groups" ON)
 if(INCIPIT_UNITY)  # GCC takes an included source for a header and warns
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
 endif()
 option(INCIPIT_PCH "Use precompiled headers" ON)
 
@@ -102,7 +102,7 @@ set(incipit_test_headers <gmock/gmock.h> <gtest/gtest.h>)
 # Compile options of each. Test assertions expand to much code, and code that calls libtorch waits
 # for it: neither gains from optimisation what it costs to compile.
 set(incipit_little_optimised $<$<CONFIG:Release>:-O1>)
-set(incipit_options_library_plain $<$<CONFIG:Release>:-O2>)
+set(incipit_options_library_plain $<$<CONFIG:Release>:-O2> ${incipit_hardened})
 set(incipit_options_library_torch ${incipit_little_optimised})
 set(incipit_options_test_plain ${incipit_little_optimised})
 set(incipit_options_test_torch ${incipit_little_optimised})

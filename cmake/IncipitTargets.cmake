@@ -14,6 +14,7 @@ endif()
 # prefix (cmake/install_headers.cmake) or, in the same build, from the folder of links.
 include_directories("${PROJECT_SOURCE_DIR}")
 
+include(IncipitHardening)
 include(IncipitFastBuild)
 if(INCIPIT_PCH)
   incipit_precompile_all()
