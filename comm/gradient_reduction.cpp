@@ -1,7 +1,7 @@
 #include "comm/gradient_reduction.h"
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 namespace incipit::comm {
 
@@ -20,12 +20,6 @@ void reduce_gradients(const Mesh& mesh, std::span<const ReducedParameter> parame
     }
     group->all_reduce_sum(parts, "gradients");
   }
-}
-
-BatchTotals reduce_totals(const Mesh& mesh, const BatchTotals& mine) {
-  std::array<double, 4> sums{mine.loss_sum, mine.target_count, mine.tokens, mine.examples};
-  mesh.along(kBatch | kPipeline).all_reduce_sum(std::span<double>(sums), "batch totals");
-  return {.loss_sum = sums[0], .target_count = sums[1], .tokens = sums[2], .examples = sums[3]};
 }
 
 }  // namespace incipit::comm

@@ -21,24 +21,9 @@ struct ReducedParameter {
   MeshDimensions partial_over = kBatch | kPipeline;
 };
 
-// Sums of a step other than gradients. In double precision: float is too imprecise for the loss of
-// a large batch and its number of targets.
-struct BatchTotals {
-  double loss_sum = 0;
-  double target_count = 0;
-  double tokens = 0;  // rows computed
-  double examples = 0;
-};
-
 // Sums the gradients of the parameters in place, each over the dimensions over which it is partial:
 // one flat reduction per set of dimensions, in the order of first appearance. All ranks pass the
 // same parameters in the same order. Collective over the mesh.
 void reduce_gradients(const Mesh& mesh, std::span<const ReducedParameter> parameters);
-
-// Returns the totals, summed over the shares of the batch and the pipeline stages. This is one
-// small reduction in double precision per step, separate from the float32 reduction of the
-// gradients. Tensor parallel ranks pass equal totals. The pipeline stage that computes the loss
-// passes the totals; the other stages pass zeros. Collective over the mesh.
-[[nodiscard]] BatchTotals reduce_totals(const Mesh& mesh, const BatchTotals& mine);
 
 }  // namespace incipit::comm

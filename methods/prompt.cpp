@@ -28,18 +28,15 @@ void Prompt::take_gradients(const Contribution& from, const model::Backbone& bac
   collect(from, backbone, grad_values_);
 }
 
-void Prompt::sum_gradients(const comm::Mesh& /*mesh*/, std::vector<comm::ReducedParameter>& flat) {
-  flat.push_back({name(),
-                  {static_cast<float*>(grad_values_.data_ptr()),
-                   static_cast<std::size_t>(grad_values_.numel())},
-                  partial_over()});
+void Prompt::sum_gradients(const comm::Mesh& /*mesh*/, std::vector<nn::PartialGradient>& flat) {
+  flat.push_back({name(), grad_values_, partial_over()});
 }
 
-void Prompt::finish_gradients(double count) { backward(grad_values_.div_(count)); }
+void Prompt::finish_gradients(const at::Tensor& count) { backward(grad_values_.div_(count)); }
 
 void Prompt::save(const std::filesystem::path& folder, std::span<const at::Tensor> parameters,
                   const BackboneInfo& backbone, const comm::Mesh& mesh) const {
-  const at::Tensor values = this->values(parameters);
+  const at::Tensor values = this->values(parameters).cpu();
   check_values(name(), values);
   if (mesh.world().rank() == 0) save_values(folder, values, backbone);
 }

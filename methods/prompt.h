@@ -5,8 +5,8 @@
 // parameters. The gradient of the values is summed over ranks before every rank computes the
 // gradients of the parameters from it, so the gradients of an encoder never travel.
 //
-// Every rank has all parameters, in host memory, and they are the same on all ranks after every
-// step.
+// Every rank has all parameters, on the device of the model, and they are the same on all ranks
+// after every step.
 #pragma once
 
 #include "methods/trainable.h"
@@ -29,7 +29,7 @@ class Prompt : public Trainable {
   // The mesh dimensions over which these gradients are partial and must be summed.
   [[nodiscard]] virtual comm::MeshDimensions partial_over() const = 0;
 
-  // Writes a PEFT adapter folder. Equal input gives equal bytes.
+  // Writes a PEFT adapter folder of values in host memory. Equal input gives equal bytes.
   virtual void save_values(const std::filesystem::path& folder, const at::Tensor& values,
                            const BackboneInfo& backbone) const = 0;
   // Throws DataError if the prompt cannot belong to the backbone; `path` is used in the message.
@@ -37,8 +37,8 @@ class Prompt : public Trainable {
 
   void contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) final;
   void take_gradients(const Contribution& from, const model::Backbone& backbone) final;
-  void sum_gradients(const comm::Mesh& mesh, std::vector<comm::ReducedParameter>& flat) final;
-  void finish_gradients(double count) final;
+  void sum_gradients(const comm::Mesh& mesh, std::vector<nn::PartialGradient>& flat) final;
+  void finish_gradients(const at::Tensor& count) final;
   // Throws NumericsError, on every rank, if a value is not finite.
   void save(const std::filesystem::path& folder, std::span<const at::Tensor> parameters,
             const BackboneInfo& backbone, const comm::Mesh& mesh) const final;
@@ -48,7 +48,7 @@ class Prompt : public Trainable {
   void add_parameter(std::string name, const at::Tensor& value);
 
  private:
-  at::Tensor grad_values_;  // in host memory; undefined before a contribution with gradients
+  at::Tensor grad_values_;  // undefined before a contribution with gradients
 };
 
 }  // namespace incipit::methods

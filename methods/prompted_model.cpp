@@ -1,9 +1,11 @@
 #include "methods/prompted_model.h"
 
+#include <ATen/ops/full.h>
+
 #include <utility>
 
-#include "comm/gradient_reduction.h"
 #include "model/stage_link.h"
+#include "nn/collectives.h"
 #include "nn/ledger.h"
 
 namespace incipit::methods {
@@ -68,14 +70,18 @@ void PromptedModel::collect_gradients() {
 }
 
 void PromptedModel::sum_gradients(const comm::Mesh& mesh) {
-  std::vector<comm::ReducedParameter> sums;
+  std::vector<nn::PartialGradient> sums;
   for (const auto& prompt : prompts_) {
     if (prompt) prompt->sum_gradients(mesh, sums);
   }
-  comm::reduce_gradients(mesh, sums);
+  nn::sum_partial(mesh, sums);
 }
 
 void PromptedModel::finish_gradients(double count) {
+  finish_gradients(at::full({}, count, at::TensorOptions(backbone_.device()).dtype(at::kDouble)));
+}
+
+void PromptedModel::finish_gradients(const at::Tensor& count) {
   for (const auto& prompt : prompts_) {
     if (prompt) prompt->finish_gradients(count);
   }

@@ -60,7 +60,9 @@ class PromptedModel {
   void collect_gradients();
   // Sums them over the ranks that have parts of them. Collective over the mesh.
   void sum_gradients(const comm::Mesh& mesh);
-  // Divides the sums by `count` and computes the gradients of all parameters from them.
+  // Divides the sums by `count`, [] float64 on the backbone's device, and computes the gradients of
+  // all parameters from them.
+  void finish_gradients(const at::Tensor& count);
   void finish_gradients(double count);
 
  private:

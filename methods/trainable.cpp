@@ -1,11 +1,14 @@
 #include "methods/trainable.h"
 
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <cstddef>
 #include <utility>
 
+#include "core/check.h"
 #include "nn/collectives.h"
+#include "nn/ledger.h"
 
 namespace incipit::methods {
 
@@ -15,14 +18,24 @@ Parameter::Parameter(std::string name_, at::Tensor value_)
 Parameter::Parameter(std::string name_, at::Tensor value_, at::Tensor grad_)
     : name(std::move(name_)), value(std::move(value_)), grad(std::move(grad_)) {}
 
+void Trainable::attach(const model::Backbone& backbone) {
+  const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
+  for (Parameter& parameter : parameters_) {
+    parameter.value = parameter.value.to(backbone.device());
+    parameter.grad = parameter.grad.to(backbone.device());
+  }
+}
+
 comm::MeshDimensions Trainable::replicated_over() const {
   return comm::kBatch | comm::kPipeline | comm::kTensor;
 }
 
-double Trainable::squared_gradient_norm(const comm::Mesh& /*mesh*/) const {
-  double squares = 0;
+at::Tensor Trainable::squared_gradient_norm(const comm::Mesh& /*mesh*/) const {
+  INCIPIT_CHECK(!parameters_.empty());
+  const at::Tensor squares =
+      at::zeros({}, at::TensorOptions(parameters_.front().grad.device()).dtype(at::kDouble));
   for (const Parameter& parameter : parameters_) {
-    squares += parameter.grad.to(at::kDouble).square().sum().item<double>();
+    squares.add_(parameter.grad.to(at::kDouble).square().sum());
   }
   return squares;
 }
@@ -41,7 +54,10 @@ std::map<std::string, at::Tensor> Trainable::whole(const comm::Mesh& mesh,
   std::map<std::string, at::Tensor> all;
   if (mesh.world().rank() != 0) return all;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].defined()) all[name_among(parameters_, i)] = parts[i].clone();
+    if (parts[i].defined()) {
+      all[name_among(parameters_, i)] =
+          parts[i].to(at::kCPU, parts[i].scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+    }
   }
   return all;
 }
@@ -54,7 +70,7 @@ void Trainable::scatter(const comm::Mesh& mesh, const WholeTensors& whole,
     if (mesh.world().rank() == 0) {
       part.copy_(whole(name_among(parameters_, i), part.sizes()));
     }
-    mesh.world().broadcast(nn::bytes_of(part), 0, "resume");
+    nn::broadcast_from(mesh.world(), part, 0, "resume");
   }
 }
 

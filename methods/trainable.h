@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
-#include "comm/gradient_reduction.h"
 #include "comm/mesh.h"
 #include "core/forest.h"
 #include "methods/backbone_info.h"
 #include "model/backbone.h"
+#include "nn/collectives.h"
 #include "nn/key_values.h"
 
 namespace incipit::methods {
@@ -50,8 +50,8 @@ class Trainable {
   [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
 
   // Called once, before all other functions, with the model that will be trained, which must
-  // outlive the object. Not collective.
-  virtual void attach(const model::Backbone& /*backbone*/) {}
+  // outlive the object. Moves parameters() to its device. Not collective.
+  virtual void attach(const model::Backbone& backbone);
   // The rows that precede a sequence if this is number `number` of a batch.
   [[nodiscard]] virtual PromptRows rows(int number) const = 0;
 
@@ -62,20 +62,21 @@ class Trainable {
   virtual void take_gradients(const Contribution& from, const model::Backbone& backbone) = 0;
   // Sums the gradients over the ranks that have parts of them, except for those that it adds to
   // `flat`: the caller sums these in one reduction. Collective over the mesh.
-  virtual void sum_gradients(const comm::Mesh& mesh, std::vector<comm::ReducedParameter>& flat) = 0;
-  // Divides the sums by `count` and sets the gradients of parameters().
-  virtual void finish_gradients(double count) = 0;
+  virtual void sum_gradients(const comm::Mesh& mesh, std::vector<nn::PartialGradient>& flat) = 0;
+  // Divides the sums by `count`, [] float64 on the backbone's device, and sets the gradients of
+  // parameters().
+  virtual void finish_gradients(const at::Tensor& count) = 0;
 
   // How ranks have the parameters. By default every rank has all of them.
 
   // The dimensions of the mesh along which ranks have the same parameters.
   [[nodiscard]] virtual comm::MeshDimensions replicated_over() const;
-  // Returns the sum of the squares of all gradients, in double precision, on every rank. Collective
-  // over the mesh.
-  [[nodiscard]] virtual double squared_gradient_norm(const comm::Mesh& mesh) const;
+  // Returns the sum of the squares of all gradients, [] float64 on the device of the parameters, on
+  // every rank. Collective over the mesh.
+  [[nodiscard]] virtual at::Tensor squared_gradient_norm(const comm::Mesh& mesh) const;
   // `parts` has a tensor like each parameter, or an undefined one. Returns on rank 0, by name, the
-  // whole tensors of which these are the ranks' parts. The names do not depend on the mesh; a
-  // single one may be "". Returns nothing on other ranks. Collective over the mesh.
+  // whole tensors, in host memory, of which these are the ranks' parts. The names do not depend on
+  // the mesh; a single one may be "". Returns nothing on other ranks. Collective over the mesh.
   [[nodiscard]] virtual std::map<std::string, at::Tensor> whole(
       const comm::Mesh& mesh, std::span<const at::Tensor> parts) const;
   // Sets the parts from the whole tensors, which only rank 0 looks up. Collective over the mesh.

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <set>
@@ -133,16 +134,15 @@ void WeightBlocks::scatter(const Source& source, std::span<const at::Tensor> par
   }
 }
 
-double WeightBlocks::sum_of_squares(std::span<const at::Tensor> parts) const {
-  double sum = 0;
+at::Tensor WeightBlocks::sum_of_squares(std::span<const at::Tensor> parts) const {
+  const at::Tensor sum =
+      at::zeros({}, at::TensorOptions(parts.front().device()).dtype(at::kDouble));
   for (const Block& block : owned_) {
     if (block.owner != world_.rank()) continue;
-    const double norm =
-        at::linalg_vector_norm(block.of_part(parts), 2, std::nullopt, false, at::kDouble)
-            .item<double>();
-    sum += norm * norm;
+    sum.add_(at::linalg_vector_norm(block.of_part(parts), 2, std::nullopt, false, at::kDouble)
+                 .square_());
   }
-  world_.all_reduce_sum(std::span<double>(&sum, 1), "gradient norm");
+  nn::sum_over(world_, sum, "gradient norm");
   return sum;
 }
 

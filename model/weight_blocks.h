@@ -36,9 +36,9 @@ class WeightBlocks {
   using Source = std::function<at::Tensor(const std::string& tensor, at::IntArrayRef shape)>;
   void scatter(const Source& whole, std::span<const at::Tensor> parts) const;
 
-  // Returns the sum of the squares of all elements of the whole tensors, on every rank. Collective
-  // over the mesh.
-  [[nodiscard]] double sum_of_squares(std::span<const at::Tensor> parts) const;
+  // Returns the sum of the squares of all elements of the whole tensors, [] float64 on the device
+  // of the parts, on every rank. Collective over the mesh.
+  [[nodiscard]] at::Tensor sum_of_squares(std::span<const at::Tensor> parts) const;
 
  private:
   struct Block {

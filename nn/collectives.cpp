@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "comm/gradient_reduction.h"
 #include "core/check.h"
 
 namespace incipit::nn {
@@ -36,6 +37,36 @@ void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purp
       return ranks.all_reduce_sum(elements<comm::BFloat16>(values), purpose);
     default:
       INCIPIT_CHECK(false, "dtype ", toString(values.scalar_type()));
+  }
+}
+
+void broadcast_from(comm::Communicator& ranks, at::Tensor values, int root,
+                    comm::Operation purpose) {
+  if (ranks.size() == 1) return;
+  if (values.is_cpu() || ranks.accepts_device_memory()) {
+    INCIPIT_CHECK(values.is_contiguous());
+    return ranks.broadcast(bytes_of(values), root, purpose);
+  }
+  const at::Tensor host = values.cpu();
+  ranks.broadcast(bytes_of(host), root, purpose);
+  values.copy_(host);
+}
+
+void sum_partial(const comm::Mesh& mesh, std::span<const PartialGradient> gradients) {
+  std::vector<at::Tensor> reachable;  // by the communicator
+  std::vector<comm::ReducedParameter> sums;
+  for (const PartialGradient& each : gradients) {
+    const comm::Communicator& ranks = mesh.along(each.partial_over);
+    const bool direct =
+        ranks.size() == 1 || each.gradient.is_cpu() || ranks.accepts_device_memory();
+    reachable.push_back(direct ? each.gradient : each.gradient.cpu());
+    INCIPIT_CHECK(reachable.back().is_contiguous() && each.gradient.scalar_type() == at::kFloat);
+    sums.push_back({each.name, elements<float>(reachable.back()), each.partial_over});
+  }
+  comm::reduce_gradients(mesh, sums);
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    at::Tensor gradient = gradients[i].gradient;
+    if (!gradient.is_same(reachable[i])) gradient.copy_(reachable[i]);
   }
 }
 

@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "comm/communicator.h"
+#include "comm/mesh.h"
 
 namespace incipit::nn {
 
@@ -18,6 +20,20 @@ namespace incipit::nn {
 // Sums `values` (contiguous; float32, float64 or bfloat16; any device) over the ranks, in place.
 // Sums bfloat16 in float32 and rounds once, if the backend can. Collective.
 void sum_over(comm::Communicator& ranks, at::Tensor values, comm::Operation purpose);
+
+// Copies the tensor of rank `root` into those of all ranks. `values` is contiguous. Collective.
+void broadcast_from(comm::Communicator& ranks, at::Tensor values, int root,
+                    comm::Operation purpose);
+
+// A gradient of which ranks have parts.
+struct PartialGradient {
+  std::string name;     // for messages
+  at::Tensor gradient;  // float32, contiguous; any device
+  comm::MeshDimensions partial_over = comm::kBatch | comm::kPipeline;
+};
+
+// Sums the gradients in place (comm::reduce_gradients). Collective over the mesh.
+void sum_partial(const comm::Mesh& mesh, std::span<const PartialGradient> gradients);
 
 // Returns the tensors of all ranks, [ranks, ...], on the device of `mine`. They have equal shapes.
 // Collective.

@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "comm/gradient_reduction.h"
 #include "comm/mesh.h"
 #include "core/check.h"
 #include "methods/prompted_model.h"
@@ -16,7 +15,7 @@
 #include "nn/flops.h"
 #include "nn/ledger.h"
 #include "trainer/optimizer.h"
-#include "trainer/step.h"
+#include "trainer/train_step.h"
 
 namespace incipit::plan {
 namespace {
@@ -73,19 +72,15 @@ class Rank {
     return shape().pipeline - mesh_.position().pipeline;
   }
 
-  // As Trainer's step.
+  // The step of training.
   [[nodiscard]] Counts step(const Forest& forest, const trainer::MicroBatches& micro_batches) {
     sent_ = {};
     const double flops = nn::counted_flops();
-    const auto objective = trainer::target_token_objective(forest, backbone_.device());
-    model_.start_gradients();
-    const trainer::StepSums sums =
-        trainer::forward_backward(model_, forest, *objective, micro_batches);
-    model_.collect_gradients();
-    model_.sum_gradients(mesh_);
-    (void)comm::reduce_totals(mesh_, {.target_count = sums.count});
-    model_.finish_gradients(objective->count());
-    optimizer_->step(w_.train.optimizer.lr);
+    (void)trainer::run_step(
+        model_, *optimizer_, mesh_,
+        {.forest = forest,
+         .objective = trainer::target_token_objective(forest, backbone_.device())},
+        {.micro_batches = micro_batches, .max_grad_norm = w_.train.max_grad_norm});
     return {nn::counted_flops() - flops, sent_.all()};
   }
 

@@ -1,12 +1,16 @@
 #include "trainer/optimizer.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/pow.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <map>
 
 #include "core/check.h"
@@ -15,29 +19,48 @@
 namespace incipit::trainer {
 namespace {
 
+// The update of a group of parameters, on their device.
+struct Turn {
+  double learning_rate = 0;
+  at::Tensor rests;  // [] bool: nothing changes
+  at::Tensor count;  // [] float64: steps of the group including this one; at least 1
+
+  // Returns [] float64: `value`, or `otherwise` for a group that rests.
+  [[nodiscard]] at::Tensor choose(double value, double otherwise) const {
+    return at::full({}, value, count.options()).masked_fill_(rests, otherwise);
+  }
+};
+
 // Parameters with state tensors, and for each group a step count.
 class StatefulOptimizer : public Optimizer {
  public:
   StatefulOptimizer(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
-      : options_(options),
-        steps_(at::zeros({static_cast<std::int64_t>(groups.size())}, at::kLong)) {
+      : options_(options) {
     for (const ParameterGroup& group : groups) {
       first_.push_back(parameters_.size());
       parameters_.insert(parameters_.end(), group.begin(), group.end());
     }
     first_.push_back(parameters_.size());
+    const at::Device home =
+        parameters_.empty() ? at::Device(at::kCPU) : parameters_.front().value.device();
+    steps_ = at::zeros({std::ssize(groups)}, at::TensorOptions(home).dtype(at::kLong));
   }
 
-  void step(double learning_rate, const std::vector<bool>& learns) final {
-    INCIPIT_CHECK(learns.empty() || learns.size() + 1 == first_.size());
-    auto* counts = steps_.mutable_data_ptr<std::int64_t>();
+  void step(double learning_rate, const at::Tensor& learns) final {
+    const at::Tensor who =
+        learns.defined() ? learns : at::ones_like(steps_, steps_.options().dtype(at::kBool));
+    INCIPIT_CHECK(who.sizes() == steps_.sizes());
+    steps_.add_(who);
+    const at::Tensor rests = who.bitwise_not();
+    const at::Tensor counts = steps_.clamp_min(1).to(at::kDouble);
     for (std::size_t group = 0; group + 1 < first_.size(); ++group) {
-      if (!learns.empty() && !learns[group]) continue;
-      ++counts[group];
+      const auto index = static_cast<std::int64_t>(group);
+      const Turn turn{learning_rate, rests.select(0, index), counts.select(0, index)};
       for (std::size_t i = first_[group]; i < first_[group + 1]; ++i) {
         INCIPIT_CHECK(parameters_[i].grad.defined(), parameters_[i].name, " has no gradient");
-        update(i, learning_rate, static_cast<double>(counts[group]));
+        parameters_[i].grad.masked_fill_(turn.rests, 0);  // it may not be finite
       }
+      update(first_[group], first_[group + 1], turn);
     }
   }
 
@@ -57,7 +80,9 @@ class StatefulOptimizer : public Optimizer {
   [[nodiscard]] at::Tensor steps() const final { return steps_; }
 
  protected:
-  virtual void update(std::size_t index, double learning_rate, double step) = 0;
+  // Updates parameters [begin, end), which are a group. The gradients of a group that rests are
+  // zeros.
+  virtual void update(std::size_t begin, std::size_t end, const Turn& turn) = 0;
 
   // Adds a state tensor of parameter `index`.
   at::Tensor add_state(std::size_t index, const std::string& name, at::Tensor zeros) {
@@ -88,17 +113,24 @@ class AdamW final : public StatefulOptimizer {
 
  private:
   // Uses torch's order of operations, so that rounding is the same.
-  void update(std::size_t i, double learning_rate, double step) override {
-    const at::Tensor& grad = parameters_[i].grad;
-    at::Tensor& value = parameters_[i].value;
-    value.mul_(1.0 - learning_rate * options_.weight_decay);
-    mean_[i].lerp_(grad, 1.0 - options_.beta1);
-    square_[i].mul_(options_.beta2).addcmul_(grad, grad, 1.0 - options_.beta2);
-    const double correction1 = 1.0 - std::pow(options_.beta1, step);
-    const double correction2 = 1.0 - std::pow(options_.beta2, step);
-    const at::Tensor denominator =
-        square_[i].sqrt().div_(std::sqrt(correction2)).add_(options_.eps);
-    value.addcdiv_(mean_[i], denominator, -learning_rate / correction1);
+  void update(std::size_t begin, std::size_t end, const Turn& turn) override {
+    const at::Tensor keep = turn.choose(1.0 - turn.learning_rate * options_.weight_decay, 1);
+    const at::Tensor beta2 = turn.choose(options_.beta2, 1);
+    const at::Tensor weight = turn.choose(1.0 - options_.beta1, 0);
+    const at::Tensor correction1 = 1.0 - at::pow(options_.beta1, turn.count);
+    const at::Tensor correction2 = (1.0 - at::pow(options_.beta2, turn.count)).sqrt_();
+    const at::Tensor rate = at::full_like(correction1, -turn.learning_rate)
+                                .div_(correction1)
+                                .masked_fill_(turn.rests, 0);
+    for (std::size_t i = begin; i < end; ++i) {
+      const at::Tensor& grad = parameters_[i].grad;
+      at::Tensor& value = parameters_[i].value;
+      value.mul_(keep);
+      mean_[i].lerp_(grad, weight.to(value.scalar_type()));
+      square_[i].mul_(beta2).addcmul_(grad, grad, 1.0 - options_.beta2);
+      const at::Tensor denominator = square_[i].sqrt().div_(correction2).add_(options_.eps);
+      value.addcdiv_(mean_[i] * rate, denominator);
+    }
   }
 
   std::vector<at::Tensor> mean_;
@@ -116,15 +148,21 @@ class Sgd final : public StatefulOptimizer {
   }
 
  private:
-  void update(std::size_t i, double learning_rate, double /*step*/) override {
-    at::Tensor& value = parameters_[i].value;
-    at::Tensor grad = parameters_[i].grad;
-    if (options_.weight_decay != 0) grad = grad.add(value, options_.weight_decay);
-    if (options_.momentum != 0) {
-      velocity_[i].mul_(options_.momentum).add_(grad);
-      grad = options_.nesterov ? grad.add(velocity_[i], options_.momentum) : velocity_[i];
+  void update(std::size_t begin, std::size_t end, const Turn& turn) override {
+    const at::Tensor momentum = turn.choose(options_.momentum, 1);
+    for (std::size_t i = begin; i < end; ++i) {
+      at::Tensor& value = parameters_[i].value;
+      at::Tensor change = parameters_[i].grad;
+      if (options_.weight_decay != 0) {
+        change = change.add(value, options_.weight_decay).masked_fill_(turn.rests, 0);
+      }
+      if (options_.momentum != 0) {
+        velocity_[i].mul_(momentum).add_(change);
+        change = options_.nesterov ? change.add(velocity_[i], options_.momentum) : velocity_[i];
+        change = change.masked_fill(turn.rests, 0);
+      }
+      value.add_(change, -turn.learning_rate);
     }
-    value.add_(grad, -learning_rate);
   }
 
   std::vector<at::Tensor> velocity_;
@@ -151,6 +189,15 @@ class Adafactor final : public StatefulOptimizer {
     at::Tensor row, column, full;
   };
 
+  // How second moments change: [] of the parameters' dtype.
+  struct Decay {
+    at::Tensor keep;
+    at::Tensor add;
+    void apply(at::Tensor moments, const at::Tensor& squared) const {
+      moments.mul_(keep).addcmul_(squared, add);
+    }
+  };
+
   [[nodiscard]] bool factored(const at::Tensor& value) const {
     return value.dim() == 2 &&
            std::min(value.size(0), value.size(1)) >= options_.min_dim_size_to_factor;
@@ -162,30 +209,35 @@ class Adafactor final : public StatefulOptimizer {
   }
 
   // Updates the second moments with grad, then returns grad / sqrt(second moments).
-  at::Tensor scaled(const at::Tensor& grad, Moments& moments, double decay) const {
+  at::Tensor scaled(const at::Tensor& grad, const Moments& moments, const Decay& decay) const {
     const at::Tensor squared = grad.square().add_(options_.factored_eps);
     if (moments.full.defined()) {
-      moments.full.mul_(decay).add_(squared, 1.0 - decay);
+      decay.apply(moments.full, squared);
       return grad * moments.full.rsqrt();
     }
-    moments.row.mul_(decay).add_(squared.mean(1), 1.0 - decay);
-    moments.column.mul_(decay).add_(squared.mean(0), 1.0 - decay);
+    decay.apply(moments.row, squared.mean(1));
+    decay.apply(moments.column, squared.mean(0));
     const at::Tensor row_factor = (moments.row / moments.row.mean()).rsqrt();
     return grad * row_factor.unsqueeze(1) * moments.column.rsqrt().unsqueeze(0);
   }
 
-  void update(std::size_t i, double learning_rate, double step) override {
-    at::Tensor& value = parameters_[i].value;
-    const double decay = 1.0 - std::pow(step, -options_.decay_rate);
-    at::Tensor change = scaled(parameters_[i].grad, moments_[i], decay);
-    if (options_.clipping_threshold > 0) {
-      change.div_(root_mean_square(change).div_(options_.clipping_threshold).clamp_min_(1.0));
+  void update(std::size_t begin, std::size_t end, const Turn& turn) override {
+    const at::Tensor rate = 1.0 - at::pow(turn.count, -options_.decay_rate);
+    const at::Tensor keep = turn.choose(1.0 - options_.weight_decay, 1);
+    for (std::size_t i = begin; i < end; ++i) {
+      at::Tensor& value = parameters_[i].value;
+      const Decay decay{rate.masked_fill(turn.rests, 1).to(value.scalar_type()),
+                        (1.0 - rate).masked_fill_(turn.rests, 0).to(value.scalar_type())};
+      at::Tensor change = scaled(parameters_[i].grad, moments_[i], decay);
+      if (options_.clipping_threshold > 0) {
+        change.div_(root_mean_square(change).div_(options_.clipping_threshold).clamp_min_(1.0));
+      }
+      constexpr double kLeastScale = 1e-3;  // T5X's epsilon2
+      if (options_.multiply_by_parameter_scale) {
+        change.mul_(root_mean_square(value).clamp_min_(kLeastScale));
+      }
+      value.mul_(keep).add_(change.masked_fill_(turn.rests, 0), -turn.learning_rate);
     }
-    constexpr double kLeastScale = 1e-3;  // T5X's epsilon2
-    if (options_.multiply_by_parameter_scale) {
-      change.mul_(root_mean_square(value).clamp_min_(kLeastScale));
-    }
-    value.mul_(1.0 - options_.weight_decay).add_(change, -learning_rate);
   }
 
   std::vector<Moments> moments_;

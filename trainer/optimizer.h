@@ -1,5 +1,5 @@
 // Optimizers. A rank updates its parameters, or its parts of them, from the reduced gradient. State
-// is float32.
+// is float32, on the device of the parameters.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,10 +27,11 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  // Updates every parameter with its `grad`, which it leaves unchanged. `learns`, if given, has one
-  // bool per group: only those with true are updated. The others keep their values and state, as
-  // torch.optim skips a parameter whose grad is None, so each group counts its own steps.
-  virtual void step(double learning_rate, const std::vector<bool>& learns = {}) = 0;
+  // Updates every parameter with its `grad`. `learns`, if given, has one bool per group, [groups]
+  // on the device of the parameters. Of a group with false nothing changes, neither values nor
+  // state nor the number of its steps, as torch.optim skips a parameter whose grad is None; its
+  // gradients, which may not be finite, are set to zero. Reads nothing from the device.
+  virtual void step(double learning_rate, const at::Tensor& learns = {}) = 0;
 
   // Return all that the next step depends on besides parameters and gradients. The tensors share
   // memory with the optimizer: save them to checkpoint, copy into them to resume. steps() has the

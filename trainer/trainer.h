@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -24,7 +25,6 @@
 #include <string>
 #include <vector>
 
-#include "comm/gradient_reduction.h"
 #include "comm/mesh.h"
 #include "core/files.h"
 #include "data/dataset.h"
@@ -33,14 +33,16 @@
 #include "eval/evaluation.h"
 #include "methods/prompted_model.h"
 #include "model/backbone.h"
+#include "nn/host_copy.h"
+#include "telemetry/step_record.h"
 #include "trainer/batch_stream.h"
 #include "trainer/checkpoint.h"
 #include "trainer/early_stop.h"
 #include "trainer/observer.h"
 #include "trainer/optimizer.h"
-#include "trainer/step.h"
 #include "trainer/train_options.h"
 #include "trainer/train_state.h"
+#include "trainer/train_step.h"
 
 namespace incipit::trainer {
 
@@ -65,6 +67,10 @@ struct TrainSetup {
   std::filesystem::path run_dir;
   methods::BackboneInfo backbone_info;  // for the adapter files
   RunFacts facts{};                     // for the checkpoints' manifests
+  // How many steps the host may have started beyond the last one whose numbers it has read, except
+  // before evaluations and checkpoints. By default 0 where operations return with their results, as
+  // on the CPU, else 1.
+  std::optional<int> steps_ahead{};
 };
 
 struct TaskResult {
@@ -112,12 +118,11 @@ class Trainer {
   void train_step();
   // Returns the parameters of all prompts.
   [[nodiscard]] std::vector<ParameterGroup> parameters() const;
-  [[nodiscard]] comm::BatchTotals compute_gradient(const TrainBatch& batch);
-  void reduce(comm::BatchTotals& totals);
-  std::vector<bool> add_task_losses(const TrainBatch& batch, telemetry::StepRecord& record);
-  [[nodiscard]] double gradient_norm() const;
-  void clip_gradients(double norm);
-  void skip_update(const telemetry::StepRecord& record);
+  [[nodiscard]] StepBatch step_batch(const TrainBatch& batch) const;
+  // Reads the numbers of all steps that were started, except for the last `leave`.
+  void read_steps(std::size_t leave);
+  void learn(const StepNumbers& numbers, telemetry::StepRecord record);
+  void count_nonfinite_step(const telemetry::StepRecord& record);
   void evaluate();
   [[nodiscard]] TrainResult finish();
   [[nodiscard]] TrainResult stopped();
@@ -177,11 +182,17 @@ class Trainer {
   std::optional<KnownFolder> run_folder_;       // on rank 0, if it was there at the start
   EarlyStop early_stop_;                        // on the mean over the tasks
   std::vector<std::string> selection_metrics_;  // per task
-  at::Tensor log_likelihoods_;                  // per target of this step
-  std::int64_t step_ = 0;                       // steps done; inside one, its number from 1
-  std::int64_t evaluated_at_ = -1;              // step
-  std::int64_t saved_at_ = -1;                  // step
-  bool stopping_ = false;                       // some rank received a signal
+  // A step that was started, of whose numbers the host knows nothing yet.
+  struct Unread {
+    telemetry::StepRecord record;
+    nn::HostCopy numbers;
+  };
+  std::deque<Unread> unread_;
+  std::size_t steps_ahead_ = 0;
+  std::int64_t step_ = 0;           // steps done; inside one, its number from 1
+  std::int64_t evaluated_at_ = -1;  // step
+  std::int64_t saved_at_ = -1;      // step
+  bool stopping_ = false;           // some rank received a signal
   int nonfinite_in_a_row_ = 0;
   int save_failures_ = 0;  // consecutive; on rank 0
   std::string save_problem_;

@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "core/stop_request.h"
 #include "eval/results.h"
-#include "trainer/gradient.h"
+#include "trainer/require_finite.h"
 #include "trainer/trainer.h"
 
 namespace incipit::trainer {

@@ -9,7 +9,7 @@
 #include "core/stop_request.h"
 #include "nn/collectives.h"
 #include "trainer/checkpoint.h"
-#include "trainer/gradient.h"
+#include "trainer/require_finite.h"
 #include "trainer/trainer.h"
 
 namespace incipit::trainer {
@@ -50,7 +50,8 @@ TrainState Trainer::state() const {
     }
   }
   if (setup_.mesh.world().rank() == 0) {
-    state.tensors[kStepsTensor] = optimizer_->steps().clone();
+    state.tensors[kStepsTensor] =
+        optimizer_->steps().to(at::kCPU, at::kLong, /*non_blocking=*/false, /*copy=*/true);
   }
   return state;
 }
@@ -105,7 +106,7 @@ void Trainer::restore(const TrainState& saved) {
   if (world.rank() == 0) {
     steps.copy_(saved_tensor(saved, kStepsTensor, steps.sizes(), at::kLong));
   }
-  world.broadcast(nn::bytes_of(steps), 0, "resume");
+  nn::broadcast_from(world, steps, 0, "resume");
   batches_ = make_batches();
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     if (!best_[i].empty()) save_during_run("best", i, best_[i]);

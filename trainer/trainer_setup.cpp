@@ -54,7 +54,9 @@ Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::T
       best_at_(prompts_.size()),
       task_scores_(setup.tasks.size()),
       optimizer_(make_optimizer(setup.train.optimizer, parameters())),
-      early_stop_(setup.train.early_stop) {
+      early_stop_(setup.train.early_stop),
+      steps_ahead_(static_cast<std::size_t>(
+          setup.steps_ahead.value_or(nn::runs_ahead_of(setup.backbone.device()) ? 1 : 0))) {
   INCIPIT_CHECK(prompts_.size() == 1 || prompts_.size() == setup.tasks.size(), prompts_.size(),
                 " prompts for ", setup.tasks.size(), " tasks");
   for (const TrainTask& task : setup.tasks) {

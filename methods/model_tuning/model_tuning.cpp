@@ -46,11 +46,11 @@ void ModelTuning::take_gradients(const methods::Contribution& /*from*/,
                                  const model::Backbone& /*backbone*/) {}
 
 void ModelTuning::sum_gradients(const comm::Mesh& mesh,
-                                std::vector<comm::ReducedParameter>& /*flat*/) {
+                                std::vector<nn::PartialGradient>& /*flat*/) {
   backbone_->sum_gradients(mesh);
 }
 
-void ModelTuning::finish_gradients(double count) {
+void ModelTuning::finish_gradients(const at::Tensor& count) {
   for (const methods::Parameter& parameter : parameters()) parameter.grad.div_(count);
 }
 
@@ -61,7 +61,7 @@ const model::WeightBlocks& ModelTuning::blocks(const comm::Mesh& mesh) const {
   return *blocks_;
 }
 
-double ModelTuning::squared_gradient_norm(const comm::Mesh& mesh) const {
+at::Tensor ModelTuning::squared_gradient_norm(const comm::Mesh& mesh) const {
   std::vector<at::Tensor> gradients;
   for (const methods::Parameter& parameter : parameters()) gradients.push_back(parameter.grad);
   return blocks(mesh).sum_of_squares(gradients);

@@ -25,11 +25,11 @@ class ModelTuning final : public methods::Trainable {
   void contribute(const model::Backbone& backbone, bool for_backward,
                   methods::Contribution& to) override;
   void take_gradients(const methods::Contribution& from, const model::Backbone& backbone) override;
-  void sum_gradients(const comm::Mesh& mesh, std::vector<comm::ReducedParameter>& flat) override;
-  void finish_gradients(double count) override;
+  void sum_gradients(const comm::Mesh& mesh, std::vector<nn::PartialGradient>& flat) override;
+  void finish_gradients(const at::Tensor& count) override;
 
   [[nodiscard]] comm::MeshDimensions replicated_over() const override;
-  [[nodiscard]] double squared_gradient_norm(const comm::Mesh& mesh) const override;
+  [[nodiscard]] at::Tensor squared_gradient_norm(const comm::Mesh& mesh) const override;
   [[nodiscard]] std::map<std::string, at::Tensor> whole(
       const comm::Mesh& mesh, std::span<const at::Tensor> parts) const override;
   void scatter(const comm::Mesh& mesh, const WholeTensors& whole,

@@ -29,7 +29,9 @@
 #include "plan/rank_cost.h"
 #include "tests/conformance/conformance.h"
 #include "tests/support/temporary_folder.h"
+#include "trainer/optimizer.h"
 #include "trainer/step.h"
+#include "trainer/train_step.h"
 
 namespace incipit {
 namespace {
@@ -296,6 +298,27 @@ TEST_P(Conformance, AStepWithoutDataCostsWhatARealOneDoes) {
       EXPECT_EQ(planned.flops, is.flops);
       EXPECT_NEAR(planned.peak_bytes, is.peak_bytes, 0.1 * is.peak_bytes);
     }
+  }
+}
+
+// On a device every read makes the host wait. Here it throws.
+TEST_P(Conformance, AStepReadsNothingFromTheDevice) {
+  const auto meta = model::Backbone::without_data(spec_, at::kFloat);
+  methods::PromptedModel model(meta,
+                               {methods::make_trainable_without_data(options_, spec_, "task")});
+  const Forest forest = pack(batch(), 1).forest;
+  for (const auto kind : {trainer::OptimizerKind::kAdamW, trainer::OptimizerKind::kAdafactor,
+                          trainer::OptimizerKind::kSgd}) {
+    const auto optimizer = trainer::make_optimizer(
+        {.kind = kind, .weight_decay = 0.1, .momentum = 0.9}, {model.prompt(0).parameters()});
+    trainer::StepBatch share{.forest = forest,
+                             .objective = trainer::target_token_objective(forest, meta.device())};
+    share.tasks.push_back(trainer::target_token_objective(forest, meta.device()));
+    const at::Tensor numbers =
+        trainer::run_step(model, *optimizer, one_rank(), share,
+                          {.micro_batches = {.max_rows = 9}, .max_grad_norm = 1});
+    EXPECT_EQ(numbers.numel(), 8);
+    EXPECT_THROW((void)numbers.sum().item<double>(), c10::Error);
   }
 }
 

@@ -79,7 +79,8 @@ class ResumeTest : public ::testing::Test {
          .eval = {.batch_tokens = 60},
          .seed = 1,
          .run_dir = dir,
-         .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32}},
+         .backbone_info = {.name = "tiny", .weights_fingerprint = "", .hidden_size = 32},
+         .steps_ahead = steps_ahead_},
         {start_()});
     if (from) trainer.restore(from->state);
     return trainer.run();
@@ -129,6 +130,7 @@ class ResumeTest : public ::testing::Test {
   data::Task task_ = testing_support::tiny_task();
   data::Splits splits_;
   TrainOptions options_;
+  int steps_ahead_ = 0;
   std::function<std::shared_ptr<methods::Trainable>()> start_ =
       []() -> std::shared_ptr<methods::Trainable> {
     return testing_support::soft_prompt("tiny", testing_support::tiny_prompt(5));
@@ -158,6 +160,26 @@ TEST_F(ResumeTest, EveryMethodEndsInTheSameBytes) {
     }
     EXPECT_FALSE(run_alone(second, "parts", /*resume=*/true).stopped);
     EXPECT_EQ(outcome("parts"), outcome("whole"));
+  }
+}
+
+TEST_F(ResumeTest, ARunOfAHostThatRunsAheadStopsAndEndsInTheSameBytes) {
+  Watcher whole;
+  (void)run_alone(whole, "whole");
+  steps_ahead_ = 1;
+  for (const std::int64_t stop : {2, 6}) {
+    fs::remove_all(folder_ / "parts");
+    Watcher first;
+    Watcher second;
+    {
+      const StopSignals signals(OnSignal::kStop, /*announce=*/false);
+      first.stop_at = stop;
+      EXPECT_TRUE(run_alone(first, "parts").stopped);
+    }
+    EXPECT_FALSE(run_alone(second, "parts", /*resume=*/true).stopped);
+    EXPECT_EQ(outcome("parts"), outcome("whole"));
+    first.losses.insert(first.losses.end(), second.losses.begin(), second.losses.end());
+    EXPECT_EQ(first.losses, whole.losses);
   }
 }
 

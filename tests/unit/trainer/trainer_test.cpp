@@ -255,6 +255,68 @@ TEST_F(TrainerTest, ANonFiniteStepIsSkippedAndTheRunGoesOn) {
   EXPECT_EQ(result.steps, 20);
 }
 
+// As on a device that computes while the host starts the next step.
+TEST_F(TrainerTest, AHostThatRunsAheadLearnsTheSameAStepLater) {
+  options_.eval_every = 5;
+  options_.checkpoint_every = 4;
+  const comm::Mesh mesh = alone();
+  struct Seen {
+    std::vector<double> losses;
+    std::vector<std::int64_t> started_since;  // steps, by record
+    std::string checkpoint;
+  };
+  const auto run = [&](int steps_ahead) {
+    std::filesystem::remove_all(run_dir_);
+    RunRecorder recorder;
+    TrainSetup ahead = setup(mesh, recorder);
+    ahead.steps_ahead = steps_ahead;
+    Trainer trainer(ahead, start());
+    Seen seen;
+    std::int64_t step = 0;
+    recorder.then = [&](std::int64_t recorded) {
+      EXPECT_EQ(recorded, ++step);
+      const TrainState now = trainer.state();
+      seen.started_since.push_back(now.step - recorded);
+    };
+    (void)trainer.run();
+    seen.losses = recorder.losses;
+    EXPECT_EQ(recorder.by_split["validation"].size(), 4u);
+    for (const char* file : {"state.json", "state.safetensors"}) {
+      seen.checkpoint += read_text(run_dir_ / "checkpoints" / "step-20" / file);
+    }
+    return seen;
+  };
+  const Seen at_once = run(0);
+  const Seen later = run(1);
+  EXPECT_EQ(later.losses, at_once.losses);
+  EXPECT_EQ(later.checkpoint, at_once.checkpoint);
+  EXPECT_EQ(at_once.started_since, std::vector<std::int64_t>(20, 0));
+  // The record of step 1 comes when step 2 was started. Before evaluations and checkpoints, at
+  // multiples of 5 and of 4, the host reads all.
+  EXPECT_EQ(later.started_since, (std::vector<std::int64_t>{1, 1, 1, 0, 0, 1, 1, 0, 1, 0,
+                                                            1, 0, 1, 1, 0, 0, 1, 1, 1, 0}));
+}
+
+TEST_F(TrainerTest, AHostThatRunsAheadStopsAfterTheSameNumberOfNonFiniteSteps) {
+  options_.max_nonfinite_steps = 2;
+  const comm::Mesh mesh = alone();
+  RunRecorder recorder;
+  TrainSetup ahead = setup(mesh, recorder);
+  ahead.steps_ahead = 1;
+  const testing_support::Prompts broken = start();
+  broken[0]->parameters()[0].value[0][0].fill_(std::numeric_limits<float>::infinity());
+  Trainer trainer(ahead, broken);
+  try {
+    (void)trainer.run();
+    ADD_FAILURE() << "no error";
+  } catch (const NumericsError& error) {
+    EXPECT_NE(std::string(error.what()).find("step 3: "), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(recorder.nonfinite, (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_EQ(trainer.state().step, 4);
+  EXPECT_FALSE(std::filesystem::exists(run_dir_));
+}
+
 TEST_F(TrainerTest, TooManyNonFiniteStepsEndTheRunOnEveryRankAndNothingIsSaved) {
   options_.max_nonfinite_steps = 2;
   std::mutex mutex;

@@ -1,0 +1,164 @@
+#include "trainer/train_step.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/full_like.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "comm/single.h"
+#include "comm/threads.h"
+#include "tests/support/prompts.h"
+#include "tests/support/tiny_task.h"
+#include "trainer/batch_stream.h"
+
+namespace incipit::trainer {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// An objective whose loss is finite and whose gradient is not.
+class Broken final : public Objective {
+ public:
+  explicit Broken(std::unique_ptr<Objective> whole) : whole_(std::move(whole)) {}
+  [[nodiscard]] Value evaluate(const at::Tensor& log_likelihoods) const override {
+    const Value value = whole_->evaluate(log_likelihoods);
+    return {value.loss, at::full_like(value.gradient, kNan)};
+  }
+  [[nodiscard]] double count() const override { return whole_->count(); }
+
+ private:
+  std::unique_ptr<Objective> whole_;
+};
+
+// Two tasks with a prompt each, on one or several ranks.
+class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
+ protected:
+  TrainStep() { at::set_num_threads(1); }
+
+  // A rank with its model and optimizer.
+  struct Rank {
+    Rank(const model::Backbone& backbone, OptimizerKind kind)
+        : model(backbone, testing_support::soft_prompts(
+                              {testing_support::tiny_prompt(4), testing_support::tiny_prompt(4)})),
+          optimizer(make_optimizer({.kind = kind, .weight_decay = 0.1, .momentum = 0.9},
+                                   {model.prompt(0).parameters(), model.prompt(1).parameters()})) {}
+    // Copies of all that a step may change.
+    [[nodiscard]] std::vector<at::Tensor> everything(std::size_t prompt) const {
+      std::vector<at::Tensor> all{model.prompt(prompt).parameters()[0].value.clone(),
+                                  optimizer->steps()[static_cast<std::int64_t>(prompt)].clone()};
+      for (const OptimizerState& state : optimizer->state()) {
+        if (state.group == prompt) all.push_back(state.tensors[0].clone());
+      }
+      return all;
+    }
+    methods::PromptedModel model;
+    std::unique_ptr<Optimizer> optimizer;
+  };
+
+  // Runs a step on examples of task 0, and on those of task 1 if `both`.
+  StepNumbers step(Rank& rank, const comm::Mesh& mesh, bool both, bool broken) {
+    std::vector<TrainSource> sources{{&task_, &dataset_, rank.model.rows(0)}};
+    if (both) sources.push_back({&task_, &dataset_, rank.model.rows(1)});
+    BatchStream stream(sources, {.batch_size = 8,
+                                 .steps = 1,
+                                 .shuffle = false,
+                                 .rank = mesh.batch().rank(),
+                                 .ranks = mesh.batch().size()});
+    const TrainBatch batch = stream.next();
+    StepBatch share{.forest = batch.packed.forest,
+                    .examples = batch.examples,
+                    .objective = make_objective(Loss::kTargetTokens, batch, at::kCPU)};
+    if (broken) share.objective = std::make_unique<Broken>(std::move(share.objective));
+    for (const int task : {0, 1}) {
+      share.tasks.push_back(make_objective(Loss::kTargetTokens, batch, task, at::kCPU));
+    }
+    return StepNumbers(run_step(rank.model, *rank.optimizer, mesh, share,
+                                {.micro_batches = {.max_rows = 60}, .learning_rate = 0.1}));
+  }
+
+  static void expect_same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].equal(b[i])) << i;
+  }
+
+  data::Task task_ = testing_support::tiny_task();
+  data::Dataset dataset_ = testing_support::tiny_dataset(task_, 12, 3);
+  model::Backbone backbone_ = testing_support::tiny_backbone();
+};
+
+TEST_P(TrainStep, AGradientThatIsNotFiniteChangesNeitherValuesNorStateNorStepCount) {
+  const comm::Mesh mesh(comm::make_single(), {});
+  Rank rank(backbone_, GetParam());
+  for (int i = 0; i < 2; ++i) {  // at the first step, when the state is zero, and at a later one
+    const auto before = std::pair(rank.everything(0), rank.everything(1));
+    const StepNumbers broken = step(rank, mesh, /*both=*/true, /*broken=*/true);
+    EXPECT_FALSE(broken.finite);
+    EXPECT_TRUE(std::isfinite(broken.loss));
+    EXPECT_FALSE(std::isfinite(broken.grad_norm));
+    expect_same(rank.everything(0), before.first);
+    expect_same(rank.everything(1), before.second);
+    EXPECT_TRUE(step(rank, mesh, true, false).finite);
+    EXPECT_EQ(rank.optimizer->steps()[0].item<std::int64_t>(), i + 1);
+    EXPECT_FALSE(rank.everything(0)[0].equal(before.first[0]));
+  }
+}
+
+// So a broken step leaves no trace.
+TEST_P(TrainStep, AfterABrokenStepTrainingContinuesAsWithoutIt) {
+  const comm::Mesh mesh(comm::make_single(), {});
+  Rank whole(backbone_, GetParam());
+  Rank interrupted(backbone_, GetParam());
+  for (int i = 0; i < 3; ++i) {
+    const StepNumbers a = step(whole, mesh, true, false);
+    if (i == 1) (void)step(interrupted, mesh, true, true);
+    const StepNumbers b = step(interrupted, mesh, true, false);
+    EXPECT_EQ(a.loss, b.loss);
+    EXPECT_EQ(a.grad_norm, b.grad_norm);
+  }
+  expect_same(whole.everything(0), interrupted.everything(0));
+  expect_same(whole.everything(1), interrupted.everything(1));
+}
+
+TEST_P(TrainStep, OneRankWithABrokenGradientStopsTheUpdateOfAll) {
+  comm::run_on_threads(2, [&](comm::Communicator& world) {
+    at::set_num_threads(1);
+    // Tensor parallel ranks do not sum the gradients of a soft prompt, so the other one is finite.
+    const comm::Mesh mesh(world.split(0, world.rank(), "world"), {.tensor = 2});
+    const auto part = model::Backbone::random(backbone_.spec(), 3, {}, model::Placement(mesh));
+    Rank rank(part, GetParam());
+    const auto before = rank.everything(0);
+    EXPECT_FALSE(step(rank, mesh, true, /*broken=*/world.rank() == 1).finite);
+    expect_same(rank.everything(0), before);
+  });
+}
+
+TEST_P(TrainStep, APromptWithoutExamplesStaysAsItWas) {
+  const comm::Mesh mesh(comm::make_single(), {});
+  Rank rank(backbone_, GetParam());
+  (void)step(rank, mesh, true, false);
+  const auto before = std::pair(rank.everything(0), rank.everything(1));
+  const StepNumbers numbers = step(rank, mesh, /*both=*/false, false);
+  EXPECT_TRUE(numbers.finite);
+  EXPECT_EQ(numbers.examples, 8);
+  EXPECT_EQ(numbers.tasks[0].sum / numbers.tasks[0].count, numbers.loss);
+  EXPECT_EQ(numbers.tasks[1].count, 0);
+  EXPECT_FALSE(rank.everything(0)[0].equal(before.first[0]));
+  expect_same(rank.everything(1), before.second);
+  EXPECT_EQ(rank.optimizer->steps()[0].item<std::int64_t>(), 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, TrainStep,
+                         ::testing::Values(OptimizerKind::kAdamW, OptimizerKind::kAdafactor,
+                                           OptimizerKind::kSgd),
+                         [](const auto& info) {
+                           return std::string(info.param == OptimizerKind::kAdamW ? "AdamW"
+                                              : info.param == OptimizerKind::kAdafactor
+                                                  ? "Adafactor"
+                                                  : "Sgd");
+                         });
+
+}  // namespace
+}  // namespace incipit::trainer
