@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "comm/bfloat16.h"
+#include "comm/poll.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -68,11 +69,14 @@ void Communicator::time_out(const Collective& call) const {
   fail(call, message);
 }
 
+void Communicator::require_unbroken(const Collective& call) const {
+  if (context_->broken_by.empty()) return;
+  fail(call, "not tried, because " + context_->broken_by + " failed before it");
+}
+
 template <typename Body>
 auto Communicator::perform(const Collective& call, Body&& body) {
-  if (!context_->broken_by.empty()) {
-    fail(call, "not tried, because " + context_->broken_by + " failed before it");
-  }
+  require_unbroken(call);
   const Activity::CollectiveScope scope(*context_->activity, call);
   const Stopwatch stopwatch(*context_);
   return body();
@@ -191,6 +195,21 @@ void Communicator::reduce_scatter_sum(std::span<const float> all, std::span<floa
 void Communicator::barrier(Operation purpose) {
   const Collective call{"barrier", purpose};
   perform(call, [&] { do_barrier(call); });
+}
+
+void Communicator::wait_until(const std::function<bool()>& done, Operation purpose) {
+  const Collective call{"wait", purpose};
+  require_unbroken(call);
+  const Activity::CollectiveScope scope(*context_->activity, call);
+  constexpr std::chrono::milliseconds kPatience{1};
+  const bool in_time = poll_until(deadline(), kPatience, [&] {
+    if (done()) return true;
+    for (Communicator* const each : context_->enqueuing) each->do_check(/*timed_out=*/false);
+    return false;
+  });
+  if (in_time) return;
+  for (Communicator* const each : context_->enqueuing) each->do_check(/*timed_out=*/true);
+  time_out(call);
 }
 
 std::unique_ptr<Communicator> Communicator::split(int color, int key, std::string name) {

@@ -7,8 +7,10 @@
 // "purpose (collective on communicator)". After a failure all communicators of this rank are
 // broken: end the job (comm/guarded_main.h).
 //
-// Memory: all backends accept host memory, some also device memory (the same kind on every rank).
-// Calls return when the result is complete.
+// Memory: all backends accept host memory, some also device memory (the same kind on every rank). A
+// call on host memory returns when the result is complete. A call on device memory may return when
+// the operation is enqueued: work that is submitted to the device afterwards uses the result, and
+// failures are reported while the host waits for that work (wait_until()).
 //
 // Results are bit-identical on every rank, and between runs with the same number of ranks.
 #pragma once
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -56,7 +59,8 @@ class Pending {
   // Lets the transfer progress, for backends that transfer data only inside calls. Cheap. Not
   // collective.
   void poll() const { started_->poll(); }
-  // Waits until the result is complete. Call once. Collective.
+  // Waits until the result is complete; where operations are enqueued, lets later work on the
+  // device wait for it. Call once. Collective.
   void wait();
 
  private:
@@ -136,6 +140,11 @@ class Communicator {
 
   void barrier(Operation purpose);
 
+  // Waits until `done` returns true, which says whether the device has done some work. Throws
+  // CommError when an operation that was enqueued on any communicator of this rank has failed, and
+  // after the timeout; the message names the first operation that is not done. Not collective.
+  void wait_until(const std::function<bool()>& done, Operation purpose);
+
   // Returns a communicator of the ranks that pass the same color (>= 0), ordered by key, then by
   // their rank in this communicator.
   [[nodiscard]] std::unique_ptr<Communicator> split(int color, int key, std::string name);
@@ -185,9 +194,13 @@ class Communicator {
   virtual void do_exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer,
                            int peer, int tag, const Collective& call) = 0;
   virtual LocalRank do_local_rank(const Collective& call) = 0;
+  // For backends that enqueue operations: fails if one of them has failed or, after the timeout, if
+  // one is not done.
+  virtual void do_check(bool /*timed_out*/) {}
 
  private:
   friend class Pending;
+  void require_unbroken(const Collective& call) const;
   template <typename Body>
   auto perform(const Collective& call, Body&& body);
   template <typename T>

@@ -5,10 +5,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "comm/activity.h"
 
 namespace incipit::comm {
+
+class Communicator;
 
 // One per rank, shared by the world and all communicators split from it. Main thread only, except
 // as `activity` allows.
@@ -29,6 +32,8 @@ struct CommContext {
   // Time that this rank has spent in operations, including waiting for other ranks.
   double seconds = 0;
   int nested = 0;  // number of nested operations in progress
+  // Those whose operations on device memory are enqueued (Communicator::wait_until).
+  std::vector<Communicator*> enqueuing;
 };
 
 }  // namespace incipit::comm

@@ -19,7 +19,9 @@ struct NcclOptions {
 [[nodiscard]] bool has_nccl() noexcept;
 
 // Returns a communicator that transfers device memory with NCCL and host memory with `control`.
-// NCCL has its own stream, which waits for the work submitted to producer_stream before the call.
+// NCCL has its own stream, which waits for the work submitted to producer_stream before the call;
+// work submitted there after the call waits for NCCL. The host does not wait
+// (Communicator::wait_until).
 // NCCL and the CUDA runtime are loaded here, so that a build with NCCL runs on machines without it.
 // Creation, operations and destruction are non-blocking and polled until the context's timeout. A
 // failure aborts NCCL on a helper thread; if that hangs too, the process exits with code 4. Throws

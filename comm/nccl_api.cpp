@@ -60,10 +60,10 @@ std::shared_ptr<const NcclApi> load_nccl() {
   find(cuda, "cudaPointerGetAttributes", api->pointer_attributes);
   find(cuda, "cudaStreamCreateWithFlags", api->stream_create);
   find(cuda, "cudaStreamDestroy", api->stream_destroy);
-  find(cuda, "cudaStreamQuery", api->stream_query);
   find(cuda, "cudaStreamWaitEvent", api->stream_wait_event);
   find(cuda, "cudaEventCreateWithFlags", api->event_create);
   find(cuda, "cudaEventRecord", api->event_record);
+  find(cuda, "cudaEventQuery", api->event_query);
   find(cuda, "cudaEventDestroy", api->event_destroy);
   return api;
 }

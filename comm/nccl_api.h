@@ -36,10 +36,10 @@ struct NcclApi {
   cudaError_t (*pointer_attributes)(cudaPointerAttributes*, const void*) = nullptr;
   decltype(&::cudaStreamCreateWithFlags) stream_create = nullptr;
   decltype(&::cudaStreamDestroy) stream_destroy = nullptr;
-  decltype(&::cudaStreamQuery) stream_query = nullptr;
   decltype(&::cudaStreamWaitEvent) stream_wait_event = nullptr;
   cudaError_t (*event_create)(cudaEvent_t*, unsigned int) = nullptr;
   cudaError_t (*event_record)(cudaEvent_t, cudaStream_t) = nullptr;
+  decltype(&::cudaEventQuery) event_query = nullptr;
   decltype(&::cudaEventDestroy) event_destroy = nullptr;
 };
 

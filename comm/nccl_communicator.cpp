@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include "comm/nccl_devices.h"
 #include "comm/nccl_life.h"
@@ -58,9 +59,11 @@ class NcclCommunicator final : public Communicator {
     }
     control_->broadcast(std::as_writable_bytes(std::span(&id, 1)), 0, call.purpose);
     require(life_.create(id, rank(), size(), name(), deadline()), call);
+    context().enqueuing.push_back(this);
   }
 
   ~NcclCommunicator() override {
+    std::erase(context().enqueuing, this);
     if (context().broken_by.empty() && std::uncaught_exceptions() == exceptions_) {
       life_.orderly_end();
     }
@@ -83,9 +86,16 @@ class NcclCommunicator final : public Communicator {
     return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
   }
 
+  // Enqueues an operation between the work submitted to the producer's stream before and after.
   template <typename Start>
   void run(const Collective& call, Start&& start) {
-    require(life_.run(deadline(), std::forward<Start>(start)), call);
+    require(life_.enqueue(call, deadline(), std::forward<Start>(start)), call);
+    require(life_.join(life_.last()), call);
+  }
+
+  void do_check(bool timed_out) override {
+    const std::optional<Collective> unfinished = life_.first_unfinished();
+    if (unfinished) require(life_.check(timed_out), *unfinished);
   }
 
   void reduce_on_host(Elements values, Reduction how, const Collective& call) {
@@ -167,22 +177,23 @@ class NcclCommunicator final : public Communicator {
     if (!on_device(mine.data())) return Communicator::do_start_all_gather(mine, all, call);
     class OnStream final : public Pending::Started {
      public:
-      OnStream(NcclCommunicator& owner, Operation purpose) : owner_(owner), purpose_(purpose) {}
-      void wait() override {
-        owner_.require(owner_.life_.wait(owner_.deadline()), {"all_gather", purpose_});
-      }
+      explicit OnStream(NcclCommunicator& owner, const Collective& call)
+          : owner_(owner), call_(call), done_(owner.life_.last()) {}
+      void wait() override { owner_.require(owner_.life_.join(done_), call_); }
 
      private:
       NcclCommunicator& owner_;
-      Operation purpose_;
+      Collective call_;
+      cudaEvent_t done_;  // may be reused for a later operation, which is waited for then
     };
-    require(life_.start(deadline(),
-                        [&](ncclComm_t comm, cudaStream_t stream) {
-                          return life_.api().all_gather(mine.data(), all.data(), mine.size(),
-                                                        ncclUint8, comm, stream);
-                        }),
+    const Collective gather{"all_gather", call.purpose};
+    require(life_.enqueue(gather, deadline(),
+                          [&](ncclComm_t comm, cudaStream_t stream) {
+                            return life_.api().all_gather(mine.data(), all.data(), mine.size(),
+                                                          ncclUint8, comm, stream);
+                          }),
             call);
-    return std::make_unique<OnStream>(*this, call.purpose);
+    return std::make_unique<OnStream>(*this, gather);
   }
 
   void do_reduce_scatter(std::span<const float> all, std::span<float> mine,

@@ -35,18 +35,20 @@ NcclLife::~NcclLife() {
     }
   }
   abort();
-  if (event_ != nullptr) api_->event_destroy(event_);
+  for (const Enqueued& each : enqueued_) free_events_.push_back(each.done);
+  if (produced_ != nullptr) free_events_.push_back(produced_);
+  for (cudaEvent_t const event : free_events_) api_->event_destroy(event);
   if (stream_ != nullptr) api_->stream_destroy(stream_);
 }
 
 std::optional<NcclLife::Failure> NcclLife::create(const ncclUniqueId& id, int rank, int size,
                                                   const std::string& name, Deadline deadline) {
   if (const auto error = api_->set_device(options_.device)) return cuda_failure(error);
-  // The event orders the work, so the stream need not synchronise with the default stream.
+  // Events order the work, so the stream need not synchronise with the default stream.
   if (const auto error = api_->stream_create(&stream_, cudaStreamNonBlocking)) {
     return cuda_failure(error);
   }
-  if (const auto error = api_->event_create(&event_, cudaEventDisableTiming)) {
+  if (const auto error = api_->event_create(&produced_, cudaEventDisableTiming)) {
     return cuda_failure(error);
   }
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -60,8 +62,8 @@ std::optional<NcclLife::Failure> NcclLife::create(const ncclUniqueId& id, int ra
 
 std::optional<NcclLife::Failure> NcclLife::wait_for_producer() {
   auto* const producer = static_cast<cudaStream_t>(options_.producer_stream);
-  if (const auto error = api_->event_record(event_, producer)) return cuda_failure(error);
-  if (const auto error = api_->stream_wait_event(stream_, event_, 0)) return cuda_failure(error);
+  if (const auto error = api_->event_record(produced_, producer)) return cuda_failure(error);
+  if (const auto error = api_->stream_wait_event(stream_, produced_, 0)) return cuda_failure(error);
   return std::nullopt;
 }
 
@@ -80,20 +82,45 @@ std::optional<NcclLife::Failure> NcclLife::settle(ncclResult_t result, Deadline 
   return std::nullopt;
 }
 
-std::optional<NcclLife::Failure> NcclLife::wait_for_stream(Deadline deadline) {
-  cudaError_t error = cudaSuccess;
+std::optional<NcclLife::Failure> NcclLife::mark(const Collective& call) {
+  (void)first_unfinished();  // frees events
+  cudaEvent_t event = nullptr;
+  if (!free_events_.empty()) {
+    event = free_events_.back();
+    free_events_.pop_back();
+  } else if (const auto error = api_->event_create(&event, cudaEventDisableTiming)) {
+    return cuda_failure(error);
+  }
+  enqueued_.push_back({call, event});
+  if (const auto error = api_->event_record(event, stream_)) return cuda_failure(error);
+  return std::nullopt;
+}
+
+std::optional<NcclLife::Failure> NcclLife::join(cudaEvent_t event) {
+  auto* const producer = static_cast<cudaStream_t>(options_.producer_stream);
+  if (const auto error = api_->stream_wait_event(producer, event, 0)) {
+    return abort_after(cuda_failure(error));
+  }
+  return std::nullopt;
+}
+
+std::optional<Collective> NcclLife::first_unfinished() {
+  while (!enqueued_.empty() && api_->event_query(enqueued_.front().done) == cudaSuccess) {
+    free_events_.push_back(enqueued_.front().done);
+    enqueued_.pop_front();
+  }
+  if (enqueued_.empty()) return std::nullopt;
+  return enqueued_.front().call;
+}
+
+std::optional<NcclLife::Failure> NcclLife::check(bool timed_out) {
+  if (comm_ == nullptr || enqueued_.empty()) return std::nullopt;
   ncclResult_t state = ncclSuccess;
-  const bool done = poll_until(deadline, kPatience, [&] {
-    error = api_->stream_query(stream_);
-    if (error != cudaErrorNotReady) return true;
-    if (const auto asked = api_->get_async_error(comm_, &state); asked != ncclSuccess) {
-      state = asked;
-    }
-    return state != ncclSuccess && state != ncclInProgress;
-  });
-  if (!done) return Failure{"", true};
-  if (state != ncclSuccess && state != ncclInProgress) return nccl_failure(state);
-  if (error != cudaSuccess) return cuda_failure(error);
+  if (const auto asked = api_->get_async_error(comm_, &state); asked != ncclSuccess) state = asked;
+  if (state != ncclSuccess && state != ncclInProgress) return abort_after(nccl_failure(state));
+  const cudaError_t error = api_->event_query(enqueued_.front().done);
+  if (error != cudaSuccess && error != cudaErrorNotReady) return abort_after(cuda_failure(error));
+  if (timed_out && error == cudaErrorNotReady) return abort_after({"", true});
   return std::nullopt;
 }
 

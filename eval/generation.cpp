@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <set>
@@ -12,6 +11,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "eval/sampling.h"
+#include "nn/host_copy.h"
 #include "nn/ops.h"
 
 namespace incipit::eval {
@@ -49,7 +49,7 @@ void copy_rows(const KeyValueStore& from, Range rows, KeyValueStore& to, std::in
 // Copies row i of `from` to row rows[i] of `to`.
 void scatter_rows(const KeyValueStore& from, const std::vector<std::int64_t>& rows,
                   KeyValueStore& to) {
-  const at::Tensor index = at::tensor(rows, at::kLong).to(to.layers.front().keys.device());
+  const at::Tensor index = nn::upload(rows, to.layers.front().keys.device());
   const auto scatter = [&](at::Tensor into, const at::Tensor& source) {
     into.index_copy_(0, index, source.to(into.scalar_type()));
   };
@@ -209,7 +209,9 @@ Forest Batch::last_tokens() const {
 }
 
 void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of) {
-  if (!at::isfinite(pass.log_likelihoods()).all().item<bool>()) {
+  comm::Communicator& ranks = *backbone_.placement().tensor;
+  const at::Tensor finite = at::isfinite(pass.log_likelihoods()).all();
+  if (!nn::to_host(finite, ranks, "logits").item<bool>()) {
     throw NumericsError(
         "the model's logits are not finite; look at the prompt and the model's weights");
   }
@@ -226,11 +228,14 @@ void Batch::choose(const ForestPass& pass, const std::vector<std::int32_t>& targ
 
 std::vector<TokenId> Batch::choose_here(const ForestPass& pass,
                                         const std::vector<std::int32_t>& target_of) {
-  const at::Tensor argmax = pass.argmax().cpu();
+  comm::Communicator& ranks = *backbone_.placement().tensor;
+  const at::Tensor argmax = nn::to_host(pass.argmax(), ranks, "next tokens");
   const std::int64_t* likeliest = argmax.const_data_ptr<std::int64_t>();
   // Every target has its own row, since all targets have the same id.
   const at::Tensor logits =
-      needs_logits() ? pass.logits().to(at::kCPU, at::kFloat).contiguous().clone() : at::Tensor();
+      needs_logits()
+          ? nn::to_host(pass.logits(), ranks, "logits").to(at::kFloat).contiguous().clone()
+          : at::Tensor();
   const auto next = [&](Live& sequence, std::int32_t target) {
     if (!needs_logits()) return static_cast<TokenId>(likeliest[target]);
     const std::span row(logits.mutable_data_ptr<float>() + target * logits.size(1),

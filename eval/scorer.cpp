@@ -12,6 +12,7 @@
 #include "eval/batches.h"
 #include "eval/pmi_baseline.h"
 #include "eval/shared_beginning.h"
+#include "nn/host_copy.h"
 
 namespace incipit::eval {
 namespace {
@@ -33,15 +34,18 @@ std::vector<std::int64_t> rows_by_example(const data::Dataset& dataset) {
 class Scorer {
  public:
   Scorer(const methods::Prompted& model, const data::Task& task)
-      : task_(task), beginning_(model, [&](PromptRows rows) {
-          return data::source_sequence(task, Example{}, rows);
-        }) {}
+      : task_(task),
+        ranks_(*model.backbone().placement().tensor),
+        beginning_(model,
+                   [&](PromptRows rows) { return data::source_sequence(task, Example{}, rows); }) {}
 
   // Writes the log-likelihoods of the candidates of examples[i] to scores[i].
   void run(std::span<const Example* const> examples, std::span<const std::span<double>> scores) {
     const data::ScoringBatch batch = data::scoring_batch(task_, examples, beginning_.prompt_rows());
     const at::Tensor likelihoods =
-        beginning_.run(batch.packed.forest, {}).pass.log_likelihoods().to(at::kCPU, at::kDouble);
+        nn::to_host(beginning_.run(batch.packed.forest, {}).pass.log_likelihoods(), ranks_,
+                    "log-likelihoods")
+            .to(at::kDouble);
     const double* by_target = likelihoods.const_data_ptr<double>();
     for (std::size_t i = 0; i < examples.size(); ++i) {
       const data::Candidates& candidates = *examples[i]->candidates;
@@ -55,6 +59,7 @@ class Scorer {
 
  private:
   const data::Task& task_;
+  comm::Communicator& ranks_;
   SharedBeginning beginning_;
 };
 

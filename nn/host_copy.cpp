@@ -4,8 +4,6 @@
 #include <ATen/ops/tensor.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include <vector>
-
 namespace incipit::nn {
 namespace {
 
@@ -27,8 +25,7 @@ at::Tensor upload(std::span<const std::int64_t> numbers, at::Device device) {
 }
 
 at::Tensor upload(std::span<const std::int32_t> numbers, at::Device device) {
-  const std::vector<std::int64_t> wide(numbers.begin(), numbers.end());
-  return upload(std::span<const std::int64_t>(wide), device);
+  return uploaded(numbers, at::kInt, device);
 }
 
 HostCopy::HostCopy(const at::Tensor& values) : host_(values) {
@@ -40,8 +37,8 @@ HostCopy::HostCopy(const at::Tensor& values) : host_(values) {
   copied_->record(c10::impl::VirtualGuardImpl(device.type()).getStream(device));
 }
 
-const at::Tensor& HostCopy::wait() {
-  if (copied_) copied_->synchronize();
+const at::Tensor& HostCopy::wait(comm::Communicator& ranks, comm::Operation purpose) {
+  if (copied_) ranks.wait_until([&] { return copied_->query(); }, purpose);
   copied_.reset();
   return host_;
 }

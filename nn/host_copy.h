@@ -8,12 +8,13 @@
 #include <optional>
 #include <span>
 
+#include "comm/communicator.h"
+
 namespace incipit::nn {
 
-// Returns the numbers as a tensor on the device.
+// Return the numbers as a tensor on the device, of the dtype that holds them.
 [[nodiscard]] at::Tensor upload(std::span<const double> numbers, at::Device device);
 [[nodiscard]] at::Tensor upload(std::span<const std::int64_t> numbers, at::Device device);
-// As int64.
 [[nodiscard]] at::Tensor upload(std::span<const std::int32_t> numbers, at::Device device);
 
 // Whether the host runs ahead of the device: operations return before their results exist.
@@ -28,12 +29,19 @@ class HostCopy {
   // memory with `values`.
   explicit HostCopy(const at::Tensor& values);
 
-  // Waits for the copy and returns it.
-  [[nodiscard]] const at::Tensor& wait();
+  // Waits for the copy and returns it. Throws CommError when collectives before it failed or the
+  // timeout of `ranks` passed. Not collective.
+  [[nodiscard]] const at::Tensor& wait(comm::Communicator& ranks, comm::Operation purpose);
 
  private:
   at::Tensor host_;
   std::optional<c10::Event> copied_;  // nothing where the values were already on the host
 };
+
+// Returns the values in host memory, like HostCopy.
+[[nodiscard]] inline at::Tensor to_host(const at::Tensor& values, comm::Communicator& ranks,
+                                        comm::Operation purpose) {
+  return HostCopy(values).wait(ranks, purpose);
+}
 
 }  // namespace incipit::nn

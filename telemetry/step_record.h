@@ -17,8 +17,8 @@ struct StepRecord {
   std::int64_t samples = 0;      // examples in the whole job in this step
   double seconds = 0;            // wall-clock time of the step
   double data_wait_seconds = 0;  // part of `seconds` that this rank waited for the next batch
-  double comm_seconds = 0;       // part of `seconds` that this rank spent in collectives
-  double flops = 0;              // FLOPs of this rank's part of the step (nn/flops.h)
+  double comm_seconds = 0;  // part of `seconds` in calls of collectives, which may only enqueue
+  double flops = 0;         // FLOPs of this rank's part of the step (nn/flops.h)
   // Mean loss by task, for tasks with examples in the batch; empty in a run of one task.
   std::vector<std::pair<std::string, double>> losses{};
 };

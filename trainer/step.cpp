@@ -1,7 +1,6 @@
 #include "trainer/step.h"
 
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -14,6 +13,7 @@
 
 #include "model/forest_pass.h"
 #include "model/stage_link.h"
+#include "nn/host_copy.h"
 #include "trainer/pipeline_schedule.h"
 
 namespace incipit::trainer {
@@ -43,8 +43,8 @@ std::vector<bool> entangled(const ForestCut& cut, const Objective& objective, st
 }
 
 at::Tensor index_on(at::Device device, std::span<const std::int32_t> target_of) {
-  return at::tensor(std::vector<std::int64_t>(target_of.begin(), target_of.end()), at::kLong)
-      .to(device);
+  const std::vector<std::int64_t> index(target_of.begin(), target_of.end());
+  return nn::upload(index, device);
 }
 
 // Whether the keys and values of the forest have gradients that reach what is trained.

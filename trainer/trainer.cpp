@@ -86,7 +86,8 @@ std::vector<ParameterGroup> Trainer::parameters() const {
 void Trainer::read_steps(std::size_t leave) {
   while (unread_.size() > leave) {
     const Stopwatch waiting;
-    const StepNumbers numbers(unread_.front().numbers.wait());
+    const StepNumbers numbers(
+        unread_.front().numbers.wait(setup_.mesh.world(), "numbers of the step"));
     telemetry::StepRecord record = std::move(unread_.front().record);
     unread_.pop_front();
     // The time of a step that was started meanwhile contains this wait.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <deque>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,7 @@ struct FakeNccl {
   int devices = 8;
   std::atomic<int> polls_in_progress{0};  // ncclInProgress so often, after each call
   std::atomic<int> polls_of_stream{0};    // the stream is busy so often, after each call
+  std::atomic<int> finishes{kForever};    // operations after so many are never done
   std::atomic<ncclResult_t> async_error{ncclSuccess};
   std::atomic<bool> abort_hangs{false};
   std::vector<float> device = std::vector<float>(64, 1.0f);
@@ -27,6 +29,7 @@ struct FakeNccl {
   std::atomic<int> left_in_progress{0};
   std::atomic<int> left_of_stream{0};
   int blocking = -1;
+  std::deque<int> events;  // per event, the operations before it
 
   ncclResult_t begin() {
     left_in_progress = polls_in_progress.load();
@@ -120,12 +123,21 @@ inline void fake_cuda(NcclApi& api) {
   };
   api.stream_create = [](cudaStream_t*, unsigned int) { return cudaSuccess; };
   api.stream_destroy = [](cudaStream_t) { return cudaSuccess; };
-  api.stream_query = [](cudaStream_t) {
-    return fake->left_of_stream-- > 0 ? cudaErrorNotReady : cudaSuccess;
-  };
   api.stream_wait_event = [](cudaStream_t, cudaEvent_t, unsigned int) { return cudaSuccess; };
-  api.event_create = [](cudaEvent_t*, unsigned int) { return cudaSuccess; };
-  api.event_record = [](cudaEvent_t, cudaStream_t) { return cudaSuccess; };
+  // An event is where the fake keeps the number of operations before it.
+  api.event_create = [](cudaEvent_t* event, unsigned int) {
+    *event = reinterpret_cast<cudaEvent_t>(&fake->events.emplace_back(0));
+    return cudaSuccess;
+  };
+  api.event_record = [](cudaEvent_t event, cudaStream_t) {
+    *reinterpret_cast<int*>(event) = fake->operations;
+    return cudaSuccess;
+  };
+  api.event_query = [](cudaEvent_t event) {
+    const bool busy = fake->left_of_stream > 0 && fake->left_of_stream-- > 0;
+    return busy || *reinterpret_cast<int*>(event) > fake->finishes ? cudaErrorNotReady
+                                                                   : cudaSuccess;
+  };
   api.event_destroy = [](cudaEvent_t) { return cudaSuccess; };
 }
 

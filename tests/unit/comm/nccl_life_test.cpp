@@ -27,6 +27,10 @@ class NcclLifeTest : public ::testing::Test {
     return make_nccl_communicator(make_single("world", context), fake_nccl_api(), {}, limits);
   }
   std::span<float> device() { return nccl_.device; }
+  // Waits as the host does for the numbers of a step, for work that the device never does.
+  static void wait_in_vain(Communicator& world) {
+    world.wait_until([] { return false; }, "numbers of the step");
+  }
 
   template <typename Error, typename Body>
   static std::string message_of(Body&& body) {
@@ -79,14 +83,42 @@ TEST_F(NcclLifeTest, SendsEveryKindOfOperationOnDeviceMemoryToNccl) {
   EXPECT_EQ(nccl_.operations, 6);
 }
 
-TEST_F(NcclLifeTest, WaitsForAStartedOperationOnlyWhenAskedTo) {
+// Neither does the host wait for an operation.
+TEST_F(NcclLifeTest, WaitsForOperationsOnlyWithTheHostsOneWait) {
   const auto world = make();
   const auto bytes = std::as_writable_bytes(device());
-  nccl_.polls_of_stream = FakeNccl::kForever;
+  nccl_.finishes = 1;
+  world->all_reduce_sum(device(), "activations");
   Pending gather = world->start_all_gather(bytes.first(16), bytes.subspan(16, 16), "weights");
-  EXPECT_EQ(nccl_.operations, 1);
-  EXPECT_THAT(message_of<CommError>([&] { gather.wait(); }),
-              HasSubstr("weights (all_gather on world)"));
+  world->all_reduce_sum(device(), "gradients");
+  gather.wait();
+  EXPECT_EQ(nccl_.operations, 3);
+  EXPECT_EQ(message_of<CommError>([&] { world->wait_until([] { return true; }, "a number"); }),
+            "nothing was thrown");
+  // The first operation that is not done, of whatever communicator.
+  const auto part = world->split(0, 0, "data");
+  part->all_reduce_sum(device(), "later");
+  EXPECT_THAT(
+      message_of<CommError>([&] { wait_in_vain(*world); }),
+      AllOf(HasSubstr("weights (all_gather on world)"), HasSubstr("did not answer within 200ms")));
+  EXPECT_EQ(nccl_.aborted, 1);
+}
+
+TEST_F(NcclLifeTest, NamesAnotherCommunicatorsOperationThatIsNotDone) {
+  const auto world = make();
+  const auto part = world->split(0, 0, "data");
+  world->all_reduce_sum(device(), "numbers");
+  nccl_.finishes = 1;
+  part->all_reduce_sum(device(), "gradients");
+  EXPECT_THAT(message_of<CommError>([&] { wait_in_vain(*world); }),
+              HasSubstr("gradients (all_reduce_sum on data)"));
+}
+
+TEST_F(NcclLifeTest, SaysWhatTheHostWaitedForWhenAllOperationsAreDone) {
+  const auto world = make();
+  world->all_reduce_sum(device(), "gradients");
+  EXPECT_THAT(message_of<CommError>([&] { wait_in_vain(*world); }),
+              HasSubstr("numbers of the step (wait on world)"));
 }
 
 TEST_F(NcclLifeTest, SplitsIntoCommunicatorsOfTheirOwn) {
@@ -109,7 +141,8 @@ TEST_F(NcclLifeTest, GivesUpOnAnOperationThatNeverEnds) {
   {
     const auto world = make();
     nccl_.polls_of_stream = FakeNccl::kForever;
-    EXPECT_THAT(message_of<CommError>([&] { world->all_reduce_sum(device(), "gradients"); }),
+    world->all_reduce_sum(device(), "gradients");
+    EXPECT_THAT(message_of<CommError>([&] { wait_in_vain(*world); }),
                 AllOf(HasSubstr("gradients (all_reduce_sum on world)"),
                       HasSubstr("did not answer within 200ms")));
     EXPECT_EQ(nccl_.aborted, 1);
@@ -122,8 +155,9 @@ TEST_F(NcclLifeTest, GivesUpOnAnOperationThatNeverEnds) {
 TEST_F(NcclLifeTest, ReportsAnErrorThatComesWhileTheStreamWorks) {
   const auto world = make();
   nccl_.polls_of_stream = FakeNccl::kForever;
+  world->all_reduce_sum(device(), "gradients");
   nccl_.async_error = ncclRemoteError;
-  EXPECT_THAT(message_of<CommError>([&] { world->all_reduce_sum(device(), "gradients"); }),
+  EXPECT_THAT(message_of<CommError>([&] { wait_in_vain(*world); }),
               AllOf(HasSubstr("gradients (all_reduce_sum on world)"),
                     HasSubstr("remote process exited"), HasSubstr("socket closed by peer")));
   EXPECT_EQ(nccl_.aborted, 1);
@@ -155,7 +189,8 @@ TEST_F(NcclLifeTest, EndsTheProcessWhenTheAbortHangs) {
   const auto world = make({.abort_timeout = milliseconds(50), .hard_exit = [&] { ++exits; }});
   nccl_.abort_hangs = true;
   nccl_.polls_of_stream = FakeNccl::kForever;
-  EXPECT_THROW(world->all_reduce_sum(device(), "gradients"), CommError);
+  world->all_reduce_sum(device(), "gradients");
+  EXPECT_THROW(wait_in_vain(*world), CommError);
   EXPECT_EQ(exits, 1);
   nccl_.abort_hangs = false;
   while (nccl_.aborted == 0) std::this_thread::yield();  // it uses nccl_
