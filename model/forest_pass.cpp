@@ -1,7 +1,6 @@
 #include "model/forest_pass.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "core/check.h"
 #include "model/pass_rows.h"
+#include "nn/host_copy.h"
 #include "nn/ledger.h"
 #include "nn/target_scores.h"
 
@@ -132,7 +132,7 @@ at::Tensor ForestPass::State::prompt_rows() const {
   for (const PromptSpan& span : prompt_spans) {
     for (int i = 0; i < span.count; ++i) index.push_back(span.row + i);
   }
-  return at::tensor(index, at::kLong).to(backbone->device());
+  return nn::upload(index, backbone->device());
 }
 
 void ForestPass::State::scatter(const at::Tensor& grad_rows,

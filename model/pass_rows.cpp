@@ -1,13 +1,13 @@
 #include "model/pass_rows.h"
 
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "core/check.h"
+#include "nn/host_copy.h"
 
 namespace incipit::model {
 namespace {
@@ -44,14 +44,11 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
                    const std::vector<std::int64_t>& target_rows)
     : rows_(forest.row_count()), target_plan_(forest) {
   const at::Device device = backbone.device();
-  const auto placed = [&](const auto& values, at::ScalarType type) {
-    return at::tensor(values, type).to(device);
-  };
   const int last = backbone.spec().has_encoder() ? kDecoder : 0;
   const auto last_position = std::max_element(forest.positions.begin(), forest.positions.end());
   const auto rotary =
       backbone.rotary_tables(last_position == forest.positions.end() ? 0 : *last_position + 1);
-  positions_ = placed(forest.positions, at::kInt);
+  positions_ = nn::upload(forest.positions, device);
   std::vector<std::int64_t> target_places = target_rows;
   for (int stack = 0; stack <= last; ++stack) {
     at::Tensor index;
@@ -59,13 +56,13 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
     if (last > 0) {
       const std::vector<std::int64_t> rows = rows_of(forest, stack);
       if (stack == last) target_places = places_of(target_rows, rows);
-      index = placed(rows, at::kLong);
+      index = nn::upload(rows, device);
       positions = positions.index_select(0, index);
     }
     stacks_.push_back(
         {index, {positions, rotary}, nn::AttentionPlan(forest, nn::PlanStacks{stack, stack})});
   }
-  target_index_ = placed(target_places, at::kLong);
+  target_index_ = nn::upload(target_places, device);
   target_plan_ = nn::AttentionPlan(forest, target_places, {last, last});
   if (last == 0) return;
   cross_plans_.emplace_back(forest, nn::PlanStacks{last, last - 1});

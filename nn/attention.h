@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -24,6 +25,8 @@ struct KeySpan {
   Range rows;
   int store = kOwn;  // kOwn: this forest
 };
+
+class AttentionParts;  // nn/attention_parts.cpp
 
 // The stack whose rows ask, and the one whose keys they see: another one in cross attention, where
 // a query sees the rows of its segment's ancestors there.
@@ -81,6 +84,8 @@ class AttentionPlan {
   }
   // Returns the number of pairs of a query and a key that it sees.
   [[nodiscard]] double pairs(const AttentionRule& rule) const;
+  // Returns the index tensors on a device, which all layers use. Made on first use. Main thread.
+  [[nodiscard]] AttentionParts& parts(at::Device device) const;
 
  private:
   void make_segments(const Forest& forest, const PlanStacks& stacks);
@@ -93,6 +98,7 @@ class AttentionPlan {
   std::vector<Block> blocks_;
   // Results of pairs(), by window and by whether the rule is full.
   mutable std::map<std::pair<std::optional<std::int64_t>, bool>, double> pairs_;
+  mutable std::shared_ptr<AttentionParts> parts_;
 };
 
 struct AttentionShape {

@@ -13,30 +13,62 @@
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/masked_fill.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 #include "nn/attention_backends.h"
+#include "nn/host_copy.h"
 #include "nn/ops.h"
 
 namespace incipit::nn {
+
+// The parts of a plan, and their index tensors on a device.
+class AttentionParts {
+ public:
+  // The keys of a run that each query sees: [queries, 1] int64, as indices from the run's first
+  // key.
+  struct SeenKeys {
+    bool all = false;  // every query sees every key, and the bounds are undefined
+    at::Tensor begin, end;
+  };
+
+  // Queries [begin, end) against the same key rows.
+  struct Run {
+    Range queries;
+    KeySpan keys;
+    std::int64_t position = 0;  // of the first key, along the path
+    // By window and by whether the rule is full; made on first use.
+    std::map<std::pair<std::optional<std::int64_t>, bool>, SeenKeys> seen{};
+  };
+
+  struct Part {
+    std::vector<Run> runs;
+    bool own = false;  // the keys of each query's own segment
+    // Where the queries and the keys of each run begin and where the last ones end: [runs + 1]
+    // int32.
+    at::Tensor query_ends{}, key_ends{};
+  };
+
+  AttentionParts(std::vector<Part> parts, at::Device device);
+  [[nodiscard]] at::Device device() const { return device_; }
+  [[nodiscard]] std::vector<Part>& parts() { return parts_; }
+
+ private:
+  at::Device device_;
+  std::vector<Part> parts_;
+};
+
 namespace {
 
-// Queries [begin, end) against the same key rows.
-struct Run {
-  Range queries;
-  KeySpan keys;
-  std::int64_t position = 0;  // of the first key, along the path
-};
-
-struct Part {
-  std::vector<Run> runs;
-  bool own = false;  // the keys of each query's own segment
-};
+using Run = AttentionParts::Run;
+using Part = AttentionParts::Part;
+using SeenKeys = AttentionParts::SeenKeys;
 
 // The first part is each segment's own rows, of which every query sees at least one; it is empty in
 // cross attention.
@@ -65,6 +97,46 @@ std::vector<Part> parts_of(const AttentionPlan& plan) {
   return parts;
 }
 
+SeenKeys seen_keys(const AttentionPlan& plan, const AttentionRule& rule, const Run& run,
+                   at::Device device) {
+  std::vector<std::int64_t> begin;
+  std::vector<std::int64_t> end;
+  bool all = true;
+  for (std::int64_t i = run.queries.begin; i < run.queries.end; ++i) {
+    const Range seen = plan.seen_keys(i, rule);
+    begin.push_back(seen.begin - run.position);
+    end.push_back(seen.end - run.position);
+    all = all && begin.back() <= 0 && end.back() >= run.keys.rows.size();
+  }
+  if (all) return {true, {}, {}};
+  return {false, upload(begin, device).unsqueeze(1), upload(end, device).unsqueeze(1)};
+}
+
+}  // namespace
+
+AttentionParts::AttentionParts(std::vector<Part> parts, at::Device device)
+    : device_(device), parts_(std::move(parts)) {
+  for (Part& part : parts_) {
+    std::vector<std::int32_t> queries{0};
+    std::vector<std::int32_t> keys{0};
+    for (const Run& run : part.runs) {
+      queries.push_back(queries.back() + static_cast<std::int32_t>(run.queries.size()));
+      keys.push_back(keys.back() + static_cast<std::int32_t>(run.keys.rows.size()));
+    }
+    part.query_ends = upload(queries, device);
+    part.key_ends = upload(keys, device);
+  }
+}
+
+AttentionParts& AttentionPlan::parts(at::Device device) const {
+  if (!parts_ || parts_->device() != device) {
+    parts_ = std::make_shared<AttentionParts>(parts_of(*this), device);
+  }
+  return *parts_;
+}
+
+namespace {
+
 // Concatenates the rows of several runs. Returns a view if there is one run.
 template <typename Slice>
 at::Tensor gather(const std::vector<Run>& runs, Slice&& slice) {
@@ -80,7 +152,7 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
 // The collected tensors of one part, [rows, heads, head_dim].
 class PartTensors {
  public:
-  PartTensors(const AttentionPlan& plan, const Part& part, const AttentionShape& shape,
+  PartTensors(const AttentionPlan& plan, Part& part, const AttentionShape& shape,
               const AttentionRule& rule, const at::Tensor& queries, const KeysValues& own,
               Stores residents)
       : plan_(plan),
@@ -108,7 +180,7 @@ class PartTensors {
   void for_each_run(F&& f) const {
     std::int64_t query = 0;
     std::int64_t key = 0;
-    for (const Run& run : part_.runs) {
+    for (Run& run : part_.runs) {
       f(run, query, key);
       query += run.queries.size();
       key += run.keys.rows.size();
@@ -132,18 +204,8 @@ class PartTensors {
     });
   }
 
-  [[nodiscard]] std::pair<at::Tensor, at::Tensor> ends() const {
-    std::vector<int> query_ends{0};
-    std::vector<int> key_ends{0};
-    for_each_run([&](const Run& run, std::int64_t query, std::int64_t key) {
-      query_ends.push_back(static_cast<int>(query + run.queries.size()));
-      key_ends.push_back(static_cast<int>(key + run.keys.rows.size()));
-    });
-    const auto placed = [&](const std::vector<int>& values) {
-      return at::tensor(values, at::kInt).to(q.device());
-    };
-    return {placed(query_ends), placed(key_ends)};
-  }
+  [[nodiscard]] const at::Tensor& query_ends() const { return part_.query_ends; }
+  [[nodiscard]] const at::Tensor& key_ends() const { return part_.key_ends; }
 
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> longest() const {
     std::int64_t queries = 0;
@@ -164,23 +226,14 @@ class PartTensors {
   }
 
   // Returns the scores with minus infinity for keys that a query does not see.
-  [[nodiscard]] at::Tensor masked(const Run& run, const at::Tensor& scores) const {
-    std::vector<std::int64_t> begin;
-    std::vector<std::int64_t> end;
-    bool all = true;
-    for (std::int64_t i = run.queries.begin; i < run.queries.end; ++i) {
-      const Range seen = plan_.seen_keys(i, rule_);
-      begin.push_back(seen.begin - run.position);
-      end.push_back(seen.end - run.position);
-      all = all && begin.back() <= 0 && end.back() >= run.keys.rows.size();
-    }
-    if (all) return scores;
-    const auto column = [&](const std::vector<std::int64_t>& values) {
-      return at::tensor(values, at::kLong).to(q.device()).unsqueeze(1);
-    };
+  [[nodiscard]] at::Tensor masked(Run& run, const at::Tensor& scores) const {
+    const auto [known, is_new] = run.seen.try_emplace({rule_.window, rule_.full});
+    SeenKeys& seen = known->second;
+    if (is_new) seen = seen_keys(plan_, rule_, run, q.device());
+    if (seen.all) return scores;
     const at::Tensor key =
         at::arange(run.keys.rows.size(), q.options().dtype(at::kLong)).unsqueeze(0);
-    return scores.masked_fill((key < column(begin)).bitwise_or(key >= column(end)),
+    return scores.masked_fill((key < seen.begin).bitwise_or(key >= seen.end),
                               -std::numeric_limits<double>::infinity());
   }
 
@@ -208,7 +261,7 @@ class PartTensors {
 
  private:
   const AttentionPlan& plan_;
-  const Part& part_;
+  Part& part_;
   AttentionShape shape_;
   AttentionRule rule_;
 
@@ -224,7 +277,7 @@ struct PartResult {
 PartResult forward_plain(const PartTensors& t) {
   std::vector<at::Tensor> outputs;
   std::vector<at::Tensor> lses;
-  t.for_each_run([&](const Run& run, std::int64_t query, std::int64_t key) {
+  t.for_each_run([&](Run& run, std::int64_t query, std::int64_t key) {
     const at::Tensor s = t.masked(run, t.scores(run, query, key));
     const at::Tensor lse = at::logsumexp(s, -1, /*keepdim=*/true);
     // A query that sees no key of this part has minus infinity, and weights of 0.
@@ -236,10 +289,10 @@ PartResult forward_plain(const PartTensors& t) {
 }
 
 PartResult forward_flash(const PartTensors& t) {
-  const auto [query_ends, key_ends] = t.ends();
   const auto [queries, keys] = t.longest();
-  auto [output, lse, rng, unused, debug] = at::_flash_attention_forward(
-      t.q, t.k, t.v, query_ends, key_ends, queries, keys, 0.0, t.causal(), false, t.scale());
+  auto [output, lse, rng, unused, debug] =
+      at::_flash_attention_forward(t.q, t.k, t.v, t.query_ends(), t.key_ends(), queries, keys, 0.0,
+                                   t.causal(), false, t.scale());
   return {output, lse.t()};  // [heads, queries] -> [queries, heads]
 }
 
@@ -250,7 +303,7 @@ struct PartGradients {
 PartGradients backward_plain(const PartTensors& t, const at::Tensor& grad, const at::Tensor& lse,
                              const at::Tensor& delta) {
   std::vector<at::Tensor> dq, dk, dv;
-  t.for_each_run([&](const Run& run, std::int64_t query, std::int64_t key) {
+  t.for_each_run([&](Run& run, std::int64_t query, std::int64_t key) {
     const auto column = [&](const at::Tensor& x) {
       return x.narrow(0, query, run.queries.size()).t().unsqueeze(-1);
     };
@@ -269,15 +322,14 @@ PartGradients backward_plain(const PartTensors& t, const at::Tensor& grad, const
 
 PartGradients backward_flash(const PartTensors& t, const at::Tensor& grad, const at::Tensor& output,
                              const at::Tensor& lse) {
-  const auto [query_ends, key_ends] = t.ends();
   const auto [queries, keys] = t.longest();
   const auto options = t.q.options();
   // State of the dropout generator. It is unused, since there is no dropout.
   const at::Tensor rng = at::zeros({2}, options.dtype(at::kUInt64));
   const at::Tensor unused = at::empty({0}, options.dtype(at::kLong));
   auto [dq, dk, dv] = at::_flash_attention_backward(
-      grad.contiguous(), t.q, t.k, t.v, output.contiguous(), lse.t().contiguous(), query_ends,
-      key_ends, queries, keys, 0.0, t.causal(), rng, unused, t.scale());
+      grad.contiguous(), t.q, t.k, t.v, output.contiguous(), lse.t().contiguous(), t.query_ends(),
+      t.key_ends(), queries, keys, 0.0, t.causal(), rng, unused, t.scale());
   return {dq, dk, dv};
 }
 
@@ -290,7 +342,7 @@ AttentionResult attention_forward_parts(const AttentionPlan& plan, const Attenti
   at::Tensor output = at::zeros({queries.size(0), shape.heads, shape.head_dim}, wide);
   at::Tensor lse =
       at::full({queries.size(0), shape.heads}, -std::numeric_limits<double>::infinity(), wide);
-  for (const Part& part : parts_of(plan)) {
+  for (Part& part : plan.parts(queries.device()).parts()) {
     if (part.runs.empty()) continue;
     const PartTensors t(plan, part, shape, rule, queries, own, residents);
     const PartResult found = t.can_flash() ? forward_flash(t) : forward_plain(t);
@@ -317,7 +369,7 @@ void attention_backward_parts(const AttentionPlan& plan, const AttentionShape& s
   const auto wide = [](const at::Tensor& x) { return x.to(ops::accumulate_type(x.scalar_type())); };
   const at::Tensor delta = by_head(wide(grad) * wide(result.output), shape.heads).sum(-1);
   grad_queries.zero_();
-  for (const Part& part : parts_of(plan)) {
+  for (Part& part : plan.parts(queries.device()).parts()) {
     if (part.runs.empty()) continue;
     const PartTensors t(plan, part, shape, rule, queries, own, residents);
     const at::Tensor g = by_head(t.of_queries(grad), shape.heads);

@@ -10,7 +10,6 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/max.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 #include "core/check.h"
 #include "nn/collectives.h"
 #include "nn/flops.h"
+#include "nn/host_copy.h"
 #include "nn/ops.h"
 
 namespace incipit::nn {
@@ -29,10 +29,6 @@ constexpr std::int64_t kHeadRows = 256;
 
 // Numbers of a row that ranks exchange.
 enum { kNormaliser, kLargest, kLikeliest, kRowNumbers };
-
-at::Tensor index_on(at::Device device, const std::vector<std::int64_t>& values) {
-  return at::tensor(values, at::kLong).to(device);
-}
 
 }  // namespace
 
@@ -68,7 +64,7 @@ std::vector<TargetScores::Chunk> TargetScores::make_chunks() const {
     for (std::int64_t t = 0; t < chunk.targets; ++t) {
       row_of.push_back(slot_[chunk.first_target + t] - row);
     }
-    chunk.row_of = index_on(device_, row_of);
+    chunk.row_of = upload(row_of, device_);
     for (const VocabularyTable::Chunk& part : head_->table.chunks) {
       chunk.places.push_back(find_places(chunk, part.ids));
     }
@@ -85,7 +81,7 @@ TargetScores::Places TargetScores::find_places(const Chunk& chunk, const Range& 
     targets.push_back(t);
     flat.push_back((slot_[chunk.first_target + t] - chunk.first_row) * ids.size() + id - ids.begin);
   }
-  return {index_on(device_, targets), index_on(device_, flat)};
+  return {upload(targets, device_), upload(flat, device_)};
 }
 
 at::Tensor TargetScores::normal(const at::Tensor& last, const Chunk& chunk,

@@ -3,19 +3,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include "nn/collectives.h"
+#include "nn/host_copy.h"
 
 namespace incipit::nn {
-namespace {
-
-at::Tensor on_device(const std::vector<std::int64_t>& values, const at::Tensor& like) {
-  return at::tensor(values, at::kLong).to(like.device());
-}
-
-}  // namespace
 
 std::vector<int> VocabularyTable::groups() const {
   std::vector<int> groups;
@@ -40,7 +33,7 @@ at::Tensor Embedding::rows(std::span<const TokenId> ids) const {
     const WeightStore::Use use = weights_->use(chunk.group);
     const at::Tensor& table = chunk.rows->values();
     const auto [rows, places] = find(chunk, ids);
-    at::Tensor found = table.index_select(0, on_device(rows, table));
+    at::Tensor found = table.index_select(0, upload(rows, table.device()));
     if (places.size() == ids.size()) {
       x = std::move(found);
       continue;
@@ -48,7 +41,7 @@ at::Tensor Embedding::rows(std::span<const TokenId> ids) const {
     if (!x.defined()) {
       x = at::zeros({static_cast<std::int64_t>(ids.size()), table.size(1)}, table.options());
     }
-    x.index_copy_(0, on_device(places, table), found);
+    x.index_copy_(0, upload(places, table.device()), found);
   }
   sum_over(*ranks_, x, "embedding");
   if (!scale_.prompts) scale(x);
@@ -75,9 +68,9 @@ void Embedding::backward(std::span<const TokenId> ids, const at::Tensor& positio
     const at::Tensor& sum = chunk.rows->gradient();
     const auto [rows, places] = find(chunk, ids);
     if (rows.empty()) continue;
-    const at::Tensor of_rows = grad.index_select(0, on_device(places, sum));
+    const at::Tensor of_rows = grad.index_select(0, upload(places, sum.device()));
     scale(of_rows);
-    sum.index_add_(0, on_device(rows, sum), of_rows.to(sum.scalar_type()));
+    sum.index_add_(0, upload(rows, sum.device()), of_rows.to(sum.scalar_type()));
   }
   if (!positions_) return;
   const at::Tensor& sum = positions_->gradient();

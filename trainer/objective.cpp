@@ -5,7 +5,6 @@
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/scatter_reduce.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "nn/host_copy.h"
 
 namespace incipit::trainer {
 namespace {
@@ -21,7 +21,7 @@ namespace {
 class TargetTokenObjective final : public Objective {
  public:
   TargetTokenObjective(const std::vector<double>& weights, at::Device device)
-      : weights_(at::tensor(weights, at::kDouble).to(device)),
+      : weights_(nn::upload(weights, device)),
         count_(std::accumulate(weights.begin(), weights.end(), 0.0)) {}
 
   [[nodiscard]] Value evaluate(const at::Tensor& log_likelihoods) const override {
@@ -62,13 +62,13 @@ class CandidateObjective final : public Objective {
       }
     }
     const auto index = [&](const std::vector<std::int64_t>& values) {
-      return at::tensor(values, at::kLong).to(device);
+      return nn::upload(values, device);
     };
     gold_ = index(gold);
     group_of_ = index(group_of);
     candidate_of_ = index(candidate_of);
     targets_ = index(targets);
-    is_gold_ = at::tensor(is_gold, at::kDouble).to(device);
+    is_gold_ = nn::upload(is_gold, device);
   }
 
   [[nodiscard]] Value evaluate(const at::Tensor& log_likelihoods) const override {

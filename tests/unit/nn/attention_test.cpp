@@ -11,11 +11,14 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
+#include <string_view>
 
 #include "core/forest.h"
 #include "core/random.h"
@@ -224,6 +227,25 @@ TEST_P(ForestAttention, Float32FollowsFloat64) {
   EXPECT_LT(error(found.own.keys, exact.own.keys), 1e-6);
 }
 
+// Returns how many tensors are copied from host memory while `work` runs.
+template <typename Work>
+int copies_from_host(Work&& work) {
+  static thread_local int count = 0;
+  count = 0;
+  const auto count_copy =
+      [](const at::RecordFunction& call) -> std::unique_ptr<at::ObserverContext> {
+    if (call.name() == std::string_view("aten::_to_copy") && call.inputs()[0].toTensor().is_cpu()) {
+      ++count;
+    }
+    return nullptr;
+  };
+  const at::CallbackHandle handle =
+      at::addThreadLocalCallback(at::RecordFunctionCallback(count_copy).needsInputs(true));
+  work();
+  at::removeCallback(handle);
+  return count;
+}
+
 // On the meta device, where reading a value throws.
 TEST_P(ForestAttention, OfOtherDevicesReadsNoValueBack) {
   prepare_meta_device();
@@ -239,6 +261,22 @@ TEST_P(ForestAttention, OfOtherDevicesReadsNoValueBack) {
       attention_forward_parts(plan_, shape_, rule_, queries_, own_, residents_);
   EXPECT_EQ(result.output.sizes(), queries_.sizes());
   EXPECT_TRUE(gradients(attention_backward_parts, result).queries.is_meta());
+}
+
+TEST_P(ForestAttention, LayersOnOtherDevicesShareTheIndexTensorsOfABatch) {
+  prepare_meta_device();
+  plan_ = AttentionPlan(forest_, index_);
+  queries_ = queries_.to(at::kMeta);
+  grad_ = grad_.to(at::kMeta);
+  for (KeysValues* each : {&own_, &residents_[0], &residents_[1]}) {
+    *each = {each->keys.to(at::kMeta), each->values.to(at::kMeta)};
+  }
+  const auto layer = [&] {
+    (void)gradients(attention_backward_parts,
+                    attention_forward_parts(plan_, shape_, rule_, queries_, own_, residents_));
+  };
+  EXPECT_GT(copies_from_host(layer), 0);
+  EXPECT_EQ(copies_from_host(layer), 0);
 }
 
 // Segments of an encoder, computed and resident, above those of a decoder.
