@@ -27,8 +27,8 @@
 
 #include "comm/mesh.h"
 #include "core/files.h"
-#include "data/dataset.h"
-#include "data/task.h"
+#include "data/loaded_task.h"
+#include "data/mixture_options.h"
 #include "eval/eval_options.h"
 #include "eval/evaluation.h"
 #include "methods/prompted_model.h"
@@ -46,18 +46,12 @@
 
 namespace incipit::trainer {
 
-// A task of a run. `splits.validation` (the validation split) may be empty when train.eval_every is
-// 0. An empty `splits.test` is not scored.
-struct TrainTask {
-  std::string name;  // used in file names and messages when there are several tasks
-  const data::Task& task;
-  const data::Splits& splits;
-};
-
 // The inputs of a run. All of them must outlive the trainer.
 struct TrainSetup {
   const model::Backbone& backbone;
-  std::vector<TrainTask> tasks;  // at least one
+  // At least one. The validation split may be empty when train.eval_every is 0. An empty test split
+  // is not scored.
+  std::vector<data::LoadedTask> tasks;
   const comm::Mesh& mesh;
   TrainObserver& observer;
   TrainOptions train;

@@ -23,9 +23,9 @@ double signed_score(const std::string& metric, double value) {
 
 eval::SplitResult Trainer::score(const ScoredSplit& which) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
-  const TrainTask& task = setup_.tasks[which.task];
+  const data::LoadedTask& task = setup_.tasks[which.task];
   const data::Dataset& split = which.split == "test" ? task.splits.test : task.splits.validation;
-  return eval::evaluate({model_, prompt_of(which.task)}, task.task, split, setup_.eval,
+  return eval::evaluate({model_, prompt_of(which.task)}, *task.task, split, setup_.eval,
                         setup_.mesh.batch(), [&](std::int64_t done, std::int64_t total) {
                           setup_.observer.on_evaluation_progress(which, done, total);
                         });
@@ -65,7 +65,7 @@ void Trainer::evaluate() try {
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
     const auto result = score({task, "validation"});
     setup_.observer.on_scores(step_, {task, "validation"}, result.metrics);
-    if (!setup_.tasks[task].task.generates()) {
+    if (!setup_.tasks[task].task->generates()) {
       setup_.observer.on_predictions(step_, task, setup_.tasks[task].splits.validation,
                                      result.scores.predictions);
     }
@@ -139,13 +139,13 @@ void Trainer::test(std::vector<TaskResult>& results) try {
   std::vector<eval::SplitResult> scored(setup_.tasks.size());
   std::vector<eval::TaskResults> named;
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
-    const auto& [name, unused, splits] = setup_.tasks[task];
-    if (splits.test.empty()) continue;
+    const data::LoadedTask& loaded = setup_.tasks[task];
+    if (loaded.splits.test.empty()) continue;
     scored[task] = score({task, "test"});
     setup_.observer.on_scores(step_, {task, "test"}, scored[task].metrics);
     results[task].test = scored[task].metrics;
     results[task].test_intervals = scored[task].intervals;
-    named.push_back({name, {{"test", &splits.test, &scored[task]}}});
+    named.push_back({loaded.name, {{"test", &loaded.splits.test, &scored[task]}}});
   }
   if (named.empty() || setup_.mesh.world().rank() != 0) return;
   if (setup_.tasks.size() == 1) return eval::write_results(setup_.run_dir, named[0].splits);

@@ -22,13 +22,13 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
 }
 
 // Returns the key of a task's block, for messages.
-std::string block_of(const TrainSetup& setup, const TrainTask& task) {
+std::string block_of(const TrainSetup& setup, const data::LoadedTask& task) {
   return setup.tasks.size() == 1 ? "task" : "tasks." + task.name;
 }
 
 // Returns the metric by which evaluations of the task are compared.
-std::string selection_metric(const TrainSetup& setup, const TrainTask& task) {
-  const std::vector<std::string> names = eval::metric_names(task.task);
+std::string selection_metric(const TrainSetup& setup, const data::LoadedTask& task) {
+  const std::vector<std::string> names = eval::metric_names(*task.task);
   const std::string& wanted = setup.train.early_stop.metric;
   if (wanted.empty()) return names.front();
   if (std::find(names.begin(), names.end(), wanted) != names.end()) return wanted;
@@ -36,7 +36,7 @@ std::string selection_metric(const TrainSetup& setup, const TrainTask& task) {
                     task.name + "', which has " + join(names));
 }
 
-void check_splits(const TrainSetup& setup, const TrainTask& task) {
+void check_splits(const TrainSetup& setup, const data::LoadedTask& task) {
   INCIPIT_CHECK(task.splits.train.labelled(), "an unlabelled example to train on");
   if (setup.train.eval_every == 0 || task.splits.validation.labelled()) return;
   throw ConfigError("train.eval_every is " + std::to_string(setup.train.eval_every) +
@@ -59,7 +59,7 @@ Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::T
           setup.steps_ahead.value_or(nn::runs_ahead_of(setup.backbone.device()) ? 1 : 0))) {
   INCIPIT_CHECK(prompts_.size() == 1 || prompts_.size() == setup.tasks.size(), prompts_.size(),
                 " prompts for ", setup.tasks.size(), " tasks");
-  for (const TrainTask& task : setup.tasks) {
+  for (const data::LoadedTask& task : setup.tasks) {
     check_splits(setup, task);
     selection_metrics_.push_back(selection_metric(setup, task));
   }
@@ -71,11 +71,11 @@ Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::T
 
 std::unique_ptr<BatchStream> Trainer::make_batches() const {
   std::vector<std::int64_t> sizes;
-  for (const TrainTask& task : setup_.tasks) sizes.push_back(task.splits.train.size());
+  for (const data::LoadedTask& task : setup_.tasks) sizes.push_back(task.splits.train.size());
   const auto weights = data::mixture_weights(setup_.mixture, sizes);
   std::vector<TrainSource> sources;
   for (std::size_t i = 0; i < setup_.tasks.size(); ++i) {
-    sources.push_back({.task = &setup_.tasks[i].task,
+    sources.push_back({.task = setup_.tasks[i].task.get(),
                        .train = &setup_.tasks[i].splits.train,
                        .prompt = model_.rows(prompt_of(i)),
                        .weight = weights[i]});

@@ -101,14 +101,6 @@ void judge(const Session& session, const RunObserver& observer,
                            diagnoses);
 }
 
-std::vector<trainer::TrainTask> train_tasks(const Session& session) {
-  std::vector<trainer::TrainTask> tasks;
-  for (const data::LoadedTask& task : session.tasks) {
-    tasks.push_back({.name = task.name, .task = *task.task, .splits = task.splits});
-  }
-  return tasks;
-}
-
 struct TrainArguments {
   ConfigArguments config;
   bool fresh = false;
@@ -159,7 +151,7 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
 
   RunObserver observer(session, done);
   trainer::Trainer trainer({.backbone = *session.backbone,
-                            .tasks = train_tasks(session),
+                            .tasks = session.tasks,
                             .mesh = *session.mesh,
                             .observer = observer,
                             .train = config.train,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/loaded_task.h"
 #include "data/task.h"
 #include "model/backbone.h"
 
@@ -23,6 +24,12 @@ namespace incipit::testing_support {
 
 // `count` examples of lengths between 5 and 40, labels in turns.
 [[nodiscard]] data::Dataset tiny_dataset(const data::Task& task, int count, std::uint64_t seed);
+
+// A task with its examples, as a run has it.
+[[nodiscard]] inline data::LoadedTask loaded(const std::string& name, const data::Task& task,
+                                             const data::Splits& splits) {
+  return {.name = name, .task = std::make_shared<data::Task>(task), .splits = splits};
+}
 
 // Two layers, grouped queries, float32 or float64.
 [[nodiscard]] model::Backbone tiny_backbone(at::ScalarType dtype = at::kFloat);

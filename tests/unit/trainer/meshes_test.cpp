@@ -90,7 +90,7 @@ class Meshes : public ::testing::TestWithParam<Case> {
           model::Backbone::random(config(tied).spec(), 7, {}, model::Placement(mesh));
       LossRecorder recorder;
       Trainer trainer({.backbone = backbone,
-                       .tasks = {{"tiny", task_, splits_}},
+                       .tasks = {testing_support::loaded("tiny", task_, splits_)},
                        .mesh = mesh,
                        .observer = recorder,
                        .train = options(loss),

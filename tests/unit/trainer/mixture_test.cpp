@@ -167,7 +167,8 @@ class MixtureRun : public ::testing::Test {
   [[nodiscard]] TrainSetup setup(const comm::Mesh& mesh, TrainObserver& observer,
                                  const std::string& dir) const {
     return {.backbone = backbone_,
-            .tasks = {{"first", task_, first_}, {"second", task_, second_}},
+            .tasks = {testing_support::loaded("first", task_, first_),
+                      testing_support::loaded("second", task_, second_)},
             .mesh = mesh,
             .observer = observer,
             .train = options_,
@@ -210,7 +211,7 @@ TEST_F(MixtureRun, EachPromptLearnsAsInARunOfItsOwn) {
   for (std::size_t i = 0; i < 2; ++i) {
     Recorder own;
     TrainSetup single = setup(mesh, own, "single");
-    single.tasks = std::vector<TrainTask>{single.tasks[i]};
+    single.tasks = std::vector<data::LoadedTask>{single.tasks[i]};
     single.train.batch_size = 4;
     single.train.optimizer.lr = 0.2;
     Trainer trainer(single, {starts()[i]});
@@ -250,7 +251,7 @@ TEST_F(MixtureRun, APromptWithoutAnExampleInTheBatchTakesNoStep) {
     for (std::size_t i = 0; i < 2; ++i) {
       Recorder own;
       TrainSetup single = setup(mesh, own, "single");
-      single.tasks = std::vector<TrainTask>{single.tasks[i]};
+      single.tasks = std::vector<data::LoadedTask>{single.tasks[i]};
       single.train.steps = options_.steps / 2;
       Trainer trainer(single, {starts()[i]});
       (void)trainer.run();

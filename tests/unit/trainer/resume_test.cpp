@@ -72,7 +72,7 @@ class ResumeTest : public ::testing::Test {
     const model::Backbone backbone = testing_support::tiny_backbone();
     Trainer trainer(
         {.backbone = backbone,
-         .tasks = {{"tiny", task_, splits_}},
+         .tasks = {testing_support::loaded("tiny", task_, splits_)},
          .mesh = mesh,
          .observer = watcher,
          .train = options_,

@@ -64,7 +64,7 @@ class TrainerTest : public ::testing::Test {
 
   [[nodiscard]] TrainSetup setup(const comm::Mesh& mesh, TrainObserver& observer) const {
     return {.backbone = backbone_,
-            .tasks = {{"tiny", task_, splits_}},
+            .tasks = {testing_support::loaded("tiny", task_, splits_)},
             .mesh = mesh,
             .observer = observer,
             .train = options_,
@@ -217,7 +217,7 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsChosenByItsLoss) {
   RunRecorder recorder;
   const TrainSetup base = setup(mesh, recorder);
   const TrainSetup own{.backbone = base.backbone,
-                       .tasks = {{"tiny", task, splits}},
+                       .tasks = {testing_support::loaded("tiny", task, splits)},
                        .mesh = mesh,
                        .observer = recorder,
                        .train = base.train,
