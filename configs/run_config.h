@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "comm/mesh_options.h"
-#include "configs/model_options.h"
 #include "configs/run_options.h"
 #include "core/log_options.h"
 #include "data/mixture_options.h"
 #include "data/task_options.h"
 #include "eval/eval_options.h"
 #include "methods/method_options.h"
+#include "model/model_options.h"
 #include "telemetry/endpoint_options.h"
 #include "trainer/train_options.h"
 
@@ -27,7 +27,7 @@ struct NamedTask {
 
 struct RunConfig {
   RunOptions run;
-  ModelOptions model;
+  model::ModelOptions model;
   comm::MeshOptions parallel;
   methods::MethodOptions method;
   data::TaskOptions task;  // `task:`; unused if there are `tasks:`

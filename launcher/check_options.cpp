@@ -71,7 +71,7 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
 
 void check_training_options(const configs::RunConfig& config, const configs::Report& report) {
   check_options(config, report);
-  if (config.model.dtype == configs::Dtype::kFloat16) {
+  if (config.model.dtype == model::Dtype::kFloat16) {
     report("model.dtype",
            "float16 is for scoring and generating: gradients are too small for it; expected "
            "bfloat16, float32 or auto to train");

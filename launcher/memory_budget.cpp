@@ -31,9 +31,9 @@ std::optional<comm::MeshShape> nearest_that_fits(const model::ModelSpec& config,
 
 }  // namespace
 
-double memory_of_rank(const comm::LocalRank& local, configs::Device device) {
+double memory_of_rank(const comm::LocalRank& local, model::Device device) {
   constexpr double kUnknown = std::numeric_limits<double>::infinity();
-  if (device != configs::Device::kCuda) {
+  if (device != model::Device::kCuda) {
     const double available = available_memory();
     return available > 0 ? available / local.size : kUnknown;
   }
@@ -62,11 +62,11 @@ std::string memory_objection(const model::ModelSpec& config, const comm::MeshSha
 
 void require_memory(comm::Communicator& world, const comm::LocalRank& local,
                     const model::ModelSpec& config, const comm::MeshShape& shape,
-                    const configs::ModelOptions& options) {
+                    const model::ModelOptions& options) {
   std::array<double, 1> budget{memory_of_rank(local, options.device)};
   world.all_reduce_min(std::span<double>(budget), "memory for the model");
   const std::string objection =
-      memory_objection(config, shape, configs::number_bytes(options.dtype), budget[0]);
+      memory_objection(config, shape, model::number_bytes(options.dtype), budget[0]);
   if (!objection.empty()) throw ConfigError(objection);
 }
 

@@ -14,11 +14,11 @@ namespace incipit::launcher {
 // message gives the reason and the nearest mesh that fits. Every rank throws the same. Collective.
 void require_memory(comm::Communicator& world, const comm::LocalRank& local,
                     const model::ModelSpec& config, const comm::MeshShape& shape,
-                    const configs::ModelOptions& options);
+                    const model::ModelOptions& options);
 
 // Returns the bytes available to a rank: its share of the machine's memory, or its GPU's. Infinite
 // if unknown.
-[[nodiscard]] double memory_of_rank(const comm::LocalRank& local, configs::Device device);
+[[nodiscard]] double memory_of_rank(const comm::LocalRank& local, model::Device device);
 
 // Returns the message of require_memory() for ranks with `budget` bytes of memory each. Empty: they
 // fit.

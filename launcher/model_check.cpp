@@ -68,14 +68,14 @@ void add_chat_format(const fs::path& dir, const model::ModelSpec& spec, Steps& s
 ModelChoice choice_for(const model::ModelSpec& spec) {
   ModelMachine machine = this_machine({});
   machine.float32_bytes = plan::planned_weight_bytes(spec, {}, /*number_bytes=*/4);
-  machine.memory = memory_of_rank({}, configs::Device::kCpu);
+  machine.memory = memory_of_rank({}, model::Device::kCpu);
   return choose_model({}, machine);
 }
 
 // Returns why one rank has not enough memory for the weights, or "". A larger model needs more
 // ranks, but is not broken.
 std::string memory_objection_of_one_rank(const model::ModelSpec& spec, const ModelChoice& choice) {
-  return memory_objection(spec, {}, configs::number_bytes(choice.options.dtype),
+  return memory_objection(spec, {}, model::number_bytes(choice.options.dtype),
                           memory_of_rank({}, choice.options.device));
 }
 
@@ -94,7 +94,7 @@ std::string compute(const model::ModelSpec& spec, const model::WeightFiles& file
   const double found = pass.log_likelihoods()[0].item<double>();
   if (std::isfinite(found)) {
     return human_bytes(static_cast<double>(backbone.weight_bytes())) + " as " +
-           std::string(configs::dtype_name(choice.options.dtype));
+           std::string(model::dtype_name(choice.options.dtype));
   }
   throw NumericsError("the model's numbers are not finite: its weights are damaged");
 }

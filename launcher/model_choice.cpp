@@ -14,8 +14,8 @@
 namespace incipit::launcher {
 namespace {
 
-using configs::Device;
-using configs::Dtype;
+using model::Device;
+using model::Dtype;
 
 void choose_device(const ModelMachine& machine, ModelChoice& choice) {
   if (choice.options.device != Device::kAuto) return;
@@ -59,14 +59,14 @@ std::string device_name(Device device) { return device == Device::kCuda ? "cuda"
 
 }  // namespace
 
-ModelMachine this_machine(const configs::ModelOptions& options) {
+ModelMachine this_machine(const model::ModelOptions& options) {
   return {.gpus = options.device == Device::kAuto ? usable_gpus() : 0,
           .bfloat16_units = kernels::cpu::has_bfloat16_units(),
           .float32_bytes = 0,
           .memory = std::numeric_limits<double>::infinity()};
 }
 
-ModelChoice choose_model(const configs::ModelOptions& options, const ModelMachine& machine) {
+ModelChoice choose_model(const model::ModelOptions& options, const ModelMachine& machine) {
   ModelChoice choice{.options = options,
                      .dtype_reason = "set in the configuration",
                      .device_reason = "set in the configuration"};
@@ -75,7 +75,7 @@ ModelChoice choose_model(const configs::ModelOptions& options, const ModelMachin
   return choice;
 }
 
-ModelChoice agree(comm::Communicator& world, const configs::ModelOptions& options,
+ModelChoice agree(comm::Communicator& world, const model::ModelOptions& options,
                   const ModelMachine& machine) {
   struct Offer {
     Dtype dtype;
@@ -85,7 +85,7 @@ ModelChoice agree(comm::Communicator& world, const configs::ModelOptions& option
   };
   const Offer mine{options.dtype, machine.gpus, machine.bfloat16_units, machine.float32_bytes,
                    machine.memory};
-  configs::ModelOptions wanted = options;
+  model::ModelOptions wanted = options;
   ModelMachine least = machine;
   for (const Offer& each : world.all_gather(mine, "choice of model.dtype and model.device")) {
     if (wanted.dtype == Dtype::kAuto) wanted.dtype = each.dtype;
@@ -112,7 +112,7 @@ c10::ScalarType scalar_type(Dtype dtype) {
 }
 
 std::string dtype_text(const ModelChoice& choice) {
-  return std::string(configs::dtype_name(choice.options.dtype)) + " (" + choice.dtype_reason + ")";
+  return std::string(model::dtype_name(choice.options.dtype)) + " (" + choice.dtype_reason + ")";
 }
 
 std::string device_text(const ModelChoice& choice) {

@@ -16,8 +16,8 @@
 namespace incipit::launcher {
 
 struct ModelChoice {
-  configs::ModelOptions options;  // with `auto` resolved
-  std::string dtype_reason;       // "set in the configuration", or the reason for the choice
+  model::ModelOptions options;  // with `auto` resolved
+  std::string dtype_reason;     // "set in the configuration", or the reason for the choice
   std::string device_reason;
 };
 
@@ -31,20 +31,20 @@ struct ModelMachine {
 
 // Describes this machine without a model (float32_bytes is 0). Does not look for GPUs unless the
 // device must be chosen.
-[[nodiscard]] ModelMachine this_machine(const configs::ModelOptions& options);
+[[nodiscard]] ModelMachine this_machine(const model::ModelOptions& options);
 
 // Resolves `auto` for one rank. Not collective.
-[[nodiscard]] ModelChoice choose_model(const configs::ModelOptions& options,
+[[nodiscard]] ModelChoice choose_model(const model::ModelOptions& options,
                                        const ModelMachine& machine);
 
 // Makes one choice for all ranks: cuda only if every rank has a GPU, bfloat16 only if every rank
 // would choose it. A dtype set on one rank (a resumed run keeps its own) applies to all.
 // Collective.
-[[nodiscard]] ModelChoice agree(comm::Communicator& world, const configs::ModelOptions& options,
+[[nodiscard]] ModelChoice agree(comm::Communicator& world, const model::ModelOptions& options,
                                 const ModelMachine& machine);
 
 // Throws LogicError for kAuto, which must be resolved before.
-[[nodiscard]] c10::ScalarType scalar_type(configs::Dtype dtype);
+[[nodiscard]] c10::ScalarType scalar_type(model::Dtype dtype);
 
 // The choice with its reason: "bfloat16 (auto: this processor multiplies bfloat16 directly)",
 // "cpu (auto: no GPU is visible)"

@@ -105,7 +105,7 @@ RunPlan plan_run(const RunConfig& asked, bool fresh) {
   const bool any = trainer::has_checkpoints(dir);
   if (stage == RunStage::kFinished && !any) return {};
   const RunConfig before = configuration_of(dir);
-  if (config.model.dtype == configs::Dtype::kAuto) config.model.dtype = before.model.dtype;
+  if (config.model.dtype == model::Dtype::kAuto) config.model.dtype = before.model.dtype;
   const auto found = conflicts(before, config);
   if (stage == RunStage::kFinished &&
       (!found.empty() || config.train.steps == before.train.steps)) {

@@ -18,7 +18,7 @@ struct RunPlan {
   };
   Kind kind = Kind::kNew;
   std::optional<trainer::Checkpoint> checkpoint{};  // kResume: the checkpoint to continue from
-  configs::Dtype dtype = configs::Dtype::kAuto;     // kResume: that of the run, even for `auto`
+  model::Dtype dtype = model::Dtype::kAuto;         // kResume: that of the run, even for `auto`
 };
 
 // Decides what `incipit train` does with its run directory (docs/checkpoints.md). An unfinished run

@@ -26,7 +26,7 @@ void require_same_build(comm::Communicator& world) {
                      "incipit " + incipit_version() + ", libtorch " + libtorch_version());
 }
 
-std::string require_same_model(comm::Communicator& world, const configs::ModelOptions& options,
+std::string require_same_model(comm::Communicator& world, const model::ModelOptions& options,
                                const model::WeightFiles& weights) {
   const auto description = model::JsonObject::read(weights.model_dir() / "config.json");
   comm::require_same(world, "config.json of the model", dump_json(description.value(), 1));
@@ -34,7 +34,7 @@ std::string require_same_model(comm::Communicator& world, const configs::ModelOp
                      "headers of the weight files: " + weights.header_fingerprint());
   std::string fingerprint = weights.fingerprint();
   comm::require_same(world, "weights of the model", "fingerprint of the weights: " + fingerprint);
-  if (options.check_weights == configs::CheckWeights::kWhole && world.size() > 1) {
+  if (options.check_weights == model::CheckWeights::kWhole && world.size() > 1) {
     comm::require_same(world, "weights of the model",
                        "SHA-256 of all weights: " + weights.full_hash());
   }

@@ -11,9 +11,9 @@
 #include <string>
 
 #include "comm/communicator.h"
-#include "configs/model_options.h"
 #include "data/loaded_task.h"
 #include "methods/prompt.h"
+#include "model/model_options.h"
 #include "model/weight_files.h"
 
 namespace incipit::launcher {
@@ -24,7 +24,7 @@ void require_same_build(comm::Communicator& world);
 // every tensor, or all bytes, as options.check_weights says. Returns the fingerprint of the
 // weights.
 [[nodiscard]] std::string require_same_model(comm::Communicator& world,
-                                             const configs::ModelOptions& options,
+                                             const model::ModelOptions& options,
                                              const model::WeightFiles& weights);
 
 // Compares the tokenizer, the special tokens and the chat format.

@@ -36,8 +36,8 @@ namespace fs = std::filesystem;
 
 // Chooses the device. libtorch's CUDA library is large and needs a driver, so it is loaded only for
 // cuda.
-at::Device choose_device(const configs::ModelOptions& options, const comm::LocalRank& local) {
-  if (options.device != configs::Device::kCuda) return at::kCPU;
+at::Device choose_device(const model::ModelOptions& options, const comm::LocalRank& local) {
+  if (options.device != model::Device::kCuda) return at::kCPU;
   if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     throw ConfigError(std::string("model.device: cuda needs libtorch_cuda.so, which cannot be "
                                   "loaded (") +
@@ -76,10 +76,10 @@ int cores_of_machine(comm::Communicator& world, const UsableCores& own) {
 // Collective.
 void choose_model(Session& session, const model::ModelSpec& transformer,
                   const comm::MeshShape& shape) {
-  configs::ModelOptions& options = session.config.model;
+  model::ModelOptions& options = session.config.model;
   ModelMachine machine = this_machine(options);
   machine.float32_bytes = plan::planned_weight_bytes(transformer, shape, /*number_bytes=*/4);
-  machine.memory = memory_of_rank(session.local, configs::Device::kCpu);
+  machine.memory = memory_of_rank(session.local, model::Device::kCpu);
   session.model_choice = agree(session.world(), options, machine);
   options.dtype = session.model_choice.options.dtype;
 }
@@ -100,7 +100,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
     data::LoadedTask& task = session.tasks.emplace_back();
     task.name = name;
     task.prompt_rows = prompt_rows.size() == 1 ? prompt_rows.front() : prompt_rows.at(number);
-    task.task = std::make_unique<data::Task>(options, models.at(options.format));
+    task.task = std::make_shared<data::Task>(options, models.at(options.format));
     task.splits = data::load_splits(*task.task, session.config.run.seed, task.prompt_rows, which);
     require_same_data(session.world(), task);
   }
@@ -110,7 +110,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
 void load_weights(Session& session, const model::WeightFiles& files, const std::string& fingerprint,
                   const model::ModelSpec& transformer) {
   const auto start = std::chrono::steady_clock::now();
-  const configs::ModelOptions& options = session.model_choice.options;
+  const model::ModelOptions& options = session.model_choice.options;
   session.backbone = std::make_unique<model::Backbone>(model::Backbone::load(
       transformer, files,
       {.dtype = scalar_type(options.dtype), .device = choose_device(options, session.local)},
@@ -270,7 +270,7 @@ std::string manifest(const Session& session, const std::string& command,
             {"seed", session.config.run.seed},
             {"model",
              {{"path", session.config.model.path},
-              {"dtype", configs::dtype_name(session.config.model.dtype)},
+              {"dtype", model::dtype_name(session.config.model.dtype)},
               {"headers_sha256", session.headers_sha256},
               {"weights_fingerprint", session.backbone_info.weights_fingerprint}}},
             {"tokenizer_sha256", session.task->tokenizer().fingerprint()},

@@ -171,7 +171,7 @@ void add_interval(Method& method, const eval::MeanInterval& bootstrap) {
 std::string mixed_types_of(std::span<const RunData> runs) {
   std::map<std::string, std::vector<std::string>> by_type;
   for (const RunData& run : runs) {
-    if (run.config) by_type[configs::dtype_name(run.config->model.dtype)].push_back(run.name);
+    if (run.config) by_type[model::dtype_name(run.config->model.dtype)].push_back(run.name);
   }
   if (by_type.size() < 2) return "";
   std::vector<std::string> parts;

@@ -167,7 +167,7 @@ std::vector<Row> in_order(const std::vector<plan::MeshPlan>& plans, const model:
 std::string short_number(double number) { return telemetry::fixed(number, number < 10 ? 3 : 0); }
 
 void print_assumptions(const telemetry::Style& style, const PlanArguments& arguments,
-                       configs::Dtype dtype, const plan::Workload& w) {
+                       model::Dtype dtype, const plan::Workload& w) {
   const int rows = methods::prompt_rows(w.method).rows;
   const std::string after =
       rows == 0 ? ""
@@ -182,7 +182,7 @@ void print_assumptions(const telemetry::Style& style, const PlanArguments& argum
                       telemetry::grouped(w.train.micro_batch_tokens) + " rows at once on a rank"},
        {"numbers",
         std::to_string(w.number_bytes) + " bytes each" +
-            (dtype == configs::Dtype::kAuto ? " (model.dtype: auto is bfloat16 on a GPU)" : "")},
+            (dtype == model::Dtype::kAuto ? " (model.dtype: auto is bfloat16 on a GPU)" : "")},
        {"a rank", telemetry::fixed(arguments.memory_gib, 0) + " GiB, " +
                       short_number(arguments.tflops) + " TFLOP/s reached" +
                       (arguments.rates_of.empty() ? "" : " in " + arguments.rates_of)},

@@ -83,7 +83,7 @@ plan::Workload planned_workload(const configs::RunConfig& config, const model::M
           .prompts = prompt_count(config),
           .example_rows = example_rows > 0 ? example_rows : std::min(source + kAnswerRows, most),
           .target_rows = kAnswerRows,
-          .number_bytes = configs::number_bytes(config.model.dtype)};
+          .number_bytes = model::number_bytes(config.model.dtype)};
 }
 
 model::ModelSpec planned_shape(const fs::path& model) {

@@ -30,11 +30,11 @@ struct ValidateArguments {
 };
 
 // Returns the choice that a run without mpirun would make on this machine.
-ModelChoice choice_on_one_rank(const configs::ModelOptions& options,
+ModelChoice choice_on_one_rank(const model::ModelOptions& options,
                                const model::WeightFiles& weights) {
   ModelMachine machine = this_machine(options);
   machine.float32_bytes = 4.0 * static_cast<double>(weights.parameter_count());
-  machine.memory = memory_of_rank({}, configs::Device::kCpu);
+  machine.memory = memory_of_rank({}, model::Device::kCpu);
   return choose_model(options, machine);
 }
 
@@ -56,7 +56,7 @@ void check_run(const ConfigArguments& arguments) {
     data::LoadedTask& read = tasks.emplace_back();
     read.name = name;
     read.prompt_rows = methods::prompt_rows(config.method).rows;
-    read.task = std::make_unique<data::Task>(options, std::move(task_model));
+    read.task = std::make_shared<data::Task>(options, std::move(task_model));
     read.splits = data::load_splits(*read.task, config.run.seed, read.prompt_rows,
                                     {.train = trains, .validation = trains});
   }

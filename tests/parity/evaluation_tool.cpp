@@ -66,7 +66,7 @@ Json run(const std::string& config_path, const std::vector<std::string>& overrid
   }
   const auto backbone = model::Backbone::load(
       families::read_model(config.model.path), model::WeightFiles(config.model.path),
-      {.dtype = config.model.dtype == configs::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat});
+      {.dtype = config.model.dtype == model::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat});
   const auto alone = comm::make_single();
   eval::Scores scores;
   Json answer{{"seconds", Json::array()}, {"file", split.file()}, {"examples", Json::array()}};

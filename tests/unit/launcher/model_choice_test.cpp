@@ -8,8 +8,8 @@
 namespace incipit::launcher {
 namespace {
 
-using configs::Device;
-using configs::Dtype;
+using model::Device;
+using model::Dtype;
 using ::testing::HasSubstr;
 
 constexpr ModelMachine kPlain{
@@ -64,7 +64,7 @@ TEST(ModelChoice, IsOneForAllRanks) {
 
 TEST(ModelChoice, OfARunThatResumesIsThatOfItsFirstRank) {
   comm::run_on_threads(2, [](comm::Communicator& world) {
-    configs::ModelOptions options;
+    model::ModelOptions options;
     if (world.rank() == 0) options.dtype = Dtype::kBFloat16;
     EXPECT_EQ(agree(world, options, kPlain).options.dtype, Dtype::kBFloat16);
   });

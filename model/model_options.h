@@ -7,7 +7,7 @@ namespace incipit {
 class Schema;
 }
 
-namespace incipit::configs {
+namespace incipit::model {
 
 // kAuto: the fastest on the machine (launcher/model_choice.h).
 enum class Dtype { kAuto, kFloat32, kBFloat16, kFloat16 };
@@ -34,4 +34,4 @@ struct ModelOptions {
 // Declares the keys of the block.
 void declare(Schema& schema, ModelOptions& options);
 
-}  // namespace incipit::configs
+}  // namespace incipit::model

@@ -1,8 +1,8 @@
-#include "configs/model_options.h"
+#include "model/model_options.h"
 
 #include "core/schema.h"
 
-namespace incipit::configs {
+namespace incipit::model {
 namespace {
 
 const Schema::Names<Dtype> kDtypes{{"auto", Dtype::kAuto},
@@ -36,4 +36,4 @@ const char* dtype_name(Dtype dtype) {
 
 int number_bytes(Dtype dtype) { return dtype == Dtype::kFloat32 ? 4 : 2; }
 
-}  // namespace incipit::configs
+}  // namespace incipit::model
