@@ -90,6 +90,7 @@ at::Tensor PassRows::replace(const nn::Block& block, const at::Tensor& x,
 }
 
 void PassRows::add_memory(const at::Tensor& x, const at::Tensor& grad_memory) const {
+  if (grad_memory.size(0) == 0) return;  // which libtorch refuses without data
   at::Tensor(x).index_add_(0, stacks_[0].index, grad_memory);
 }
 
