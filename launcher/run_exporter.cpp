@@ -49,7 +49,7 @@ double peak_flops(const Session& session) {
 
 }  // namespace
 
-telemetry::Exporter open_exporter(const Session& session, bool resumed) {
+telemetry::Exporter open_exporter(const Session& session, std::int64_t resumed_at) {
   const configs::RunConfig& config = session.config;
   if (config.metrics.listen.empty()) return {config.metrics, {}};
   std::int64_t skipped = 0;
@@ -63,9 +63,10 @@ telemetry::Exporter open_exporter(const Session& session, bool resumed) {
       .run_name = config.run.name,
       .task = configs::task_names(config),  // a label never contains a path
       .method = config.method.kind,
-      .restarts = restarts(resumed),
+      .restarts = restarts(resumed_at > 0),
       .skipped_records = skipped,
       .checkpoint_interval = config.train.checkpoint_every,
+      .steps_to_do = config.train.steps - resumed_at,
       .peak_flops = peak_flops(session)};
   for (const data::LoadedTask& task : session.tasks) {
     if (task.task->generates()) continue;

@@ -1,14 +1,16 @@
 // Prometheus endpoint of a rank in a training run.
 #pragma once
 
+#include <cstdint>
+
 #include "launcher/session.h"
 #include "telemetry/exporter.h"
 
 namespace incipit::launcher {
 
 // Opens the endpoint if metrics.listen asks for one, with all values known at the start. Measures
-// the rank's peak FLOP/s unless metrics.peak_flops is set. `resumed`: the run continues from a
-// checkpoint. Throws as telemetry::Exporter does.
-[[nodiscard]] telemetry::Exporter open_exporter(const Session& session, bool resumed);
+// the rank's peak FLOP/s unless metrics.peak_flops is set. `resumed_at`: the step of the checkpoint
+// that the run continues from; 0: none. Throws as telemetry::Exporter does.
+[[nodiscard]] telemetry::Exporter open_exporter(const Session& session, std::int64_t resumed_at);
 
 }  // namespace incipit::launcher

@@ -16,7 +16,7 @@ constexpr double kSmoothing = 0.9;
 }  // namespace
 
 RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& done)
-    : exporter_(open_exporter(session, done.step > 0)),
+    : exporter_(open_exporter(session, done.step)),
       push_(session.is_rank_zero() ? session.config.metrics.push : "",
             {.name = session.config.run.name,
              .task = configs::task_names(session.config),

@@ -1,22 +1,20 @@
 #include "telemetry/exporter.h"
 
-#include <prometheus/exposer.h>
 #include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <chrono>
-#include <stdexcept>
 
 #include "core/error.h"
 #include "core/log.h"
+#include "telemetry/http_server.h"
 #include "telemetry/series.h"
 
 namespace incipit::telemetry {
 namespace {
 
-// A client that connects and sends nothing occupies a thread until the timeout. With these, a
-// scrape after 50 such clients is answered within 5 s; Prometheus waits 10 s.
-constexpr const char* kServerThreads = "16";
-constexpr const char* kRequestTimeoutMs = "1000";
+using Pages = std::map<std::string, Page>;
 
 Address address_of_rank(const EndpointOptions& options, int local_rank) {
   const auto problems = validate(options);
@@ -30,33 +28,24 @@ Address address_of_rank(const EndpointOptions& options, int local_rank) {
   return address;
 }
 
-std::unique_ptr<prometheus::Exposer> try_open(const std::string& host, int port) {
+std::unique_ptr<HttpServer> open_server(const EndpointOptions& options, const Address& address,
+                                        const Pages& pages) {
   try {
-    return std::make_unique<prometheus::Exposer>(std::vector<std::string>{
-        "listening_ports", host + ":" + std::to_string(port), "num_threads", kServerThreads,
-        "request_timeout_ms", kRequestTimeoutMs});
-  } catch (const std::runtime_error&) {  // the server's own exception derives from it
-    return nullptr;
+    return std::make_unique<HttpServer>(address.host, address.port, pages);
+  } catch (const DataError& error) {
+    if (options.port_taken == PortTaken::kError) {
+      throw ConfigError(std::string("metrics.listen: ") + error.what());
+    }
   }
-}
-
-std::unique_ptr<prometheus::Exposer> open_endpoint(const EndpointOptions& options,
-                                                   const Address& address) {
-  auto exposer = try_open(address.host, address.port);
-  if (exposer) return exposer;
-  const std::string where = address.host + ":" + std::to_string(address.port);
-  if (options.port_taken == PortTaken::kError) {
-    throw ConfigError("metrics.listen: cannot listen on " + where +
-                      ": the port is taken or the host is not of this machine");
-  }
-  exposer = try_open(address.host, 0);
-  if (!exposer) {
+  try {
+    auto server = std::make_unique<HttpServer>(address.host, 0, pages);
+    log::warn("metrics: {}:{} is taken, port {} is used instead", address.host, address.port,
+              server->port());
+    return server;
+  } catch (const DataError&) {
     throw ConfigError("metrics.listen: cannot listen on " + address.host +
                       ": not an address of this machine");
   }
-  log::warn("metrics: {} is taken, port {} is used instead", where,
-            exposer->GetListeningPorts().at(0));
-  return exposer;
 }
 
 double unix_time() {
@@ -76,15 +65,28 @@ struct Exporter::State {
   RankSeries rank;
   double peak_flops;
   std::unique_ptr<JobSeries> job;  // only on rank 0
-  std::unique_ptr<prometheus::Exposer> exposer;
+  std::unique_ptr<HttpServer> server;
+
+  [[nodiscard]] Pages pages() const {
+    return {
+        {"/metrics",
+         {"text/plain; version=0.0.4; charset=utf-8",
+          [from = registry] { return prometheus::TextSerializer().Serialize(from->Collect()); }}},
+        {"/healthz", {"text/plain; charset=utf-8", [this] { return health(); }}}};
+  }
+
+  // "ok, last progress 3 s ago"
+  [[nodiscard]] std::string health() const {
+    const double ago = std::max(0.0, unix_time() - rank.last_progress.Value());
+    return "ok, last progress " + std::to_string(static_cast<std::int64_t>(ago)) + " s ago\n";
+  }
 };
 
 Exporter::Exporter(const EndpointOptions& options, const ExporterIdentity& identity) {
   if (options.listen.empty()) return;
   const Address address = address_of_rank(options, identity.local_rank);
   state_ = std::make_unique<State>(identity);
-  state_->exposer = open_endpoint(options, address);
-  state_->exposer->RegisterCollectable(state_->registry);
+  state_->server = open_server(options, address, state_->pages());
   log::info("metrics: http://{}:{}/metrics", address.host, port());
 }
 
@@ -92,7 +94,7 @@ Exporter::~Exporter() = default;
 Exporter::Exporter(Exporter&&) noexcept = default;
 Exporter& Exporter::operator=(Exporter&&) noexcept = default;
 
-int Exporter::port() const { return state_ ? state_->exposer->GetListeningPorts().at(0) : 0; }
+int Exporter::port() const { return state_ ? state_->server->port() : 0; }
 
 void Exporter::record(const StepRecord& record) {
   if (!state_) return;

@@ -1,4 +1,5 @@
-// The Prometheus endpoint of a rank: http://HOST:PORT/metrics.
+// The endpoint of a rank for other programs: http://HOST:PORT/metrics for Prometheus, and /healthz,
+// which answers while the process runs, with the time since the last progress.
 //
 // docs/metrics.md lists names and types. Every series exists from the start with the value 0.
 // Without `listen` no port is opened and recording costs almost nothing.
@@ -34,6 +35,7 @@ struct ExporterIdentity {
   std::int64_t restarts = 0;
   std::int64_t skipped_records = 0;
   std::int64_t checkpoint_interval = 0;  // train.checkpoint_every
+  std::int64_t steps_to_do = 0;          // by this process: train.steps less those before it
   double peak_flops = 0;  // FLOP/s of this rank; 0: unknown, utilization is not exported
 };
 

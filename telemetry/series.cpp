@@ -94,6 +94,9 @@ JobSeries::JobSeries(Registry& r, const ExporterIdentity& identity)
   gauge(r, "incipit_checkpoint_interval_steps",
         "Steps between checkpoints (train.checkpoint_every); 0: only at the end.")
       .Set(static_cast<double>(identity.checkpoint_interval));
+  gauge(r, "incipit_target_steps",
+        "Steps that this process does until the end of the run, if it does not stop early.")
+      .Set(static_cast<double>(identity.steps_to_do));
   gauge(r, "incipit_restarts", "How often this run was started again.")
       .Set(static_cast<double>(identity.restarts));
   counter(r, "incipit_input_records_skipped_total", "Bad records of input files left out.")

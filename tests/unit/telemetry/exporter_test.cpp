@@ -20,17 +20,15 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string scrape(int port) {
-  const int connection = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+// Sends a request to an address and returns the whole answer.
+template <typename Address>
+std::string ask(const Address& address, const std::string& request) {
+  const auto* place = reinterpret_cast<const sockaddr*>(&address);
+  const int connection = ::socket(place->sa_family, SOCK_STREAM, 0);
+  if (::connect(connection, place, sizeof(address)) != 0) {
     ::close(connection);
     return "no connection";
   }
-  const std::string request = "GET /metrics HTTP/1.0\r\n\r\n";
   (void)!::write(connection, request.data(), request.size());
   std::string answer;
   char buffer[4096];
@@ -38,6 +36,16 @@ std::string scrape(int port) {
   ::close(connection);
   return answer;
 }
+
+std::string ask(int port, const std::string& request) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return ask(address, request);
+}
+
+std::string scrape(int port) { return ask(port, "GET /metrics HTTP/1.0\r\n\r\n"); }
 
 // The number after `series` on the page; NaN where it is missing.
 double value_of(const std::string& page, const std::string& series) {
@@ -116,6 +124,42 @@ TEST(Exporter, CountersAddUpAndGaugesShowTheLastStep) {
   EXPECT_THAT(page, HasSubstr("incipit_comm_seconds_total{rank=\"0\"} 0.25\n"));
   EXPECT_THAT(page, HasSubstr("incipit_step_duration_seconds_bucket{rank=\"0\",le=\"1\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("incipit_step_duration_seconds_sum{rank=\"0\"} 2.5\n"));
+}
+
+TEST(Exporter, SaysHowManyStepsThereAreToDo) {
+  const Exporter exporter(kAnyPort, {.steps_to_do = 40});
+  EXPECT_THAT(scrape(exporter.port()), HasSubstr("incipit_target_steps 40\n"));
+}
+
+TEST(Exporter, AnswersWhetherTheProcessRuns) {
+  const Exporter exporter(kAnyPort, {});
+  const std::string page = ask(exporter.port(), "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(page, HasSubstr("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(page, HasSubstr("\r\n\r\nok, last progress 0 s ago\n"));
+}
+
+TEST(Exporter, AnswersOtherRequestsInWords) {
+  const Exporter exporter(kAnyPort, {});
+  EXPECT_THAT(ask(exporter.port(), "GET /nothing HTTP/1.1\r\n\r\n"), HasSubstr(" 404 "));
+  EXPECT_THAT(ask(exporter.port(), "POST /metrics HTTP/1.1\r\n\r\n"), HasSubstr(" 405 "));
+  EXPECT_EQ(ask(exporter.port(), "x\r\n\r\n").substr(0, 12), "HTTP/1.1 405");
+  EXPECT_EQ(ask(exporter.port(), std::string(40000, 'x')), "");
+  const std::string head = ask(exporter.port(), "HEAD /metrics HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(head, HasSubstr(" 200 OK"));
+  EXPECT_THAT(head, Not(HasSubstr("incipit_steps_total")));
+}
+
+TEST(Exporter, ListensOnIPv6) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const int probe = ::socket(AF_INET6, SOCK_STREAM, 0);
+  const bool possible = ::bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(probe);
+  if (!possible) GTEST_SKIP() << "this machine has no IPv6";
+  const Exporter exporter({.listen = "[::1]:0"}, {});
+  address.sin6_port = htons(static_cast<std::uint16_t>(exporter.port()));
+  EXPECT_THAT(ask(address, "GET /metrics HTTP/1.0\r\n\r\n"), HasSubstr("incipit_steps_total 0\n"));
 }
 
 TEST(Exporter, OtherRanksExportOnlyTheirTimingAndMemory) {
