@@ -4,6 +4,7 @@
 #include <sstream>
 #include <utility>
 
+#include "core/error.h"
 #include "core/schema.h"
 
 namespace incipit::trainer {
@@ -94,6 +95,9 @@ void declare(Schema& schema, EarlyStopOptions& o) {
 
 void declare(Schema& schema, TrainOptions& o) {
   schema.field("steps", o.steps, "optimizer steps", {.min = 0});
+  schema.field("epochs", o.epochs,
+               "passes over the train split, in place of `steps`; 0: `steps` counts",
+               {.min = 0, .max = 1e6});
   schema.field("batch_size", o.batch_size, "examples of a step, in the whole job",
                {.min = 1, .max = 1 << 20});
   schema.integer_or("micro_batches", o.micro_batches, {{"auto", 0}},
@@ -123,6 +127,19 @@ void declare(Schema& schema, TrainOptions& o) {
                "steps between comparisons of the ranks' prompts; 0: never", {.min = 0});
 }
 
+std::int64_t steps_to_train(const TrainOptions& options, std::int64_t examples) {
+  if (options.epochs == 0) return options.steps;
+  const double samples = options.epochs * static_cast<double>(examples);
+  return static_cast<std::int64_t>(std::ceil(samples / static_cast<double>(options.batch_size)));
+}
+
+void require_warmup_within_steps(const TrainOptions& options) {
+  if (options.schedule.warmup_steps <= options.steps) return;
+  throw ConfigError(
+      "train.schedule.warmup_steps: must be between 0 and the steps of train.epochs (" +
+      std::to_string(options.steps) + "), is " + std::to_string(options.schedule.warmup_steps));
+}
+
 std::vector<OptionProblem> validate(const TrainOptions& t) {
   Checks checks;
   const auto count = [&](std::int64_t value, std::int64_t least, const std::string& key) {
@@ -140,10 +157,10 @@ std::vector<OptionProblem> validate(const TrainOptions& t) {
   count(t.max_nonfinite_steps, 0, "max_nonfinite_steps");
   count(t.checksum_every, 0, "checksum_every");
   validate_optimizer(t.optimizer, checks);
-  checks.require(t.schedule.warmup_steps >= 0 && t.schedule.warmup_steps <= t.steps,
-                 "schedule.warmup_steps",
-                 "between 0 and train.steps (" + std::to_string(t.steps) + ")",
-                 static_cast<double>(t.schedule.warmup_steps));
+  checks.require(
+      t.schedule.warmup_steps >= 0 && (t.epochs > 0 || t.schedule.warmup_steps <= t.steps),
+      "schedule.warmup_steps", "between 0 and train.steps (" + std::to_string(t.steps) + ")",
+      static_cast<double>(t.schedule.warmup_steps));
   checks.require(t.schedule.final_ratio >= 0 && t.schedule.final_ratio <= 1, "schedule.final_ratio",
                  "in [0, 1]", t.schedule.final_ratio);
   checks.require(t.max_grad_norm >= 0, "max_grad_norm", "at least 0 (0: off)", t.max_grad_norm);

@@ -60,6 +60,7 @@ struct EarlyStopOptions {
 
 struct TrainOptions {
   std::int64_t steps = 300;                // >= 0
+  double epochs = 0.0;                     // passes over the train split; 0: `steps` counts
   std::int64_t batch_size = 32;            // global: examples over all ranks; >= 1
   std::int64_t micro_batch_tokens = 8192;  // rows per forward pass on a rank; >= 1
   // Minimum number of micro-batches, if there are enough examples. 0 (auto): two per pipeline
@@ -84,6 +85,13 @@ void declare(Schema& schema, OptimizerOptions& options);
 void declare(Schema& schema, ScheduleOptions& options);
 void declare(Schema& schema, EarlyStopOptions& options);
 void declare(Schema& schema, TrainOptions& options);
+
+// Returns the number of steps for a train split of so many examples: those of `epochs`, rounded up,
+// or `steps`.
+[[nodiscard]] std::int64_t steps_to_train(const TrainOptions& options, std::int64_t examples);
+
+// Throws ConfigError if the warm-up is longer than the steps, which `epochs` may decide.
+void require_warmup_within_steps(const TrainOptions& options);
 
 // Returns every value that is out of range, with keys relative to the block ("optimizer.lr").
 [[nodiscard]] std::vector<OptionProblem> validate(const TrainOptions& options);
