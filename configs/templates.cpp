@@ -53,7 +53,7 @@ TemplatesText read_templates(const std::string& path_or_name) {
                       " (expected a YAML list of templates, or one that incipit ls shows)");
   }
   try {
-    return {path_or_name, read_text(path_or_name)};
+    return {path_or_name, read_text(path_or_name, kMaxYamlBytes)};
   } catch (const DataError& error) {
     throw ConfigError(error.what());
   }

@@ -10,8 +10,6 @@
 namespace incipit::configs {
 namespace {
 
-constexpr std::size_t kMaxYamlBytes = std::size_t{4} << 20;
-
 std::string under_path(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }

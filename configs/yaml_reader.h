@@ -10,6 +10,7 @@
 // core/scalars.h says what is a boolean, a number and text. Null is not allowed.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -18,6 +19,9 @@
 #include "core/schema.h"
 
 namespace incipit::configs {
+
+// The most bytes of a file of YAML.
+constexpr std::size_t kMaxYamlBytes = std::size_t{4} << 20;
 
 class YamlReader {
  public:

@@ -39,6 +39,15 @@ void require_regular(const std::filesystem::path& path, const struct stat& statu
                   "or write the data to one first");
 }
 
+// A repository cloned without Git LFS has a short text in the place of each large file.
+void refuse_lfs_pointer(const std::filesystem::path& path, std::string_view text) {
+  constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
+  if (!text.starts_with(kPointer)) return;
+  throw DataError(path.string() +
+                  ": is a Git LFS pointer, not the file itself; fetch the file: git "
+                  "lfs pull");
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
@@ -53,6 +62,12 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapped == MAP_FAILED) fail(path, "cannot map");
   data_ = static_cast<const std::byte*>(mapped);
+  try {
+    refuse_lfs_pointer(path, text());
+  } catch (...) {
+    ::munmap(mapped, size_);
+    throw;
+  }
 }
 
 MappedFile::~MappedFile() {

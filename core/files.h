@@ -13,8 +13,8 @@ namespace incipit {
 // A read-only, private mapping of a whole file. Empty files map to an empty span.
 class MappedFile {
  public:
-  // Throws DataError with the file's name if it cannot be opened or is not a regular file. Does not
-  // wait for the writer of a pipe.
+  // Throws DataError with the file's name if it cannot be opened, is not a regular file, or is a
+  // Git LFS pointer. Does not wait for the writer of a pipe.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

@@ -65,6 +65,7 @@ char CsvReader::find_delimiter() {
                     name_of(kDelimiters[most]) + " or " + name_of(kDelimiters[other]) +
                     "; put column names that contain one of them in double quotes");
   }
+  if (counts[most] == 0 && text.find('|') != std::string_view::npos) return '|';
   return kDelimiters[most];
 }
 
@@ -72,6 +73,9 @@ void CsvReader::check_columns() {
   std::unordered_set<std::string_view> seen;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].empty()) columns_[i] = unnamed(i);
+    if (columns_[i].find('\0') != std::string::npos) {
+      throw FileError(here(row_line_) + "the first row has zero bytes: is this a table of text?");
+    }
     if (!seen.insert(columns_[i]).second) {
       throw FileError(here(row_line_) + "two columns are named '" + columns_[i] +
                       "'; rename one of them");

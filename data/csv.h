@@ -25,9 +25,9 @@ namespace incipit::data {
 class CsvReader : public RecordReader {
  public:
   // Reads the header. `delimiter` is ',', ';' or a tab; nothing: whichever occurs most often in the
-  // header outside quotes. Throws FileError "FILE:LINE: ..." when the file is empty, when a column
-  // name occurs twice, when two delimiters occur equally often, and on anything that
-  // next() rejects.
+  // header outside quotes, or '|' if none does. Throws FileError "FILE:LINE: ..." when the file is
+  // empty, when a column name occurs twice, when two delimiters occur equally often, and on
+  // anything that next() rejects.
   explicit CsvReader(LineReader lines, std::optional<char> delimiter = {});
 
   // Throws DataError on a row with more or fewer fields than the header (unless those beyond it

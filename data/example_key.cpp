@@ -67,7 +67,8 @@ class KeyText {
     add_all(kind, field);
   }
   void add(const SpecialTokens& special) {
-    const auto& [bos, eos, adds_bos, stops, repetition_penalty] = special;  // generation's apart
+    // All but what only generation reads.
+    const auto& [bos, eos, adds_bos, stops, repetition_penalty, unread, sampling] = special;
     add_all(bos, eos, adds_bos, stops);
   }
   void add(const ChatFormat::Around& around) {

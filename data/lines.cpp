@@ -24,29 +24,29 @@ LineReader::LineReader(const std::filesystem::path& path) : file_(path), name_(p
   refuse_foreign_file(text(), name_);
 }
 
-// Like std::getline(), which would read a line of any length.
-bool LineReader::read_stream() {
-  buffer_.clear();
+bool read_line(std::istream& stream, std::string& line, const std::string& name,
+               std::int64_t number) {
+  line.clear();
   std::array<char, 1 << 16> part;
   while (true) {
-    stream_->getline(part.data(), part.size());
-    const auto count = static_cast<std::size_t>(stream_->gcount());
-    if (stream_->eof()) {
-      buffer_.append(part.data(), count);
-      return !buffer_.empty();
+    stream.getline(part.data(), part.size());
+    const auto count = static_cast<std::size_t>(stream.gcount());
+    if (stream.eof()) {
+      line.append(part.data(), count);
+      return !line.empty();
     }
-    const bool full = stream_->fail() && count == part.size() - 1;
-    if (stream_->fail() && !full) return false;
-    buffer_.append(part.data(), full ? count : count - 1);  // without the newline
-    if (buffer_.size() > kMaxRecordBytes) fail_too_long(name_, number_ + 1);
+    const bool full = stream.fail() && count == part.size() - 1;
+    if (stream.fail() && !full) return false;
+    line.append(part.data(), full ? count : count - 1);  // without the newline
+    if (line.size() > kMaxRecordBytes) fail_too_long(name, number);
     if (!full) return true;
-    stream_->clear();
+    stream.clear();
   }
 }
 
 bool LineReader::read() {
   if (stream_ != nullptr) {
-    if (!read_stream()) return false;
+    if (!read_line(*stream_, buffer_, name_, number_ + 1)) return false;
     if (number_ == 0 && buffer_.starts_with(kByteOrderMark))
       buffer_.erase(0, kByteOrderMark.size());
     line_ = buffer_;

@@ -42,7 +42,6 @@ class LineReader {
 
  private:
   [[nodiscard]] bool read();
-  [[nodiscard]] bool read_stream();
   [[nodiscard]] std::string_view text() const { return unpacked_ ? *unpacked_ : file_->text(); }
 
   std::optional<MappedFile> file_;
@@ -56,6 +55,11 @@ class LineReader {
   std::int64_t number_ = 0;
   bool again_ = false;
 };
+
+// Reads the next line of a stream, of which `number` is the line. Returns false at the end. Throws
+// FileError "NAME:NUMBER: ..." if the line is longer than kMaxRecordBytes.
+[[nodiscard]] bool read_line(std::istream& stream, std::string& line, const std::string& name,
+                             std::int64_t number);
 
 // Throws FileError: the record that begins on line `number` is longer than kMaxRecordBytes.
 [[noreturn]] void fail_too_long(const std::string& file, std::int64_t number);

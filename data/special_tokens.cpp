@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "data/generation_keys.h"
 #include "data/tokenizer/json_node.h"
 #include "data/tokenizer/other_added_tokens.h"
 
@@ -101,6 +102,8 @@ SpecialTokens read_special_tokens(const fs::path& model_dir, const Tokenizer& to
     special.repetition_penalty = is_number ? penalty->value().get<double>() : 0;
     if (!(special.repetition_penalty > 0)) penalty->fail("expected a number above 0");
   }
+  special.unread_generation_keys = unread_generation_keys(*generation);
+  special.sampling_keys = sampling_keys(*generation);
   if (special.eos && std::count(special.stops.begin(), special.stops.end(), *special.eos) == 0) {
     special.stops.insert(special.stops.begin(), *special.eos);
   }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/forest.h"  // TokenId
@@ -19,6 +20,9 @@ struct SpecialTokens {
   std::vector<TokenId> stops;
   // Of generated text: repetition_penalty of generation_config.json (eval/generation.h).
   double repetition_penalty = 1;
+  // Keys of that file which generated text does not follow (data/generation_keys.h).
+  std::vector<std::string> unread_generation_keys{};
+  std::vector<std::string> sampling_keys{};
 };
 
 // Reads special tokens from the model folder: tokenizer.json (post_processor),

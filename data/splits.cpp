@@ -105,6 +105,21 @@ void check_files(const TaskOptions& options) {
                     "): choices would be made on the test split; name another file in one of them");
 }
 
+// Returns the path of a split's file. Throws DataError if its folder does not exist. The tasks of
+// SuperGLUE, which have a submission file, are built in, but their data is not.
+fs::path split_file(const TaskOptions& options, const std::string& file) {
+  const fs::path path = data_path(options, file);
+  const fs::path folder = path.parent_path();
+  std::error_code unreadable;  // reported when the file is read
+  if (folder.empty() || fs::exists(folder, unreadable)) return path;
+  const std::string name = fs::path(options.submission.file).stem().string();
+  throw DataError("task.data_dir: " + folder.string() + ": no such folder" +
+                  (name.empty() ? ""
+                                : "; the data of SuperGLUE is not part of Incipit: get " + name +
+                                      ".zip from https://super.gluebenchmark.com/tasks, unpack it, "
+                                      "and set task.data_dir to the folder"));
+}
+
 std::int64_t check_overlap(const Dataset& earlier, const Dataset& later, const char* names,
                            const TaskOptions& options) {
   const Overlap overlap = find_overlap(earlier, later);
@@ -206,14 +221,14 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
   const bool needs_train = which.train || options.shots > 0 || (which.validation && shares);
   Splits splits;
   if (!options.train.empty() && needs_train) {
-    splits.train = read_dataset(task, data_path(options, options.train), true, true);
+    splits.train = read_dataset(task, split_file(options, options.train), true, true);
     if (shares) draw_validation(task, seed, splits);
   }
   if (which.validation && !options.validation.file.empty()) {
-    splits.validation = read_dataset(task, data_path(options, options.validation.file), true);
+    splits.validation = read_dataset(task, split_file(options, options.validation.file), true);
   }
   if (which.test && !options.test.empty()) {
-    splits.test = read_dataset(task, data_path(options, options.test), false);
+    splits.test = read_dataset(task, split_file(options, options.test), false);
   }
   splits.validation_in_train =
       check_overlap(splits.train, splits.validation, "task.train and task.validation", options);

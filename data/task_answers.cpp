@@ -132,7 +132,7 @@ Task::Gold Task::gold(const Record& record, const Candidates& candidates) const 
   if (target_) {
     Gold right{.label = -1, .text = answer_text(target_->render(record))};
     if (labels_.empty()) return right;
-    const std::string label = record.text(options_.label_field);
+    const std::string label = label_text(record, options_.label_field);
     const auto found = std::find(labels_.begin(), labels_.end(), label);
     if (found == labels_.end()) {
       record.fail("the label '" + label + "' is none of task.labels, " + join(labels_) +
@@ -152,7 +152,7 @@ Task::Gold Task::gold_of_own(const Record& record, const Candidates& candidates)
     return candidates[static_cast<std::size_t>(label)].text;
   };
   if (options_.references.empty() || record.has(options_.label_field)) {
-    const std::string label = record.text(options_.label_field);
+    const std::string label = label_text(record, options_.label_field);
     const int index = index_of(candidates, label);
     if (index >= 0) return {.label = index, .text = candidate_text(index)};
     std::vector<std::string> labels;

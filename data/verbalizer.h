@@ -12,6 +12,11 @@
 
 namespace incipit::data {
 
+// Returns the label in `field` of the record. JSON strings, booleans and integers are labels.
+// Throws DataError with file and line when the field is missing or has another type. A list says
+// that several labels for a text are not supported.
+[[nodiscard]] std::string label_text(const Record& record, std::string_view field);
+
 class Verbalizer {
  public:
   Verbalizer() = default;
@@ -28,9 +33,8 @@ class Verbalizer {
   // Returns the index of a label, or -1.
   [[nodiscard]] int index_of(std::string_view label) const;
 
-  // Returns the index of the label in `field` of the record. JSON strings, booleans and integers
-  // are labels. Throws DataError with file and line when the field is missing, has another type, or
-  // is a label without a verbalizer.
+  // Returns the index of the label in `field` of the record. Throws DataError as label_text()
+  // does, and if the label has no verbalizer.
   [[nodiscard]] int label_of(const Record& record, std::string_view field) const;
 
  private:

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "data/records.h"
+#include "data/verbalizer.h"
 #include "init/words.h"
 #include "telemetry/output.h"
 
@@ -26,6 +27,10 @@ using LabelIndex = std::map<std::string, int>;
 // Returns the text of a field; "" if it is missing or null.
 std::string text_or_empty(const data::Record& record, const std::string& column) {
   return record.has(column) ? record.text(column) : std::string();
+}
+
+std::string label_or_empty(const data::Record& record, const std::string& column) {
+  return record.has(column) ? data::label_text(record, column) : std::string();
 }
 
 bool is_quantity(const LabelIndex& labels) {
@@ -78,7 +83,10 @@ class Columns {
   }
 
   void see(const data::Record& record) {
-    if (names_.empty()) names_ = record.names();
+    if (names_.empty()) {
+      names_ = record.names();
+      find_list(record);
+    }
     std::erase_if(wanted_, [&](const std::string& column) { return record.has(column); });
   }
 
@@ -86,9 +94,23 @@ class Columns {
   void finish() const { require(names_); }
 
  private:
+  // Notes the list of records that the first object of a JSON file wraps ({"data": [{...}, ...]}).
+  void find_list(const data::Record& record) {
+    for (const std::string& name : names_) {
+      const std::string first = name + ".0";
+      if (record.has(first) && record.json_text(first).starts_with('{')) list_ = name;
+    }
+  }
+
   void require(const std::vector<std::string>& names) const {
     for (const std::string& column : wanted_) {
       if (std::find(names.begin(), names.end(), column) != names.end()) continue;
+      if (names.empty()) throw DataError(file_ + ": has no records");
+      if (!list_.empty()) {
+        throw DataError(
+            file_ + ": there is no column '" + column + "'; the records are in the list '" + list_ +
+            "': write them to a file, like jq -c '." + list_ + "[]' " + file_ + " > records.jsonl");
+      }
       throw ConfigError(file_ + ": there is no column '" + column + "', only " + join(names) +
                         did_you_mean(column, names));
     }
@@ -96,6 +118,7 @@ class Columns {
 
   std::string file_;
   std::vector<std::string> names_;
+  std::string list_;
   std::vector<std::string> wanted_;  // required and not yet seen
 };
 
@@ -138,7 +161,7 @@ LabelledTable read_labelled_table(const std::filesystem::path& file,
       row.texts.push_back(text_or_empty(*record, column));
       blank = blank && trimmed(row.texts.back()).empty();
     }
-    const std::string label = trimmed(text_or_empty(*record, label_column));
+    const std::string label = trimmed(label_or_empty(*record, label_column));
     table.without_label += label.empty() ? 1 : 0;
     table.without_text += blank && !label.empty() ? 1 : 0;
     if (label.empty() || blank) continue;

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 
@@ -87,10 +88,17 @@ constexpr const char* kNcclFolder = "";
 constexpr const char* kCudaFolder = "";
 #endif
 
-// Returns the first number of OMP_NUM_THREADS ("4", "4,2"); 0 if there is none.
+constexpr std::int64_t kMostThreads = 1 << 16;
+
+// Returns the first number of OMP_NUM_THREADS ("4", "4,2"); 0 if there is none, or if it is no
+// number, which the OpenMP runtime reports.
 int threads_of_user() {
   const char* text = std::getenv("OMP_NUM_THREADS");
-  return text == nullptr ? 0 : std::max(0, std::atoi(text));
+  if (text == nullptr) return 0;
+  char* end = nullptr;
+  const std::int64_t threads = std::strtoll(text, &end, 10);
+  const bool is_number = *end == '\0' || *end == ',' || *end == ' ';
+  return is_number && threads > 0 && threads <= kMostThreads ? static_cast<int>(threads) : 0;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "data/lines.h"
 #include "data/tokenizer/tokenizer.h"
 #include "launcher/command_line.h"
 
@@ -56,8 +57,9 @@ std::string line_of_ids(const std::vector<TokenId>& ids) {
 
 void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& out) {
   const auto tokenizer = data::Tokenizer::load(options.tokenizer);
+  const std::string name = options.input == "-" ? "standard input" : options.input.string();
   std::string line;
-  for (std::size_t number = 1; std::getline(in, line); ++number) {
+  for (std::int64_t number = 1; data::read_line(in, line, name, number); ++number) {
     try {
       if (!options.decode) {
         out << line_of_ids(tokenizer.encode(options.json ? text_of_json(line) : line)) << '\n';
@@ -66,7 +68,6 @@ void run_tokenize(const TokenizeOptions& options, std::istream& in, std::ostream
         out << (options.json ? dump_json(nlohmann::json(text)) : text) << '\n';
       }
     } catch (const DataError& error) {
-      const std::string name = options.input == "-" ? "standard input" : options.input.string();
       throw DataError(name + ":" + std::to_string(number) + ": " + error.what());
     }
   }

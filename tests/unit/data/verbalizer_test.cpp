@@ -37,8 +37,10 @@ TEST(Verbalizer, LabelWithoutVerbalizerNamesFileAndLine) {
 
 TEST(Verbalizer, LabelOfAnotherTypeIsRefused) {
   const Verbalizer v({{"a", " A"}, {"b", " B"}});
-  EXPECT_EQ(message_of<DataError>([&] { (void)v.label_of(labelled("[\"a\"]"), "label"); }),
-            "f.jsonl:4: the field 'label' is of type array; expected text or a number");
+  EXPECT_EQ(
+      message_of<DataError>([&] { (void)v.label_of(labelled("[\"a\"]"), "label"); }),
+      "f.jsonl:4: the field 'label' is a list, but a text has one label: several labels for a text "
+      "are not supported; make a task of each label, with the answers yes and no");
 }
 
 }  // namespace
