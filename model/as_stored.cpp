@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "model/backbone.h"
 #include "model/safetensors_types.h"
@@ -82,23 +83,53 @@ bool is_ignored(std::string_view name) {
                      [&](std::string_view constant) { return name.ends_with(constant); });
 }
 
-void refuse_unused(const WeightFiles& files, const ModelSpec& spec, const Shapes& needed) {
+// Returns the modules of a tensor's name: "model", "layers", "0", "mlp" of model.layers.0.mlp.bias.
+std::vector<std::string_view> modules_of(std::string_view name) {
+  std::vector<std::string_view> modules;
+  for (std::size_t dot; (dot = name.find('.')) != std::string_view::npos;) {
+    modules.push_back(name.substr(0, dot));
+    name.remove_prefix(dot + 1);
+  }
+  return modules;
+}
+
+// Returns whether a tensor belongs to a module that the model has: model.layers.0.mlp.bias, or
+// base_model.model.model.layers.0.mlp.lora_A, but not extra.scale.
+bool is_part(std::string_view name, const std::vector<std::string>& used) {
+  const auto modules = modules_of(name);
+  return std::any_of(used.begin(), used.end(), [&](const std::string& other) {
+    const auto top = modules_of(other);
+    return !top.empty() && std::find(modules.begin(), modules.end(), top.front()) != modules.end();
+  });
+}
+
+// "a, b, c and 4 more"
+std::string first_names(std::vector<std::string> names) {
+  const std::size_t more = names.size() > kMostNames ? names.size() - kMostNames : 0;
+  names.resize(names.size() - more);
+  return join(names) + (more > 0 ? " and " + std::to_string(more) + " more" : "");
+}
+
+// Refuses unused tensors within the model, and warns of others, which transformers ignores, too.
+void judge_unused(const WeightFiles& files, const ModelSpec& spec, const Shapes& needed) {
   std::vector<std::string> unused;
+  std::vector<std::string> foreign;
   std::vector<std::string> used{spec.stored_head};
   for (const auto& [name, shape] : needed) used.push_back(stored_name(name, spec, files));
   std::sort(used.begin(), used.end());
   for (const std::string& name : files.names()) {
-    if (!std::binary_search(used.begin(), used.end(), name) && !is_ignored(name)) {
-      unused.push_back(name);
-    }
+    if (std::binary_search(used.begin(), used.end(), name) || is_ignored(name)) continue;
+    (is_part(name, used) ? unused : foreign).push_back(name);
   }
-  if (unused.empty()) return;
-  const std::size_t more = unused.size() > kMostNames ? unused.size() - kMostNames : 0;
-  unused.resize(unused.size() - more);
-  throw DataError(files.model_dir().string() + ": the weights have tensors that a model of type '" +
-                  spec.model_type + "' with this config.json does not use: " + join(unused) +
-                  (more > 0 ? " and " + std::to_string(more) + " more" : "") +
-                  "; config.json may lack a key, or belong to another model");
+  const std::string folder = files.model_dir().string();
+  if (!unused.empty()) {
+    throw DataError(folder + ": the weights have tensors that a model of type '" + spec.model_type +
+                    "' with this config.json does not use: " + first_names(unused) +
+                    "; config.json may lack a key, or belong to another model");
+  }
+  if (foreign.empty()) return;
+  log::warn("{}: the weights have tensors of no module of a '{}', which are ignored: {}", folder,
+            spec.model_type, first_names(foreign));
 }
 
 }  // namespace
@@ -118,7 +149,7 @@ ModelSpec as_stored(ModelSpec spec, const WeightFiles& files) {
   for (const auto& [name, shape] : needed) {
     require_tensor(files, stored_name(name, spec, files), shape);
   }
-  refuse_unused(files, spec, needed);
+  judge_unused(files, spec, needed);
   return spec;
 }
 
