@@ -14,7 +14,8 @@ Option* add_config_arguments(Command& command, ConfigArguments& arguments) {
       ->type_name("KEY=VALUE")
       ->one_at_a_time();
   return command
-      .add_option("config", arguments.config, "a run's YAML, or the name of a built-in recipe")
+      .add_option("config", arguments.config,
+                  "a run's YAML or its directory, or the name of a built-in recipe")
       ->type_name("CONFIG")
       ->required();
 }
@@ -24,6 +25,10 @@ void add_task_argument(Command& command, ConfigArguments& arguments) {
       ->type_name("NAME");
 }
 
+namespace {
+
+// Returns the arguments with the configuration of a run in the place of its directory. The run uses
+// that directory, wherever it was moved to.
 ConfigArguments resolve_run(ConfigArguments arguments) {
   const std::filesystem::path dir(arguments.config);
   if (!is_run_dir(dir)) return arguments;
@@ -33,8 +38,11 @@ ConfigArguments resolve_run(ConfigArguments arguments) {
   return arguments;
 }
 
+}  // namespace
+
 configs::RunConfig load_config(const ConfigArguments& arguments, const configs::Check& check) {
-  return configs::load_run_config(arguments.config, arguments.overrides, check);
+  const ConfigArguments resolved = resolve_run(arguments);
+  return configs::load_run_config(resolved.config, resolved.overrides, check);
 }
 
 configs::RunConfig load_one_task(const ConfigArguments& arguments, const configs::Check& check) {

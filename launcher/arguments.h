@@ -23,12 +23,9 @@ Option* add_config_arguments(Command& command, ConfigArguments& arguments);
 // Adds --task NAME to a command that handles a single task (load_one_task()).
 void add_task_argument(Command& command, ConfigArguments& arguments);
 
-// Resolves a run directory to the configuration in it, for commands that accept both. The run then
-// uses that directory, wherever it was moved to. Other arguments are returned unchanged.
-[[nodiscard]] ConfigArguments resolve_run(ConfigArguments arguments);
-
-// Loads the configuration with every check that needs only it and the task files. `check` is one of
-// those in launcher/check_options.h.
+// Loads the configuration, which may be that in a run's directory; the run then uses that
+// directory, wherever it was moved to. Applies every check that needs only it and the task files.
+// `check` is one of those in launcher/check_options.h.
 [[nodiscard]] configs::RunConfig load_config(const ConfigArguments& arguments,
                                              const configs::Check& check);
 

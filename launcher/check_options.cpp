@@ -79,6 +79,9 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
   if (!config.method.trains()) {
     report("method.kind", "none has nothing to train; incipit eval scores the model as it is");
   }
+  if (config.train.epochs > 0 && config.tasks.size() > 1) {
+    report("train.epochs", "the tasks of a mixture differ in size; expected train.steps");
+  }
   if (methods::trains_backbone(config.method)) check_model_tuning(config, report);
   for (const auto& [block, task] : task_blocks(config)) {
     check_trained_task(config, block, *task, report);

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "core/error.h"
 #include "core/launch.h"
@@ -47,6 +48,7 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong usage or configuration, 3 bad data or model file,\n"
     "4 communication failed, 5 numbers not finite,\n"
     "75 stopped by a signal: start the same command again.\n\n"
+    "incipit help COMMAND shows what a command takes, as incipit COMMAND --help does.\n\n"
     "Example:\n  mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50\n";
 
 // Rank 0 reports a mistake that all ranks share; when it exits, mpirun ends the others. While MPI
@@ -67,6 +69,15 @@ void require_printed() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good()) return;
   throw DataError(std::string("standard output: cannot be written") +
                   (errno != 0 ? std::string(": ") + std::strerror(errno) : ""));
+}
+
+// Returns the arguments, with `help COMMAND` as `COMMAND --help`.
+std::vector<const char*> without_help_command(int argc, const char* const* argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  if (argc < 2 || std::string_view(argv[1]) != "help") return words;
+  words.erase(words.begin() + 1);
+  words.push_back("--help");
+  return words;
 }
 
 // Returns whether the command's standard output is data, whose bytes another program may read.
@@ -101,7 +112,9 @@ int run_program(int argc, const char* const* argv) {
   add_tokenize_command(commands);
   try {
     (void)kernels::cpu::instruction_set();  // refuses an unknown INCIPIT_CPU
-    program.run(argc, argv, /*print_help=*/read_launch().rank == 0);
+    const std::vector<const char*> words = without_help_command(argc, argv);
+    program.run(static_cast<int>(words.size()), words.data(),
+                /*print_help=*/read_launch().rank == 0);
   } catch (const Error&) {
     let_rank_zero_speak();
     throw;

@@ -1,5 +1,6 @@
 #include "launcher/resume.h"
 
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/scalars.h"
 #include "core/sha256.h"
 #include "core/text.h"
 #include "launcher/run_dir.h"
@@ -32,6 +34,7 @@ RunConfig comparable(RunConfig config) {
   config.log = standard.log;
   config.eval.batch_tokens = standard.eval.batch_tokens;
   config.train.steps = standard.train.steps;
+  config.train.epochs = standard.train.epochs;
   config.train.micro_batch_tokens = standard.train.micro_batch_tokens;
   config.train.micro_batches = standard.train.micro_batches;
   config.train.checkpoint_every = standard.train.checkpoint_every;
@@ -47,8 +50,21 @@ std::string configuration_hash(const RunConfig& config) {
   return sha256_hex(std::as_bytes(std::span(text)));
 }
 
+// Returns the steps of `now`. With train.epochs they depend on the examples, which are not read
+// yet: the earlier run, whose examples are the same, says how many an epoch takes.
+std::int64_t steps_of(const RunConfig& now, const RunConfig& before) {
+  if (now.train.epochs == 0 || before.train.epochs == 0) return now.train.steps;
+  return static_cast<std::int64_t>(
+      std::ceil(static_cast<double>(before.train.steps) * now.train.epochs / before.train.epochs));
+}
+
 std::vector<configs::Difference> conflicts(const RunConfig& before, const RunConfig& now) {
   auto found = configs::differences(comparable(before), comparable(now));
+  if ((now.train.epochs > 0) != (before.train.epochs > 0)) {
+    found.push_back({"train.epochs (or train.steps)", number_text(before.train.epochs),
+                     number_text(now.train.epochs)});
+    return found;
+  }
   if (now.train.steps < before.train.steps) {
     found.push_back({"train.steps (may grow only)", std::to_string(before.train.steps),
                      std::to_string(now.train.steps)});
@@ -106,6 +122,7 @@ RunPlan plan_run(const RunConfig& asked, bool fresh) {
   if (stage == RunStage::kFinished && !any) return {};
   const RunConfig before = configuration_of(dir);
   if (config.model.dtype == model::Dtype::kAuto) config.model.dtype = before.model.dtype;
+  config.train.steps = steps_of(config, before);
   const auto found = conflicts(before, config);
   if (stage == RunStage::kFinished &&
       (!found.empty() || config.train.steps == before.train.steps)) {

@@ -18,6 +18,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "eval/answers.h"
 #include "families/registry.h"
 #include "launcher/memory_budget.h"
 #include "launcher/model_check.h"
@@ -84,6 +85,21 @@ void choose_model(Session& session, const model::ModelSpec& transformer,
   options.dtype = session.model_choice.options.dtype;
 }
 
+// Says what of generation_config.json generated text does not follow.
+void report_unread_keys(const data::Task& task) {
+  const data::SpecialTokens& special = task.model().special;
+  if (!special.unread_generation_keys.empty()) {
+    log::warn("generation_config.json: {} has no influence: the most likely token is taken",
+              join(special.unread_generation_keys));
+  }
+  if (!special.sampling_keys.empty()) {
+    log::info(
+        "generation_config.json: {} is for sampling, which incipit generate does with "
+        "--temperature and --top-p; else the most likely token is taken",
+        join(special.sampling_keys));
+  }
+}
+
 // Loads the tasks and their splits. Tasks of one format share the tokenizer.
 void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
                const fs::path& model_dir, const model::ModelSpec& transformer,
@@ -103,6 +119,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
     task.task = std::make_shared<data::Task>(options, models.at(options.format));
     task.splits = data::load_splits(*task.task, session.config.run.seed, task.prompt_rows, which);
     require_same_data(session.world(), task);
+    if (eval::answers_by_generation(*task.task)) report_unread_keys(*task.task);
   }
   session.task = session.tasks.front().task.get();
 }

@@ -192,7 +192,7 @@ std::string read_stdin() {
 configs::RunConfig read_config(const GenerateArguments& arguments, bool is_model) {
   configs::RunConfig config =
       is_model ? config_of_model(arguments)
-               : with_trained_weights(load_one_task(resolve_run(arguments.config), check_options));
+               : with_trained_weights(load_one_task(arguments.config, check_options));
   if (arguments.chat) config.task.format = data::Format::kChat;
   if (arguments.raw) config.task.format = data::Format::kRaw;
   if (arguments.system.empty()) return config;

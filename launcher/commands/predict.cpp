@@ -70,7 +70,7 @@ predict::PredictionLayout layout_of(const Work& work) {
 
 void run_predict(const PredictArguments& arguments) {
   const configs::RunConfig config =
-      with_trained_weights(load_one_task(resolve_run(arguments.config), check_options));
+      with_trained_weights(load_one_task(arguments.config, check_options));
   Work work(config, arguments, arguments.input.empty() ? "-" : arguments.input);
   std::unique_ptr<predict::PredictionFile> file;
   std::unique_ptr<predict::PredictionProgress> progress;
@@ -98,8 +98,7 @@ void run_predict(const PredictArguments& arguments) {
 // --- submissions ------------------------------------------------------------------------------
 
 configs::RunConfig submission_config(const PredictArguments& arguments) {
-  configs::RunConfig config =
-      with_trained_weights(load_one_task(resolve_run(arguments.config), check_options));
+  configs::RunConfig config = with_trained_weights(load_one_task(arguments.config, check_options));
   config.task.on_bad_record = data::OnBadRecord::kFail;  // every example must be answered
   if (arguments.input.empty() && config.task.test.empty()) {
     throw ConfigError("task.test: is missing: name the file to answer, here or with --input");

@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "core/launch.h"
 #include "core/stop_request.h"
 #include "launcher/arguments.h"
@@ -15,6 +17,7 @@
 #include "launcher/learning_watch.h"
 #include "launcher/memory_report.h"
 #include "launcher/mixture_report.h"
+#include "launcher/model_card.h"
 #include "launcher/prompt_source.h"
 #include "launcher/resume.h"
 #include "launcher/run_dir.h"
@@ -104,6 +107,8 @@ void judge(const Session& session, const RunObserver& observer,
 struct TrainArguments {
   ConfigArguments config;
   bool fresh = false;
+  bool resume = false;
+  std::optional<std::int64_t> seed{};
 };
 
 // The signal may have reached only other ranks.
@@ -134,8 +139,13 @@ void begin_to_write(Session& session) {
                 ": stopped while starting, nothing was written; start the same command again");
 }
 
-trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan) {
+// Sets config.train.steps to the number of steps, which train.epochs may decide.
+trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan) {
   Session session = open_session(config, methods::prompt_rows(config.method).rows, {});
+  config.train.steps =
+      trainer::steps_to_train(config.train, session.tasks.front().splits.train.size());
+  trainer::require_warmup_within_steps(config.train);
+  session.config.train.steps = config.train.steps;
   const std::filesystem::path run_dir(config.run.output_dir);
   const std::vector<std::shared_ptr<methods::Trainable>> start = start_prompts(session);
   const trainer::RunFacts facts = run_facts(session);
@@ -171,18 +181,33 @@ trainer::TrainResult train(const configs::RunConfig& config, const RunPlan& plan
   write_memory_report(session, run_dir);
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
+  write_model_cards(session, result, run_dir);
   print_result(session, result);
   judge(session, observer, result);
   mark_finished(run_dir, utc_now());
   return result;
 }
 
+configs::RunConfig configuration(const TrainArguments& arguments) {
+  ConfigArguments given = arguments.config;
+  if (arguments.seed) given.overrides.push_back("run.seed=" + std::to_string(*arguments.seed));
+  return load_config(given, check_training_options);
+}
+
+void require_resumes(const RunPlan& plan, const std::string& run_dir) {
+  if (plan.kind == RunPlan::Kind::kResume) return;
+  throw ConfigError(run_dir +
+                    ": there is no unfinished run with a checkpoint to resume; without --resume a "
+                    "new one starts");
+}
+
 void run_train(const TrainArguments& arguments) {
-  configs::RunConfig config = load_config(arguments.config, check_training_options);
+  configs::RunConfig config = configuration(arguments);
   RunPlan plan;
   if (read_launch().rank == 0) {
     lock_run_dir(config.run.output_dir, LockFile::kExisting);
     plan = plan_run(config, arguments.fresh);
+    if (arguments.resume) require_resumes(plan, config.run.output_dir);
   }
   if (plan.kind == RunPlan::Kind::kResume) config.model.dtype = plan.dtype;
   const trainer::TrainResult result = train(config, plan);
@@ -195,8 +220,13 @@ void add_train_command(Command& program) {
   const auto arguments = std::make_shared<TrainArguments>();
   Command* command = program.add_subcommand("train", "Learn a soft prompt, or continue with it");
   add_config_arguments(*command, arguments->config);
-  command->add_flag("--fresh", arguments->fresh,
-                    "start over; move an unfinished run in the run directory aside");
+  Option* fresh = command->add_flag(
+      "--fresh", arguments->fresh, "start over; move an unfinished run in the run directory aside");
+  command
+      ->add_flag("--resume", arguments->resume,
+                 "fail unless an unfinished run is resumed, as it is by itself")
+      ->excludes(fresh);
+  command->add_option("--seed", arguments->seed, "replaces run.seed")->not_negative();
   command->example("mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50");
   command->callback([arguments] { run_train(*arguments); });
 }

@@ -69,7 +69,8 @@ std::string mixture_text(const configs::RunConfig& config,
   return text;
 }
 
-std::string training_text(const trainer::TrainOptions& train, const data::Splits& splits) {
+std::string training_text(trainer::TrainOptions train, const data::Splits& splits) {
+  train.steps = trainer::steps_to_train(train, splits.train.size());
   const std::int64_t samples = train.steps * train.batch_size;
   std::string text = telemetry::grouped(train.steps) + " steps x " +
                      telemetry::grouped(train.batch_size) +

@@ -1,0 +1,86 @@
+#include "launcher/model_card.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/files.h"
+#include "core/json.h"
+#include "launcher/system_info.h"
+#include "methods/registry.h"
+#include "telemetry/output.h"
+
+namespace incipit::launcher {
+namespace {
+
+std::string quoted(const std::string& text) {
+  return dump_json(nlohmann::json(text), -1, BadUtf8::kReplace);
+}
+
+// YAML at the top of the card, which the Hugging Face hub reads.
+std::string head(const Session& session) {
+  return "---\nbase_model: " + quoted(session.config.model.path) +
+         "\nlibrary_name: peft\ntags: [incipit, " + quoted(session.config.method.kind) +
+         "]\n---\n\n# " + session.config.run.name + "\n\nA prompt (" + session.config.method.kind +
+         ", " + std::to_string(methods::prompt_rows(session.config.method).rows) +
+         " rows) for the frozen model `" + session.config.model.path + "`, learned by Incipit " +
+         incipit_version() + ".\n";
+}
+
+std::string answers_of(const data::TaskOptions& options) {
+  std::string text;
+  for (const data::VerbalizerEntry& entry : options.verbalizer) {
+    text += "- " + quoted(entry.label) + ": " + quoted(entry.text) + "\n";
+  }
+  return text.empty() ? "" : "\nThe answers, by label:\n\n" + text;
+}
+
+std::string scores_of(const trainer::TaskResult& result, const data::LoadedTask& task) {
+  std::string rows;
+  const auto add = [&](const std::string& split, std::int64_t size, const std::string& metric,
+                       double value) {
+    rows += "| " + split + " | " + std::to_string(size) + " | " + metric + " | " +
+            telemetry::fixed(value, 4) + " |\n";
+  };
+  if (result.best_score) {
+    add("validation", task.splits.validation.size(), result.metric, *result.best_score);
+  }
+  for (const auto& [name, value] : result.test) add("test", task.splits.test.size(), name, value);
+  if (rows.empty()) return "";
+  return "\n| split | examples | metric | score |\n|---|---|---|---|\n" + rows +
+         "\nThe prompt was chosen on the validation split, which makes that score optimistic.\n";
+}
+
+std::string task_text(const data::LoadedTask& task, const trainer::TaskResult& result) {
+  const data::TaskOptions& options = task.task->options();
+  return "\n## Task: " + task.name +
+         "\n\nTemplate, with fields of a record in braces:\n\n```json\n" +
+         quoted(options.source_template) + "\n```\n" + answers_of(options) +
+         scores_of(result, task);
+}
+
+std::string use_text(const std::filesystem::path& run_dir) {
+  return "\n## Use\n\n```\nincipit predict " + run_dir.string() +
+         " --input FILE\n```\n\nor in Python: `PeftModel.from_pretrained(model, FOLDER)`, with the "
+         "text of the template before the answer.\n";
+}
+
+}  // namespace
+
+void write_model_cards(const Session& session, const trainer::TrainResult& result,
+                       const std::filesystem::path& run_dir) {
+  if (methods::trains_backbone(session.config.method)) return;
+  const std::filesystem::path folder = run_dir / "adapter" / "best";
+  const bool several = configs::has_several_prompts(session.config);
+  std::string all;
+  for (std::size_t i = 0; i < result.tasks.size(); ++i) {
+    const data::LoadedTask& task = session.tasks[i];
+    const std::string text = task_text(task, result.tasks[i]);
+    if (several) {
+      write_atomically(folder / task.name / "README.md", head(session) + text + use_text(run_dir));
+    }
+    all += text;
+  }
+  if (!several) write_atomically(folder / "README.md", head(session) + all + use_text(run_dir));
+}
+
+}  // namespace incipit::launcher
