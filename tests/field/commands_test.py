@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Lost output, launchers that do not fit, and two processes on one run.
+"""Launchers that do not fit, and two processes on one run.
 
 commands_test.py INCIPIT MPIRUN
 """
+import json
 import subprocess
 import sys
 import time
@@ -19,24 +20,6 @@ class Commands(program.ProgramTest):
         begin, end = text.index("method:"), text.index("task:")
         return self.write("plain.yaml", text[:begin] + "method: {kind: none}\n" + text[end:])
 
-    def test_lost_output_is_an_error_in_every_command(self):
-        config, model = self.plain(), self.folder / "model"
-        lines = self.write("lines.txt", "the sky\n")
-        commands = [["tokenize", model, lines], ["plan", config, "--ranks", "2", "--json"],
-                    ["show", config], ["inspect", model, "--tensors"], ["validate", config],
-                    ["validate", "--schema"], ["doctor"], ["doctor", "--model", model], ["ls"],
-                    ["generate", model, "--prompt", "hi", "--max-tokens", "2"],
-                    ["predict", config, "--input", lines], ["--help"], ["--version"],
-                    ["eval", config, "--set", f"run.output_dir={self.folder}/full"],
-                    ["init", "--recipe", "rte", "--output", self.folder / "recipe"]]
-        for command in commands:
-            with self.subTest(command=str(command[0])), open("/dev/full", "w") as full:
-                done = subprocess.run([program.INCIPIT, *map(str, command)], stdout=full,
-                                      stderr=subprocess.PIPE, text=True, timeout=100,
-                                      cwd=self.folder)
-                self.assertEqual(done.returncode, 3, done.stderr)
-                self.assertIn("standard output: cannot be written", done.stderr)
-
     def test_a_launcher_that_mpi_does_not_know_is_refused(self):
         for variables in ({"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "2", "SLURM_PROCID": "0"},
                           {"PMI_SIZE": "2", "PMI_RANK": "0"}):
@@ -44,6 +27,10 @@ class Commands(program.ProgramTest):
                                 f"run.output_dir={self.folder}/alone", code=2, **variables)
             self.assertIn("2 processes were started, but MPI sees 1 rank", done.stderr)
             self.assertFalse((self.folder / "alone").exists())
+        for variables in ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"},
+                          {"PMIX_RANK": "1", "SLURM_STEP_NUM_TASKS": "3"}):
+            self.incipit("train", self.config, "--set", f"run.output_dir={self.folder}/alone",
+                         code=2, **variables)
         # An allocation without a step is one process.
         self.incipit("eval", self.plain(), "--set", f"run.output_dir={self.folder}/batch",
                      SLURM_NTASKS="8", SLURM_PROCID="0")
@@ -70,6 +57,85 @@ class Commands(program.ProgramTest):
             first.kill()
             first.wait()
         self.incipit("eval", self.plain(), "--set", f"run.output_dir={run}")
+
+    def test_lists_of_threads(self):
+        for threads, shown in (("1", "1 thread: set by"), ("2,1", "2 threads: set by"),
+                               ("1,4,2", "1 thread: set by")):
+            self.assertIn(shown, self.incipit("doctor", OMP_NUM_THREADS=threads).stdout)
+        for nothing in ("", "many", "0", "1.5"):
+            self.assertNotIn("set by", self.incipit("doctor", OMP_NUM_THREADS=nothing).stdout)
+
+    def test_numbers_as_people_write_them(self):
+        for rate, code in (("1e-3", 0), ("1E-3", 0), ("1.0e-3", 0), ("5e-5", 0), ("1e3", 0),
+                           ("1,0", 2), ("0x1p-3", 2), ("1_000", 2), (".inf", 2), (".nan", 2),
+                           ("1e400", 2)):
+            self.incipit("validate", self.config, "--set", f"train.optimizer.lr={rate}", code=code)
+
+    def test_control_characters_of_the_data_are_not_echoed(self):
+        data = self.write("escape.jsonl", json.dumps(
+            {"text": "the \x1b[31msky\x07 \x9b2J", "label": "blue\x1b]0;x\x07"}) + "\n")
+        for command in (["show", self.plain(), "--split", "test"], ["validate", self.plain()],
+                        ["eval", self.plain()]):
+            done = self.incipit(*command, "--set", f"task.test={data}", code=3)
+            for text in (done.stdout, done.stderr):
+                self.assertNotRegex(text, "[\x07\x1b\x9b]")
+
+    # --- what new users try ---------------------------------------------------------------------
+
+    def test_help_of_a_command(self):
+        self.assertEqual(self.incipit("help", "train").stdout,
+                         self.incipit("train", "--help").stdout)
+        self.assertEqual(self.incipit("help").stdout, self.incipit("--help").stdout)
+        self.assertIn("did you mean 'train'", self.refused(2, "help", "trian"))
+
+    def test_epochs_in_the_place_of_steps(self):
+        # 40 examples, of which a quarter is the validation split: 30, in batches of 8.
+        run = self.folder / "epochs"
+        sets = ["--set", f"run.output_dir={run}", "--set", "train.epochs=2"]
+        self.assertIn("8 steps x 8 examples", self.incipit("validate", self.config, *sets).stdout)
+        self.incipit("train", self.config, *sets)
+        self.assertEqual(len((run / "metrics.jsonl").read_text().splitlines()), 8)
+        # More of them continue the run.
+        done = self.incipit("train", self.config, *sets, "--set", "train.epochs=3")
+        self.assertIn("resuming from", done.stderr)
+        self.assertIn("12 steps", done.stdout)
+        message = self.refused(2, "train", self.config, *sets, "--set",
+                               "train.schedule.warmup_steps=9", "--fresh")
+        self.assertIn("warmup_steps", message)
+
+    def test_a_learned_prompt_has_a_model_card(self):
+        run = self.folder / "carded"
+        self.incipit("train", self.config, "--set", f"run.output_dir={run}")
+        card = (run / "adapter" / "best" / "README.md").read_text()
+        for text in ("library_name: peft", "{text} is", '"green": " grn"', "| test | 12 | accuracy",
+                     "incipit predict"):
+            self.assertIn(text, card)
+
+    def test_resume_needs_something_to_resume(self):
+        run = self.folder / "again"
+        words = ["train", self.config, "--set", f"run.output_dir={run}", "--seed", "11"]
+        self.assertIn("no unfinished run", self.refused(2, *words, "--resume"))
+        self.assertFalse(run.exists())
+        self.incipit(*words)
+        self.assertIn("seed: 11", (run / "config.yaml").read_text())
+        self.incipit(*words, "--resume", "--set", "train.steps=8")
+        self.refused(2, *words, "--resume", "--fresh")
+
+    def test_a_runs_directory_is_a_configuration(self):
+        run = self.folder / "whole"
+        self.incipit("train", self.config, "--set", f"run.output_dir={run}")
+        for command in (["validate", run], ["show", run], ["plan", run], ["eval", run],
+                        ["predict", run, "--input", self.write("one.txt", "the sky\n")],
+                        ["train", run, "--set", "train.steps=8"],
+                        ["compare", run, "--set", "method.kind=none", "--templates",
+                         self.write("t.yaml", '- {name: one, template: "{text}:"}\n')]):
+            self.incipit(*command)
+
+    def test_superglue_that_is_not_there(self):
+        message = self.refused(3, "eval", self.plain(), "--set", "task.name=rte", "--set",
+                               "task.data_dir=nowhere/RTE", "--set", "task.train=train.jsonl")
+        self.assertIn("nowhere/RTE: no such folder", message)
+        self.assertIn("super.gluebenchmark.com", message)
 
     def test_addresses_of_the_metrics_endpoint_are_checked_by_validate(self):
         for listen in ("nohost:port", "127.0.0.1:99999", "::1:9400", "9400x", "[::1]"):

@@ -6,6 +6,7 @@ tensor. doctor agrees with loading on every one of them.
 """
 import json
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
@@ -49,6 +50,10 @@ class Models(program.ProgramTest):
             for label, share in expected[question].items():
                 self.assertAlmostEqual(line["probabilities"][label], share, delta=1e-4)
         self.incipit("doctor", "--model", folder)
+
+    def predict_warnings(self, folder):
+        config = self.write("warn.yaml", TASK.format(folder=folder).replace("error", "warn"))
+        return self.incipit("predict", config, "--input", self.questions).stderr
 
     def refused_by_name(self, folder, *names):
         message = self.predict(folder, code=3).stderr
@@ -103,6 +108,24 @@ class Models(program.ProgramTest):
                                             "model.rotary_emb.inv_freq": torch.ones(4)})
         self.as_transformers(folder)
 
+    def test_tensors_of_modules_that_the_model_does_not_have_are_named_and_ignored(self):
+        folder = self.make("foreign", tie_word_embeddings=True)
+        self.tensors(folder, lambda t: t | {"vision.scale": torch.ones(3),
+                                            "extra.empty": torch.ones(0)})
+        self.as_transformers(folder)
+        self.assertIn("vision.scale", self.predict_warnings(folder))
+        self.tensors(folder, lambda t: t | {
+            "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight": torch.ones(2, 32)})
+        self.refused_by_name(folder, "lora_A")
+
+    def test_files_that_git_lfs_has_not_fetched(self):
+        pointer = ("version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 +
+                   "\nsize 5000\n")
+        for name in ("model.safetensors", "tokenizer.json", "config.json"):
+            folder = self.make("pointer_" + name.split(".")[0])
+            (folder / name).write_text(pointer)
+            self.refused_by_name(folder, name, "git lfs pull")
+
     def test_weights_stored_as_integers(self):
         folder = self.make("integers")
         self.tensors(folder, lambda t: t | {"model.layers.1.mlp.up_proj.weight":
@@ -147,6 +170,33 @@ class Models(program.ProgramTest):
                    max_window_layers=2, layer_types="DROP")
         self.as_transformers(folder)
 
+    def test_spellings_of_older_and_newer_files(self):
+        changes = {
+            "linear": dict(rope_scaling={"type": "linear", "factor": 2.0}, rope_parameters="DROP"),
+            "default": dict(rope_scaling={"rope_type": "default"}, rope_parameters="DROP",
+                            rope_theta=10000),
+            "no_head_dim": dict(head_dim=None),
+            "no_kv_heads": dict(num_key_value_heads="DROP"),
+            "no_scaling": dict(rope_scaling=None),
+            "eos_list": dict(eos_token_id=[0, 1]),
+            "eager": dict(attn_implementation="eager", _attn_implementation_autoset=True)}
+        for name, keys in changes.items():
+            with self.subTest(name):
+                heads = {"num_key_value_heads": 4} if name == "no_kv_heads" else {}
+                folder = self.make("spelled_" + name, kind="llama", **heads)
+                small.edit(folder / "config.json", **keys)
+                if name == "linear":
+                    self.refused_by_name(folder, "linear")
+                else:
+                    self.as_transformers(folder)
+
+    def test_half_precision_weights(self):
+        for dtype in (torch.float16, torch.bfloat16):
+            folder = self.make(f"stored_{str(dtype)[6:]}")
+            self.tensors(folder, lambda t: {n: v.to(dtype) for n, v in t.items()})
+            small.edit(folder / "config.json", torch_dtype=str(dtype)[6:], dtype="DROP")
+            self.as_transformers(folder)
+
     # --- what the tokenizer's other files say -------------------------------------------------------
 
     def as_tokenized(self, folder, *texts):
@@ -182,6 +232,35 @@ class Models(program.ProgramTest):
         (folder / "added_tokens.json").write_text(json.dumps({"<|b|>": size + 1, "<|a|>": size}))
         (folder / "special_tokens_map.json").write_text(json.dumps({"eos_token": "<|b|>"}))
         self.as_tokenized(folder, "x<|a|>y<|b|>z")
+
+    def test_tokens_that_take_the_space_before_them(self):
+        size = self.tokenizer.get_vocab_size()
+        folder = self.make("strip", kind="llama", vocab_size=size + 8)
+        small.edit(folder / "tokenizer_config.json", added_tokens_decoder={str(size): dict(
+            content="<mask>", lstrip=True, rstrip=True, normalized=False, single_word=True,
+            special=True)})
+        self.as_tokenized(folder, "a  <mask>  b", "a<mask>b", "<mask>", " <mask>")
+
+    def test_truncation_and_padding_of_tokenizer_json_do_not_count(self):
+        folder = self.make("cut", kind="llama")
+        small.edit(folder / "tokenizer.json",
+                   truncation={"direction": "Right", "max_length": 3, "strategy": "LongestFirst",
+                               "stride": 0},
+                   padding={"strategy": {"Fixed": 9}, "direction": "Right", "pad_id": 0,
+                            "pad_type_id": 0, "pad_token": "<|end|>", "pad_to_multiple_of": None})
+        text = "water runs down the hill road, who takes old paint?"
+        lines = self.write("long.txt", text + "\n")
+        self.assertEqual(self.incipit("tokenize", folder, lines).stdout.split(),
+                         [str(i) for i in self.tokenizer.encode(text).ids])
+
+    def test_long_runs_of_one_character(self):
+        folder = self.make("runs", kind="llama")
+        lines = self.write("runs.txt", "".join(c * 20000 + "\n" for c in "a^ 1.\t\u6c34\U0001f600"))
+        start = time.monotonic()
+        found = self.incipit("tokenize", folder, lines).stdout.splitlines()
+        self.assertLess(time.monotonic() - start, 20)
+        for line, text in zip(found, lines.read_text().split("\n")):
+            self.assertEqual(line.split(), [str(i) for i in self.tokenizer.encode(text).ids])
 
     def test_the_post_processor_decides_about_bos(self):
         tokenizer = small.byte_level(["<|begin|>"])
@@ -241,6 +320,18 @@ class Models(program.ProgramTest):
             found = self.incipit("generate", folder, "--raw", "--prompt", "water, water and water",
                                  "--max-tokens", "12", "--set", "model.dtype=float32").stdout
             self.assertEqual(found.rstrip("\n"), text.rstrip("\n"))
+
+    def test_keys_of_generation_config_json_without_influence_are_named(self):
+        folder = self.make("beams", kind="llama")
+        (folder / "generation_config.json").write_text(json.dumps(
+            {"num_beams": 4, "no_repeat_ngram_size": 2, "temperature": 0.6, "do_sample": True,
+             "min_length": 0, "bad_words_ids": None, "max_new_tokens": 20}))
+        words = ["generate", folder, "--raw", "--prompt", "water", "--max-tokens", "2"]
+        message = self.incipit(*words).stderr
+        self.assertIn("num_beams 4, no_repeat_ngram_size 2 has no influence", message)
+        self.assertNotIn("min_length", message)
+        self.assertIn("temperature 0.6", self.incipit(*words, "--set", "log.level=info").stderr)
+        self.assertEqual(self.predict_warnings(folder), "")  # scores candidates
 
     def test_a_token_beyond_the_models_vocabulary_is_a_bad_record(self):
         folder = self.make("beyond")

@@ -56,6 +56,11 @@ class Tables(program.ProgramTest):
             "dos.csv": plain + "\x1a",
             "packed.csv.gz": gzip.compress(plain.encode()),
             "packed.csv": gzip.compress(plain[:100].encode()) + gzip.compress(plain[100:].encode()),
+            "pipes.csv": table(delimiter="|"),
+            "quoted.csv": "\ufeff" + table(quoting=csv.QUOTE_ALL, lineterminator="\r\n"),
+            "blank.csv": "\n" + table() + "\n\n",
+            "mark.jsonl": "\ufeff" + "\r\n".join(map(json.dumps, records)) + "\r\n",
+            "array.json.gz": gzip.compress(json.dumps(records, indent=1).encode()),
             "array.json": json.dumps(records),
             "indented.json": json.dumps(records, indent=2),
             "objects.jsonl": "".join(json.dumps(r, indent=1) + "\n" for r in records),
@@ -91,6 +96,45 @@ class Tables(program.ProgramTest):
                 self.assertIn(command, message)
                 self.assertIn(name, message)
                 self.assertEqual(len(message.strip().splitlines()), 1, message)
+
+    def test_marks_within_texts_are_kept(self):
+        rows = [(text + mark, label) for (text, label), mark in
+                zip(ROWS, ['5" pipe', "it's", "a;b", "a|b", "=1+1", "\u2028x", "#", " '"] * 9)]
+        for name, options in {"inch.tsv": dict(delimiter="\t", quoting=csv.QUOTE_NONE,
+                                               quotechar=None), "inch.csv": {}}.items():
+            with self.subTest(name):
+                self.assertEqual(self.init(name, table(rows, **options)), sorted(rows))
+
+    def test_records_within_a_list(self):
+        records = [{"text": t, "label": label} for t, label in ROWS]
+        for name, indent in (("wrapped.json", None), ("wrapped2.json", 2)):
+            message = self.init(name, json.dumps({"version": 1, "data": records}, indent=indent),
+                                code=3)
+            self.assertIn("the records are in the list 'data'", message)
+            self.assertIn("jq -c '.data[]'", message)
+
+    def test_several_labels_for_a_text(self):
+        records = [{"text": t, "label": [label]} for t, label in ROWS]
+        lines = "\n".join(map(json.dumps, records))
+        self.assertIn("several labels for a text are not supported",
+                      self.init("lists.jsonl", lines, code=3))
+        message = self.refused(3, "train", self.config, "--set", "task.train=lists.jsonl")
+        self.assertIn("several labels for a text are not supported", message)
+
+    def test_labels_that_yaml_reads_as_something_else(self):
+        for number, labels in enumerate([["no", "on", "off"], ["null", "~", "NA"],
+                                         ["1", "1.0", "010"], ["1e3", "0x1F", ".5"],
+                                         ["2026-01-01", "12:30", "1_000"], ["a: b", "# x", "- y"],
+                                         ["{text}", "}", "&a"], ["true", "True", "yes"]]):
+            with self.subTest(labels=labels):
+                names = dict(zip(("roads", "waste", "water"), labels))
+                rows = [(text, names[label]) for text, label in ROWS]
+                folder = self.folder / "out" / f"yaml{number}.csv"
+                self.assertEqual(self.init(f"yaml{number}.csv", table(rows)), sorted(rows))
+                line = json.loads(self.incipit("predict", folder / "run.yaml", "--set",
+                                               "method.kind=none", "--input",
+                                               folder / "test.jsonl").stdout.splitlines()[0])
+                self.assertEqual(sorted(line["probabilities"]), sorted(labels))
 
     def test_columns_with_odd_names_work_with_the_users_own_file(self):
         for i, name in enumerate(["label", "idx", "ticket.text", "text:", "two words", "a,b", "0",
