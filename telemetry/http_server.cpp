@@ -25,19 +25,19 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostClients = 64;            // the oldest is closed for another
-constexpr std::size_t kMostRequestBytes = 1 << 14;  // without a body
-constexpr std::chrono::seconds kPatience{2};        // for a request and its answer
-constexpr int kQueue = 64;                          // connections that wait to be accepted
+constexpr std::size_t kMostServed = 64;              // the oldest is closed for another
+constexpr std::size_t kMostRequestBytes = 1 << 14;   // without a body
+constexpr std::chrono::seconds kRequestPatience{2};  // for a request and its answer
+constexpr int kQueue = 64;                           // connections that wait to be accepted
 
-class Descriptor {
+class ServerSocket {
  public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() {
+  explicit ServerSocket(int fd = -1) : fd_(fd) {}
+  ~ServerSocket() {
     if (fd_ >= 0) ::close(fd_);
   }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
+  ServerSocket(ServerSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ServerSocket& operator=(ServerSocket&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
@@ -47,12 +47,12 @@ class Descriptor {
   int fd_;
 };
 
-[[noreturn]] void fail(const std::string& host, int port, const char* why) {
+[[noreturn]] void fail_to_listen(const std::string& host, int port, const char* why) {
   throw DataError("cannot listen on " + host + ":" + std::to_string(port) + ": " + why);
 }
 
 // Returns a socket that listens on the first address of the host that allows it.
-Descriptor listen_on(const std::string& host, int port) {
+ServerSocket listen_on(const std::string& host, int port) {
   const bool bracketed = host.front() == '[';
   const std::string name = bracketed ? host.substr(1, host.size() - 2) : host;
   addrinfo wanted{};
@@ -60,10 +60,10 @@ Descriptor listen_on(const std::string& host, int port) {
   wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const int error = ::getaddrinfo(name.c_str(), std::to_string(port).c_str(), &wanted, &found);
-  if (error != 0) fail(host, port, ::gai_strerror(error));
+  if (error != 0) fail_to_listen(host, port, ::gai_strerror(error));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, &::freeaddrinfo);
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    Descriptor socket(
+    ServerSocket socket(
         ::socket(each->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, each->ai_protocol));
     const int yes = 1;
     if (socket.get() < 0) continue;
@@ -73,10 +73,10 @@ Descriptor listen_on(const std::string& host, int port) {
       return socket;
     }
   }
-  fail(host, port, std::strerror(errno));
+  fail_to_listen(host, port, std::strerror(errno));
 }
 
-int port_of(const Descriptor& socket) {
+int port_of(const ServerSocket& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
   (void)::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
@@ -85,7 +85,7 @@ int port_of(const Descriptor& socket) {
 }
 
 struct Client {
-  Descriptor socket;
+  ServerSocket socket;
   Clock::time_point deadline;
   std::string request{};
   std::string answer{};  // what is still to be sent
@@ -146,10 +146,12 @@ class HttpServer::Loop {
 
   void accept_all() {
     while (true) {
-      Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      ServerSocket socket(
+          ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (socket.get() < 0) return make_room(errno);
-      if (clients_.size() == kMostClients) clients_.erase(clients_.begin());
-      clients_.push_back({.socket = std::move(socket), .deadline = Clock::now() + kPatience});
+      if (clients_.size() == kMostServed) clients_.erase(clients_.begin());
+      clients_.push_back(
+          {.socket = std::move(socket), .deadline = Clock::now() + kRequestPatience});
     }
   }
 
@@ -209,8 +211,8 @@ class HttpServer::Loop {
   }
 
   std::map<std::string, Page> pages_;
-  Descriptor listener_;
-  Descriptor wake_;
+  ServerSocket listener_;
+  ServerSocket wake_;
   std::vector<Client> clients_;  // the thread's; in the order of their deadlines
   std::jthread thread_;          // last: it uses the others
 };
