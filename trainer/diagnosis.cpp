@@ -236,7 +236,9 @@ class Judge {
                                                 "train.eval_every above 0");
       return;
     }
-    const std::string steps = "train.steps=" + std::to_string(3 * evidence_.train.steps);
+    const std::string steps = evidence_.train.epochs > 0
+                                  ? "train.epochs=" + rate_text(3 * evidence_.train.epochs)
+                                  : "train.steps=" + std::to_string(3 * evidence_.train.steps);
     const bool falling = course_.known() && course_.last < kStillFalling * course_.first;
     if (falling && knows_prior() && course_.last > kClearlyAbove * *evidence_.prior_loss) {
       set("more steps, for the loss is still falling", steps);
