@@ -173,6 +173,8 @@ void Program::run(int argc, const char* const* argv, bool print_help) {
   try {
     app_->parse(argc, argv);
   } catch (const CLI::Success& answer) {  // --help, --version
+    const bool unknown = app_->get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
+    if (unknown) throw ConfigError(usage_problem(*app_, argc, argv, answer));
     if (print_help) (void)app_->exit(answer);
   } catch (const CLI::ParseError& error) {
     throw ConfigError(usage_problem(*app_, argc, argv, error));

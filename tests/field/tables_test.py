@@ -38,7 +38,7 @@ class Tables(program.ProgramTest):
             return done.stderr
         self.incipit("validate", folder / "run.yaml")
         records = [json.loads(line) for split in folder.glob("*.jsonl")
-                   for line in split.read_text().splitlines()]
+                   for line in split.read_text(encoding="utf8").split("\n") if line]
         return sorted((r[text], r[options.get("field", "label")]) for r in records)
 
     def test_tables_that_are_read_as_the_plain_one(self):
