@@ -66,22 +66,6 @@ std::string without_articles(std::string_view text) {
   return kept;
 }
 
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  bool inside = false;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t begin = at;
-    if (is_space(next_char(text, at))) {
-      inside = false;
-      continue;
-    }
-    if (!inside) words.emplace_back();
-    inside = true;
-    words.back() += text.substr(begin, at - begin);
-  }
-  return words;
-}
-
 std::vector<std::string> normalized_words(std::string_view text) {
   return words_of(without_articles(without_punctuation(lower_case(text))));
 }
@@ -98,6 +82,32 @@ double word_f1(const std::vector<std::string>& answer, const std::vector<std::st
   }
   if (common == 0) return 0;
   return 2 * common / static_cast<double>(answer.size() + reference.size());
+}
+
+std::vector<std::string> rouge_words(std::string_view text) {
+  std::vector<std::string> words;
+  bool inside = false;
+  for (const char c : lower_case(text)) {
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (kept && !inside) words.emplace_back();
+    if (kept) words.back() += c;
+    inside = kept;
+  }
+  return words;
+}
+
+std::size_t common_subsequence(const std::vector<std::string>& a,
+                               const std::vector<std::string>& b) {
+  std::vector<std::size_t> lengths(b.size() + 1);  // of the prefix of `a` and each prefix of `b`
+  for (const std::string& word : a) {
+    std::size_t diagonal = 0;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t above = lengths[j + 1];
+      lengths[j + 1] = word == b[j] ? diagonal + 1 : std::max(above, lengths[j]);
+      diagonal = above;
+    }
+  }
+  return lengths.back();
 }
 
 // Splits at single spaces, so that two in a row give an empty word between them, as in T5.
@@ -144,6 +154,22 @@ std::string_view stripped(std::string_view text) {
   return text;
 }
 
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  bool inside = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    if (is_space(next_char(text, at))) {
+      inside = false;
+      continue;
+    }
+    if (!inside) words.emplace_back();
+    inside = true;
+    words.back() += text.substr(begin, at - begin);
+  }
+  return words;
+}
+
 std::string normalized_answer(std::string_view text) {
   std::string normalized;
   for (const std::string& word : normalized_words(text)) {
@@ -167,6 +193,18 @@ bool text_exact_match(std::string_view answer, std::span<const std::string> refe
   return std::any_of(references.begin(), references.end(), [&](const std::string& reference) {
     return normalized_answer(reference) == normalized;
   });
+}
+
+double rouge_l(std::string_view answer, std::span<const std::string> references) {
+  const std::vector<std::string> words = rouge_words(answer);
+  double best = 0;
+  for (const std::string& reference : references) {
+    const std::vector<std::string> theirs = rouge_words(reference);
+    if (words.empty() || theirs.empty()) continue;
+    const auto common = static_cast<double>(common_subsequence(words, theirs));
+    best = std::max(best, 2 * common / static_cast<double>(words.size() + theirs.size()));
+  }
+  return best;
 }
 
 std::optional<bool> names_referent(std::string_view answer, std::string_view referent) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace incipit::data {
 
@@ -12,6 +13,9 @@ namespace incipit::data {
 
 // Removes Unicode white space from both ends.
 [[nodiscard]] std::string_view stripped(std::string_view text);
+
+// Splits at Unicode white space, as Python's str.split() does.
+[[nodiscard]] std::vector<std::string> words_of(std::string_view text);
 
 // Normalizes a text as the official scripts of SQuAD and ReCoRD do: lower case, without ASCII
 // punctuation, without the words a, an and the, with single spaces between words.
@@ -24,6 +28,11 @@ namespace incipit::data {
 // Whether the normalized `answer` equals a normalized reference.
 [[nodiscard]] bool text_exact_match(std::string_view answer,
                                     std::span<const std::string> references);
+
+// Returns ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words, with the best
+// reference. As in rouge-score without stemming, words are runs of ASCII letters and digits in
+// lower case.
+[[nodiscard]] double rouge_l(std::string_view answer, std::span<const std::string> references);
 
 // Whether `answer` means `referent`, by T5's rule for the Winograd Schema Challenge. In lower case
 // and without determiners, the words of one must all be among those of the other, and either both

@@ -141,25 +141,42 @@ void check_verbalizer(const TaskOptions& t, Problems& problems) {
   }
 }
 
-void check_metrics(const TaskOptions& t, Problems& problems) {
-  for (const auto& name : t.metrics) {
-    const auto& known = metric_names();
-    if (std::count(known.begin(), known.end(), name) > 0) continue;
-    problems.push_back({"metrics", quoted(name) + " is no metric; there are " + join(known) +
-                                       did_you_mean(name, known)});
-  }
-  const auto needs = [&](const char* name, bool there, const char* what) {
-    if (there || std::count(t.metrics.begin(), t.metrics.end(), name) == 0) return;
-    problems.push_back({"metrics", std::string(name) + " needs " + what});
-  };
+// Returns what a task must have for the metric to apply; empty: it has it.
+std::string missing_for(const std::string& metric, const TaskOptions& t) {
   const std::size_t labels = t.verbalizer.empty() ? t.labels.size() : t.verbalizer.size();
-  needs("group_exact_match", !t.metric_group.empty(), "metric_group, what is right together");
-  const bool texts = !t.references.empty() || !t.target.empty();
-  needs("text_f1", texts, "references, the list of right answers, or a target");
-  needs("text_exact_match", texts, "references, the list of right answers, or a target");
-  needs("macro_f1", labels > 0, "labels that all records share");
-  needs("f1", labels == 2, "two labels; it is that of the second");
-  needs("gender_parity", labels > 0, "labels that all records share");
+  const bool free = answers_freely(t);
+  if (metric == kLoss) {
+    return free ? "" : "a target without labels: it is the loss of generated answers";
+  }
+  if (compares_texts(metric)) {
+    return free || !t.references.empty()
+               ? ""
+               : "references, the list of right answers, or a target without labels";
+  }
+  if (free) return "labels or candidates, and this task's answers are free text";
+  if (metric == "accuracy") return "";
+  if (metric == "group_exact_match") {
+    return t.metric_group.empty() ? "metric_group, what is right together" : "";
+  }
+  if (metric == "f1") return labels == 2 ? "" : "two labels; it is that of the second";
+  return labels > 0 ? "" : "labels that all records share";
+}
+
+void check_metrics(const TaskOptions& t, Problems& problems) {
+  const auto& known = metric_names();
+  for (std::size_t i = 0; i < t.metrics.size(); ++i) {
+    const std::string& name = t.metrics[i];
+    if (std::count(known.begin(), known.end(), name) == 0) {
+      problems.push_back({"metrics", quoted(name) + " is no metric; there are " + join(known) +
+                                         did_you_mean(name, known)});
+      continue;
+    }
+    const std::string missing = missing_for(name, t);
+    if (!missing.empty()) problems.push_back({"metrics", name + " needs " + missing});
+    if (std::count(t.metrics.begin(), t.metrics.begin() + static_cast<std::ptrdiff_t>(i), name)) {
+      problems.push_back({"metrics", name + " is given twice"});
+    }
+  }
 }
 
 void check_names(const TaskOptions& t, Problems& problems) {

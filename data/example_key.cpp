@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <concepts>
 #include <cstring>
@@ -108,7 +109,8 @@ void KeyText::add(const TaskOptions& options) {
           verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
           group_field, metric_group, references, max_source_tokens, truncate, bos, eos,
           shots > 0,  // a chat's opening then precedes them
-          answer, answer_rule, on_bad_record, max_bad_records);
+          answer, answer_rule, on_bad_record, max_bad_records,
+          std::count(metrics.begin(), metrics.end(), "numeric_match") > 0);  // rejects records
 }
 
 // Another build may read the same file differently, so it has another key.

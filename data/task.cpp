@@ -5,7 +5,9 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "data/answer_text.h"
 #include "data/content_hash.h"
+#include "data/number_text.h"
 #include "data/preprocess.h"
 
 namespace incipit::data {
@@ -236,13 +238,30 @@ Example Task::example(const Record& record, bool labelled) const {
   if (!options_.references.empty() && (labelled || record.has(options_.references))) {
     example.references = references(record);
   }
-  if (!labelled && !has_target(record)) return example;
+  if (!labelled && !has_target(record)) {
+    require_numbers(record, example.references);
+    return example;
+  }
+  if (options_.references.empty() && answers_freely(options_)) {
+    example.references.emplace_back(stripped(target_->render(record)));
+  }
+  require_numbers(record, example.references);
   const Gold right = gold(record, *example.candidates);
   example.label = right.label;
   example.target = answer_tokens(right.text);
   if (example.target.empty()) record.fail("the target has no tokens");
   require_known(record, example.target);
   return example;
+}
+
+void Task::require_numbers(const Record& record, const std::vector<std::string>& texts) const {
+  const auto& metrics = options_.metrics;
+  if (std::find(metrics.begin(), metrics.end(), "numeric_match") == metrics.end()) return;
+  for (const std::string& text : texts) {
+    if (last_number(text)) continue;
+    record.fail("metric numeric_match compares numbers, and there is none in the right answer '" +
+                text + "'");
+  }
 }
 
 void Task::cut_source(const Record& record, const std::string& text,

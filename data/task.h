@@ -49,8 +49,9 @@ struct Example {
   std::string id;
   std::string group;         // text of the group field; empty: its own group
   std::string metric_group;  // text of that field; empty: its own group
-  // Right answers, if the task names a list of them. Under answer rule `referent`: the text that
-  // the generated answer is compared with, also for unlabelled examples.
+  // Right answers, if the task names a list of them; else, if answers are free text, the target.
+  // Under answer rule `referent`: the text that the generated answer is compared with, also for
+  // unlabelled examples.
   std::vector<std::string> references;
   // Hash of the source's whole text before truncation, and of the record's own candidates.
   std::uint64_t content = 0;
@@ -164,6 +165,8 @@ class Task {
                   std::vector<TokenId>& source) const;
   // Throws DataError "FILE:LINE: ..." with the objection() to the tokens, if there is one.
   void require_known(const Record& record, std::span<const TokenId> tokens) const;
+  // Throws DataError when metric numeric_match is asked for and a text has no number.
+  void require_numbers(const Record& record, const std::vector<std::string>& texts) const;
   void resolve_bos();
   void build_candidates();
   // Returns the candidates of a record: the shared ones, or its own.

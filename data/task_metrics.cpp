@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "data/answer_text.h"
+#include "data/text_metrics.h"
 
 namespace incipit::data {
 namespace {
@@ -69,28 +69,15 @@ MetricValue gender_parity(const std::vector<int>& predictions) {
   return share(equal, pairs);
 }
 
-MetricValue mean_text_f1(const Answers& answers) {
-  INCIPIT_CHECK(answers.texts.size() == answers.references.size());
-  if (answers.texts.empty()) return {kNaN, 0};
-  double sum = 0;
-  for (std::size_t i = 0; i < answers.texts.size(); ++i) {
-    sum += text_f1(answers.texts[i], answers.references[i]);
-  }
-  return {sum / static_cast<double>(answers.texts.size()), 0};
-}
-
-MetricValue share_of_exact_texts(const Answers& answers) {
-  INCIPIT_CHECK(answers.texts.size() == answers.references.size());
-  std::int64_t right = 0;
-  for (std::size_t i = 0; i < answers.texts.size(); ++i) {
-    right += text_exact_match(answers.texts[i], answers.references[i]) ? 1 : 0;
-  }
-  return share(right, static_cast<std::int64_t>(answers.texts.size()));
+MetricValue text_score(const TextMetric& metric, const Answers& answers) {
+  const auto statistics = statistics_of(metric, answers.texts, answers.references);
+  return {score_of(metric, statistics),
+          metric.is_share ? static_cast<std::int64_t>(answers.texts.size()) : 0};
 }
 
 using Compute = MetricValue (*)(const Answers&);
 
-const std::vector<std::pair<std::string, Compute>>& all_metrics() {
+const std::vector<std::pair<std::string, Compute>>& class_metrics() {
   static const std::vector<std::pair<std::string, Compute>> metrics{
       {"accuracy",
        [](const Answers& a) {
@@ -102,9 +89,7 @@ const std::vector<std::pair<std::string, Compute>>& all_metrics() {
       {"group_exact_match", group_exact_match},
       {"matthews_correlation",
        [](const Answers& a) { return MetricValue{matthews_correlation(a.predictions, a.labels)}; }},
-      {"gender_parity", [](const Answers& a) { return gender_parity(a.predictions); }},
-      {"text_f1", mean_text_f1},
-      {"text_exact_match", share_of_exact_texts}};
+      {"gender_parity", [](const Answers& a) { return gender_parity(a.predictions); }}};
   return metrics;
 }
 
@@ -165,21 +150,38 @@ Interval wilson_interval(std::int64_t right, std::int64_t count) {
 const std::vector<std::string>& metric_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (const auto& [name, compute] : all_metrics()) all.push_back(name);
+    for (const auto& [name, compute] : class_metrics()) all.push_back(name);
+    for (const TextMetric& metric : text_metrics()) all.push_back(metric.name);
+    all.emplace_back(kLoss);
     return all;
   }();
   return names;
 }
 
-bool compares_texts(const std::string& metric) { return metric.starts_with("text_"); }
+bool compares_texts(const std::string& metric) { return find_text_metric(metric) != nullptr; }
 
 bool is_share(const std::string& metric) {
+  const TextMetric* text = find_text_metric(metric);
   return metric == "accuracy" || metric == "group_exact_match" || metric == "gender_parity" ||
-         metric == "text_exact_match";
+         (text != nullptr && text->is_share);
+}
+
+bool has_interval(const std::string& metric) { return is_share(metric) || compares_texts(metric); }
+
+std::vector<std::string> metrics_of(const TaskOptions& task) {
+  if (!task.metrics.empty()) return task.metrics;
+  if (answers_freely(task)) return {"text_f1", "text_exact_match"};
+  return {"accuracy"};
+}
+
+bool generates_answers(const TaskOptions& task) {
+  if (answers_freely(task)) return metrics_of(task) != std::vector<std::string>{kLoss};
+  return task.answer == Answer::kGenerate || !task.target.empty();
 }
 
 MetricValue compute_metric(const std::string& name, const Answers& answers) {
-  const auto& metrics = all_metrics();
+  if (const TextMetric* text = find_text_metric(name)) return text_score(*text, answers);
+  const auto& metrics = class_metrics();
   const auto found = std::find_if(metrics.begin(), metrics.end(),
                                   [&](const auto& metric) { return metric.first == name; });
   INCIPIT_CHECK(found != metrics.end(), "unknown metric ", name);

@@ -1,11 +1,13 @@
 // Metrics of answers against labels and references. All are fractions in [0, 1], except Matthews'
-// correlation in [-1, 1]; papers print them times 100.
+// correlation in [-1, 1] and the loss; papers print them times 100.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "data/task_options.h"
 
 namespace incipit::data {
 
@@ -51,23 +53,38 @@ struct MetricValue {
   std::int64_t of = 0;  // for a proportion, its number of items; else 0
 };
 
+// The mean negative log-likelihood of a target's token, in nats. The evaluator computes it from the
+// model (eval/evaluation.h), not from answers. Lower is better.
+inline constexpr const char* kLoss = "loss";
+
 // The metric names that a task's `metrics` may contain.
 [[nodiscard]] const std::vector<std::string>& metric_names();
 
-// Whether the metric compares texts with references; all others compare predictions with labels.
+// Returns the metrics of a task: its `metrics`, or if it gives none accuracy, and for free answers
+// text_f1 and text_exact_match.
+[[nodiscard]] std::vector<std::string> metrics_of(const TaskOptions& task);
+
+// Whether an evaluation of the task generates answers. It does not if answers are free text and the
+// loss is the only metric.
+[[nodiscard]] bool generates_answers(const TaskOptions& task);
+
+// Whether the metric compares texts with references (data/text_metrics.h).
 [[nodiscard]] bool compares_texts(const std::string& metric);
 
-// Whether the metric is a proportion of items that are right or wrong, so that it has an interval.
+// Whether the metric is a proportion of items that are right or wrong.
 [[nodiscard]] bool is_share(const std::string& metric);
 
+// Whether evaluations give the metric a 95 % interval.
+[[nodiscard]] bool has_interval(const std::string& metric);
+
 // Computes a metric by name. Only the data that it uses must be present. NaN without examples.
-// Throws LogicError on an unknown name.
+// Throws LogicError on an unknown name, and on "loss".
 //
 //   accuracy, macro_f1, f1 (binary_f1), matthews_correlation
 //   group_exact_match   fraction of groups whose predictions are all right (MultiRC's questions)
 //   gender_parity       fraction of pairs (examples 0 and 1, 2 and 3, ...) whose predictions are
 //                       the same label (AX-g); an unpaired last example is ignored
-//   text_f1, text_exact_match   as in data/answer_text.h, the mean over examples (ReCoRD's)
+//   and those of data/text_metrics.h
 [[nodiscard]] MetricValue compute_metric(const std::string& name, const Answers& answers);
 
 // Returns a benchmark's score: the mean over tasks of the mean of each task's metrics. `tasks` has

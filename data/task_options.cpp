@@ -96,6 +96,11 @@ const Schema::MappingForm kVerbalizer{.type = "{LABEL: TEXT, ...}",
 
 }  // namespace
 
+bool answers_freely(const TaskOptions& o) {
+  return !o.target.empty() && o.labels.empty() && o.verbalizer.empty() &&
+         o.candidates.foreach.empty();
+}
+
 void declare(Schema& schema, CandidateOptions& o) {
   schema.field("foreach", o.foreach, "path of a list; {candidate} is one of its elements");
   schema.field("text", o.text, "template of what the model is to say");
@@ -186,7 +191,9 @@ void declare_scoring(Schema& schema, TaskOptions& o) {
                 {{"exact", AnswerRule::kExact}, {"referent", AnswerRule::kReferent}},
                 "what a generated text counts as: the label of just this text, or WSC's rule");
   schema.field("max_answer_tokens", o.max_answer_tokens, "of a generated answer", {.min = 1});
-  schema.field("metrics", o.metrics, "metrics of the task; the first one decides");
+  schema.field("metrics", o.metrics,
+               "metrics; the first one decides. Empty: accuracy, or for free answers text_f1 and "
+               "text_exact_match");
   schema.block("submission", o.submission, "The file for the server of a benchmark.");
 }
 

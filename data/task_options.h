@@ -167,14 +167,17 @@ struct TaskOptions {
   Answer answer = Answer::kAuto;
   Score score = Score::kSum;
   AnswerRule answer_rule = AnswerRule::kExact;
-  std::int64_t max_answer_tokens = 64;              // of a generated answer
-  std::vector<std::string> metrics = {"accuracy"};  // names from data/task_metrics.h
+  std::int64_t max_answer_tokens = 64;  // of a generated answer
+  std::vector<std::string> metrics;     // data/task_metrics.h; empty: metrics_of()
   SubmissionOptions submission;
 
   OnBadRecord on_bad_record = OnBadRecord::kFail;
   std::int64_t max_bad_records = 100;
   OnOverlap on_overlap = OnOverlap::kFail;
 };
+
+// Whether answers are free text: there are neither labels nor candidates.
+[[nodiscard]] bool answers_freely(const TaskOptions& options);
 
 // Declares the keys of the block and of those in it.
 void declare(Schema& schema, CandidateOptions& options);

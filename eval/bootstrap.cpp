@@ -16,37 +16,73 @@ MeanInterval interval(double mean, const std::vector<double>& resampled) {
   return {.mean = mean, .low = quantile(resampled, kLow), .high = quantile(resampled, kHigh)};
 }
 
+std::vector<ResampledMethod> means_of(const std::vector<std::vector<double>>& scores) {
+  std::vector<ResampledMethod> methods;
+  for (const std::vector<double>& own : scores) {
+    methods.push_back({own, 1, [](std::span<const double> sums, std::int64_t examples) {
+                         return sums[0] / static_cast<double>(examples);
+                       }});
+  }
+  return methods;
+}
+
+// The statistics of all methods, by example, so that a draw reads contiguous memory.
+struct ByExample {
+  std::size_t width = 0;
+  std::vector<double> values;
+
+  explicit ByExample(const std::vector<ResampledMethod>& methods, std::size_t examples) {
+    for (const ResampledMethod& method : methods) width += method.width;
+    values.reserve(examples * width);
+    for (std::size_t i = 0; i < examples; ++i) {
+      for (const ResampledMethod& method : methods) {
+        const double* own = method.statistics.data() + i * method.width;
+        values.insert(values.end(), own, own + method.width);
+      }
+    }
+  }
+  void add(std::size_t example, std::vector<double>& sums) const {
+    const double* drawn = &values[example * width];
+    for (std::size_t k = 0; k < width; ++k) sums[k] += drawn[k];
+  }
+};
+
 }  // namespace
 
-PairedBootstrap::PairedBootstrap(const std::vector<std::vector<double>>& scores,
+PairedBootstrap::PairedBootstrap(const std::vector<ResampledMethod>& methods,
                                  std::int64_t resamples, std::uint64_t seed) {
-  INCIPIT_CHECK(!scores.empty() && !scores[0].empty() && resamples > 0, "nothing to resample");
-  const std::size_t methods = scores.size();
-  const std::size_t examples = scores[0].size();
-  std::vector<double> by_example(examples * methods);  // a draw reads contiguous memory
-  for (std::size_t m = 0; m < methods; ++m) {
-    INCIPIT_CHECK(scores[m].size() == examples, "methods scored on different examples");
-    double sum = 0;
-    for (std::size_t i = 0; i < examples; ++i) {
-      by_example[i * methods + m] = scores[m][i];
-      sum += scores[m][i];
-    }
-    means_.push_back(sum / static_cast<double>(examples));
+  INCIPIT_CHECK(!methods.empty() && !methods[0].statistics.empty() && resamples > 0,
+                "nothing to resample");
+  const std::size_t examples = methods[0].statistics.size() / methods[0].width;
+  for (const ResampledMethod& method : methods) {
+    INCIPIT_CHECK(method.statistics.size() == examples * method.width,
+                  "methods scored on different examples");
   }
-  resampled_.assign(methods, std::vector<double>(static_cast<std::size_t>(resamples)));
+  const ByExample by_example(methods, examples);
+  const auto score_all = [&](const std::vector<double>& sums, const auto& take) {
+    std::size_t begin = 0;
+    for (std::size_t m = 0; m < methods.size(); ++m) {
+      const auto own = std::span(sums).subspan(begin, methods[m].width);
+      take(m, methods[m].score(own, static_cast<std::int64_t>(examples)));
+      begin += methods[m].width;
+    }
+  };
+  std::vector<double> sums(by_example.width);
+  for (std::size_t i = 0; i < examples; ++i) by_example.add(i, sums);
+  means_.resize(methods.size());
+  score_all(sums, [&](std::size_t m, double score) { means_[m] = score; });
+  resampled_.assign(methods.size(), std::vector<double>(static_cast<std::size_t>(resamples)));
   Random random(seed);
-  std::vector<double> sums(methods);
   for (std::size_t r = 0; r < static_cast<std::size_t>(resamples); ++r) {
     std::fill(sums.begin(), sums.end(), 0.0);
-    for (std::size_t i = 0; i < examples; ++i) {
-      const double* drawn = &by_example[random.below(examples) * methods];
-      for (std::size_t m = 0; m < methods; ++m) sums[m] += drawn[m];
-    }
-    for (std::size_t m = 0; m < methods; ++m) {
-      resampled_[m][r] = sums[m] / static_cast<double>(examples);
-    }
+    for (std::size_t i = 0; i < examples; ++i) by_example.add(random.below(examples), sums);
+    score_all(sums, [&](std::size_t m, double score) { resampled_[m][r] = score; });
   }
 }
+
+PairedBootstrap::PairedBootstrap(const std::vector<std::vector<double>>& scores,
+                                 std::int64_t resamples, std::uint64_t seed)
+    : PairedBootstrap(means_of(scores), resamples, seed) {}
 
 MeanInterval PairedBootstrap::mean(std::size_t method) const {
   return interval(means_.at(method), resampled_[method]);

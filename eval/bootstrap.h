@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <vector>
 
 namespace incipit::eval {
 
-// A mean over the examples, with its 95 % percentile interval over the resamples.
+// A mean or another score over the examples, with its 95 % percentile interval over the resamples.
 struct MeanInterval {
   double mean = 0;
   double low = 0;
@@ -16,17 +18,27 @@ struct MeanInterval {
   [[nodiscard]] bool excludes_zero() const { return low > 0 || high < 0; }
 };
 
+// Statistics of a method's answers to the examples, and the score of their sums over any sample.
+struct ResampledMethod {
+  std::vector<double> statistics;  // [examples][width]
+  std::size_t width = 1;
+  std::function<double(std::span<const double> sums, std::int64_t examples)> score;
+};
+
 // Resamples the examples with replacement, each resample as large as the dataset, and computes the
-// mean of every method on it. All methods share the same resamples, so the difficulty of an example
-// cancels out of a gain. A pure function of its arguments.
+// score of every method on it. All methods share the same resamples, so the difficulty of an
+// example cancels out of a gain. A pure function of its arguments.
 class PairedBootstrap {
  public:
   static constexpr std::int64_t kResamples = 10'000;
   static constexpr std::uint64_t kSeed = 17;
 
-  // `scores[m][i]` is the score of method m on example i, for instance 1 if it was right; with
-  // several seeds, the mean over the seeds. All rows have the same size, above 0; `resamples` is
-  // above 0.
+  // All methods have the same number of examples, above 0; `resamples` is above 0.
+  explicit PairedBootstrap(const std::vector<ResampledMethod>& methods,
+                           std::int64_t resamples = kResamples, std::uint64_t seed = kSeed);
+
+  // Scores are means: `scores[m][i]` is the score of method m on example i, for instance 1 if it
+  // was right; with several seeds, the mean over the seeds.
   explicit PairedBootstrap(const std::vector<std::vector<double>>& scores,
                            std::int64_t resamples = kResamples, std::uint64_t seed = kSeed);
 

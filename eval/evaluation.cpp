@@ -9,11 +9,12 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "eval/answers.h"
+#include "eval/bootstrap.h"
 
 namespace incipit::eval {
 namespace {
 
-constexpr const char* kLoss = "loss";
+constexpr std::int64_t kIntervalResamples = 1000;
 
 // Makes each example's target its only candidate.
 data::Dataset with_targets_as_candidates(const data::Dataset& split) {
@@ -61,59 +62,71 @@ data::Answers labelled_answers(const data::Task& task, const data::Dataset& spli
   data::Answers answers;
   for (std::int64_t i = 0; i < split.size(); ++i) {
     const data::Example& example = split[i];
-    auto references = example.references;
-    if (references.empty() && reports_loss(task)) {
-      references.push_back(task.tokenizer().decode(example.target));
-    }
-    const bool known = example.label >= 0 || (task.labels().empty() && !references.empty());
+    const bool known = example.label >= 0 || (task.labels().empty() && !example.references.empty());
     if (!known) continue;
     answers.predictions.push_back(scores.predictions[static_cast<std::size_t>(i)]);
     answers.labels.push_back(example.label);
     answers.groups.push_back(example.metric_group);
     answers.texts.push_back(scores.texts[static_cast<std::size_t>(i)]);
-    answers.references.push_back(std::move(references));
+    answers.references.push_back(example.references);
   }
   return answers;
+}
+
+std::optional<data::Interval> interval_of(const std::string& metric, const data::MetricValue& value,
+                                          const data::Answers& answers) {
+  if (value.of > 0) {
+    return data::wilson_interval(std::llround(value.value * static_cast<double>(value.of)),
+                                 value.of);
+  }
+  const data::TextMetric* text = data::find_text_metric(metric);
+  if (text == nullptr) return std::nullopt;
+  return text_interval(*text, data::statistics_of(*text, answers.texts, answers.references));
 }
 
 void add_metrics(const data::Task& task, const data::Dataset& split, SplitResult& result) {
   const data::Answers answers = labelled_answers(task, split, result.scores);
   if (answers.labels.empty()) return;
   for (const std::string& name : metric_names(task)) {
-    if (name == kLoss) continue;
-    const auto [value, of] = data::compute_metric(name, answers);
-    result.metrics.emplace_back(name, value);
-    if (of == 0) continue;
-    const auto right = std::llround(value * static_cast<double>(of));
-    result.intervals.emplace_back(name, data::wilson_interval(right, of));
+    if (name == data::kLoss) continue;
+    const data::MetricValue value = data::compute_metric(name, answers);
+    result.metrics.emplace_back(name, value.value);
+    if (const auto interval = interval_of(name, value, answers)) {
+      result.intervals.emplace_back(name, *interval);
+    }
   }
 }
 
-bool has_classes(const data::Task& task) {
-  return !task.labels().empty() || !task.options().candidates.foreach.empty();
+bool has_loss(const data::TaskOptions& task) {
+  const auto names = data::metrics_of(task);
+  return std::find(names.begin(), names.end(), data::kLoss) != names.end();
+}
+
+// Puts the metrics into the order of metric_names().
+void sort_metrics(const data::Task& task, Metrics& metrics) {
+  const auto names = metric_names(task);
+  const auto place = [&](const auto& metric) {
+    return std::find(names.begin(), names.end(), metric.first);
+  };
+  std::stable_sort(metrics.begin(), metrics.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
 }
 
 }  // namespace
 
-bool reports_loss(const data::Task& task) {
-  return task.generates() && !has_classes(task) && task.options().references.empty();
-}
-
 std::vector<std::string> metric_names(const data::Task& task) {
-  if (has_classes(task)) return task.options().metrics;
-  std::vector<std::string> names;
-  for (const std::string& name : task.options().metrics) {
-    if (data::compares_texts(name)) names.push_back(name);
-  }
-  if (reports_loss(task)) {
-    names.insert(names.begin(), kLoss);
-  } else if (names.empty()) {
-    names = {"text_f1", "text_exact_match"};
-  }
-  return names;
+  return data::metrics_of(task.options());
 }
 
-bool higher_is_better(const std::string& metric) { return metric != kLoss; }
+bool higher_is_better(const std::string& metric) { return metric != data::kLoss; }
+
+data::Interval text_interval(const data::TextMetric& metric,
+                             const std::vector<double>& statistics) {
+  const PairedBootstrap bootstrap({ResampledMethod{statistics, metric.width, metric.score}},
+                                  kIntervalResamples);
+  const MeanInterval interval = bootstrap.mean(0);
+  return {interval.low, interval.high};
+}
 
 std::vector<std::size_t> ranking(std::span<const Metrics> results, const std::string& metric) {
   std::vector<double> values;
@@ -136,13 +149,14 @@ SplitResult evaluate(const methods::Prompted& model, const data::Task& task,
   check_pairs(task, split);
   SplitResult result;
   result.labels = task.labels();
-  if (reports_loss(task)) {
-    result.metrics.emplace_back(kLoss,
+  if (has_loss(task.options())) {
+    result.metrics.emplace_back(data::kLoss,
                                 target_loss(model, task, split, options, ranks, on_progress));
     if (metric_names(task).size() == 1) return result;
   }
   result.scores = answer_examples(model, task, split, options, ranks, on_progress);
   add_metrics(task, split, result);
+  sort_metrics(task, result.metrics);
   return result;
 }
 

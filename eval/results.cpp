@@ -4,6 +4,7 @@
 
 #include "core/files.h"
 #include "core/json.h"
+#include "data/answer_text.h"
 
 namespace incipit::eval {
 namespace {
@@ -21,8 +22,8 @@ Json prediction_line(const data::Example& example, std::size_t i, const SplitRes
   const int prediction = scores.predictions[i];
   Json line;
   line["idx"] = parse_json<Json>(example.id);
-  line["prediction"] =
-      prediction < 0 ? scores.texts[i] : label_name(example, prediction, result.labels);
+  line["prediction"] = prediction < 0 ? std::string(data::stripped(scores.texts[i]))
+                                      : label_name(example, prediction, result.labels);
   line["label"] =
       example.label < 0 ? Json(nullptr) : Json(label_name(example, example.label, result.labels));
   if (result.labels.empty() && !example.references.empty()) {

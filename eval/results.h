@@ -22,10 +22,11 @@ struct NamedResult {
 //   RUN_DIR/predictions/SPLIT.jsonl, one line per example in file order, if there are answers:
 //     {"idx":3,"prediction":"yes","label":"no","scores":{"yes":-1.25,"no":-1.5}}
 //     {"idx":3,"prediction":"yes","label":"no","generated":" yes"}
-//     A generated answer that is no label is itself the prediction. The label is null if unknown.
-//     If answers are free text, a list "references" of right answers follows the label.
-//   RUN_DIR/scores.json, all splits passed, with 95 % Wilson intervals of metrics that are
-//   proportions:
+//     {"idx":3,"prediction":"42","label":null,"references":["42"],"generated":" 42"}
+//     A generated answer that is no label is itself the prediction, without white space at its
+//     ends. The label is null if unknown or if answers are free text; these have the list of right
+//     answers.
+//   RUN_DIR/scores.json, all splits passed, with 95 % intervals of metrics that have them:
 //     {"test":{"examples":277,"accuracy":0.57,"accuracy_95":[0.51,0.63]}}
 //
 // Throws DataError naming the file that cannot be written.

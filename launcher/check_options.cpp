@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "data/task_metrics.h"
 #include "methods/registry.h"
 
 namespace incipit::launcher {
@@ -63,6 +64,13 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
   report_all(report, "method", methods::validate(config.method));
   for (const auto& [block, task] : task_blocks(config)) {
     report_all(report, block, data::validate(*task));
+    if (config.parallel.fsdp > 1 && data::generates_answers(*task)) {
+      report("parallel.fsdp", "text is not generated from FSDP layers, and the metrics of " +
+                                  block +
+                                  " compare generated answers; use parallel.tensor or "
+                                  "parallel.pipeline, or for free answers set " +
+                                  block + ".metrics: [loss]");
+    }
   }
   report_all(report, "train", trainer::validate(config.train));
   report_all(report, "eval", eval::validate(config.eval));

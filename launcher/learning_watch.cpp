@@ -4,13 +4,19 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
+#include <string_view>
+#include <tuple>
 
 #include "core/json.h"
 #include "core/log.h"
+#include "data/answer_text.h"
 #include "data/records.h"
+#include "data/task_metrics.h"
+#include "eval/evaluation.h"
 
 namespace incipit::launcher {
 namespace {
@@ -69,17 +75,82 @@ std::optional<double> prior_loss(const data::Task& task, const data::Dataset& tr
   return trainer::label_prior_loss(counts, loss);
 }
 
+// Returns the most frequent text, of several the first to occur, and its count.
+std::pair<std::string, std::int64_t> most_frequent(const std::vector<std::string>& texts) {
+  std::map<std::string_view, std::int64_t> counts;
+  for (const std::string& text : texts) ++counts[text];
+  const auto most = std::max_element(texts.begin(), texts.end(), [&](const auto& a, const auto& b) {
+    return counts[a] < counts[b];
+  });
+  return {*most, counts[*most]};
+}
+
+trainer::FreeAnswers free_answers(const data::TextMetric& metric,
+                                  const std::vector<std::string>& texts,
+                                  const std::vector<std::vector<std::string>>& references) {
+  trainer::FreeAnswers free;
+  free.metric = metric.title;
+  free.examples = static_cast<std::int64_t>(texts.size());
+  const std::vector<double> statistics = data::statistics_of(metric, texts, references);
+  free.score = data::score_of(metric, statistics);
+  free.score_95 =
+      metric.is_share
+          ? data::wilson_interval(std::llround(free.score * static_cast<double>(texts.size())),
+                                  free.examples)
+          : eval::text_interval(metric, statistics);
+  std::vector<std::string> first;
+  for (const auto& each : references) first.push_back(each.front());
+  free.constant = most_frequent(first).first;
+  const std::vector<std::string> constant(texts.size(), free.constant);
+  free.constant_score = data::score_of(metric, data::statistics_of(metric, constant, references));
+  std::tie(free.given, free.times_given) = most_frequent(texts);
+  return free;
+}
+
+// Returns the metric by which the task's free answers are judged; nullptr: none.
+const data::TextMetric* deciding_metric(const data::Task& task) {
+  if (!data::answers_freely(task.options())) return nullptr;
+  for (const std::string& name : eval::metric_names(task)) {
+    if (const data::TextMetric* metric = data::find_text_metric(name)) return metric;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
+LearningWatch::LearningWatch(std::string name, const data::Task& task)
+    : task_(std::move(name)), metric_(deciding_metric(task)) {}
+
 void LearningWatch::add(std::int64_t step, const data::Dataset& validation,
-                        std::span<const int> predictions) {
-  Evaluation evaluation{.step = step, .predictions = {}, .answers = {}};
+                        const eval::Scores& answers) {
+  if (metric_ != nullptr) return add_texts(step, validation, answers.texts);
+  add_labels(step, validation, answers.predictions);
+}
+
+void LearningWatch::add_texts(std::int64_t step, const data::Dataset& validation,
+                              const std::vector<std::string>& texts) {
+  std::vector<std::string> answered;
+  std::vector<std::vector<std::string>> references;
+  for (std::int64_t i = 0; i < validation.size(); ++i) {
+    auto right = validation[i].references;
+    if (right.empty()) continue;
+    answered.emplace_back(data::stripped(texts[static_cast<std::size_t>(i)]));
+    references.push_back(std::move(right));
+  }
+  if (answered.empty()) return;
+  evaluations_.push_back({step, {}, {}, free_answers(*metric_, answered, references)});
+}
+
+void LearningWatch::add_labels(std::int64_t step, const data::Dataset& validation,
+                               std::span<const int> predictions) {
+  Evaluation evaluation{.step = step, .predictions = {}, .answers = {}, .free = {}};
   for (std::int64_t i = 0; i < validation.size(); ++i) {
     if (validation[i].label < 0) continue;
     evaluation.predictions.push_back(predictions[static_cast<std::size_t>(i)]);
     evaluation.answers.push_back(validation[i].label);
   }
   if (evaluation.answers.empty()) return;
+  if (validation[0].candidates == nullptr || validation[0].candidates->empty()) return;
   const std::vector<std::string> labels = shared_labels(validation);
   if (labels.empty()) return;
   const auto one_label =
@@ -110,6 +181,7 @@ trainer::Diagnosis LearningWatch::diagnose(const Session& session, const data::L
   if (best != evaluations_.end()) {
     evidence.predictions = best->predictions;
     evidence.answers = best->answers;
+    evidence.free = best->free;
   }
   trainer::Diagnosis diagnosis = trainer::diagnose(evidence);
   if (task_.empty()) return diagnosis;

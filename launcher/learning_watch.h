@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/text_metrics.h"
+#include "eval/scorer.h"
 #include "launcher/session.h"
 #include "telemetry/output.h"
 #include "trainer/diagnosis.h"
@@ -18,12 +21,12 @@ namespace incipit::launcher {
 // Records the predictions of a task's evaluations; on rank 0.
 class LearningWatch {
  public:
-  // `task`: its name in metrics.jsonl; empty if it is the only one.
-  explicit LearningWatch(std::string task) : task_(std::move(task)) {}
+  // `name`: the task's in metrics.jsonl; empty if it is the only one.
+  LearningWatch(std::string name, const data::Task& task);
 
-  // Records the predictions for the validation split after `step` steps. Warns when nearly all of
-  // them are one label.
-  void add(std::int64_t step, const data::Dataset& validation, std::span<const int> predictions);
+  // Records the answers to the validation split after `step` steps. Warns when nearly all of them
+  // are one label.
+  void add(std::int64_t step, const data::Dataset& validation, const eval::Scores& answers);
 
   // Returns the diagnosis of the session's run for this task, whose best prompt is that of
   // `best_step`. Reads the losses from the run's metrics.jsonl, so that losses from before a resume
@@ -36,8 +39,15 @@ class LearningWatch {
     std::int64_t step = 0;
     std::vector<int> predictions;
     std::vector<int> answers;
+    std::optional<trainer::FreeAnswers> free;
   };
+  void add_labels(std::int64_t step, const data::Dataset& validation,
+                  std::span<const int> predictions);
+  void add_texts(std::int64_t step, const data::Dataset& validation,
+                 const std::vector<std::string>& texts);
+
   std::string task_;
+  const data::TextMetric* metric_ = nullptr;  // by which free answers are judged
   std::vector<Evaluation> evaluations_;
 };
 

@@ -50,8 +50,7 @@ std::optional<double> overall_score(std::span<const eval::Metrics* const> tasks)
   for (const eval::Metrics* metrics : tasks) {
     auto& own = values.emplace_back();
     for (const auto& [name, value] : *metrics) {
-      if (!eval::higher_is_better(name)) return std::nullopt;
-      own.push_back(value);
+      if (eval::higher_is_better(name)) own.push_back(value);
     }
   }
   const double score = data::overall_score(values);

@@ -22,8 +22,8 @@ struct TaskScores {
   const eval::Intervals* intervals = nullptr;
 };
 
-// Returns the mean over tasks of the mean of each task's metrics, as SuperGLUE defines it. Nothing
-// when a task has no score, or has a metric for which lower is better.
+// Returns the mean over tasks of the mean of each task's metrics, as SuperGLUE defines it. A
+// metric for which lower is better does not count. Nothing when a task has no other score.
 [[nodiscard]] std::optional<double> overall_score(std::span<const eval::Metrics* const> tasks);
 
 // Prints a row per score, and for each split a last row: overall_score() of all tasks except the

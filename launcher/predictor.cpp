@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "data/answer_text.h"
 #include "eval/answers.h"
 
 namespace incipit::launcher {
@@ -61,6 +62,8 @@ void Predictor::add_example(data::Record given, const std::string& file,
     prediction.has_id = !example.id.empty();
     prediction.id = prediction.has_id ? example.id : number;
     prediction.record = &record;
+    truncated_ += example.truncated ? 1 : 0;
+    ++examples_seen_;
     prediction_of_.push_back(predictions_.size());
     predictions_.push_back(std::move(prediction));
     examples_.push_back(std::move(example));
@@ -88,11 +91,11 @@ void Predictor::answer(const data::Dataset& examples) {
     predict::Prediction& prediction = predictions_[prediction_of_[i]];
     const int label = scores.predictions[i];
     prediction.is_label = label >= 0;
-    prediction.answer = scores.texts[i];
+    prediction.answer = std::string(data::stripped(scores.texts[i]));
     if (!scores.scores.empty()) {
       prediction.candidates = example.candidates;
       prediction.probabilities = softmax(scores.scores[i]);
-    } else if (!example.candidates->empty() || !task.labels().empty()) {
+    } else {
       prediction.generated = scores.texts[i];
       if (label < 0) continue;
       const auto index = static_cast<std::size_t>(label);

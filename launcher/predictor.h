@@ -27,6 +27,11 @@ class Predictor {
   [[nodiscard]] std::vector<predict::Prediction> run(
       const std::vector<predict::PredictionInput::Row>& rows, const std::string& file);
 
+  // Number of examples answered so far, and of those whose source was cut to
+  // task.max_source_tokens.
+  [[nodiscard]] std::int64_t examples() const { return examples_seen_; }
+  [[nodiscard]] std::int64_t truncated() const { return truncated_; }
+
  private:
   void read(const predict::PredictionInput::Row& row, const std::string& file,
             const std::string& number);
@@ -39,6 +44,8 @@ class Predictor {
   std::optional<std::int64_t> max_tokens_;
   data::BadRecords bad_;
   std::int64_t seen_ = 0;  // records seen so far
+  std::int64_t examples_seen_ = 0;
+  std::int64_t truncated_ = 0;
 
   // State of the current chunk.
   std::deque<data::Record> records_;

@@ -69,10 +69,9 @@ telemetry::Exporter open_exporter(const Session& session, std::int64_t resumed_a
       .steps_to_do = config.train.steps - resumed_at,
       .peak_flops = peak_flops(session)};
   for (const data::LoadedTask& task : session.tasks) {
-    if (task.task->generates()) continue;
     for (const char* split : {"validation", "test"}) {
       for (const std::string& metric : eval::metric_names(*task.task)) {
-        identity.scores.push_back({task.name, split, metric});
+        if (eval::higher_is_better(metric)) identity.scores.push_back({task.name, split, metric});
       }
     }
   }

@@ -26,7 +26,7 @@ RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& d
   exporter_.record_memory(model::device_memory(device_));
   for (const data::LoadedTask& task : session.tasks) {
     tasks_.push_back(task.name);
-    learning_.emplace_back(session.mixes() ? task.name : "");
+    learning_.emplace_back(session.mixes() ? task.name : "", *task.task);
   }
   if (!session.is_rank_zero()) return;
   const std::filesystem::path dir(session.config.run.output_dir);
@@ -85,10 +85,9 @@ void RunObserver::on_scores(std::int64_t step, const trainer::ScoredSplit& which
   log::info("step {}  {}{}", step, title(which), text);
 }
 
-void RunObserver::on_predictions(std::int64_t step, std::size_t task,
-                                 const data::Dataset& validation,
-                                 std::span<const int> predictions) {
-  if (run_log_) learning_[task].add(step, validation, predictions);
+void RunObserver::on_answers(std::int64_t step, std::size_t task, const data::Dataset& validation,
+                             const eval::Scores& answers) {
+  if (run_log_) learning_[task].add(step, validation, answers);
 }
 
 void RunObserver::on_checkpoint(std::int64_t step, double seconds, bool ok) {

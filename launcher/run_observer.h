@@ -37,8 +37,8 @@ class RunObserver : public trainer::TrainObserver {
                               std::int64_t total) override;
   void on_scores(std::int64_t step, const trainer::ScoredSplit& which,
                  std::span<const std::pair<std::string, double>> scores) override;
-  void on_predictions(std::int64_t step, std::size_t task, const data::Dataset& validation,
-                      std::span<const int> predictions) override;
+  void on_answers(std::int64_t step, std::size_t task, const data::Dataset& validation,
+                  const eval::Scores& answers) override;
 
   void on_checkpoint(std::int64_t step, double seconds, bool ok) override;
 

@@ -31,7 +31,7 @@ void add_scores(std::vector<std::string>& row, const data::Task& task, const eva
 void add_score_heads(std::vector<std::string>& header, const std::vector<std::string>& names) {
   header.insert(header.end(), names.begin(), names.end());
   for (const std::string& name : names) {
-    if (data::is_share(name)) header.push_back(name + " 95 %");
+    if (data::has_interval(name)) header.push_back(name + " 95 %");
   }
 }
 
@@ -42,7 +42,7 @@ void add_scores(std::vector<std::string>& row, const std::vector<std::string>& n
     row.push_back(value == nullptr ? "-" : telemetry::fixed(*value, 4));
   }
   for (const std::string& name : names) {
-    if (!data::is_share(name)) continue;
+    if (!data::has_interval(name)) continue;
     const data::Interval* interval = find(intervals, name);
     row.push_back(interval == nullptr ? "-"
                                       : telemetry::fixed(interval->low, 4) + " to " +

@@ -1,5 +1,5 @@
-// Scores as table cells: every metric of the task and then, for metrics that are fractions, their
-// confidence intervals.
+// Scores as table cells: every metric of the task and then the confidence intervals of those that
+// have one.
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
 #include "report/comparison.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -25,9 +26,9 @@ const Predictions& test_predictions(const RunData& run) {
                       ": has no predictions/test.jsonl to compare; score it with incipit eval, "
                       "or report on this run only");
   }
-  if (!is_labelled(*test)) {
+  if (!is_labelled(*test) && !is_free_text(*test)) {
     throw ConfigError((run.dir / "predictions" / "test.jsonl").string() +
-                      ": has no labels to compare by; report on this run only");
+                      ": has no labels or references to compare by; report on this run only");
   }
   return *test;
 }
@@ -50,6 +51,9 @@ void require_same_examples(const RunData& first, const RunData& other) {
     if (a[i].id != b[i].id) refuse(place + " has idx " + b[i].id + ", not " + a[i].id);
     if (a[i].label != b[i].label) {
       refuse(place + " is labelled '" + b[i].label + "', not '" + a[i].label + "'");
+    }
+    if (a[i].label.empty() && a[i].references != b[i].references) {
+      refuse(place + " has other right answers");
     }
   }
 }
@@ -113,6 +117,18 @@ std::string common_name(std::span<const RunData> runs, const std::vector<std::si
   return name.empty() ? first : name;
 }
 
+// How answers are measured: free answers by text metrics, the deciding one first; labels, without
+// any, by accuracy.
+using Metrics = std::vector<const data::TextMetric*>;
+
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double mean_of_sums(std::span<const double> sums, std::int64_t examples) {
+  return sums[0] / static_cast<double>(examples);
+}
+
 // Returns 1 or 0 for each labelled example; the others are skipped.
 std::vector<double> right_by_example(const Predictions& predictions) {
   std::vector<double> right;
@@ -122,49 +138,112 @@ std::vector<double> right_by_example(const Predictions& predictions) {
   return right;
 }
 
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+// The statistics of one run or baseline, and the score of their sums.
+eval::ResampledMethod measured(const Predictions& predictions, const Metrics& metrics) {
+  if (metrics.empty()) return {right_by_example(predictions), 1, mean_of_sums};
+  const FreeAnswers answers = free_answers(predictions);
+  return {data::statistics_of(*metrics[0], answers.texts, answers.references), metrics[0]->width,
+          metrics[0]->score};
 }
 
-Method method_of(std::span<const RunData> runs, const std::vector<std::size_t>& members) {
+double score_of(const eval::ResampledMethod& method) {
+  std::vector<double> sums(method.width);
+  for (std::size_t i = 0; i < method.statistics.size(); ++i) {
+    sums[i % method.width] += method.statistics[i];
+  }
+  return method.score(sums, static_cast<std::int64_t>(method.statistics.size() / method.width));
+}
+
+// Returns a method whose score is the mean of theirs.
+eval::ResampledMethod mean_over_runs(const std::vector<eval::ResampledMethod>& runs) {
+  const std::size_t width = runs[0].width;
+  const std::size_t examples = runs[0].statistics.size() / width;
+  eval::ResampledMethod all{{}, width * runs.size(), {}};
+  for (std::size_t i = 0; i < examples; ++i) {
+    for (const eval::ResampledMethod& run : runs) {
+      const auto own = run.statistics.begin() + static_cast<std::ptrdiff_t>(i * width);
+      all.statistics.insert(all.statistics.end(), own, own + static_cast<std::ptrdiff_t>(width));
+    }
+  }
+  all.score = [width, score = runs[0].score](std::span<const double> sums, std::int64_t of) {
+    double total = 0;
+    for (std::size_t begin = 0; begin < sums.size(); begin += width) {
+      total += score(sums.subspan(begin, width), of);
+    }
+    return total / (static_cast<double>(sums.size()) / static_cast<double>(width));
+  };
+  return all;
+}
+
+std::vector<double> other_scores(const Predictions& predictions, const Metrics& metrics) {
+  std::vector<double> scores;
+  for (std::size_t m = 1; m < metrics.size(); ++m) {
+    const FreeAnswers answers = free_answers(predictions);
+    scores.push_back(data::score_of(
+        *metrics[m], data::statistics_of(*metrics[m], answers.texts, answers.references)));
+  }
+  return scores;
+}
+
+Method method_of(std::span<const RunData> runs, const std::vector<std::size_t>& members,
+                 const Metrics& metrics) {
   Method method;
   method.name = common_name(runs, members);
   method.runs = members;
   const RunData& first = runs[members[0]];
   if (first.config) method.description = method_description(*first.config);
+  std::vector<eval::ResampledMethod> each;
   for (const std::size_t r : members) {
-    const std::vector<double> right = right_by_example(test_predictions(runs[r]));
-    method.accuracies.push_back(mean_of(right));
-    method.right.resize(right.size());
-    for (std::size_t i = 0; i < right.size(); ++i) {
-      method.right[i] += right[i] / static_cast<double>(members.size());
+    const Predictions& predictions = test_predictions(runs[r]);
+    each.push_back(measured(predictions, metrics));
+    method.scores.push_back(score_of(each.back()));
+    const std::vector<double> others = other_scores(predictions, metrics);
+    method.others.resize(others.size());
+    for (std::size_t m = 0; m < others.size(); ++m) {
+      method.others[m] += others[m] / static_cast<double>(members.size());
     }
   }
+  method.resampled = mean_over_runs(each);
   return method;
 }
 
-Method majority_method(const Predictions& predictions, const std::string& label) {
+// The baseline that always gives one answer.
+Method constant_method(Predictions predictions, const std::string& answer, const Metrics& metrics) {
+  for (EvaluatedExample& each : predictions) each.prediction = answer;
   Method method;
-  method.name = "majority";
-  method.description = "always '" + label + "'";
-  for (const EvaluatedExample& each : predictions) {
-    if (!each.label.empty()) method.right.push_back(each.label == label ? 1 : 0);
-  }
-  method.accuracies.push_back(mean_of(method.right));
+  method.name = metrics.empty() ? "majority" : "constant";
+  method.description = "always '" + answer + "'";
+  method.resampled = measured(predictions, metrics);
+  method.scores.push_back(score_of(method.resampled));
+  method.others = other_scores(predictions, metrics);
   return method;
 }
 
-void add_interval(Method& method, const eval::MeanInterval& bootstrap) {
-  method.accuracy = mean_of(method.accuracies);
+void add_interval(Method& method, const eval::MeanInterval& bootstrap, bool is_share) {
+  method.score = mean_of(method.scores);
   method.low = bootstrap.low;
   method.high = bootstrap.high;
-  if (method.accuracies.size() > 1) return;
-  const auto examples = static_cast<std::int64_t>(method.right.size());
-  const auto right = std::accumulate(method.right.begin(), method.right.end(), 0.0);
+  if (method.scores.size() > 1 || !is_share) return;
+  const auto& right = method.resampled.statistics;
+  const double sum = std::accumulate(right.begin(), right.end(), 0.0);
   const data::Interval wilson =
-      data::wilson_interval(static_cast<std::int64_t>(right + 0.5), examples);
+      data::wilson_interval(std::llround(sum), static_cast<std::int64_t>(right.size()));
   method.low = wilson.low;
   method.high = wilson.high;
+}
+
+Metrics metrics_of(std::span<const RunData> runs) {
+  if (is_labelled(test_predictions(runs[0]))) return {};
+  const auto described = std::find_if(runs.begin(), runs.end(),
+                                      [](const RunData& run) { return run.config.has_value(); });
+  return text_metrics_of(described == runs.end() ? runs[0] : *described);
+}
+
+void name_metrics(const Metrics& metrics, Comparison& comparison) {
+  if (metrics.empty()) return;
+  comparison.metric = metrics[0]->name;
+  comparison.title = metrics[0]->title;
+  for (std::size_t m = 1; m < metrics.size(); ++m) comparison.others.push_back(metrics[m]->title);
 }
 
 // Skips runs whose configuration is unknown.
@@ -195,22 +274,32 @@ std::string method_description(const configs::RunConfig& config) {
 Comparison compare(std::span<const RunData> runs, const std::string& majority_label) {
   const Predictions& first = test_predictions(runs[0]);
   for (const RunData& run : runs.subspan(1)) require_same_examples(runs[0], run);
+  const Metrics metrics = metrics_of(runs);
   Comparison comparison;
-  comparison.majority_label = majority_label.empty() ? most_frequent_label(first) : majority_label;
-  comparison.methods.push_back(majority_method(first, comparison.majority_label));
-  for (const Grouping& each : group(runs)) comparison.methods.push_back(method_of(runs, each.runs));
-  comparison.examples = comparison.methods[0].right.size();
+  name_metrics(metrics, comparison);
+  if (!metrics.empty()) {
+    comparison.majority_label = most_frequent_reference(free_answers(first));
+  } else {
+    comparison.majority_label =
+        majority_label.empty() ? most_frequent_label(first) : majority_label;
+  }
+  comparison.methods.push_back(constant_method(first, comparison.majority_label, metrics));
+  for (const Grouping& each : group(runs)) {
+    comparison.methods.push_back(method_of(runs, each.runs, metrics));
+  }
+  const eval::ResampledMethod& baseline = comparison.methods[0].resampled;
+  comparison.examples = baseline.statistics.size() / baseline.width;
   comparison.mixed_types = mixed_types_of(runs);
 
-  std::vector<std::vector<double>> right;
-  for (const Method& method : comparison.methods) right.push_back(method.right);
-  const eval::PairedBootstrap bootstrap(right);
-  for (std::size_t m = 0; m < right.size(); ++m) {
+  std::vector<eval::ResampledMethod> resampled;
+  for (const Method& method : comparison.methods) resampled.push_back(method.resampled);
+  const eval::PairedBootstrap bootstrap(resampled);
+  for (std::size_t m = 0; m < resampled.size(); ++m) {
     Method& method = comparison.methods[m];
-    add_interval(method, bootstrap.mean(m));
-    if (method.accuracy > comparison.methods[comparison.best].accuracy) comparison.best = m;
+    add_interval(method, bootstrap.mean(m), metrics.empty() || metrics[0]->is_share);
+    if (method.score > comparison.methods[comparison.best].score) comparison.best = m;
     auto& gains = comparison.gains.emplace_back();
-    for (std::size_t over = 0; over < right.size(); ++over) {
+    for (std::size_t over = 0; over < resampled.size(); ++over) {
       gains.push_back(bootstrap.gain(m, over));
     }
   }

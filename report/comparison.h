@@ -12,25 +12,30 @@
 
 namespace incipit::report {
 
-// Runs that differ only in their seed, or the majority baseline, which needs no model.
+// Runs that differ only in their seed, or the constant baseline, which needs no model.
 struct Method {
   std::string name;
-  std::string description;         // "soft prompt of 20 tokens"; empty: unknown
-  std::vector<std::size_t> runs;   // indices of the given runs; empty: the majority baseline
-  std::vector<double> accuracies;  // per run
-  std::vector<double> right;       // per example: share of runs that are correct
-  double accuracy = 0;             // mean over the runs
-  // 95 % interval: Wilson for one run, bootstrap over the examples for several.
+  std::string description;          // "soft prompt of 20 tokens"; empty: unknown
+  std::vector<std::size_t> runs;    // indices of the given runs; empty: the baseline
+  std::vector<double> scores;       // per run
+  eval::ResampledMethod resampled;  // the mean of the runs' scores, on any sample of the examples
+  double score = 0;                 // mean over the runs
+  // 95 % interval: of shares Wilson's for one run, else the bootstrap's over the examples.
   double low = 0;
   double high = 0;
+  // Means over the runs of the task's other metrics of free answers, in Comparison::others.
+  std::vector<double> others;
 };
 
 struct Comparison {
   std::size_t examples = 0;
-  std::string majority_label;
-  std::vector<Method> methods;  // the majority baseline, then in the order of the given runs
+  std::string metric = "accuracy";  // what is compared; of free answers, their task's first metric
+  std::string title = "accuracy";   // as tables show it
+  std::vector<std::string> others;  // titles of further metrics of free answers
+  std::string majority_label;       // of free answers: the most frequent right answer
+  std::vector<Method> methods;  // the baseline: always this label or answer; then as the runs are
   std::size_t best = 0;         // index into `methods`
-  // gains[a][b]: accuracy of a minus that of b, by paired bootstrap.
+  // gains[a][b]: score of a minus that of b, by paired bootstrap.
   std::vector<std::vector<eval::MeanInterval>> gains;
   // Says which runs used which dtype if they differ; else empty.
   std::string mixed_types;
@@ -38,7 +43,8 @@ struct Comparison {
 
 // Compares the test predictions of the runs. `majority_label`: the most frequent label of the
 // training split, if known; empty: that of the test examples. Throws ConfigError when a run has no
-// test predictions, or was scored on other examples than the first.
+// test predictions, or was scored on other examples than the first. Free answers are compared by
+// the metrics of the first run with a configuration.
 [[nodiscard]] Comparison compare(std::span<const RunData> runs, const std::string& majority_label);
 
 // Returns a description of a configuration's method: "soft prompt of 20 tokens", "zero-shot, chat".

@@ -11,6 +11,18 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json text_scores_json(const TextFigures& split) {
+  Json json{{"examples", split.examples}};
+  for (const TextScore& score : split.scores) {
+    json[score.name] = score.value;
+    json[score.name + "_95"] = {score.value_95.low, score.value_95.high};
+  }
+  json["constant"] = split.constant;
+  Json& constant = json["constant_scores"] = Json::object();
+  for (const TextScore& score : split.scores) constant[score.name] = score.constant;
+  return json;
+}
+
 std::string percents(double value) { return telemetry::fixed(value * 100, 1); }
 
 std::string range(double low, double high) { return percents(low) + " to " + percents(high); }
@@ -33,6 +45,7 @@ Json comparison_json(const Report& report) {
   const Comparison& comparison = *report.comparison;
   Json methods = Json::array();
   Json gains = Json::array();
+  const std::string plural = comparison.metric == "accuracy" ? "accuracies" : "scores";
   for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
     const Method& method = comparison.methods[m];
     Json dirs = Json::array();
@@ -40,9 +53,9 @@ Json comparison_json(const Report& report) {
     methods.push_back({{"name", method.name},
                        {"description", method.description},
                        {"runs", dirs},
-                       {"accuracies", method.accuracies},
-                       {"accuracy", method.accuracy},
-                       {"accuracy_95", {method.low, method.high}}});
+                       {plural, method.scores},
+                       {comparison.metric, method.score},
+                       {comparison.metric + "_95", {method.low, method.high}}});
     for (std::size_t over = 0; over < comparison.methods.size(); ++over) {
       if (m == over) continue;
       const eval::MeanInterval& gain = comparison.gains[m][over];
@@ -55,6 +68,7 @@ Json comparison_json(const Report& report) {
   }
   return {
       {"examples", comparison.examples},
+      {"metric", comparison.metric},
       {"majority_label", comparison.majority_label},
       {"best", comparison.best},
       {"mixed_types", comparison.mixed_types},
@@ -68,20 +82,20 @@ Json comparison_json(const Report& report) {
 
 void print_comparison(std::ostream& out, const telemetry::Style& style,
                       const Comparison& comparison) {
-  telemetry::Table table({"method", "runs", "test %", "95 %", "seeds", "best gains", "95 %", ""});
+  const std::string head = comparison.metric == "accuracy" ? "test %" : comparison.title + " %";
+  telemetry::Table table({"method", "runs", head, "95 %", "seeds", "best gains", "95 %", ""});
   for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
     const Method& method = comparison.methods[m];
     std::string seeds;
-    if (method.accuracies.size() > 1) {
-      const auto [low, high] =
-          std::minmax_element(method.accuracies.begin(), method.accuracies.end());
+    if (method.scores.size() > 1) {
+      const auto [low, high] = std::minmax_element(method.scores.begin(), method.scores.end());
       seeds = range(*low, *high);
     }
     const eval::MeanInterval& gain = comparison.gains[comparison.best][m];
     const bool best = m == comparison.best;
     table.add({telemetry::visible(method.name),
                method.runs.empty() ? "-" : std::to_string(method.runs.size()),
-               percents(method.accuracy), range(method.low, method.high), seeds,
+               percents(method.score), range(method.low, method.high), seeds,
                best ? "the best" : signed_points(gain.mean),
                best ? "" : signed_points(gain.low) + " to " + signed_points(gain.high),
                best ? "" : (gain.excludes_zero() ? "excludes 0" : "may be chance")});
@@ -99,6 +113,9 @@ std::string report_json(const Report& report) {
     Json scores = Json::object();
     for (const SplitFigures& split : report.figures[r].splits) {
       scores[split.split] = scores_json(split);
+    }
+    for (const TextFigures& split : report.figures[r].text_splits) {
+      scores[split.split] = text_scores_json(split);
     }
     runs.push_back(
         {{"name", report.runs[r].name}, {"dir", report.runs[r].dir.string()}, {"scores", scores}});

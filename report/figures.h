@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "data/task_metrics.h"
+#include "data/text_metrics.h"
 #include "eval/confusion.h"
 #include "report/run_data.h"
 
@@ -31,6 +33,56 @@ struct SplitFigures {
 [[nodiscard]] SplitFigures figures_of(const std::string& split,
                                       const std::vector<EvaluatedExample>& predictions,
                                       const std::string& majority_label);
+
+// A metric of free answers.
+struct TextScore {
+  std::string name;   // "bleu"
+  std::string title;  // "BLEU"
+  double value = 0;
+  data::Interval value_95;
+  double constant = 0;  // of always giving the most frequent right answer
+};
+
+// Figures over the free answers of a split whose right answers are known.
+struct TextFigures {
+  std::string split;
+  std::int64_t examples = 0;
+  std::vector<TextScore> scores;  // the first one decides
+  std::string constant;           // the most frequent right answer
+};
+
+// Answers and references of the examples that have references.
+struct FreeAnswers {
+  std::vector<std::string> texts;
+  std::vector<std::vector<std::string>> references;
+};
+[[nodiscard]] FreeAnswers free_answers(const std::vector<EvaluatedExample>& predictions);
+
+// Returns the text metrics of the run's task, the deciding one first; without a configuration, the
+// default ones.
+[[nodiscard]] std::vector<const data::TextMetric*> text_metrics_of(const RunData& run);
+
+// Computes the figures. At least one example must have references.
+[[nodiscard]] TextFigures text_figures_of(const std::string& split,
+                                          const std::vector<EvaluatedExample>& predictions,
+                                          const std::vector<const data::TextMetric*>& metrics);
+
+// Returns the most frequent right answer; of several, the first to occur.
+[[nodiscard]] std::string most_frequent_reference(const FreeAnswers& answers);
+
+// Returns whether the answers are free text: no example is labelled, and some have references.
+[[nodiscard]] bool is_free_text(const std::vector<EvaluatedExample>& predictions);
+
+struct ScoredAnswer {
+  const EvaluatedExample* answer = nullptr;
+  double score = 0;
+};
+
+// Returns the answers with references, at most `most`, by the metric's score on the example alone,
+// lowest first.
+[[nodiscard]] std::vector<ScoredAnswer> weakest_answers(
+    const std::vector<EvaluatedExample>& predictions, const data::TextMetric& metric,
+    std::size_t most);
 
 // Returns whether any example is labelled.
 [[nodiscard]] bool is_labelled(const std::vector<EvaluatedExample>& predictions);

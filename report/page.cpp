@@ -21,10 +21,12 @@ void write_run(Html& page, const Report& report, std::size_t r) {
   const RunFigures& figures = report.figures[r];
   if (run.diagnosis) write_diagnosis(page, *run.diagnosis);
   write_scores(page, figures);
+  write_text_scores(page, figures);
   write_confusion(page, figures);
   if (report.runs.size() == 1) write_curves(page, report);
   write_example(page, figures);
   write_errors(page, figures);
+  write_answers(page, figures);
   write_cost(page, run, figures.cost);
 }
 

@@ -33,6 +33,9 @@ void write_diagnosis(Html& page, const trainer::Diagnosis& diagnosis);
 void write_scores(Html& page, const RunFigures& figures);
 void write_confusion(Html& page, const RunFigures& figures);
 void write_errors(Html& page, const RunFigures& figures);
+// The same for free answers.
+void write_text_scores(Html& page, const RunFigures& figures);
+void write_answers(Html& page, const RunFigures& figures);
 void write_example(Html& page, const RunFigures& figures);
 void write_cost(Html& page, const RunData& run, const Cost& cost);
 

@@ -27,16 +27,16 @@ void write_method(Html& page, const Comparison& comparison, std::size_t m) {
   }
   {
     const auto score = page.element("td", {{"class", "n"}});
-    page.text(percent(method.accuracy));
+    page.text(percent(method.score));
     page.leaf("small", percent_range(method.low, method.high));
   }
+  for (const double other : method.others) page.leaf("td", {{"class", "n"}}, percent(other));
   {
     const auto cell = page.element("td", {{"class", "interval"}});
-    write_interval(page, method.accuracy, method.low, method.high, comparison.methods[0].accuracy,
+    write_interval(page, method.score, method.low, method.high, comparison.methods[0].score,
                    best ? 2 : 0);
-    if (method.accuracies.size() > 1) {
-      const auto [low, high] =
-          std::minmax_element(method.accuracies.begin(), method.accuracies.end());
+    if (method.scores.size() > 1) {
+      const auto [low, high] = std::minmax_element(method.scores.begin(), method.scores.end());
       page.leaf("small", "seeds " + percent_range(*low, *high));
     }
   }
@@ -70,6 +70,12 @@ void write_matrix(Html& page, const Comparison& comparison) {
   }
 }
 
+// Returns a title for the beginning of a sentence.
+std::string capitalised(std::string title) {
+  if (title[0] >= 'a' && title[0] <= 'z' && title != "chrF") title[0] += 'A' - 'a';
+  return title;
+}
+
 }  // namespace
 
 void write_comparison(Html& page, const Comparison& comparison) {
@@ -81,19 +87,25 @@ void write_comparison(Html& page, const Comparison& comparison) {
   {
     const auto card = page.element("div", {{"class", "card"}});
     const auto table = page.element("table", {{"class", "wide stack"}});
-    page.leaf("caption",
-              "Accuracy on " + telemetry::grouped(static_cast<std::int64_t>(comparison.examples)) +
-                  " test examples with 95 % intervals: Wilson's for a single run, the bootstrap's "
-                  "over examples for a mean over seeds. Gains are in points, by paired bootstrap "
-                  "over the examples (" +
-                  telemetry::grouped(eval::PairedBootstrap::kResamples) +
-                  " resamples); in green where the interval excludes 0. The thin line marks the "
-                  "majority.");
+    page.leaf(
+        "caption",
+        capitalised(comparison.title) + " on " +
+            telemetry::grouped(static_cast<std::int64_t>(comparison.examples)) +
+            " test examples with 95 % intervals: of shares Wilson's for a single run, else the "
+            "bootstrap's over examples. Gains are in points, by paired bootstrap "
+            "over the examples (" +
+            telemetry::grouped(eval::PairedBootstrap::kResamples) +
+            " resamples); in green where the interval excludes 0. The thin line marks "
+            "always answering '" +
+            comparison.majority_label + "'.");
     {
       const auto head = page.element("thead");
       const auto row = page.element("tr");
       page.leaf("th", {{"scope", "col"}}, "method");
-      page.leaf("th", {{"scope", "col"}, {"class", "n"}}, "accuracy");
+      page.leaf("th", {{"scope", "col"}, {"class", "n"}}, comparison.title);
+      for (const std::string& other : comparison.others) {
+        page.leaf("th", {{"scope", "col"}, {"class", "n"}}, other);
+      }
       page.leaf("th", {{"scope", "col"}, {"class", "interval"}}, "0 to 100 %");
       page.leaf("th", {{"scope", "col"}, {"class", "n"}}, "gain of the best");
     }

@@ -38,6 +38,14 @@ LineChart of_validation(const Report& report) {
     }
     if (!line.points.empty()) chart.lines.push_back(std::move(line));
     const SplitFigures* validation = report.figures[r].of_split("validation");
+    for (const TextFigures& split : report.figures[r].text_splits) {
+      if (split.split != "validation" || chart.level) continue;
+      for (const TextScore& score : split.scores) {
+        if (score.name == metric) {
+          chart.level = Level{.name = "constant answer", .y = score.constant};
+        }
+      }
+    }
     if (metric == "accuracy" && validation != nullptr && !chart.level) {
       chart.level = Level{.name = "majority", .y = validation->majority_share};
     }

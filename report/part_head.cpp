@@ -25,12 +25,11 @@ std::string readable_time(const std::string& utc) {
 std::string sentence_of_comparison(const Comparison& comparison) {
   const Method& best = comparison.methods[comparison.best];
   std::string text = "On " + telemetry::grouped(static_cast<std::int64_t>(comparison.examples)) +
-                     " test examples, " + best.name + " has the highest accuracy, " +
-                     percent(best.accuracy) + ". ";
+                     " test examples, " + best.name + " has the highest " + comparison.title +
+                     ", " + percent(best.score) + ". ";
   std::size_t next = comparison.best == 0 ? 1 : 0;
   for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
-    if (m != comparison.best &&
-        comparison.methods[m].accuracy > comparison.methods[next].accuracy) {
+    if (m != comparison.best && comparison.methods[m].score > comparison.methods[next].score) {
       next = m;
     }
   }
@@ -41,7 +40,28 @@ std::string sentence_of_comparison(const Comparison& comparison) {
   return text + (gain.excludes_zero() ? "more than chance explains." : "which may be chance.");
 }
 
+// Compares an interval with the score of always giving one answer.
+std::string verdict_on(double low, double high, double constant) {
+  if (low > constant) return "; the difference is clear.";
+  if (high < constant) return ", which is clearly more.";
+  return "; on these examples the difference is not clear.";
+}
+
+std::string sentence_of_answers(const RunFigures& figures) {
+  const auto found = std::find_if(figures.text_splits.begin(), figures.text_splits.end(),
+                                  [](const TextFigures& each) { return each.split == "test"; });
+  const TextFigures& split =
+      found == figures.text_splits.end() ? figures.text_splits.back() : *found;
+  const TextScore& score = split.scores.front();
+  return "The answers to " + telemetry::grouped(split.examples) + " " + split.split +
+         " examples have a " + score.title + " of " + percent(score.value) +
+         " (95 %: " + percent_range(score.value_95.low, score.value_95.high) +
+         "). Always answering '" + split.constant + "' would have " + percent(score.constant) +
+         verdict_on(score.value_95.low, score.value_95.high, score.constant);
+}
+
 std::string sentence_of_run(const RunFigures& figures) {
+  if (!figures.text_splits.empty()) return sentence_of_answers(figures);
   const SplitFigures* test = figures.of_split("test");
   if (test == nullptr && figures.splits.empty()) return "";
   if (test == nullptr) test = &figures.splits.back();
@@ -50,9 +70,7 @@ std::string sentence_of_run(const RunFigures& figures) {
                      percent_range(test->accuracy_95.low, test->accuracy_95.high) +
                      "). Always answering '" + test->majority_label + "' would be right in " +
                      percent(test->majority_share);
-  if (test->accuracy_95.low > test->majority_share) return text + "; the difference is clear.";
-  if (test->accuracy_95.high < test->majority_share) return text + ", which is clearly more.";
-  return text + "; on these examples the difference is not clear.";
+  return text + verdict_on(test->accuracy_95.low, test->accuracy_95.high, test->majority_share);
 }
 
 std::string losses(const RunData& run) {

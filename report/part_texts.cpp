@@ -47,7 +47,7 @@ void write_token(Html& page, const SeenPiece& piece) {
   page.leaf("span", {{"class", kind}}, text);
 }
 
-void write_answers(Html& page, const std::vector<Answer>& answers) {
+void write_scored(Html& page, const std::vector<Answer>& answers) {
   const auto list = page.element("ul", {{"class", "answers"}});
   for (const Answer& answer : answers) {
     const auto item = page.element("li", {{"class", answer.right ? "right" : "other"}});
@@ -132,7 +132,7 @@ void write_example(Html& page, const RunFigures& figures) {
   }
   if (example.answers.empty()) return;
   page.leaf("div", {{"class", "soft"}}, "Scored after it:");
-  write_answers(page, example.answers);
+  write_scored(page, example.answers);
 }
 
 void write_cost(Html& page, const RunData& run, const Cost& cost) {

@@ -12,6 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostErrors = 20;
+constexpr std::size_t kFirstAnswers = 8;
 
 std::int64_t backbone_bytes(const RunData& run) {
   if (!run.config) return 0;
@@ -64,16 +65,41 @@ void add_errors(const std::vector<EvaluatedExample>& predictions,
   }
 }
 
+void add_answers(const std::vector<EvaluatedExample>& predictions, const data::TextMetric& metric,
+                 const std::optional<TaskTexts>& texts, RunFigures& figures) {
+  const auto shown = [&](const ScoredAnswer& answer) {
+    return ShownAnswer{answer, texts ? texts->source(answer.answer->id) : std::nullopt};
+  };
+  for (const EvaluatedExample& each : predictions) {
+    if (each.references.empty()) continue;
+    if (figures.first_answers.size() == kFirstAnswers) break;
+    const auto statistics = metric.statistics(each.prediction, each.references);
+    figures.first_answers.push_back(shown({&each, data::score_of(metric, statistics)}));
+  }
+  for (const ScoredAnswer& answer : weakest_answers(predictions, metric, kMostErrors)) {
+    figures.weakest.push_back(shown(answer));
+  }
+}
+
 RunFigures figures_of(const RunData& run, const std::optional<TaskTexts>& texts,
                       const std::string& majority_label) {
   RunFigures figures;
   figures.cost = cost_of(run);
   for (const char* split : {"train", "validation", "test"}) {
     const std::vector<EvaluatedExample>* predictions = run.of_split(split);
+    if (predictions != nullptr && is_free_text(*predictions)) {
+      figures.text_splits.push_back(text_figures_of(split, *predictions, text_metrics_of(run)));
+    }
     if (predictions == nullptr || !is_labelled(*predictions)) continue;
     figures.splits.push_back(figures_of(split, *predictions, majority_label));
   }
-  if (const auto* test = run.of_split("test")) add_errors(*test, texts, figures);
+  if (const auto* test = run.of_split("test")) {
+    if (is_free_text(*test)) {
+      add_answers(*test, *text_metrics_of(run).front(), texts, figures);
+    } else {
+      add_errors(*test, texts, figures);
+    }
+  }
   if (texts) figures.example = texts->first_example();
   return figures;
 }

@@ -29,11 +29,20 @@ struct WorstError {
   std::optional<std::string> text;
 };
 
+// A free answer to show beside the right ones.
+struct ShownAnswer {
+  ScoredAnswer answer;
+  std::optional<std::string> text;
+};
+
 // Figures of a single run.
 struct RunFigures {
   std::vector<SplitFigures> splits;  // train, `validation`, test: those with predictions and labels
-  std::vector<WorstError> errors;    // on the test split
-  std::int64_t wrong = 0;            // number of all wrong answers on the test split
+  std::vector<TextFigures> text_splits;    // instead, if answers are free text
+  std::vector<ShownAnswer> first_answers;  // to the test split, in its order
+  std::vector<ShownAnswer> weakest;        // to the test split, the lowest score first
+  std::vector<WorstError> errors;          // on the test split
+  std::int64_t wrong = 0;                  // number of all wrong answers on the test split
   std::optional<SeenExample> example;
   std::string texts_problem;  // why the text of examples cannot be shown
   Cost cost;

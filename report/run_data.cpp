@@ -73,6 +73,11 @@ EvaluatedExample parse_prediction(const data::Record& record) {
   if (record.has("label") && record.json_text("label") != "null") {
     parsed.label = record.text("label");
   }
+  if (record.has("references")) {
+    for (std::int64_t i = 0; i < record.list_size("references"); ++i) {
+      parsed.references.push_back(record.text("references." + std::to_string(i)));
+    }
+  }
   if (!record.has("scores")) return parsed;
   const Json scores = parse_json<Json>(record.json_text("scores"));
   if (!scores.is_object()) record.fail("'scores' must be an object of a number per label");

@@ -5,8 +5,9 @@
 //
 //   {"idx": 3, "prediction": "yes", "label": "no"}
 //
-// optionally with "scores": {"yes": -1.25, "no": -1.5}: log-likelihoods or log-probabilities. Such
-// a run is named after its folder.
+// optionally with "scores": {"yes": -1.25, "no": -1.5}: log-likelihoods or log-probabilities. Free
+// answers have "references": ["42"], the right answers, and no label. Such a run is named after its
+// folder.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct EvaluatedExample {
   std::string id;  // JSON text of idx
   std::string prediction;
   std::string label;                                   // empty: no label
+  std::vector<std::string> references;                 // right answers; empty: none
   std::vector<std::pair<std::string, double>> scores;  // per label, in file order; may be empty
   [[nodiscard]] bool wrong() const { return !label.empty() && prediction != label; }
 };

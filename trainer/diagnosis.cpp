@@ -35,6 +35,27 @@ double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+// Returns a text that fits into a sentence.
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kMost = 40;
+  std::string line = text.substr(0, text.find('\n'));
+  if (line.size() > kMost) {
+    std::size_t end = kMost;
+    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
+    line.resize(end);
+  }
+  return line.size() == text.size() ? line : line + " ...";
+}
+
+// A score on the validation split beside that of a constant answer.
+struct Compared {
+  std::string metric;
+  double score = 0;
+  data::Interval interval;
+  double baseline = 0;
+  std::string constant;
+};
+
 // The most frequent label and its count. Label -1: an answer that is not one of the labels.
 struct Most {
   int label = 0;
@@ -112,13 +133,17 @@ class Judge {
   }
 
  private:
-  [[nodiscard]] bool scored() const { return !evidence_.answers.empty(); }
+  [[nodiscard]] bool scored() const { return !evidence_.answers.empty() || evidence_.free; }
   [[nodiscard]] bool diverged() const { return course_.nonfinite > 0 || course_.rose(); }
   [[nodiscard]] bool knows_prior() const {
     return course_.known() && evidence_.prior_loss && *evidence_.prior_loss > 0;
   }
   [[nodiscard]] bool guesses() const {
     return knows_prior() && course_.last > kClearlyBelow * *evidence_.prior_loss;
+  }
+  // The loss has hardly changed, and there is no label prior to compare it with.
+  [[nodiscard]] bool stands_still() const {
+    return course_.known() && !knows_prior() && course_.last > kStillFalling * course_.first;
   }
 
   void find(std::string sentence) { diagnosis_.findings.push_back(std::move(sentence)); }
@@ -150,8 +175,19 @@ class Judge {
          loss_text(prior));
   }
 
+  void read_free_answers() {
+    const FreeAnswers& free = *evidence_.free;
+    diagnosis_.figures.free = free;
+    const auto most = static_cast<double>(free.examples) * kNearlyAll;
+    if (free.examples < 2 || static_cast<double>(free.times_given) < most) return;
+    one_label_ = std::to_string(free.times_given) + " of " + std::to_string(free.examples) +
+                 " validation examples are answered " + quoted(shortened(free.given));
+    find(*one_label_);
+  }
+
   void read_predictions() {
-    if (!scored()) return;
+    if (evidence_.free) read_free_answers();
+    if (evidence_.answers.empty()) return;
     const auto size = static_cast<double>(evidence_.answers.size());
     Figures& figures = diagnosis_.figures;
     std::int64_t right = 0;
@@ -173,30 +209,39 @@ class Judge {
     if (one_label_) find(*one_label_);
   }
 
-  [[nodiscard]] std::string score_text() const {
+  [[nodiscard]] Compared compared() const {
     const Figures& figures = diagnosis_.figures;
-    return "validation accuracy " + share_text(*figures.accuracy) +
-           " (95 %: " + share_text(figures.accuracy_95.low) + " to " +
-           share_text(figures.accuracy_95.high) + ")";
+    if (figures.free) {
+      const FreeAnswers& free = *figures.free;
+      return {free.metric, free.score, free.score_95, free.constant_score, free.constant};
+    }
+    return {"accuracy", *figures.accuracy, figures.accuracy_95, figures.majority_share,
+            figures.majority_label};
   }
 
   void judge_scores() {
-    const Figures& figures = diagnosis_.figures;
-    const std::string majority = share_text(figures.majority_share) +
-                                 ", that of always answering " + quoted(figures.majority_label);
-    if (figures.accuracy_95.low > figures.majority_share) {
-      conclude(Verdict::kLearned, "learned: " + score_text() + " against " + majority);
+    const Compared scores = compared();
+    const std::string score = "validation " + scores.metric + " " + share_text(scores.score) +
+                              " (95 %: " + share_text(scores.interval.low) + " to " +
+                              share_text(scores.interval.high) + ")";
+    const std::string baseline = share_text(scores.baseline) + ", that of always answering " +
+                                 quoted(shortened(scores.constant));
+    if (scores.interval.low > scores.baseline) {
+      conclude(Verdict::kLearned, "learned: " + score + " against " + baseline);
       return;
     }
-    const bool above = *figures.accuracy > figures.majority_share;
-    find(score_text() + (above ? " is not surely above " : " is not above ") + majority);
+    const bool above = scores.score > scores.baseline;
+    find(score + (above ? " is not surely above " : " is not above ") + baseline);
     if (diverged()) {
       conclude(Verdict::kDiverged, "training went astray: the learning rate is too high");
-    } else if (!above || one_label_ || guesses()) {
+    } else if (scores.interval.high < scores.baseline || one_label_ || guesses() ||
+               (!above && stands_still())) {
       conclude(Verdict::kNotLearned, "nothing is being learned");
     } else {
       conclude(Verdict::kUndecided,
-               "perhaps something was learned: the validation split is too small to tell");
+               above ? "perhaps something was learned: the validation split is too small to tell"
+                     : "undecided: the validation split is too small to tell whether anything is "
+                       "being learned");
     }
   }
 

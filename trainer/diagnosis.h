@@ -17,10 +17,14 @@
 namespace incipit::trainer {
 
 enum class Verdict {
-  kLearned,     // significantly better than the majority label on validation
-  kNotLearned,  // not better, or the loss is at the label prior
-  kDiverged,    // the loss rose or was not finite
-  kUndecided,   // too little evidence
+  // The 95 % interval of the validation score is above the baseline's score: that of always giving
+  // the majority label or, of free answers, the most frequent right answer.
+  kLearned,
+  // The interval is below it; or it includes it, and the loss is at the label prior or nearly all
+  // answers are the same.
+  kNotLearned,
+  kDiverged,   // not learned, and the loss rose or was not finite
+  kUndecided,  // too little evidence
 };
 
 // Returns "learned", "not_learned", "diverged" or "undecided".
@@ -36,6 +40,18 @@ struct LabelCount {
 // there are no examples.
 [[nodiscard]] double label_prior_loss(std::span<const LabelCount> labels, Loss loss);
 
+// Free answers of one evaluation of the validation split.
+struct FreeAnswers {
+  std::string metric;  // as tables show it: "BLEU"
+  double score = 0;
+  data::Interval score_95;
+  std::string constant;       // the most frequent right answer, ...
+  double constant_score = 0;  // ... and the score of always giving it
+  std::string given;          // the most frequent answer, ...
+  std::int64_t times_given = 0;
+  std::int64_t examples = 0;  // ... of so many
+};
+
 struct Evidence {
   std::vector<double> losses;          // per step, in order; NaN: not finite
   std::vector<std::string> labels;     // label names; empty: a generation task
@@ -43,6 +59,7 @@ struct Evidence {
   // One evaluation of the validation split, per example; empty: none was made.
   std::vector<int> predictions{};
   std::vector<int> answers{};
+  std::optional<FreeAnswers> free{};  // instead of both, for a generation task
   // The run's options. The advice refers to them.
   TrainOptions train{};
   methods::MethodOptions method{};
@@ -60,6 +77,7 @@ struct Figures {
   std::string majority_label;   // its label name
   double predicted_share = 0;   // share of the most frequent prediction
   std::string predicted_label;  // its label name; empty: not one of the labels
+  std::optional<FreeAnswers> free;
 };
 
 struct Diagnosis {

@@ -20,6 +20,17 @@ Json to_json(const Figures& figures) {
   add("first_loss", figures.first_loss);
   add("last_loss", figures.last_loss);
   add("prior_loss", figures.prior_loss);
+  if (figures.free) {
+    const FreeAnswers& free = *figures.free;
+    json["free"] = {{"metric", free.metric},
+                    {"score", free.score},
+                    {"score_95", {free.score_95.low, free.score_95.high}},
+                    {"constant", free.constant},
+                    {"constant_score", free.constant_score},
+                    {"given", free.given},
+                    {"times_given", free.times_given},
+                    {"examples", free.examples}};
+  }
   if (!figures.accuracy) return json;
   json["accuracy"] = *figures.accuracy;
   json["accuracy_95"] = {figures.accuracy_95.low, figures.accuracy_95.high};
@@ -48,6 +59,17 @@ Figures figures_of(const Json& json) {
   figures.first_loss = number("first_loss");
   figures.last_loss = number("last_loss");
   figures.prior_loss = number("prior_loss");
+  if (json.contains("free")) {
+    const Json& free = json["free"];
+    figures.free = {.metric = free.at("metric"),
+                    .score = free.at("score"),
+                    .score_95 = {free.at("score_95").at(0), free.at("score_95").at(1)},
+                    .constant = free.at("constant"),
+                    .constant_score = free.at("constant_score"),
+                    .given = free.at("given"),
+                    .times_given = free.at("times_given"),
+                    .examples = free.at("examples")};
+  }
   figures.accuracy = number("accuracy");
   if (!figures.accuracy) return figures;
   figures.accuracy_95 = {json.at("accuracy_95").at(0), json.at("accuracy_95").at(1)};

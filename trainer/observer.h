@@ -13,6 +13,10 @@ namespace incipit::data {
 class Dataset;
 }
 
+namespace incipit::eval {
+struct Scores;
+}
+
 namespace incipit::trainer {
 
 // The task and split that an evaluation scores.
@@ -45,11 +49,10 @@ class TrainObserver {
   // A checkpoint after `step` steps was written or failed. Called only on rank 0, which writes it.
   virtual void on_checkpoint(std::int64_t /*step*/, double /*seconds*/, bool /*ok*/) {}
 
-  // The predictions of an evaluation of a task's validation split after `step` steps: one candidate
-  // index per example. Not called for generation tasks.
-  virtual void on_predictions(std::int64_t /*step*/, std::size_t /*task*/,
-                              const data::Dataset& /*validation*/,
-                              std::span<const int> /*predictions*/) {}
+  // The answers of an evaluation of a task's validation split after `step` steps. Not called if
+  // only the loss is measured.
+  virtual void on_answers(std::int64_t /*step*/, std::size_t /*task*/,
+                          const data::Dataset& /*validation*/, const eval::Scores& /*answers*/) {}
 };
 
 }  // namespace incipit::trainer

@@ -65,9 +65,8 @@ void Trainer::evaluate() try {
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
     const auto result = score({task, "validation"});
     setup_.observer.on_scores(step_, {task, "validation"}, result.metrics);
-    if (!setup_.tasks[task].task->generates()) {
-      setup_.observer.on_predictions(step_, task, setup_.tasks[task].splits.validation,
-                                     result.scores.predictions);
+    if (!result.scores.predictions.empty()) {
+      setup_.observer.on_answers(step_, task, setup_.tasks[task].splits.validation, result.scores);
     }
     scores.push_back(selection_score(task, result.metrics));
   }

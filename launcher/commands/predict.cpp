@@ -68,6 +68,13 @@ predict::PredictionLayout layout_of(const Work& work) {
   return layout;
 }
 
+void warn_of_truncation(const Work& work) {
+  if (work.predictor.truncated() == 0) return;
+  log::warn("{}: {} of {} inputs were cut to {} tokens (task.max_source_tokens, task.truncate)",
+            work.input.name(), work.predictor.truncated(), work.predictor.examples(),
+            work.session.config.task.max_source_tokens);
+}
+
 void run_predict(const PredictArguments& arguments) {
   const configs::RunConfig config =
       with_trained_weights(load_one_task(arguments.config, check_options));
@@ -93,6 +100,7 @@ void run_predict(const PredictArguments& arguments) {
   if (!file) return;
   file->finish();
   progress->finish();
+  warn_of_truncation(work);
 }
 
 // --- submissions ------------------------------------------------------------------------------
@@ -166,6 +174,7 @@ void run_submission(const PredictArguments& arguments) {
   const predict::Submission submission = answer_all(work);
   predict::from_rank_zero(work.session.world(), [&] {
     write_submission(arguments.submission, submission, work.input.name());
+    warn_of_truncation(work);
     return "";
   });
 }

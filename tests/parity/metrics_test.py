@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Metrics beside scikit-learn and an independent writing of the benchmark's evaluation.
+"""Metrics beside scikit-learn, sacrebleu, rouge-score and an independent writing of the benchmark's
+evaluation.
 
 metrics_test.py METRICS_TOOL
 """
 import collections
+import decimal
 import json
 import math
 import random
@@ -13,6 +15,8 @@ import subprocess
 import sys
 import unittest
 
+import sacrebleu
+from rouge_score import rouge_scorer
 from sklearn import metrics
 
 TOOL = ""
@@ -72,6 +76,42 @@ def referent_rule(answer, referent):
         return False
     a, b = frozenset(answer.split(" ")), frozenset(referent.split(" "))
     return a <= b or b <= a
+
+
+# --- free answers ---------------------------------------------------------------------------
+
+ROUGE = rouge_scorer.RougeScorer(["rougeL"])
+
+
+def rouge_l(texts, references):
+    return sum(ROUGE.score_multi(right, text)["rougeL"].fmeasure
+               for text, right in zip(texts, references)) / len(texts)
+
+
+def corpus_score(metric, texts, references):
+    """sacrebleu takes a list of references for each place among an example's references."""
+    most = max(map(len, references))
+    padded = [right + [None] * (most - len(right)) for right in references]
+    return metric.corpus_score(texts, [list(each) for each in zip(*padded)]).score / 100
+
+
+def last_number(text):
+    """Returns the last number as a Decimal; None without one."""
+    found = None
+    for match in re.finditer(r"(?:\d{1,3}(?:,\d{3}(?!\d))+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+                             r"|\.\d+(?:[eE][-+]?\d+)?", text, re.ASCII):
+        before = text[:match.start()]
+        negative = re.search(r"(?:^|[^\w])[-\u2212]$", before) is not None
+        found = decimal.Decimal(match[0].replace(",", "")) * (-1 if negative else 1)
+    return found
+
+
+def numeric_match(texts, references):
+    right = 0
+    for text, each in zip(texts, references):
+        number = last_number(text)
+        right += number is not None and number in [last_number(reference) for reference in each]
+    return right / len(texts)
 
 
 # --- random cases --------------------------------------------------------------------------
@@ -149,6 +189,49 @@ class Metrics(unittest.TestCase):
             request = {"texts": texts, "references": references}
             self.check([request | {"metric": "text_f1"}, request | {"metric": "text_exact_match"}],
                        [f1, exact])
+
+    def answers(self, seed, words, count):
+        """Random answers and one to three references each, many of them alike."""
+        draw = random.Random(seed)
+        def text(most):
+            return "".join(draw.choice(words) + draw.choice(["", " ", " "])
+                           for _ in range(draw.randrange(most)))
+        for _ in range(count):
+            size = draw.randrange(1, 12)
+            references = [[text(14) for _ in range(draw.randrange(1, 4))] for _ in range(size)]
+            texts = [draw.choice(right) + text(3) if draw.random() < 0.6 else text(14)
+                     for right in references]
+            yield texts, references
+
+    def test_of_free_answers_are_those_of_sacrebleu_and_rouge_score(self):
+        words = PIECES + ["&quot;", "&amp;lt;", "&lt;", "&gt;", "<skipped>", "-\n", "3-4", "12,5",
+                          "1.5.", "..,", "~", "a.b", "don't,", "—3-", "{x}", "İ", "\u212a", "the",
+                          "cat", "sat", "on", "mat", "cat", "the"]
+        for seed in (11, 12):
+            cases = list(self.answers(seed, words, 150))
+            # One sentence of everyday words, and answers that have nothing in common or nothing.
+            cases += [(["The cat sat on the mat."], [["The cat is sitting on the mat."]]),
+                      (["", "x"], [["y"], [""]]), (["a b c d"], [["a b c d", "a b"]]), ([""], [[""]])]
+            expected = {"bleu": lambda t, r: corpus_score(sacrebleu.BLEU(), t, r),
+                        "chrf": lambda t, r: corpus_score(sacrebleu.CHRF(), t, r),
+                        "rouge_l": rouge_l}
+            for name, function in expected.items():
+                self.check([{"metric": name, "texts": t, "references": r} for t, r in cases],
+                           [float(function(t, r)) for t, r in cases])
+
+    def test_numbers_match_by_their_value(self):
+        equal = [("7", "7.0"), ("x = 1,234.50 USD", "1234.5"), ("first 3, then -0.50", "-.5"),
+                 ("\u22125", "-5"), ("12-5", "5"), ("6e2", "600"), ("-0", "0"), ("1,23", "23"),
+                 ("007", "7"), ("10000,000", "0"), ("$3.", "3"), ("0.1e-3", "0.0001")]
+        unlike = [("", "1"), ("none", "0"), ("5", "-5"), ("1.5", "1.50001"), ("3 4", "3"),
+                  ("12345678901234567890", "12345678901234567891"), ("1e3", "3")]
+        for pairs, value in ((equal, 1.0), (unlike, 0.0)):
+            self.check([{"metric": "numeric_match", "texts": [a], "references": [[b]]}
+                        for a, b in pairs], [value] * len(pairs))
+        cases = list(self.answers(13, ["1", "2", "12", "1,000", ",", ".", "-", "e", "\u2212", "x",
+                                       "0", "é", "_", "(", "e-1", "+"], 400))
+        self.check([{"metric": "numeric_match", "texts": t, "references": r} for t, r in cases],
+                   [numeric_match(t, r) for t, r in cases])
 
     def test_texts_are_normalised_as_by_the_official_script(self):
         draw = random.Random(4)

@@ -88,6 +88,7 @@ data::Task tiny_task() {
 
 data::Task tiny_generation_task() {
   data::TaskOptions options;
+  options.metrics = {"loss"};
   options.target = " {label}";
   return make_task(options);
 }

@@ -19,7 +19,7 @@ namespace incipit::testing_support {
 
 // "TEXT ->" with the answers " yes" and " no way" to the labels "good" and "bad".
 [[nodiscard]] data::Task tiny_task();
-// The same texts with " LABEL" and an EOS to be generated.
+// The same texts with " LABEL" and an EOS to be generated; measured by its loss.
 [[nodiscard]] data::Task tiny_generation_task();
 
 // `count` examples of lengths between 5 and 40, labels in turns.

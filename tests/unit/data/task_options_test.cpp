@@ -1,5 +1,7 @@
 #include "data/task_options.h"
 
+#include "data/task_metrics.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -130,8 +132,27 @@ TEST(TaskOptions, MetricsNeedWhatTheyCompareWith) {
                                    problem("metrics", "text_exact_match needs references")));
   options = valid();
   options.verbalizer.push_back({"unsure", " Hm"});
-  options.metrics = {"f1"};
-  EXPECT_THAT(validate(options), ElementsAre(problem("metrics", "f1 needs two labels")));
+  options.metrics = {"f1", "loss", "f1"};
+  EXPECT_THAT(validate(options), UnorderedElementsAre(problem("metrics", "f1 needs two labels"),
+                                                      problem("metrics", "f1 needs two labels"),
+                                                      problem("metrics", "f1 is given twice"),
+                                                      problem("metrics", "loss needs a target")));
+}
+
+TEST(TaskOptions, FreeAnswersAreNotComparedWithLabels) {
+  TaskOptions options = valid();
+  options.verbalizer.clear();
+  options.target = "{text}";
+  EXPECT_EQ(metrics_of(options), (std::vector<std::string>{"text_f1", "text_exact_match"}));
+  options.metrics = {"loss", "text_exact_match", "text_f1", "numeric_match", "rouge_l", "bleu",
+                     "chrf"};
+  EXPECT_THAT(validate(options), ElementsAre());
+  for (const char* name : {"accuracy", "macro_f1", "f1", "matthews_correlation", "gender_parity",
+                           "group_exact_match"}) {
+    options.metrics = {name};
+    EXPECT_THAT(validate(options),
+                ElementsAre(problem("metrics", std::string(name) + " needs labels or candidates")));
+  }
 }
 
 TEST(TaskOptions, NamesOfNestedRecordsAreWordsAndOccurOnce) {

@@ -219,25 +219,26 @@ TEST_F(AnswersTest, AReferentIsTrueFalseOrNeither) {
   EXPECT_EQ(label_of_answer(task, example, " the "), -1);
 }
 
-TEST_F(AnswersTest, TextsAreMeasuredBesideTheLossWhereTheTaskAsksForIt) {
+TEST_F(AnswersTest, FreeAnswersAreMeasuredByTextAndOnRequestByLoss) {
   data::TaskOptions options = tiny_generation_task().options();
-  EXPECT_THAT(metric_names(with(options)), ElementsAre("loss"));
-  options.metrics = {"text_exact_match", "text_f1"};
+  options.metrics = {};
+  EXPECT_THAT(metric_names(with(options)), ElementsAre("text_f1", "text_exact_match"));
+  options.metrics = {"chrf", "loss", "text_exact_match"};
   options.max_answer_tokens = 3;
   const data::Task task = with(options);
-  EXPECT_THAT(metric_names(task), ElementsAre("loss", "text_exact_match", "text_f1"));
   const data::Dataset dataset = tiny_dataset(task, 3, 8);
   const auto alone = comm::make_single();
-  const SplitResult result =
-      evaluate(with_prompt(backbone_, std::nullopt), task, dataset, {}, *alone);
-  const data::Task plain = tiny_generation_task();
+  const methods::PromptedModel model = with_prompt(backbone_, std::nullopt);
+  const SplitResult result = evaluate(model, task, dataset, {}, *alone);
   ASSERT_EQ(result.metrics.size(), 3u);
-  EXPECT_DOUBLE_EQ(
-      result.metrics[0].second,
-      evaluate(with_prompt(backbone_, std::nullopt), plain, dataset, {}, *alone).metrics[0].second);
+  EXPECT_EQ(result.metrics[1].first, "loss");
   EXPECT_EQ(result.scores.texts.size(), 3u);
-  options.references = "answers";
-  EXPECT_THAT(metric_names(with(options)), ElementsAre("text_exact_match", "text_f1"));
+  ASSERT_EQ(result.intervals.size(), 2u);
+  EXPECT_LE(result.intervals[0].second.low, result.metrics[0].second);
+  options.metrics = {"loss"};
+  const SplitResult loss = evaluate(model, with(options), dataset, {}, *alone);
+  EXPECT_EQ(loss.metrics[0].second, result.metrics[1].second);
+  EXPECT_TRUE(loss.scores.texts.empty()) << "nothing needs to be generated";
 }
 
 TEST_F(AnswersTest, ParityNeedsWholePairs) {

@@ -91,9 +91,9 @@ TEST(Draw, NothingWhereNothingIsFinite) {
 }
 
 std::vector<EvaluatedExample> three() {
-  return {{"1", "a", "a", {{"a", std::log(0.9)}, {"b", std::log(0.1)}}},
-          {"2", "b", "a", {{"a", std::log(0.4)}, {"b", std::log(0.6)}}},
-          {"3", "a", "b", {{"a", std::log(0.8)}, {"b", std::log(0.2)}}}};
+  return {{"1", "a", "a", {}, {{"a", std::log(0.9)}, {"b", std::log(0.1)}}},
+          {"2", "b", "a", {}, {{"a", std::log(0.4)}, {"b", std::log(0.6)}}},
+          {"3", "a", "b", {}, {{"a", std::log(0.8)}, {"b", std::log(0.2)}}}};
 }
 
 TEST(WorstErrors, AreTheMostConfident) {

@@ -194,6 +194,42 @@ TEST(Diagnosis, OfATaskThatGeneratesLooksAtTheLossAlone) {
   EXPECT_THAT(flat.advice, Each(Not(HasSubstr("label"))));
 }
 
+TEST(Diagnosis, IsUndecidedWhereTheIntervalIncludesTheMajority) {
+  // 48 of 100 beside 50: below, but its interval is 0.38 to 0.58. The loss fell far.
+  const Diagnosis below = diagnose(evidence(line(100, 2.0, 0.2), 48));
+  EXPECT_EQ(below.verdict, Verdict::kUndecided);
+  EXPECT_THAT(below.summary, HasSubstr("undecided"));
+  EXPECT_EQ(diagnose(evidence(line(100, 2.0, 0.2), 30)).verdict, Verdict::kNotLearned);
+}
+
+Evidence free_evidence(double score, double low, double high) {
+  Evidence evidence{.losses = line(100, 2.0, 0.5), .labels = {}};
+  evidence.free = {.metric = "BLEU",
+                   .score = score,
+                   .score_95 = {low, high},
+                   .constant = "a stone",
+                   .constant_score = 0.1,
+                   .given = "a bird",
+                   .times_given = 3,
+                   .examples = 50};
+  return evidence;
+}
+
+TEST(Diagnosis, OfFreeAnswersComparesTheScoreWithThatOfAConstantAnswer) {
+  const Diagnosis learned = diagnose(free_evidence(0.4, 0.3, 0.5));
+  EXPECT_EQ(learned.verdict, Verdict::kLearned);
+  EXPECT_EQ(learned.summary,
+            "learned: validation BLEU 0.40 (95 %: 0.30 to 0.50) against 0.10, that of always "
+            "answering 'a stone'");
+  EXPECT_EQ(diagnose(free_evidence(0.15, 0.05, 0.2)).verdict, Verdict::kUndecided);
+  EXPECT_EQ(diagnose(free_evidence(0.05, 0.01, 0.09)).verdict, Verdict::kNotLearned);
+  Evidence same = free_evidence(0.15, 0.05, 0.2);
+  same.free->times_given = 50;
+  EXPECT_EQ(diagnose(same).verdict, Verdict::kNotLearned);
+  EXPECT_THAT(diagnose(same).findings,
+              Contains("50 of 50 validation examples are answered 'a bird'"));
+}
+
 TEST(Diagnosis, OfNoStepsSaysSo) {
   const Diagnosis diagnosis = diagnose({});
   EXPECT_EQ(diagnosis.verdict, Verdict::kUndecided);
@@ -211,6 +247,11 @@ void expect_equal(const Diagnosis& read, const Diagnosis& written) {
   EXPECT_EQ(read.figures.accuracy, written.figures.accuracy);
   EXPECT_EQ(read.figures.accuracy_95.high, written.figures.accuracy_95.high);
   EXPECT_EQ(read.figures.predicted_label, written.figures.predicted_label);
+  ASSERT_EQ(read.figures.free.has_value(), written.figures.free.has_value());
+  if (read.figures.free) {
+    EXPECT_EQ(read.figures.free->score_95.high, written.figures.free->score_95.high);
+    EXPECT_EQ(read.figures.free->given, written.figures.free->given);
+  }
 }
 
 TEST(DiagnosisFile, ReadsWhatItWrote) {
