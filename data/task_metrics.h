@@ -2,7 +2,9 @@
 // correlation in [-1, 1] and the loss; papers print them times 100.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -86,6 +88,15 @@ inline constexpr const char* kLoss = "loss";
 //                       the same label (AX-g); an unpaired last example is ignored
 //   and those of data/text_metrics.h
 [[nodiscard]] MetricValue compute_metric(const std::string& name, const Answers& answers);
+
+// Returns the most frequent of the values, of several the first to occur. There is at least one.
+template <typename T>
+[[nodiscard]] T most_frequent(const std::vector<T>& values) {
+  std::map<T, std::int64_t> counts;
+  for (const T& value : values) ++counts[value];
+  return *std::max_element(values.begin(), values.end(),
+                           [&](const T& a, const T& b) { return counts[a] < counts[b]; });
+}
 
 // Returns a benchmark's score: the mean over tasks of the mean of each task's metrics. `tasks` has
 // the metrics of each task. SuperGLUE has eight tasks: AX-b and AX-g are diagnostics and do not

@@ -128,6 +128,33 @@ data::Interval text_interval(const data::TextMetric& metric,
   return {interval.low, interval.high};
 }
 
+std::optional<ConstantAnswer> constant_answer(const data::Task& task, const data::Dataset& split) {
+  const bool free = data::answers_freely(task.options());
+  if (!free && task.labels().empty()) return std::nullopt;
+  Scores none;
+  none.predictions.assign(static_cast<std::size_t>(split.size()), 0);
+  none.texts.resize(static_cast<std::size_t>(split.size()));
+  data::Answers answers = labelled_answers(task, split, none);
+  if (answers.labels.empty()) return std::nullopt;
+  ConstantAnswer constant;
+  if (free) {
+    std::vector<std::string> first;
+    for (const auto& each : answers.references) first.push_back(each.front());
+    constant.answer = data::most_frequent(first);
+    answers.texts.assign(answers.texts.size(), constant.answer);
+  } else {
+    const int label = data::most_frequent(answers.labels);
+    constant.answer = task.labels().at(static_cast<std::size_t>(label));
+    answers.predictions.assign(answers.predictions.size(), label);
+    answers.texts.assign(answers.texts.size(), constant.answer);
+  }
+  for (const std::string& name : metric_names(task)) {
+    if (name == data::kLoss) continue;
+    constant.metrics.emplace_back(name, data::compute_metric(name, answers).value);
+  }
+  return constant;
+}
+
 std::vector<std::size_t> ranking(std::span<const Metrics> results, const std::string& metric) {
   std::vector<double> values;
   for (const Metrics& metrics : results) {

@@ -46,6 +46,17 @@ struct SplitResult {
   std::vector<std::string> labels{};  // the task's; predictions without candidates index these
 };
 
+// Always giving one answer: the baseline that needs no model.
+struct ConstantAnswer {
+  std::string answer;  // the split's most frequent label or, of free answers, right answer
+  Metrics metrics;     // except the loss
+};
+
+// Returns the constant answer to a split; nothing if each record has its own candidates, or no
+// example has a label or reference.
+[[nodiscard]] std::optional<ConstantAnswer> constant_answer(const data::Task& task,
+                                                            const data::Dataset& split);
+
 // Answers the examples as the task says (eval/answers.h) and compares the answers with labels and
 // references. "loss" is the mean negative log-likelihood of the tokens of free answers' targets.
 // Throws what answer_examples() throws, and DataError when a metric cannot be computed on this

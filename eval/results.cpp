@@ -72,30 +72,66 @@ Json write_predictions(const std::filesystem::path& folder, std::span<const Name
   return scores;
 }
 
-}  // namespace
-
-void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results) {
-  const Json scores = write_predictions(run_dir / "predictions", results);
+void write_scores(const std::filesystem::path& run_dir, const Json& scores) {
   write_atomically(run_dir / "scores.json", dump_json(scores, 2) + "\n");
 }
 
-void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks) {
+Json earlier_scores(const std::filesystem::path& run_dir) {
+  const auto file = run_dir / "scores.json";
+  if (!std::filesystem::exists(file)) return Json::object();
+  Json scores = parse_json_or_discard<Json>(read_text(file));
+  return scores.is_object() ? scores : Json::object();
+}
+
+Json write_tasks(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks) {
   Json scores = Json::object();
   for (const auto& [task, splits] : tasks) {
     scores[task] = write_predictions(run_dir / "predictions" / task, splits);
   }
-  write_atomically(run_dir / "scores.json", dump_json(scores, 2) + "\n");
+  return scores;
+}
+
+}  // namespace
+
+void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results) {
+  std::filesystem::remove_all(run_dir / "predictions");
+  write_scores(run_dir, write_predictions(run_dir / "predictions", results));
+}
+
+void add_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results) {
+  Json scores = earlier_scores(run_dir);
+  scores.update(write_predictions(run_dir / "predictions", results));
+  write_scores(run_dir, scores);
+}
+
+void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks) {
+  std::filesystem::remove_all(run_dir / "predictions");
+  write_scores(run_dir, write_tasks(run_dir, tasks));
+}
+
+void add_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks) {
+  Json scores = earlier_scores(run_dir);
+  const Json added = write_tasks(run_dir, tasks);
+  for (const auto& [task, splits] : added.items()) {
+    if (!scores[task].is_object()) scores[task] = Json::object();
+    scores[task].update(splits);
+  }
+  write_scores(run_dir, scores);
 }
 
 void write_templates(const std::filesystem::path& run_dir, const data::Dataset& split,
                      const std::string& split_name, std::span<const TemplateScore> templates,
-                     std::size_t best) {
+                     std::size_t best, const std::optional<ConstantAnswer>& constant) {
   Json all = Json::array();
   for (const auto& [name, metrics, intervals] : templates) {
     Json& entry = all.emplace_back(Json{{"name", name}});
     entry.update(metrics_entry(split.size(), metrics, intervals));
   }
-  const Json file{{"split", split_name}, {"best", templates[best].name}, {"templates", all}};
+  Json file{{"split", split_name}, {"best", templates[best].name}, {"templates", all}};
+  if (constant) {
+    file["majority"]["answer"] = constant->answer;
+    for (const auto& [name, value] : constant->metrics) file["majority"][name] = value;
+  }
   write_atomically(run_dir / "templates.json", dump_json(file, 2) + "\n");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,8 +30,11 @@ struct NamedResult {
 //   RUN_DIR/scores.json, all splits passed, with 95 % intervals of metrics that have them:
 //     {"test":{"examples":277,"accuracy":0.57,"accuracy_95":[0.51,0.63]}}
 //
-// Throws DataError naming the file that cannot be written.
+// Removes the predictions of other splits. Throws DataError naming the file that cannot be written.
 void write_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results);
+
+// The same, but keeps the predictions and scores of other splits: the same model was asked.
+void add_results(const std::filesystem::path& run_dir, std::span<const NamedResult> results);
 
 // The scored splits of one of several tasks.
 struct TaskResults {
@@ -41,6 +45,7 @@ struct TaskResults {
 // Writes the results of several tasks: RUN_DIR/predictions/TASK/SPLIT.jsonl and, in
 // RUN_DIR/scores.json, {"TASK":{"test":{...}},...}.
 void write_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks);
+void add_results(const std::filesystem::path& run_dir, std::span<const TaskResults> tasks);
 
 // The metrics of one prompt template (`template`) of a task.
 struct TemplateScore {
@@ -52,11 +57,14 @@ struct TemplateScore {
 // Writes RUN_DIR/templates.json with the scores of the prompt templates; `best` is the index of the
 // chosen one:
 //
-//   {"split":"validation","best":"chat","templates":[{"name":"chat","examples":150,"accuracy":0.57,...}]}
+//   {"split":"validation","best":"chat","templates":[{"name":"chat","examples":150,"accuracy":0.57,...}],
+//    "majority":{"answer":"roads","accuracy":0.25}}
+//
+// "majority" is the constant answer, if there is one.
 //
 // Throws DataError naming the file that cannot be written.
 void write_templates(const std::filesystem::path& run_dir, const data::Dataset& split,
                      const std::string& split_name, std::span<const TemplateScore> templates,
-                     std::size_t best);
+                     std::size_t best, const std::optional<ConstantAnswer>& constant = {});
 
 }  // namespace incipit::eval

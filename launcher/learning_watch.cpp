@@ -4,12 +4,9 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
-#include <string_view>
-#include <tuple>
 
 #include "core/json.h"
 #include "core/log.h"
@@ -75,16 +72,6 @@ std::optional<double> prior_loss(const data::Task& task, const data::Dataset& tr
   return trainer::label_prior_loss(counts, loss);
 }
 
-// Returns the most frequent text, of several the first to occur, and its count.
-std::pair<std::string, std::int64_t> most_frequent(const std::vector<std::string>& texts) {
-  std::map<std::string_view, std::int64_t> counts;
-  for (const std::string& text : texts) ++counts[text];
-  const auto most = std::max_element(texts.begin(), texts.end(), [&](const auto& a, const auto& b) {
-    return counts[a] < counts[b];
-  });
-  return {*most, counts[*most]};
-}
-
 trainer::FreeAnswers free_answers(const data::TextMetric& metric,
                                   const std::vector<std::string>& texts,
                                   const std::vector<std::vector<std::string>>& references) {
@@ -100,10 +87,11 @@ trainer::FreeAnswers free_answers(const data::TextMetric& metric,
           : eval::text_interval(metric, statistics);
   std::vector<std::string> first;
   for (const auto& each : references) first.push_back(each.front());
-  free.constant = most_frequent(first).first;
+  free.constant = data::most_frequent(first);
   const std::vector<std::string> constant(texts.size(), free.constant);
   free.constant_score = data::score_of(metric, data::statistics_of(metric, constant, references));
-  std::tie(free.given, free.times_given) = most_frequent(texts);
+  free.given = data::most_frequent(texts);
+  free.times_given = std::count(texts.begin(), texts.end(), free.given);
   return free;
 }
 

@@ -12,6 +12,7 @@
 #include "data/task_metrics.h"
 #include "methods/registry.h"
 #include "report/figures.h"
+#include "report/run_names.h"
 #include "telemetry/output.h"
 
 namespace incipit::report {
@@ -94,29 +95,6 @@ std::vector<Grouping> group(std::span<const RunData> runs) {
   return groups;
 }
 
-// Returns the common name: "rte" for "rte-seed-17" and "rte-seed-18". If nothing is common, the
-// first.
-std::string common_name(std::span<const RunData> runs, const std::vector<std::size_t>& members) {
-  const std::string& first = runs[members[0]].name;
-  std::size_t length = first.size();
-  for (const std::size_t r : members) {
-    const std::string& other = runs[r].name;
-    const auto end = std::mismatch(first.begin(), first.end(), other.begin(), other.end()).first;
-    length = std::min(length, static_cast<std::size_t>(end - first.begin()));
-  }
-  if (length == first.size()) return first;
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (is_digit(first[length])) {  // the names diverge within a number
-    while (length > 0 && is_digit(first[length - 1])) --length;
-  }
-  std::string name = first.substr(0, length);
-  const auto trim = [&] { name.erase(name.find_last_not_of("-_. ") + 1); };
-  trim();
-  if (name.ends_with("seed")) name.erase(name.size() - 4);
-  trim();
-  return name.empty() ? first : name;
-}
-
 // How answers are measured: free answers by text metrics, the deciding one first; labels, without
 // any, by accuracy.
 using Metrics = std::vector<const data::TextMetric*>;
@@ -185,10 +163,10 @@ std::vector<double> other_scores(const Predictions& predictions, const Metrics& 
   return scores;
 }
 
-Method method_of(std::span<const RunData> runs, const std::vector<std::size_t>& members,
-                 const Metrics& metrics) {
+Method method_of(std::span<const RunData> runs, const std::string& name,
+                 const std::vector<std::size_t>& members, const Metrics& metrics) {
   Method method;
-  method.name = common_name(runs, members);
+  method.name = name;
   method.runs = members;
   const RunData& first = runs[members[0]];
   if (first.config) method.description = method_description(*first.config);
@@ -284,8 +262,11 @@ Comparison compare(std::span<const RunData> runs, const std::string& majority_la
         majority_label.empty() ? most_frequent_label(first) : majority_label;
   }
   comparison.methods.push_back(constant_method(first, comparison.majority_label, metrics));
-  for (const Grouping& each : group(runs)) {
-    comparison.methods.push_back(method_of(runs, each.runs, metrics));
+  std::vector<std::vector<std::size_t>> members;
+  for (const Grouping& each : group(runs)) members.push_back(each.runs);
+  const std::vector<std::string> names = method_names(runs, members);
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    comparison.methods.push_back(method_of(runs, names[m], members[m], metrics));
   }
   const eval::ResampledMethod& baseline = comparison.methods[0].resampled;
   comparison.examples = baseline.statistics.size() / baseline.width;

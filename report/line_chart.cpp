@@ -127,8 +127,27 @@ std::string path_of(const Frame& frame, std::span<const Point> points) {
   return path;
 }
 
+// "soft, step 120: 0.693"
+std::string value_text(const LineChart& chart, const Line& line, const Point& point) {
+  return line.name + ", " + chart.x_title + " " + telemetry::grouped(std::llround(point.x)) + ": " +
+         number(point.y, std::abs(point.y) * 0.001, chart.unit);
+}
+
 void draw_path(Html& page, std::string_view kind, const Line& line, const std::string& path) {
   page.shape("path", {{"class", coloured(kind, line.colour)}, {"d", path}});
+}
+
+// Draws invisible dots that show their values on hover.
+void draw_values(Html& page, const LineChart& chart, const Frame& frame, const Line& line) {
+  constexpr std::size_t kMostValues = 60;
+  for (const Point& point : thinned(line.points, kMostValues)) {
+    if (!std::isfinite(point.y)) continue;
+    const auto dot = page.element("circle", {{"class", "value"},
+                                             {"cx", css_number(frame.x(point.x))},
+                                             {"cy", css_number(frame.y(point.y))},
+                                             {"r", "6"}});
+    page.leaf("title", value_text(chart, line, point));
+  }
 }
 
 void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Line& line) {
@@ -140,9 +159,7 @@ void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Lin
                                                {"cx", css_number(frame.x(point.x))},
                                                {"cy", css_number(frame.y(point.y))},
                                                {"r", "3"}});
-      page.leaf("title", line.name + ", " + chart.x_title + " " +
-                             telemetry::grouped(std::llround(point.x)) + ": " +
-                             number(point.y, 0.001, chart.unit));
+      page.leaf("title", value_text(chart, line, point));
     }
     return;
   }
@@ -151,6 +168,7 @@ void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Lin
   if (noisy) draw_path(page, "faint", line, path_of(frame, few));
   draw_path(page, "line", line,
             path_of(frame, noisy ? trend(few, static_cast<double>(few.size()) / 40) : few));
+  draw_values(page, chart, frame, line);
 }
 
 void draw_level(Html& page, const Level& level, const Frame& frame) {

@@ -33,6 +33,8 @@ void write_diagnosis(Html& page, const trainer::Diagnosis& diagnosis);
 void write_scores(Html& page, const RunFigures& figures);
 void write_confusion(Html& page, const RunFigures& figures);
 void write_errors(Html& page, const RunFigures& figures);
+// Writes the fields that a record puts into the template.
+void write_input(Html& page, const FieldValues& input);
 // The same for free answers.
 void write_text_scores(Html& page, const RunFigures& figures);
 void write_answers(Html& page, const RunFigures& figures);

@@ -41,7 +41,7 @@ void write_answer(Html& page, const ShownAnswer& shown, const std::string& title
     page.leaf("span", {{"class", "soft"}}, "right: ");
     page.leaf("span", {{"class", "label fine"}}, join(answer.references, " | "));
   }
-  if (shown.text) page.leaf("div", {{"class", "text"}, {"dir", "auto"}}, *shown.text);
+  write_input(page, shown.input);
 }
 
 void write_list(Html& page, const std::vector<ShownAnswer>& answers, const std::string& title) {

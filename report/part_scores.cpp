@@ -35,13 +35,19 @@ void write_split(Html& page, const SplitFigures& split) {
   page.leaf("small", "macro F1 " + telemetry::fixed(split.macro_f1 * 100, 1));
 }
 
-void write_cell(Html& page, const eval::Confusion& confusion, int label, int prediction) {
+void write_cell(Html& page, const SplitFigures& split, int label, int prediction) {
+  const eval::Confusion& confusion = split.confusion;
   const std::int64_t count = confusion.count(label, prediction);
   if (count == 0) return page.leaf("td", {{"class", "none"}}, "\u00B7");
   const double share = static_cast<double>(count) / static_cast<double>(confusion.labelled(label));
   page.leaf(
       "td",
-      {{"class", label == prediction ? "hit" : "miss"}, {"style", "--share:" + css_number(share)}},
+      {{"class", label == prediction ? "hit" : "miss"},
+       {"style", "--share:" + css_number(share)},
+       {"title",
+        telemetry::grouped(count) + " of " + telemetry::grouped(confusion.labelled(label)) + " '" +
+            split.labels[static_cast<std::size_t>(label)] + "' answered '" +
+            split.labels[static_cast<std::size_t>(prediction)] + "' (" + percent(share) + ")"}},
       telemetry::grouped(count));
 }
 
@@ -63,7 +69,7 @@ void write_matrix(Html& page, const SplitFigures& split) {
     const auto row = page.element("tr");
     page.leaf("th", {{"scope", "row"}}, split.labels[static_cast<std::size_t>(label)]);
     for (int prediction = 0; prediction < split.confusion.classes(); ++prediction) {
-      write_cell(page, split.confusion, label, prediction);
+      write_cell(page, split, label, prediction);
     }
   }
 }
@@ -101,6 +107,8 @@ void write_interval(Html& page, double value, double low, double high, double ma
     page.shape("line",
                {{"class", kind}, {"x1", x(from)}, {"x2", x(to)}, {"y1", "12"}, {"y2", "12"}});
   };
+  page.leaf("title",
+            percent(value) + " (95 %: " + percent_range(low, high) + "), line at " + percent(mark));
   line("grid", 0, 1);
   page.shape("line",
              {{"class", "level"}, {"x1", x(mark)}, {"x2", x(mark)}, {"y1", "2"}, {"y2", "22"}});

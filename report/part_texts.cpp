@@ -23,7 +23,7 @@ void write_error(Html& page, const WorstError& error) {
     page.text(std::string(" ").append(percent(error.answer.right)).append(" "));
     page.leaf("span", {{"class", "soft"}}, "idx " + prediction.id);
   }
-  if (error.text) page.leaf("div", {{"class", "text"}, {"dir", "auto"}}, *error.text);
+  write_input(page, error.input);
 }
 
 void write_error_list(Html& page, std::span<const WorstError> errors) {
@@ -93,6 +93,14 @@ std::string plain(std::string key) {
 }
 
 }  // namespace
+
+void write_input(Html& page, const FieldValues& input) {
+  for (const auto& [field, value] : input) {
+    const auto box = page.element("div", {{"class", "text"}, {"dir", "auto"}});
+    if (input.size() > 1) page.leaf("span", {{"class", "soft"}}, field + " ");
+    page.text(value);
+  }
+}
 
 void write_errors(Html& page, const RunFigures& figures) {
   if (figures.errors.empty()) return;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "core/error.h"
 #include "model/weight_files.h"
+#include "telemetry/output.h"
 
 namespace incipit::report {
 namespace {
@@ -56,28 +58,43 @@ std::optional<TaskTexts> read_texts(const RunData& run, std::string& problem) {
   }
 }
 
-void add_errors(const std::vector<EvaluatedExample>& predictions,
-                const std::optional<TaskTexts>& texts, RunFigures& figures) {
+void add_errors(const std::vector<EvaluatedExample>& predictions, RunFigures& figures) {
   figures.wrong = std::count_if(predictions.begin(), predictions.end(),
                                 [](const EvaluatedExample& each) { return each.wrong(); });
   for (const WrongAnswer& answer : worst_errors(predictions, kMostErrors)) {
-    figures.errors.push_back({answer, texts ? texts->source(answer.prediction->id) : std::nullopt});
+    figures.errors.push_back({answer, {}});
+  }
+}
+
+// Adds what the records put into the template.
+void add_inputs(const TaskTexts& texts, RunFigures& figures) {
+  std::set<std::string> ids;
+  for (const WorstError& error : figures.errors) ids.insert(error.answer.prediction->id);
+  for (const auto* answers : {&figures.first_answers, &figures.weakest}) {
+    for (const ShownAnswer& shown : *answers) ids.insert(shown.answer.answer->id);
+  }
+  if (ids.empty()) return;
+  const auto values = texts.field_values(ids);
+  const auto of = [&](const std::string& id) {
+    const auto found = values.find(id);
+    return found == values.end() ? FieldValues() : found->second;
+  };
+  for (WorstError& error : figures.errors) error.input = of(error.answer.prediction->id);
+  for (auto* answers : {&figures.first_answers, &figures.weakest}) {
+    for (ShownAnswer& shown : *answers) shown.input = of(shown.answer.answer->id);
   }
 }
 
 void add_answers(const std::vector<EvaluatedExample>& predictions, const data::TextMetric& metric,
-                 const std::optional<TaskTexts>& texts, RunFigures& figures) {
-  const auto shown = [&](const ScoredAnswer& answer) {
-    return ShownAnswer{answer, texts ? texts->source(answer.answer->id) : std::nullopt};
-  };
+                 RunFigures& figures) {
   for (const EvaluatedExample& each : predictions) {
     if (each.references.empty()) continue;
     if (figures.first_answers.size() == kFirstAnswers) break;
     const auto statistics = metric.statistics(each.prediction, each.references);
-    figures.first_answers.push_back(shown({&each, data::score_of(metric, statistics)}));
+    figures.first_answers.push_back({{&each, data::score_of(metric, statistics)}, {}});
   }
   for (const ScoredAnswer& answer : weakest_answers(predictions, metric, kMostErrors)) {
-    figures.weakest.push_back(shown(answer));
+    figures.weakest.push_back({answer, {}});
   }
 }
 
@@ -95,13 +112,44 @@ RunFigures figures_of(const RunData& run, const std::optional<TaskTexts>& texts,
   }
   if (const auto* test = run.of_split("test")) {
     if (is_free_text(*test)) {
-      add_answers(*test, *text_metrics_of(run).front(), texts, figures);
+      add_answers(*test, *text_metrics_of(run).front(), figures);
     } else {
-      add_errors(*test, texts, figures);
+      add_errors(*test, figures);
     }
   }
+  if (texts) add_inputs(*texts, figures);
   if (texts) figures.example = texts->first_example();
   return figures;
+}
+
+// Returns a score of scores.json as computed from the predictions; nothing if they do not tell.
+std::optional<double> recomputed(const std::string& name,
+                                 const std::vector<EvaluatedExample>& predictions) {
+  if (name == "examples") return static_cast<double>(predictions.size());
+  if (name == "accuracy" && is_labelled(predictions)) {
+    return figures_of("", predictions, "").accuracy;
+  }
+  const data::TextMetric* metric = data::find_text_metric(name);
+  if (metric == nullptr || !is_free_text(predictions)) return std::nullopt;
+  const FreeAnswers answers = free_answers(predictions);
+  return data::score_of(*metric, data::statistics_of(*metric, answers.texts, answers.references));
+}
+
+// Throws DataError when scores.json is not of the predictions beside it, so that the report would
+// show numbers of two evaluations.
+void require_same_evaluation(const RunData& run) {
+  for (const auto& [split, predictions] : run.predictions) {
+    const auto scores = run.scores.find(split);
+    if (scores == run.scores.end()) continue;
+    for (const auto& [name, value] : scores->second) {
+      const std::optional<double> again = recomputed(name, predictions);
+      if (!again || std::abs(*again - value) < 1e-6) continue;
+      throw DataError((run.dir / "scores.json").string() + ": " + name + " of " + split + " is " +
+                      telemetry::fixed(value, 4) + ", but of predictions/" + split + ".jsonl " +
+                      telemetry::fixed(*again, 4) +
+                      ": they are of different evaluations; score the run again with incipit eval");
+    }
+  }
 }
 
 }  // namespace
@@ -114,7 +162,10 @@ const SplitFigures* RunFigures::of_split(const std::string& split) const {
 
 Report gather(std::span<const fs::path> dirs, const std::string& task) {
   Report report;
-  for (const fs::path& dir : dirs) report.runs.push_back(read_run(dir, task));
+  for (const fs::path& dir : dirs) {
+    report.runs.push_back(read_run(dir, task));
+    require_same_evaluation(report.runs.back());
+  }
   std::vector<std::optional<TaskTexts>> texts;
   std::vector<std::string> problems(report.runs.size());
   for (std::size_t r = 0; r < report.runs.size(); ++r) {

@@ -26,13 +26,13 @@ struct Cost {
 
 struct WorstError {
   WrongAnswer answer;
-  std::optional<std::string> text;
+  FieldValues input;  // empty: it cannot be shown
 };
 
 // A free answer to show beside the right ones.
 struct ShownAnswer {
   ScoredAnswer answer;
-  std::optional<std::string> text;
+  FieldValues input;  // empty: it cannot be shown
 };
 
 // Figures of a single run.

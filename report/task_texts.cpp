@@ -4,6 +4,8 @@
 
 #include "core/error.h"
 #include "data/batch.h"
+#include "data/records.h"
+#include "data/template.h"
 #include "families/registry.h"
 #include "methods/registry.h"
 #include "model/weight_files.h"
@@ -46,10 +48,33 @@ TaskTexts::TaskTexts(const RunData& run) {
   for (std::int64_t i = 0; i < splits_.test.size(); ++i) test_index_[splits_.test[i].id] = i;
 }
 
-std::optional<std::string> TaskTexts::source(const std::string& id) const {
-  const auto found = test_index_.find(id);
-  if (found == test_index_.end()) return std::nullopt;
-  return task_->tokenizer().decode(splits_.test[found->second].source, /*skip_special=*/false);
+std::map<std::string, FieldValues> TaskTexts::field_values(const std::set<std::string>& ids) const {
+  std::map<std::int64_t, std::vector<data::Example>> by_line;
+  for (const std::string& id : ids) {
+    const auto found = test_index_.find(id);
+    if (found == test_index_.end()) continue;
+    const data::Example example = splits_.test[found->second];
+    by_line[example.line].push_back(example);
+  }
+  const data::Template text(task_->options().source_template);
+  std::map<std::string, FieldValues> values;
+  const auto reader = data::open_records(splits_.test.file());
+  while (!by_line.empty()) {
+    auto record = reader->next();
+    if (!record) break;
+    const auto wanted = by_line.extract(record->line());
+    if (wanted.empty()) continue;
+    const auto parts = task_->expand(*std::move(record), /*training=*/false);
+    for (const data::Example& example : wanted.mapped()) {
+      const data::Record& part = parts.at(static_cast<std::size_t>(example.part));
+      for (const std::string& field : text.fields()) {
+        const std::string value =
+            text.has_one_form(field) ? text.value(part, field) : part.text(field);
+        values[example.id].emplace_back(field, value);
+      }
+    }
+  }
+  return values;
 }
 
 std::vector<SeenPiece> TaskTexts::pieces(const data::Example& example) const {

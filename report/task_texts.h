@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/dataset.h"
@@ -37,6 +39,9 @@ struct SeenExample {
   std::vector<Answer> answers;
 };
 
+// The template's fields and their values in a record.
+using FieldValues = std::vector<std::pair<std::string, std::string>>;
+
 class TaskTexts {
  public:
   // Reads the splits that the run's configuration names. The run must have a configuration. Throws
@@ -44,9 +49,10 @@ class TaskTexts {
   // examples are no longer those of the run.
   explicit TaskTexts(const RunData& run);
 
-  // Returns the source of the test example with this idx, decoded from its tokens; nothing if there
-  // is none.
-  [[nodiscard]] std::optional<std::string> source(const std::string& id) const;
+  // Returns what the records of these test examples put into the template, by idx. Reads the test
+  // file again.
+  [[nodiscard]] std::map<std::string, FieldValues> field_values(
+      const std::set<std::string>& ids) const;
   // Returns the first test example, or without a test split the first training example.
   [[nodiscard]] SeenExample first_example() const;
   // Returns the most frequent label of the training file; empty if there is none.

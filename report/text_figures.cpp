@@ -1,7 +1,6 @@
 // Figures of free answers.
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "eval/evaluation.h"
 #include "report/figures.h"
@@ -49,13 +48,9 @@ std::vector<const data::TextMetric*> text_metrics_of(const RunData& run) {
 }
 
 std::string most_frequent_reference(const FreeAnswers& answers) {
-  std::map<std::string, std::int64_t> counts;
-  for (const auto& each : answers.references) ++counts[each.front()];
-  std::string most;
-  for (const auto& each : answers.references) {
-    if (most.empty() || counts[each.front()] > counts[most]) most = each.front();
-  }
-  return most;
+  std::vector<std::string> first;
+  for (const auto& each : answers.references) first.push_back(each.front());
+  return data::most_frequent(first);
 }
 
 TextFigures text_figures_of(const std::string& split,

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "comm/agreement.h"
 #include "configs/builtin.h"
@@ -107,7 +108,8 @@ std::vector<std::size_t> rank_templates(const data::Task& task,
 
 void print_comparison(const Session& session, const std::vector<configs::PromptTemplate>& templates,
                       const std::vector<eval::TemplateScore>& scored,
-                      const std::vector<std::size_t>& order, std::int64_t examples) {
+                      const std::vector<std::size_t>& order, std::int64_t examples,
+                      const std::optional<eval::ConstantAnswer>& constant) {
   const telemetry::Style style = telemetry::Style::of_stdout();
   std::cout << style.bold(std::to_string(templates.size()) + " templates") << " on "
             << telemetry::grouped(examples) << " validation examples\n";
@@ -119,10 +121,33 @@ void print_comparison(const Session& session, const std::vector<configs::PromptT
     add_scores(row, *session.task, scored[index].metrics, scored[index].intervals);
     table.add(std::move(row));
   }
+  if (constant) {
+    std::vector<std::string> row{"majority", "-"};
+    add_scores(row, *session.task, constant->metrics, {});
+    table.add(std::move(row));
+  }
   table.print(std::cout, style);
 }
 
-void print_best(const Session& session, const std::string& name, const eval::SplitResult& test) {
+// Says whether the interval of the deciding metric is above the constant answer's score; empty if
+// the metric has none.
+std::string beside_majority(const eval::TemplateScore& best, const eval::ConstantAnswer& constant) {
+  const std::string& metric = constant.metrics.front().first;
+  const double majority = constant.metrics.front().second;
+  std::string text = "always '" + telemetry::visible(constant.answer) + "' has " + metric + " " +
+                     telemetry::fixed(majority, 4);
+  for (const auto& [name, interval] : best.intervals) {
+    if (name != metric) continue;
+    if (interval.low > majority) return text + "; the best template is surely above";
+    if (interval.high < majority) return text + "; the best template is below";
+    return text + "; undecided: the interval of the best template includes it";
+  }
+  return text;
+}
+
+void print_best(const Session& session, const eval::TemplateScore& best,
+                const std::optional<eval::ConstantAnswer>& constant,
+                const eval::SplitResult& test) {
   std::string scores;
   for (const auto& [metric, value] : test.metrics) {
     scores.append(scores.empty() ? "" : ", ")
@@ -130,9 +155,13 @@ void print_best(const Session& session, const std::string& name, const eval::Spl
         .append(" ")
         .append(telemetry::fixed(value, 4));
   }
-  telemetry::print_facts(
-      std::cout, telemetry::Style::of_stdout(),
-      {{"best", name}, {"its test", scores}, {"run", session.config.run.output_dir}});
+  telemetry::Facts facts{{"best", best.name}};
+  if (constant && !constant->metrics.empty()) {
+    facts.emplace_back("majority", beside_majority(best, *constant));
+  }
+  facts.emplace_back("its test", scores);
+  facts.emplace_back("run", session.config.run.output_dir);
+  telemetry::print_facts(std::cout, telemetry::Style::of_stdout(), facts);
 }
 
 void run_compare(const CompareArguments& arguments) {
@@ -148,8 +177,9 @@ void run_compare(const CompareArguments& arguments) {
   const std::size_t best = order.front();
   change_task(session, templates[best].task, {.train = false, .validation = true, .test = true});
   const data::Splits& splits = session.splits();
+  const auto constant = eval::constant_answer(*session.task, splits.validation);
   if (session.is_rank_zero()) {
-    print_comparison(session, templates, scored, order, splits.validation.size());
+    print_comparison(session, templates, scored, order, splits.validation.size(), constant);
   }
   const eval::SplitResult test =
       eval::evaluate(methods::PromptedModel(*session.backbone), *session.task, splits.test,
@@ -160,10 +190,10 @@ void run_compare(const CompareArguments& arguments) {
   make_run_dir(run_dir);
   lock_run_dir(run_dir, LockFile::kCreate);
   describe_run(run_dir, configs::resolved_yaml(session.config), manifest(session, "compare"));
-  eval::write_templates(run_dir, splits.validation, "validation", scored, best);
+  eval::write_templates(run_dir, splits.validation, "validation", scored, best, constant);
   const eval::NamedResult result{"test", &splits.test, &test};
   eval::write_results(run_dir, std::span(&result, 1));
-  print_best(session, templates[best].name, test);
+  print_best(session, scored[best], constant, test);
 }
 
 }  // namespace

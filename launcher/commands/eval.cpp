@@ -8,11 +8,13 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "eval/evaluation.h"
 #include "eval/results.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/evaluation_folder.h"
 #include "launcher/evaluation_progress.h"
 #include "launcher/mixture_report.h"
 #include "launcher/prompt_source.h"
@@ -31,6 +33,7 @@ struct EvalArguments {
   ConfigArguments config;
   std::vector<std::string> adapters;
   std::vector<std::string> splits{"test"};
+  std::string name;
 };
 
 bool asks_for(const EvalArguments& arguments, const std::string& split) {
@@ -113,7 +116,7 @@ void print_tasks(const Session& session, const std::vector<eval::TaskResults>& r
 }
 
 void print_results(const Session& session, const std::vector<eval::TaskResults>& results,
-                   const Prompts& prompts) {
+                   const Prompts& prompts, const fs::path& folder) {
   telemetry::Facts facts;
   if (session.mixes()) {
     print_tasks(session, results);
@@ -124,26 +127,52 @@ void print_results(const Session& session, const std::vector<eval::TaskResults>&
   } else {
     print_task(session, results.front());
   }
-  facts.emplace_back("run", session.config.run.output_dir);
+  facts.emplace_back("run", folder.string());
   telemetry::print_facts(std::cout, telemetry::Style::of_stdout(), facts);
 }
 
-void write_run(const Session& session, const std::vector<eval::TaskResults>& results) {
-  const fs::path run_dir(session.config.run.output_dir);
-  lock_run_dir(run_dir, LockFile::kExisting);
-  if (!is_run_dir(run_dir)) {
-    make_run_dir(run_dir);
-    lock_run_dir(run_dir, LockFile::kCreate);
-    describe_run(run_dir, configs::resolved_yaml(session.config), manifest(session, "eval"));
+// Describes the evaluation's own folder, as a run that `report` reads.
+void describe_evaluation(const EvaluationRequest& request, const Session& session,
+                         const EvaluationFolder& folder) {
+  configs::RunConfig config = session.config;
+  if (!folder.name.empty()) {
+    config.run.name += " " + folder.name;
+    config.run.output_dir = folder.path.string();
   }
-  if (session.mixes()) return eval::write_results(run_dir, results);
-  eval::write_results(run_dir, results.front().splits);
+  config.method = request.config.method;
+  config.model.path = request.config.model.path;
+  make_run_dir(folder.path);
+  lock_run_dir(folder.path, LockFile::kCreate);
+  describe_run(folder.path, configs::resolved_yaml(config), evaluation_manifest(request, session));
+}
+
+// Returns the folder.
+fs::path write_run(const EvaluationRequest& request, const Session& session,
+                   const std::vector<eval::TaskResults>& results) {
+  const EvaluationFolder folder = evaluation_folder(request, session);
+  lock_run_dir(folder.path, LockFile::kExisting);
+  if (folder.is_new) describe_evaluation(request, session, folder);
+  if (session.mixes()) {
+    eval::add_results(folder.path, results);
+  } else {
+    eval::add_results(folder.path, results.front().splits);
+  }
+  return folder.path;
+}
+
+// The name is that of a folder.
+void check_name(const std::string& name) {
+  const bool path = name == "." || name == ".." || name.find('/') != std::string::npos;
+  if (!path && printable(name) == name) return;
+  throw ConfigError("--name: '" + printable(name) + "' is no name; expected one without slashes");
 }
 
 void run_eval(const EvalArguments& arguments) {
-  const configs::RunConfig config =
-      with_trained_weights(load_config(arguments.config, check_options));
+  check_name(arguments.name);
+  EvaluationRequest request{load_config(arguments.config, check_options), {}, arguments.name};
+  const configs::RunConfig config = with_trained_weights(request.config);
   const Prompts prompts(config, arguments.adapters);
+  request.adapters = adapters_by_task(config, arguments.adapters);
   Session session = open_session(config, prompts.rows(),
                                  {.train = asks_for(arguments, "train"),
                                   .validation = asks_for(arguments, "validation"),
@@ -165,8 +194,7 @@ void run_eval(const EvalArguments& arguments) {
     }
   }
   if (!session.is_rank_zero()) return;
-  write_run(session, results);
-  print_results(session, results, prompts);
+  print_results(session, results, prompts, write_run(request, session, results));
 }
 
 }  // namespace
@@ -184,6 +212,11 @@ void add_eval_command(Command& program) {
   command->add_option("--split", arguments->splits, "train, validation or test (default: test)")
       ->type_name("SPLIT")
       ->one_of({"train", "validation", "test"});
+  command
+      ->add_option("--name", arguments->name,
+                   "write to RUN/evaluations/NAME (default: the run's own results; if the settings "
+                   "differ from the run's, a folder there named after what differs)")
+      ->type_name("NAME");
   command->example(
       "incipit eval configs/recipes/rte.yaml --adapter runs/rte/adapter/last --split test");
   command->callback([arguments] { run_eval(*arguments); });

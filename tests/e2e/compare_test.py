@@ -42,6 +42,17 @@ class Compare(program.ProgramTest):
         self.assertAlmostEqual(test["accuracy"], right / 12)
         self.assertIn("kind: none", (run / "config.yaml").read_text())
 
+    def test_shows_the_majority_and_whether_the_best_is_above(self):
+        run, done = self.compare("majority")
+        chosen = json.loads((run / "templates.json").read_text())
+        self.assertRegex(done.stdout, rf"\n  majority +- +{chosen['majority']['accuracy']:.4f}")
+        best = next(each for each in chosen["templates"] if each["name"] == chosen["best"])
+        low, high = best["accuracy_95"]
+        word = ("surely above" if low > chosen["majority"]["accuracy"] else
+                "below" if high < chosen["majority"]["accuracy"] else "undecided")
+        self.assertIn(word, done.stdout)
+        self.assertIn(f"always '{chosen['majority']['answer']}'", done.stdout)
+
     def test_the_run_repeats_from_its_configuration(self):
         run, _ = self.compare("again")
         self.incipit("eval", run / "config.yaml", "--set", "run.output_dir=again_eval")

@@ -97,9 +97,9 @@ class Incipit:
         return [line["loss"] for line in read_lines(run / "metrics.jsonl") if "loss" in line], run
 
     def evaluate(self, adapter):
-        run = self.out / "recorded"
-        subprocess.run([self.program, "eval", self.config, "--adapter", adapter], check=True,
-                       stdout=subprocess.DEVNULL)
+        run = self.out / f"scored_{Path(adapter).name}"
+        subprocess.run([self.program, "eval", self.config, "--adapter", adapter, "--set",
+                        f"run.output_dir={run}"], check=True, stdout=subprocess.DEVNULL)
         return read_scores(run)
 
 
