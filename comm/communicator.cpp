@@ -26,6 +26,7 @@ class Stopwatch {
   explicit Stopwatch(CommContext& context) : context_(context) { ++context_.nested; }
   ~Stopwatch() {
     if (--context_.nested > 0) return;
+    ++context_.operations;
     context_.seconds += std::chrono::duration<double>(Clock::now() - start_).count();
   }
   Stopwatch(const Stopwatch&) = delete;

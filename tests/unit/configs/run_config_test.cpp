@@ -53,7 +53,7 @@ log: {level: warn}
 TEST(RunConfig, ReadsTheNamesThatOtherToolsRelyOn) {
   const RunConfig config = parse_run_config(kRun, "demo.yaml");
   EXPECT_EQ(config.run.name, "demo");
-  EXPECT_EQ(config.model.dtype, Dtype::kBFloat16);
+  EXPECT_EQ(config.model.dtype, model::Dtype::kBFloat16);
   EXPECT_EQ(config.parallel.data, 0);
   EXPECT_EQ(config.method.num_virtual_tokens, 20);
   EXPECT_EQ(config.method.init.kind, methods::InitKind::kRandomUniform);

@@ -53,6 +53,7 @@ struct Outcome {
   std::int64_t samples = 0;
   at::Tensor prompt;
   TrainResult result;
+  std::int64_t operations = 0;  // of a rank on others
 };
 
 struct Case {
@@ -64,9 +65,9 @@ struct Case {
 
 std::ostream& operator<<(std::ostream& out, const Case& of) { return out << of.name; }
 
-class Meshes : public ::testing::TestWithParam<Case> {
+class MeshRuns : public ::testing::Test {
  protected:
-  ~Meshes() override { std::filesystem::remove_all(run_dir_); }
+  ~MeshRuns() override { std::filesystem::remove_all(run_dir_); }
 
   [[nodiscard]] static TrainOptions options(Loss loss) {
     TrainOptions options;
@@ -81,6 +82,11 @@ class Meshes : public ::testing::TestWithParam<Case> {
   }
 
   [[nodiscard]] Outcome train(const comm::MeshShape& shape, Loss loss, bool tied) const {
+    return train(shape, options(loss), tied);
+  }
+
+  [[nodiscard]] Outcome train(const comm::MeshShape& shape, const TrainOptions& options,
+                              bool tied = true) const {
     Outcome run;
     std::mutex mutex;
     comm::run_on_threads(shape.product(), [&](comm::Communicator& world) {
@@ -93,7 +99,7 @@ class Meshes : public ::testing::TestWithParam<Case> {
                        .tasks = {testing_support::loaded("tiny", task_, splits_)},
                        .mesh = mesh,
                        .observer = recorder,
-                       .train = options(loss),
+                       .train = options,
                        .eval = {.batch_tokens = 100},
                        .seed = 1,
                        .run_dir = run_dir_,
@@ -101,13 +107,15 @@ class Meshes : public ::testing::TestWithParam<Case> {
                                          .weights_fingerprint = "",
                                          .hidden_size = config().hidden_size}},
                       {testing_support::soft_prompt("tiny", start())});
+      const std::int64_t before = world.context().operations;
       const TrainResult result = trainer.run();
+      const std::int64_t operations = world.context().operations - before;
       const std::scoped_lock lock(mutex);
       if (!run.losses.empty()) {
         EXPECT_EQ(recorder.losses, run.losses) << "world rank " << world.rank();
       }
       run = {recorder.losses, recorder.samples, testing_support::values_of(trainer.trained()),
-             result};
+             result, operations};
     });
     return run;
   }
@@ -127,6 +135,8 @@ class Meshes : public ::testing::TestWithParam<Case> {
       std::filesystem::temp_directory_path() / ("incipit-meshes-test-" + std::to_string(getpid()));
 };
 
+class Meshes : public MeshRuns, public ::testing::WithParamInterface<Case> {};
+
 TEST_P(Meshes, TrainAsOneRankDoes) {
   const Outcome one = train({}, GetParam().loss, GetParam().tied);
   const Outcome several = train(GetParam().shape, GetParam().loss, GetParam().tied);
@@ -142,6 +152,19 @@ TEST_P(Meshes, TrainAsOneRankDoes) {
   EXPECT_EQ(several.result.tasks[0].best_step, one.result.tasks[0].best_step);
 }
 
+// Of data parallel ranks; docs/scale.md counts their messages.
+TEST_F(MeshRuns, ARankCallsNoMoreOperationsOn64RanksThanOn2) {
+  TrainOptions options = MeshRuns::options(Loss::kTargetTokens);
+  options.steps = 4;
+  options.eval_every = 2;
+  options.batch_size = 64;
+  options.micro_batch_tokens = 10000;
+  const Outcome two = train({.data = 2}, options);
+  const Outcome many = train({.data = 64}, options);
+  EXPECT_GT(two.operations, 4);
+  EXPECT_EQ(many.operations, two.operations);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Meshes,
     ::testing::Values(
@@ -154,6 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"fsdp_2_tensor_2", {.fsdp = 2, .tensor = 2}},
         Case{"fsdp_3_pipeline_2", {.fsdp = 3, .pipeline = 2}},
         Case{"fsdp_2_pipeline_2_tensor_2", {.fsdp = 2, .pipeline = 2, .tensor = 2}},
+        Case{"64_ranks", {.data = 8, .fsdp = 2, .pipeline = 2, .tensor = 2}},
         Case{"fsdp_2_tensor_3_untied", {.fsdp = 2, .tensor = 3}, Loss::kTargetTokens, false},
         Case{"fsdp_3_pipeline_2_candidates", {.fsdp = 3, .pipeline = 2}, Loss::kCandidates},
         Case{"fsdp_3_candidates", {.fsdp = 3}, Loss::kCandidates},
