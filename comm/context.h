@@ -33,7 +33,7 @@ struct CommContext {
   // Time that this rank has spent in operations, including waiting for other ranks.
   double seconds = 0;
   std::int64_t operations = 0;  // without those that are part of another one
-  int nested = 0;  // number of nested operations in progress
+  int nested = 0;               // number of nested operations in progress
   // Those whose operations on device memory are enqueued (Communicator::wait_until).
   std::vector<Communicator*> enqueuing;
 };

@@ -30,7 +30,7 @@ done
 
 packages=(build-essential cmake ninja-build ccache pkg-config libopenmpi-dev openmpi-bin
           libyaml-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libicu-dev libpcre2-dev libzip-dev zlib1g-dev
-          libssl-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
+          libssl-dev libcpp-httplib-dev prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
 test_packages=(clang-format-14 chromium prometheus prometheus-pushgateway shellcheck)  # tests that need a missing one report it and are skipped
 if [ "$tests" = 1 ]; then packages+=("${test_packages[@]}"); fi
 . scripts/cores.sh

@@ -1,7 +1,7 @@
-// A small HTTP server for texts that other programs poll: metrics, health.
+// An HTTP server for texts that other programs poll: metrics, health.
 //
-// One thread answers all clients without blocking, so a client that sends or reads nothing delays
-// no other. Each request is GET or HEAD of a known path; the connection is closed after the answer.
+// Its threads wait at most a second for a client, so that clients which send or read nothing do not
+// hold up others for long.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@ namespace incipit::telemetry {
 
 struct Page {
   std::string content_type;
-  std::function<std::string()> text;  // called on the server's thread
+  std::function<std::string()> text;  // called on one of the server's threads
 };
 
 class HttpServer {
  public:
   // Listens on a host name, an IPv4 address or a bracketed IPv6 address ("[::1]"). Port 0 takes a
-  // free one. Throws DataError with the system's message if it cannot listen there.
+  // free one. The keys of `pages` are paths. Throws DataError if it cannot listen there.
   HttpServer(const std::string& host, int port, std::map<std::string, Page> pages);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
@@ -28,8 +28,8 @@ class HttpServer {
   [[nodiscard]] int port() const;
 
  private:
-  class Loop;
-  std::unique_ptr<Loop> loop_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace incipit::telemetry

@@ -11,13 +11,14 @@
 #include <thread>
 
 #include "core/log.h"
+#include "telemetry/broken_connections.h"
 #include "telemetry/push_client.h"
 
 namespace incipit::telemetry {
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};   // of one push
-constexpr std::chrono::seconds kMostDelay{1};  // of the end of the run
+constexpr std::chrono::seconds kPushPatience{5};  // of one push
+constexpr std::chrono::seconds kMostDelay{1};     // of the end of the run
 
 }  // namespace
 
@@ -46,7 +47,7 @@ struct OutcomePush::State {
       const std::string body = *std::exchange(next, std::nullopt);
       sending = true;
       lock.unlock();
-      const std::string found = put(target, body, kPatience);
+      const std::string found = put(target, body, kPushPatience);
       lock.lock();
       sending = false;
       if (!found.empty()) {
@@ -79,7 +80,10 @@ OutcomePush::OutcomePush(const std::string& url, const PushedRun& run) {
                         .Help("Score of the last evaluation of a split, 0 to 1.")
                         .Register(r);
   // Detached: a thread that resolves a name cannot be stopped, and must not keep the process.
-  std::thread([state = state_] { state->run(); }).detach();
+  std::thread([state = state_] {
+    block_sigpipe();
+    state->run();
+  }).detach();
   push();
 }
 

@@ -8,7 +8,7 @@ namespace incipit::telemetry {
 
 struct PushTarget {
   std::string host;
-  std::string port;
+  int port = 0;
   std::string path;  // "/metrics/job/NAME"
 };
 
@@ -17,8 +17,9 @@ struct PushTarget {
 [[nodiscard]] PushTarget push_target(const std::string& url, const std::string& job);
 
 // Replaces the group's metrics by `body`, in the text format of Prometheus (HTTP PUT). Returns ""
-// if the Pushgateway accepted them, else the reason. Takes at most `patience`, except to resolve
-// the host's name.
+// if the Pushgateway accepted them, else the reason. Waits at most `patience` for a connection and
+// for each part of the answer, but longer for the host's name to be resolved. Call on a thread
+// without SIGPIPE (broken_connections.h).
 [[nodiscard]] std::string put(const PushTarget& target, const std::string& body,
                               std::chrono::milliseconds patience);
 

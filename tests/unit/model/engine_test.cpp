@@ -113,6 +113,7 @@ TEST_F(Engine, EmptySegmentsChangeNothing) {
     forest.parent.push_back(parent);
     forest.segment_begin.push_back(forest.row_count());
     forest.resident.emplace_back();
+    forest.stack.push_back(forest.stack.front());
   }
   forest.check();
   EXPECT_EQ(scores(), expected);

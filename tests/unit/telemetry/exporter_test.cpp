@@ -141,8 +141,9 @@ TEST(Exporter, AnswersWhetherTheProcessRuns) {
 TEST(Exporter, AnswersOtherRequestsInWords) {
   const Exporter exporter(kAnyPort, {});
   EXPECT_THAT(ask(exporter.port(), "GET /nothing HTTP/1.1\r\n\r\n"), HasSubstr(" 404 "));
-  EXPECT_THAT(ask(exporter.port(), "POST /metrics HTTP/1.1\r\n\r\n"), HasSubstr(" 405 "));
-  EXPECT_EQ(ask(exporter.port(), "x\r\n\r\n").substr(0, 12), "HTTP/1.1 405");
+  EXPECT_THAT(ask(exporter.port(), "POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n"),
+              HasSubstr(" 404 "));
+  EXPECT_EQ(ask(exporter.port(), "x\r\n\r\n").substr(0, 12), "HTTP/1.1 400");
   EXPECT_EQ(ask(exporter.port(), std::string(40000, 'x')), "");
   const std::string head = ask(exporter.port(), "HEAD /metrics HTTP/1.1\r\n\r\n");
   EXPECT_THAT(head, HasSubstr(" 200 OK"));
