@@ -27,11 +27,11 @@ MeshPlan plan(const comm::MeshShape& shape, const Workload& workload = kStep) {
   return plan_mesh(llama3_8b(), shape, workload, kMachine);
 }
 
-// Bytes sent along some dimensions, or all of them.
+// Bytes sent along some dimensions, or all of them, without the few numbers of a step.
 double sent(const MeshPlan& plan, const std::string& over = "") {
   double bytes = 0;
   for (const comm::Sent& one : plan.sent) {
-    const bool counts = one.purpose != "batch totals" &&
+    const bool counts = one.purpose != "batch totals" && one.purpose != "finite numbers" &&
                         one.purpose != "scores of the vocabulary" &&
                         one.purpose != "passes of the step";
     if (counts && (over.empty() || one.over.name() == over)) bytes += one.bytes;
