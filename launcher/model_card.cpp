@@ -58,11 +58,10 @@ std::string task_text(const data::LoadedTask& task, const trainer::TaskResult& r
          scores_of(result, task);
 }
 
-std::string use_text(const std::filesystem::path& run_dir) {
-  return "\n## Use\n\n```\nincipit predict " + run_dir.string() +
-         " --input FILE\n```\n\nor in Python: `PeftModel.from_pretrained(model, FOLDER)`, with the "
-         "text of the template before the answer.\n";
-}
+constexpr const char* kUse =
+    "\n## Use\n\nWith RUN, the directory of the run:\n\n```\nincipit predict RUN --input FILE\n```"
+    "\n\nor in Python: `PeftModel.from_pretrained(model, FOLDER)`, with the text of the template "
+    "before the answer.\n";
 
 }  // namespace
 
@@ -76,11 +75,11 @@ void write_model_cards(const Session& session, const trainer::TrainResult& resul
     const data::LoadedTask& task = session.tasks[i];
     const std::string text = task_text(task, result.tasks[i]);
     if (several) {
-      write_atomically(folder / task.name / "README.md", head(session) + text + use_text(run_dir));
+      write_atomically(folder / task.name / "README.md", head(session) + text + kUse);
     }
     all += text;
   }
-  if (!several) write_atomically(folder / "README.md", head(session) + all + use_text(run_dir));
+  if (!several) write_atomically(folder / "README.md", head(session) + all + kUse);
 }
 
 }  // namespace incipit::launcher

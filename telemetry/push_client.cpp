@@ -50,6 +50,7 @@ std::string put(const PushTarget& target, const std::string& body,
   client.set_read_timeout(patience);
   client.set_write_timeout(patience);
   const httplib::Result answer = client.Put(target.path, body, "text/plain; version=0.0.4");
+  if (answer.error() == httplib::Error::Connection) return "cannot connect";
   if (!answer) return "no answer (" + httplib::to_string(answer.error()) + ")";
   if (answer->status / 100 == 2) return "";
   return "it answered " + std::to_string(answer->status) + " " + answer->reason;

@@ -85,7 +85,7 @@ class Push(program.ProgramTest):
         self.incipit("train", self.config, "--fresh")
         usual = time.monotonic() - start
         self.assertLess(self.seconds(free_port()), usual + 3)
-        self.assertIn("failed: Connection refused", self.done.stderr)
+        self.assertIn("failed: cannot connect", self.done.stderr)
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))
             silent.listen()
