@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <thread>
@@ -23,6 +24,13 @@ constexpr std::chrono::seconds kOthersMayTell{3};
 // Returns the message as it may reach a terminal, or, without memory for that, nothing.
 std::string shown(const char* message) noexcept try {
   return printable(message);
+} catch (const std::exception&) {
+  return {};
+}
+
+// Returns the path and the system's reason: "x: File name too long".
+std::string text_of(const std::filesystem::filesystem_error& error) noexcept try {
+  return error.path1().string() + ": " + error.code().message();
 } catch (const std::exception&) {
   return {};
 }
@@ -60,6 +68,8 @@ int guarded_main(const std::function<int()>& body) noexcept {
     return end_with(ExitCode::kUnexpected, "",
                     "out of memory; use smaller batches (train.micro_batch_tokens, "
                     "eval.batch_tokens, train.batch_size), or a mesh that splits the model");
+  } catch (const std::filesystem::filesystem_error& error) {
+    return end_with(ExitCode::kData, "", text_of(error).c_str());
   } catch (const std::exception& error) {
     return end_with(ExitCode::kUnexpected, "a defect of incipit: ", error.what());
   } catch (...) {

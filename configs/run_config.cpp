@@ -109,7 +109,8 @@ RunConfig load_run_config(const std::string& config_path, const std::vector<std:
                           const Check& check) {
   Loader loader;
   const std::filesystem::path path(config_path);
-  if (!std::filesystem::exists(path)) {
+  std::error_code ignored;  // a path that cannot be looked at is none
+  if (!std::filesystem::exists(path, ignored)) {
     const auto recipes = builtin_recipes();
     if (const BuiltinFile* recipe = find_file(recipes, config_path)) {
       const std::string source = "built-in recipe " + config_path;

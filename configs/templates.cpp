@@ -44,7 +44,8 @@ void check_names(const std::vector<PromptTemplate>& templates, YamlReader& reade
 }  // namespace
 
 TemplatesText read_templates(const std::string& path_or_name) {
-  if (!std::filesystem::exists(path_or_name)) {
+  std::error_code ignored;  // a path that cannot be looked at is none
+  if (!std::filesystem::exists(path_or_name, ignored)) {
     const auto known = builtin_templates();
     if (const BuiltinFile* file = find_file(known, path_or_name)) {
       return {"built-in templates " + path_or_name, std::string(file->text)};

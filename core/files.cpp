@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -37,6 +38,16 @@ void require_regular(const std::filesystem::path& path, const struct stat& statu
   if (S_ISREG(status.st_mode)) return;
   throw DataError(path.string() + ": not a regular file (a folder, pipe or device); give a file, " +
                   "or write the data to one first");
+}
+
+// Returns whether all bytes were written; otherwise errno says why not.
+bool write_all(int file, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno != EINTR) return false;
+    content.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+  }
+  return true;
 }
 
 // A repository cloned without Git LFS has a short text in the place of each large file.
@@ -124,31 +135,39 @@ void KnownFolder::require_unchanged() const {
                   "use; nothing more is written there");
 }
 
+bool is_special_file(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
 void write_atomically(const std::filesystem::path& path, std::string_view content) {
   if (path.has_parent_path()) {
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
     if (error) throw DataError(path.parent_path().string() + ": cannot create: " + error.message());
   }
+  if (is_special_file(path)) {
+    const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0 || !write_all(file.get(), content)) fail(path, "cannot write");
+    return;
+  }
   const std::filesystem::path temporary = path.string() + ".tmp." + std::to_string(::getpid());
   {
     const Descriptor file(
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) fail(temporary, "cannot create");
-    while (!content.empty()) {
-      const ssize_t written = ::write(file.get(), content.data(), content.size());
-      if (written < 0) {
-        if (errno == EINTR) continue;
-        const int cause = errno;
-        ::unlink(temporary.c_str());
-        errno = cause;
-        fail(temporary, "cannot write");
-      }
-      content.remove_prefix(static_cast<std::size_t>(written));
+    if (!write_all(file.get(), content) || ::fsync(file.get()) != 0) {
+      const int cause = errno;
+      ::unlink(temporary.c_str());
+      errno = cause;
+      fail(temporary, "cannot write");
     }
-    if (::fsync(file.get()) != 0) fail(temporary, "cannot sync");
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot replace");
+  if (::rename(temporary.c_str(), path.c_str()) == 0) return;
+  const int cause = errno;
+  ::unlink(temporary.c_str());
+  errno = cause;
+  fail(path, "cannot replace");
 }
 
 }  // namespace incipit

@@ -62,8 +62,13 @@ class KnownFolder {
 // wait for ever or never end.
 void require_regular_file(const std::filesystem::path& path);
 
+// Returns whether there is a pipe, a device or a socket at `path`, as /dev/stdout: to be written
+// to, never to be replaced.
+[[nodiscard]] bool is_special_file(const std::filesystem::path& path);
+
 // Writes `content` to a temporary file beside `path`, syncs it and renames it over `path`. A reader
-// sees either the old file or the new one, never a partial file. Creates missing parent folders.
+// sees either the old file or the new one, never a partial file. A pipe or device is written to
+// instead. Creates missing parent folders.
 // Throws DataError with the file's name.
 void write_atomically(const std::filesystem::path& path, std::string_view content);
 

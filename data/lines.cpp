@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <istream>
+#include <cstdio>
+#include <iostream>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -31,6 +32,9 @@ bool read_line(std::istream& stream, std::string& line, const std::string& name,
   while (true) {
     stream.getline(part.data(), part.size());
     const auto count = static_cast<std::size_t>(stream.gcount());
+    if (stream.bad() || (&stream == &std::cin && std::ferror(stdin) != 0)) {
+      throw FileError(name + ": cannot be read");
+    }
     if (stream.eof()) {
       line.append(part.data(), count);
       return !line.empty();

@@ -82,7 +82,8 @@ void remove_unfinished_files(const fs::path& dir) {
 }
 
 bool is_run_dir(const fs::path& dir) {
-  return fs::exists(dir / "config.yaml") && fs::exists(dir / "manifest.json");
+  std::error_code ignored;  // a path that cannot be looked at is none
+  return fs::exists(dir / "config.yaml", ignored) && fs::exists(dir / "manifest.json", ignored);
 }
 
 }  // namespace incipit::launcher

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/launch.h"
 #include "telemetry/terminal.h"
 
@@ -39,7 +40,10 @@ PredictionFile::PredictionFile(fs::path path, const std::string& format,
                                const PredictionLayout& layout)
     : path_(std::move(path)) {
   if (path_ != "-") {
-    part_ = path_.string() + ".part";
+    if (fs::is_directory(path_)) {
+      throw DataError(path_.string() + ": is a folder; give the path of a file");
+    }
+    part_ = is_special_file(path_) ? path_ : fs::path(path_.string() + ".part");
     file_.open(part_, std::ios::binary | std::ios::trunc);
     check();
   }
@@ -68,6 +72,8 @@ void PredictionFile::finish() {
   check();
   if (path_ == "-") return;
   file_.close();
+  check();
+  if (part_ == path_) return;
   std::error_code error;
   fs::rename(part_, path_, error);
   if (error) throw DataError(path_.string() + ": cannot be written (" + error.message() + ")");

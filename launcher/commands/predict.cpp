@@ -75,7 +75,16 @@ void warn_of_truncation(const Work& work) {
             work.session.config.task.max_source_tokens);
 }
 
+// Throws if the predictions would replace the records.
+void require_another_file(const PredictArguments& arguments) {
+  std::error_code ignored;  // one of them does not exist
+  if (!std::filesystem::equivalent(arguments.input, arguments.output, ignored)) return;
+  throw ConfigError("--output: '" + arguments.output.string() +
+                    "' is the input, which would be overwritten; give another file");
+}
+
 void run_predict(const PredictArguments& arguments) {
+  require_another_file(arguments);
   const configs::RunConfig config =
       with_trained_weights(load_one_task(arguments.config, check_options));
   Work work(config, arguments, arguments.input.empty() ? "-" : arguments.input);

@@ -7,7 +7,9 @@ The commands come from `incipit --help`: one without a row in INPUTS and OUTPUTS
 Each case ends within seconds in one message that names the file, with the exit code of the command
 line's help, and leaves nothing that looks like a result.
 """
+import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -36,7 +38,8 @@ KINDS = {"missing": lambda path: None,
          "binary": lambda path: path.write_bytes(bytes(range(256)) * 40),
          "one line of 1 GiB": sparse,
          "not UTF-8": lambda path: path.write_bytes(b'{"text": "caf\xe9", "label": "blue"}\n'),
-         "a folder": lambda path: path.mkdir()}
+         "a folder": lambda path: path.mkdir(),
+         "a link to itself": lambda path: path.symlink_to(path.name)}
 
 # By command: (the input that is replaced, arguments, exit code, kinds that are good inputs). In
 # arguments, BAD is the replaced file, or the folder that has it, and OUT a path for output.
@@ -116,8 +119,8 @@ class InputsAndOutputs(program.ProgramTest):
     def run_in_folder(self, *words, **options):
         start = time.monotonic()
         done = subprocess.run([program.INCIPIT, *words], cwd=self.folder, text=True,
-                              errors="backslashreplace", stdin=subprocess.DEVNULL, timeout=100,
-                              **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
+                              errors="backslashreplace", timeout=100,
+                              **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
         self.assertLess(time.monotonic() - start, MOST_SECONDS)
         return done
 
@@ -174,6 +177,64 @@ class InputsAndOutputs(program.ProgramTest):
         for option in ("--help", "--version"):
             with self.subTest(option), open("/dev/full", "w") as full:
                 self.one_message(self.run_in_folder(option, stdout=full), BAD_FILE)
+
+    # A result that replaced a device would be lost, and the device with it.
+    def test_devices_and_pipes_as_output_are_written_to(self):
+        outputs = {"predict": ["plain.yaml", "--input", "lines.txt", "--output", "OUT"],
+                   "report": ["run", "--output", "OUT"]}
+        for command, arguments in outputs.items():
+            with self.subTest(command=command):
+                pipe, full = self.folder / f"{command}.pipe", self.folder / f"{command}.full"
+                os.mkfifo(pipe)
+                full.symlink_to("/dev/full")
+                with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+                    done = self.run_in_folder(
+                        command, *[word.replace("OUT", pipe.name) for word in arguments])
+                    self.assertEqual(done.returncode, DONE, done.stderr)
+                    self.assertGreater(len(reader.stdout.read()), 20)
+                self.assertTrue(pipe.is_fifo())
+                done = self.run_in_folder(
+                    command, *[word.replace("OUT", full.name) for word in arguments])
+                self.assertIn(full.name, self.one_message(done, BAD_FILE))
+                self.assertTrue(full.is_symlink())
+
+    def test_a_limit_of_file_sizes(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        for command, (_, arguments) in OUTPUTS.items():
+            if arguments is None:
+                continue
+            with self.subTest(command=command):
+                out = f"limited-{command}"
+                words = [word.replace("OUT", out) for word in arguments]
+                done = self.run_in_folder(command, *words, preexec_fn=limit)
+                self.assertIn(out, self.one_message(done, BAD_FILE))
+                left = self.folder / out
+                self.assertFalse(left.is_file() or (left / "scores.json").exists())
+
+    def test_standard_input_that_cannot_be_read(self):
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            done = self.run_in_folder("predict", "plain.yaml", "--input", "-", stdin=folder)
+        finally:
+            os.close(folder)
+        self.assertIn("standard input", self.one_message(done, BAD_FILE))
+
+    def test_the_input_as_output_of_predict(self):
+        before = (self.folder / "lines.txt").read_text()
+        done = self.run_in_folder("predict", "plain.yaml", "--input", "lines.txt", "--output",
+                                  "./lines.txt")
+        self.assertIn("is the input", self.one_message(done, USAGE))
+        self.assertEqual((self.folder / "lines.txt").read_text(), before)
+
+    def test_a_folder_as_output_of_predict(self):
+        done = self.run_in_folder("predict", "plain.yaml", "--input", "lines.txt", "--output", ".")
+        self.assertIn("is a folder", self.one_message(done, BAD_FILE))
+
+    def test_names_that_are_too_long(self):
+        for command in ("validate", "inspect", "report", "eval"):
+            code = USAGE if command in ("validate", "eval") else BAD_FILE
+            self.assertIn("xxx", self.one_message(self.run_in_folder(command, "x" * 300), code))
 
     def test_outputs_that_cannot_be_written(self):
         for command, (_, arguments) in OUTPUTS.items():
