@@ -40,6 +40,10 @@ class JsonError : public DataError {
 template <class Json>
 [[nodiscard]] Json parse_json(std::string_view text);
 
+// The same, where whole numbers beyond 64 bits become text as written: as doubles, different
+// identities would be one.
+[[nodiscard]] nlohmann::json parse_json_exactly(std::string_view text);
+
 // Returns a value that is_discarded() if the reader refuses the text.
 template <class Json>
 [[nodiscard]] Json parse_json_or_discard(std::string_view text);

@@ -20,8 +20,10 @@ std::string without_tag(const std::string& message) {
 template <class Json>
 class Builder final : public nlohmann::json_sax<Json> {
  public:
-  // Leaves out the top-level key `skip`; "" leaves out nothing.
-  Builder(std::size_t text_bytes, std::string_view skip) : text_bytes_(text_bytes), skip_(skip) {}
+  // Leaves out the top-level key `skip`; "" leaves out nothing. `exact`: whole numbers beyond 64
+  // bits are text.
+  Builder(std::size_t text_bytes, std::string_view skip, bool exact)
+      : text_bytes_(text_bytes), skip_(skip), exact_(exact) {}
 
   [[nodiscard]] Json take() { return std::move(root_); }
 
@@ -30,7 +32,8 @@ class Builder final : public nlohmann::json_sax<Json> {
   bool boolean(bool value) override { return add(value); }
   bool number_integer(typename Json::number_integer_t value) override { return add(value); }
   bool number_unsigned(typename Json::number_unsigned_t value) override { return add(value); }
-  bool number_float(typename Json::number_float_t value, const Text&) override {
+  bool number_float(typename Json::number_float_t value, const Text& written) override {
+    if (exact_ && written.find_first_of(".eE") == Text::npos) return add(written);
     return add(value);
   }
   bool string(Text& value) override { return add(std::move(value)); }
@@ -116,6 +119,7 @@ class Builder final : public nlohmann::json_sax<Json> {
 
   std::size_t text_bytes_;
   std::string_view skip_;
+  bool exact_;
   bool skips_ = false;
   std::size_t values_ = 0;
   Json root_;
@@ -128,11 +132,11 @@ class Builder final : public nlohmann::json_sax<Json> {
 constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
 template <class Json>
-Json read(std::string_view text, std::string_view skip = "") {
+Json read(std::string_view text, std::string_view skip = "", bool exact = false) {
   if (text.size() > kMaxBytes) {
     throw JsonError(0, false, "it has more than " + std::to_string(kMaxBytes >> 20) + " MiB");
   }
-  Builder<Json> builder(text.size(), skip);
+  Builder<Json> builder(text.size(), skip, exact);
   Json::sax_parse(text, &builder);
   return builder.take();
 }
@@ -148,6 +152,10 @@ JsonError::JsonError(std::size_t byte, bool cut_off, const std::string& reason)
 template <class Json>
 Json parse_json(std::string_view text) {
   return read<Json>(text);
+}
+
+nlohmann::json parse_json_exactly(std::string_view text) {
+  return read<nlohmann::json>(text, "", true);
 }
 
 template <class Json>

@@ -71,8 +71,12 @@ char CsvReader::find_delimiter() {
 
 void CsvReader::check_columns() {
   std::unordered_set<std::string_view> seen;
+  std::vector<std::string> without_name;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (columns_[i].empty()) columns_[i] = unnamed(i);
+    if (columns_[i].empty()) {
+      columns_[i] = unnamed(i);
+      without_name.push_back("'" + columns_[i] + "'");
+    }
     if (columns_[i].find('\0') != std::string::npos) {
       throw FileError(here(row_line_) + "the first row has zero bytes: is this a table of text?");
     }
@@ -81,6 +85,9 @@ void CsvReader::check_columns() {
                       "'; rename one of them");
     }
   }
+  if (without_name.empty()) return;
+  log::info("{}: columns without a name in the first row are called {}", lines_.name(),
+            join(without_name));
 }
 
 void CsvReader::fit_row() {
@@ -137,7 +144,8 @@ std::optional<std::string_view> CsvReader::next_line() {
   constexpr std::string_view kEndOfFile = "\x1A";  // of DOS
   while (const auto line = lines_.next()) {
     const std::string_view text = without_carriage_return(*line);
-    if (!text.empty() && text != kEndOfFile) return line;
+    const bool blank = text.find_first_not_of(delimiter_ == '\t' ? " " : " \t") == text.npos;
+    if (!blank && text != kEndOfFile) return line;
   }
   return std::nullopt;
 }

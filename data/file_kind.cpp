@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <memory>
 
 #include "core/error.h"
@@ -30,6 +31,8 @@ constexpr std::array kKinds{
          "read_excel('FILE').to_csv('FILE.csv', index=False)\""},
     Kind{"SQLite format 3"sv, "an SQLite database",
          "sqlite3 -header -csv FILE 'SELECT * FROM TABLE' > FILE.csv"},
+    Kind{"\x93NUMPY"sv, "a NumPy array",
+         "DataFrame(__import__('numpy').load('FILE')).to_csv('FILE.csv', index=False)\""},
     Kind{"\x28\xB5\x2F\xFD"sv, "a zstd archive", "zstd -d FILE"},
     Kind{"BZh"sv, "a bzip2 archive", "bunzip2 -k FILE"},
     Kind{"\xFD"
@@ -50,6 +53,47 @@ constexpr std::array kKinds{
   throw DataError(
       name + ": is " + std::string(what) +
       "; CSV, TSV and JSON are read, also compressed with gzip; convert it: " + command);
+}
+
+constexpr std::string_view kOnly = "; CSV, TSV and JSON are read, also compressed with gzip";
+
+// Throws for a web page: the answer of a server in the place of the file.
+void refuse_other_texts(std::string_view bytes, const std::string& name) {
+  std::string begin(bytes.substr(0, 64));
+  begin.erase(0, std::min(begin.find_first_not_of(" \t\r\n"), begin.size()));
+  std::transform(begin.begin(), begin.end(), begin.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  if (!begin.starts_with("<!doctype html") && !begin.starts_with("<html")) return;
+  throw DataError(name + ": is a web page (HTML), perhaps the answer to a download that failed" +
+                  std::string(kOnly));
+}
+
+// Throws for kinds of files that no command converts for certain.
+void refuse_binary(std::string_view bytes, const std::string& name) {
+  const auto is = [&](const char* what) {
+    throw DataError(name + ": is " + what + std::string(kOnly));
+  };
+  constexpr std::size_t kTarMark = 257;
+  if (bytes.size() > kTarMark && bytes.substr(kTarMark).starts_with("ustar"sv)) {
+    refuse(name, "a tar archive", "tar -xf FILE");
+  }
+  if (bytes.starts_with("\x1F\x8B"sv)) is("a gzip file within a gzip file");
+  if (bytes.starts_with("ORC"sv) && bytes.size() > 3 && bytes[3] < ' ') is("an ORC file");
+  if (bytes.starts_with("\x80"sv) && bytes.size() > 1 && bytes[1] > 1 && bytes[1] < 6) {
+    is("a Python pickle, which is never read, since reading it can run code");
+  }
+  if (bytes.starts_with("GGUF"sv)) is("a GGUF model");
+  if (bytes.starts_with("%PDF-"sv)) is("a PDF document");
+  if (bytes.starts_with("7z\xBC\xAF"sv)) is("a 7z archive");
+  // ASCII in UTF-16 without a byte order mark: every other byte is zero.
+  constexpr std::size_t kLooked = 16;
+  if (bytes.size() < kLooked) return;
+  std::array<std::size_t, 2> zeros{};
+  for (std::size_t i = 0; i < kLooked; ++i) zeros[i % 2] += bytes[i] == '\0' ? 1 : 0;
+  if (zeros[0] + zeros[1] != kLooked / 2 || zeros[0] * zeros[1] != 0) return;
+  refuse(name, "a text in UTF-16",
+         std::string("iconv -f UTF-16") + (zeros[0] == 0 ? "LE" : "BE") +
+             " -t UTF-8 FILE > FILE.utf8.csv");
 }
 
 }  // namespace
@@ -85,9 +129,11 @@ std::string gunzip(std::string_view bytes, const std::string& name) {
 }
 
 void refuse_foreign_file(std::string_view bytes, const std::string& name) {
+  refuse_other_texts(bytes, name);
+  refuse_binary(bytes, name);
   for (const Kind& kind : kKinds) {
     if (!bytes.starts_with(kind.magic)) continue;
-    const bool pandas = kind.command.starts_with("read_");
+    const bool pandas = kind.command.ends_with("index=False)\"");
     refuse(name, kind.what, std::string(pandas ? kPandas : ""sv).append(kind.command));
   }
   if (!bytes.starts_with("PK\x03\x04"sv)) return;

@@ -42,7 +42,7 @@ Record::Record(std::string_view line, std::string file, std::int64_t line_number
     : file_(std::move(file)), line_(line_number) {
   check_utf8(line, file_, line_);
   try {
-    value_ = std::make_shared<json>(parse_json<json>(line));
+    value_ = std::make_shared<json>(parse_json_exactly(line));
   } catch (const JsonError& error) {
     if (error.cut_off()) fail("the line ends within its JSON; is the file cut off?");
     if (error.byte() == 0) fail(std::string("JSON that cannot be read: ") + error.what());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <span>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -21,6 +22,14 @@ constexpr std::size_t kLongestLabel = 100;  // bytes
 constexpr std::int64_t kFewExamples = 5;    // per label
 constexpr std::size_t kSmallTable = 50;
 constexpr double kLeaks = 0.95;  // share of texts that contain their label
+
+// Returns the first names, and how many more there are.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 20;
+  if (names.size() <= kShown) return join(names);
+  return join(std::span(names).first(kShown)) + " and " + std::to_string(names.size() - kShown) +
+         " more";
+}
 
 using LabelIndex = std::map<std::string, int>;
 
@@ -97,8 +106,9 @@ class Columns {
   // Notes the list of records that the first object of a JSON file wraps ({"data": [{...}, ...]}).
   void find_list(const data::Record& record) {
     for (const std::string& name : names_) {
-      const std::string first = name + ".0";
-      if (record.has(first) && record.json_text(first).starts_with('{')) list_ = name;
+      for (const std::string& column : wanted_) {
+        if (record.has(name + ".0." + column)) list_ = name;
+      }
     }
   }
 
@@ -111,7 +121,7 @@ class Columns {
             file_ + ": there is no column '" + column + "'; the records are in the list '" + list_ +
             "': write them to a file, like jq -c '." + list_ + "[]' " + file_ + " > records.jsonl");
       }
-      throw ConfigError(file_ + ": there is no column '" + column + "', only " + join(names) +
+      throw ConfigError(file_ + ": there is no column '" + column + "', only " + some_of(names) +
                         did_you_mean(column, names));
     }
   }

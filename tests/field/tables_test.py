@@ -4,7 +4,9 @@ import csv
 import gzip
 import io
 import json
+import pickle
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -22,6 +24,16 @@ def table(rows=ROWS, header=("text", "label"), **options):
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def tar(text):
+    """The bytes of a tar.gz file with the text."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("rows.csv")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text.encode()))
+    return packed.getvalue()
 
 
 class Tables(program.ProgramTest):
@@ -59,6 +71,8 @@ class Tables(program.ProgramTest):
             "pipes.csv": table(delimiter="|"),
             "quoted.csv": "\ufeff" + table(quoting=csv.QUOTE_ALL, lineterminator="\r\n"),
             "blank.csv": "\n" + table() + "\n\n",
+            "spaces.csv": "  \n" + table() + "   \n \t\n",
+            "spaces.tsv": "  \n" + table(delimiter="\t") + "   \n",
             "mark.jsonl": "\ufeff" + "\r\n".join(map(json.dumps, records)) + "\r\n",
             "array.json.gz": gzip.compress(json.dumps(records, indent=1).encode()),
             "array.json": json.dumps(records),
@@ -88,6 +102,17 @@ class Tables(program.ProgramTest):
                            ""),
             "latin.csv": (table().replace("lamp", "l\u00e4mp").encode("cp1252"), "not UTF-8",
                           "UTF-8"),
+            "page.csv": ("\n<!DOCTYPE html>\n<html><title>Sign in</title></html>\n", "web page", ""),
+            "page.jsonl": ("<HTML><body>404</body></HTML>", "web page", ""),
+            "rows.csv.gz": (tar(table()), "tar archive", "tar -xf"),
+            "twice.csv.gz": (gzip.compress(gzip.compress(b"x")), "gzip file within", ""),
+            "rows.pickle.csv": (pickle.dumps(ROWS), "Python pickle", ""),
+            "array.csv": (b"\x93NUMPY\x01\0" + bytes(90), "NumPy array", "numpy"),
+            "table.orc.csv": (b"ORC\x0a\x03\0" + bytes(90), "ORC file", ""),
+            "model.jsonl": (b"GGUF\x03\0\0\0" + bytes(90), "GGUF model", ""),
+            "paper.csv": (b"%PDF-1.7\n", "PDF document", ""),
+            "little.csv": (table().encode("utf-16-le"), "text in UTF-16", "iconv -f UTF-16LE"),
+            "big.csv": (table().encode("utf-16-be"), "text in UTF-16", "iconv -f UTF-16BE"),
             "cut.json": (json.dumps([{"text": "a", "label": "b"}])[:-6], "cut off", "")}
         for name, (content, what, command) in files.items():
             with self.subTest(name):
@@ -112,6 +137,29 @@ class Tables(program.ProgramTest):
                                 code=3)
             self.assertIn("the records are in the list 'data'", message)
             self.assertIn("jq -c '.data[]'", message)
+
+    def test_lists_without_the_column_are_not_taken_for_the_records(self):
+        tasks = [{"data": {"text": t}, "annotations": [{"id": 1}]} for t, _ in ROWS]
+        message = self.init("tasks.json", json.dumps(tasks), code=2)
+        self.assertIn("there is no column 'text', only annotations, data", message)
+        indexed = {str(i): {"text": t, "label": label} for i, (t, label) in enumerate(ROWS)}
+        message = self.init("indexed.json", json.dumps(indexed), code=2)
+        self.assertIn("and 16 more", message)
+
+    def test_whole_numbers_beyond_64_bits_are_kept(self):
+        names = {"roads": 10 ** 30, "waste": 10 ** 30 + 1, "water": 2 ** 63}
+        lines = "".join(json.dumps({"text": t, "label": names[label]}) + "\n"
+                        for t, label in ROWS)
+        self.assertEqual([(t, str(label)) for t, label in self.init("huge.jsonl", lines)],
+                         sorted((t, str(names[label])) for t, label in ROWS))
+
+    def test_columns_without_a_name_are_noted(self):
+        path = self.write("noted.csv", table([(i, *row) for i, row in enumerate(ROWS)],
+                                             ("", "text", "label")))
+        done = self.incipit("init", "--data", path, "--text", "text", "--label", "label",
+                            "--output", self.folder / "noted", "--model", self.folder / "model")
+        self.assertIn("columns without a name in the first row are called 'Unnamed: 0'",
+                      done.stderr)
 
     def test_several_labels_for_a_text(self):
         records = [{"text": t, "label": [label]} for t, label in ROWS]
