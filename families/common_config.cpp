@@ -23,7 +23,7 @@ model::ModelSpec CommonConfig::spec_without_layers() const {
 void read_rotary_decoder(const JsonObject& json, std::int64_t head_dim, CommonConfig& config) {
   const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
   config.hidden_size = count("hidden_size");
-  config.layers = count("num_hidden_layers");
+  config.layers = json.integer("num_hidden_layers", 1, kMostLayers);
   config.heads = count("num_attention_heads");
   config.kv_heads = json.has("num_key_value_heads") ? count("num_key_value_heads") : config.heads;
   config.intermediate_size = count("intermediate_size");

@@ -13,6 +13,9 @@ namespace incipit::families {
 // Large enough for every model, small enough that the product of two values fits in 64 bits.
 inline constexpr std::int64_t kMostOfAnything = 1 << 30;
 
+// Many times the layers of the deepest models. Each layer takes memory before weights are read.
+inline constexpr std::int64_t kMostLayers = 1 << 14;
+
 // Throws for a feature that the engine lacks, as opposed to a broken file.
 [[noreturn]] void lacks(const model::JsonObject& json, const std::string& key,
                         const std::string& what);

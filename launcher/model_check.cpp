@@ -46,7 +46,7 @@ std::string describe_tokenizer(const fs::path& dir, const model::ModelSpec& spec
   const data::TaskModel task_model = data::load_task_model(dir, {}, limits_of(spec));
   const std::int64_t tokens = task_model.tokenizer->vocab_size();
   const std::string text = telemetry::grouped(tokens) + " tokens";
-  if (tokens <= spec.vocab_size) return text;
+  if (tokens <= spec.vocab_size || spec.vocab_size == 0) return text;
   return text + "; the model has embeddings for " + telemetry::grouped(spec.vocab_size) +
          ": texts with other tokens are refused";
 }

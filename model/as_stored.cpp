@@ -111,7 +111,8 @@ std::string first_names(std::vector<std::string> names) {
 }
 
 // Refuses unused tensors within the model, and warns of others, which transformers ignores, too.
-void judge_unused(const WeightFiles& files, const ModelSpec& spec, const Shapes& needed) {
+void judge_unused(const WeightFiles& files, const ModelSpec& spec, const Shapes& needed,
+                  bool warns) {
   std::vector<std::string> unused;
   std::vector<std::string> foreign;
   std::vector<std::string> used{spec.stored_head};
@@ -127,7 +128,7 @@ void judge_unused(const WeightFiles& files, const ModelSpec& spec, const Shapes&
                     "' with this config.json does not use: " + first_names(unused) +
                     "; config.json may lack a key, or belong to another model");
   }
-  if (foreign.empty()) return;
+  if (foreign.empty() || !warns) return;
   log::warn("{}: the weights have tensors of no module of a '{}', which are ignored: {}", folder,
             spec.model_type, first_names(foreign));
 }
@@ -142,14 +143,14 @@ std::string stored_name(const std::string& name, const ModelSpec& spec, const We
   return files.contains(bare) ? bare : name;
 }
 
-ModelSpec as_stored(ModelSpec spec, const WeightFiles& files) {
+ModelSpec as_stored(ModelSpec spec, const WeightFiles& files, bool warns) {
   choose_head(spec, files);
   require_head(files, spec);
   const Shapes needed = needed_tensors(spec);
   for (const auto& [name, shape] : needed) {
     require_tensor(files, stored_name(name, spec, files), shape);
   }
-  judge_unused(files, spec, needed);
+  judge_unused(files, spec, needed, warns);
   return spec;
 }
 

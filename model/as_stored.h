@@ -20,7 +20,7 @@ namespace incipit::model {
 // Reads no weights, except to compare such a head with the embedding. Throws DataError when a
 // tensor that the model needs is missing, has another shape or is not floating-point, and when
 // the files store a tensor that takes part in no computation of this model. Heads of other tasks
-// and constants of older programs are ignored.
-[[nodiscard]] ModelSpec as_stored(ModelSpec spec, const WeightFiles& files);
+// and constants of older programs are ignored; `warns`: tensors of other modules are logged.
+[[nodiscard]] ModelSpec as_stored(ModelSpec spec, const WeightFiles& files, bool warns = true);
 
 }  // namespace incipit::model

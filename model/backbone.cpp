@@ -52,7 +52,7 @@ Backbone::Backbone(const ModelSpec& spec, const BackboneOptions& options,
 
 Backbone Backbone::load(const ModelSpec& spec, const WeightFiles& files,
                         const BackboneOptions& options, const Placement& placement) {
-  const ModelSpec stored = as_stored(spec, files);
+  const ModelSpec stored = as_stored(spec, files, /*warns=*/false);
   const auto source = [&](const std::string& name, at::IntArrayRef shape, const Range& rows) {
     return files.get_rows(stored_name(name, stored, files), shape, rows.begin, rows.end);
   };

@@ -153,10 +153,23 @@ class HeaderReader {
   std::uint64_t data_bytes_;
 };
 
+// Returns what a file is that is no safetensors file, or "".
+std::string other_kind(std::string_view text) {
+  using namespace std::string_view_literals;
+  if (text.starts_with("GGUF"sv)) return "it is a GGUF file";
+  if (text.starts_with("PK\x03\x04"sv))
+    return "it is a zip file, like those that torch.save writes";
+  if (text.starts_with("\x80"sv)) return "it looks like a Python pickle";
+  if (text.starts_with("\x89HDF"sv)) return "it is an HDF5 file";
+  return {};
+}
+
 std::uint64_t header_length(const MappedFile& file) {
   const std::uint64_t size = file.bytes().size();
   const auto fail = [&](const std::string& reason) {
-    throw DataError(file.path().string() + ": not a safetensors file: " + reason);
+    const std::string other = other_kind(file.text());
+    throw DataError(file.path().string() +
+                    ": not a safetensors file: " + (other.empty() ? reason : other));
   };
   if (size < kLengthBytes) fail("it has only " + std::to_string(size) + " bytes");
   std::uint64_t length = 0;

@@ -20,12 +20,17 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kGgufAdvice =
+    "GGUF is not read: take the model's folder of safetensors, or convert the file with "
+    "transformers "
+    "(from_pretrained with gguf_file, then save_pretrained)";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
 // Throws DataError: why a folder without safetensors cannot be used, and what to do.
 [[noreturn]] void fail_without_safetensors(const fs::path& dir) {
   const std::string expected = std::string("neither ") + kSingleFile + " nor " + kIndexFile;
   std::vector<std::string> others;
+  bool has_gguf = false;
   for (const fs::directory_entry& entry : fs::directory_iterator(dir)) {
     const std::string name = entry.path().filename().string();
     const std::string extension = entry.path().extension().string();
@@ -36,11 +41,13 @@ constexpr const char* kIndexFile = "model.safetensors.index.json";
           "as " +
           "M; M.from_pretrained('" + dir.string() + "').save_pretrained('" + dir.string() + "')\"");
     }
+    has_gguf = has_gguf || extension == ".gguf";
     if (extension == ".safetensors" || extension == ".gguf") others.push_back(name);
   }
   std::sort(others.begin(), others.end());
   throw DataError(dir.string() + ": holds " + expected +
-                  (others.empty() ? "" : "; found instead: " + join(others)));
+                  (others.empty() ? "" : "; found instead: " + join(others)) +
+                  (has_gguf ? std::string("; ") + kGgufAdvice : ""));
 }
 
 // Returns the snapshot named by refs/main, or the only one.
@@ -84,6 +91,18 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   return map;
 }
 
+// Throws for an adapter's folder, and for a model that has one: transformers would add it.
+void refuse_adapter(const fs::path& dir) {
+  const fs::path adapter = dir / "adapter_config.json";
+  if (!fs::exists(adapter)) return;
+  throw DataError(adapter.string() +
+                  (fs::exists(dir / "config.json")
+                       ? ": the model's folder also holds an adapter, which transformers would "
+                         "apply; merge it into the weights, or move it to another folder"
+                       : ": this folder holds an adapter; model.path is its model's folder, and "
+                         "--adapter names this one"));
+}
+
 }  // namespace
 
 fs::path resolve_model_dir(const fs::path& path) {
@@ -92,11 +111,14 @@ fs::path resolve_model_dir(const fs::path& path) {
                     "path of a folder that holds config.json and " + kSingleFile);
   }
   if (!fs::is_directory(path)) {
-    throw DataError(path.string() + ": is a file; give the path of the model's folder");
+    const bool gguf = path.extension() == ".gguf";
+    throw DataError(path.string() + ": is a file; " +
+                    (gguf ? kGgufAdvice : "give the path of the model's folder"));
   }
   if (!fs::exists(path / "config.json") && fs::is_directory(path / "snapshots")) {
     return hub_snapshot(path);
   }
+  refuse_adapter(path);
   return path;
 }
 

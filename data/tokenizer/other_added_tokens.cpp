@@ -146,6 +146,10 @@ json read_tokenizer_config(const fs::path& model_dir) {
 json other_added_tokens(const fs::path& model_dir, const json& tokenizer) {
   const json config = read_tokenizer_config(model_dir);
   const JsonNode node(config, (model_dir / "tokenizer_config.json").string());
+  if (const auto splits = node.find("split_special_tokens"); splits && splits->value() == true) {
+    node.fail(
+        "split_special_tokens: texts in which special tokens are plain text are not supported");
+  }
   NewTokens tokens(tokenizer);
   add_listed(node, tokens);
   const fs::path legacy = model_dir / "added_tokens.json";

@@ -15,7 +15,7 @@ constexpr const char* kModelType = "gpt2";
 void read_shape(const JsonObject& json, Config& config) {
   const auto count = [&](const char* key) { return json.integer(key, 1, kMostOfAnything); };
   config.hidden_size = count("n_embd");
-  config.layers = count("n_layer");
+  config.layers = json.integer("n_layer", 1, families::kMostLayers);
   config.heads = count("n_head");
   config.vocab_size = count("vocab_size");
   config.max_positions = count("n_positions");

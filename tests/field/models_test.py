@@ -144,6 +144,31 @@ class Models(program.ProgramTest):
         self.tensors(folder, lambda t: t | {"model.norm.weight": torch.full((32,), float("nan"))})
         self.assertIn("not finite", self.incipit("doctor", "--model", folder, code=3).stdout)
 
+    def test_files_of_other_formats_are_named(self):
+        for number, (content, what) in enumerate({
+                b"GGUF\x03\0\0\0": "GGUF file", b"PK\x03\x04": "zip file",
+                b"\x80\x02\x8a\x0a": "pickle", b"\x89HDF\r\n\x1a\n": "HDF5"}.items()):
+            folder = self.make(f"format{number}")
+            (folder / "model.safetensors").write_bytes(content + bytes(200))
+            self.refused_by_name(folder, "model.safetensors", what)
+        (folder / "model.safetensors").rename(folder / "model-q4.gguf")
+        self.refused_by_name(folder, "model-q4.gguf", "gguf_file")
+        self.refused_by_name(folder / "model-q4.gguf", "gguf_file")
+
+    def test_adapters_in_the_place_of_models_and_beside_them(self):
+        folder = self.make("adapted")
+        (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+        self.refused_by_name(folder, "adapter_config.json", "transformers would apply")
+        (folder / "config.json").unlink()
+        self.refused_by_name(folder, "adapter_config.json", "--adapter")
+
+    def test_links_that_lead_nowhere(self):
+        for name in ("model.safetensors", "config.json", "tokenizer.json"):
+            folder = self.make("loop_" + name.split(".")[0])
+            (folder / name).unlink()
+            (folder / name).symlink_to(name)
+            self.refused_by_name(folder, name)
+
     # --- what config.json says ------------------------------------------------------------------
 
     def test_keys_that_may_change_the_computation_are_refused(self):
@@ -156,6 +181,31 @@ class Models(program.ProgramTest):
             small.edit(folder / "config.json", **{key: value})
             self.refused_by_name(folder, key)
             (folder / "config.json").write_text(plain)
+
+    def test_sizes_beyond_any_model_are_refused_at_once(self):
+        folder = self.make("sizes", kind="llama")
+        plain = (folder / "config.json").read_text()
+        for key, value in {"num_hidden_layers": 10 ** 9, "vocab_size": 2 ** 63,
+                           "hidden_size": "32", "num_attention_heads": 0,
+                           "max_position_embeddings": 10 ** 19}.items():
+            small.edit(folder / "config.json", **{key: value})
+            start = time.monotonic()
+            self.refused_by_name(folder, key)
+            self.assertLess(time.monotonic() - start, 10)
+            (folder / "config.json").write_text(plain)
+
+    def test_json_that_readers_read_differently(self):
+        folder = self.make("twice", kind="llama")
+        text = (folder / "config.json").read_text()
+        layers = '"num_hidden_layers": 2'
+        for changed, what in ((text.replace(layers, layers + ', "num_hidden_layers": 1'), "twice"),
+                              ("[" + text + "]", "array"), (text.encode("utf-16"), "invalid"),
+                              (text.replace(layers, '"num_hidden_layers": NaN'), "invalid")):
+            (folder / "config.json").write_bytes(
+                changed if isinstance(changed, bytes) else changed.encode())
+            self.refused_by_name(folder, "config.json", what)
+        (folder / "config.json").write_text(text.replace("\n", "\r\n"))
+        self.as_transformers(folder)
 
     def test_keys_without_influence_and_neutral_values_pass(self):
         folder = self.make("harmless", kind="llama")
@@ -240,6 +290,20 @@ class Models(program.ProgramTest):
             content="<mask>", lstrip=True, rstrip=True, normalized=False, single_word=True,
             special=True)})
         self.as_tokenized(folder, "a  <mask>  b", "a<mask>b", "<mask>", " <mask>")
+
+    def test_other_keys_of_tokenizer_config_json(self):
+        folder = self.make("other", kind="llama", vocab_size=self.tokenizer.get_vocab_size() + 8)
+        plain = (folder / "tokenizer_config.json").read_text()
+        for keys in (dict(model_max_length=1000000000000000019884624838656), dict(
+                extra_special_tokens={"user_token": "<|user|>", "stop": "<|stop|>"}),
+                     dict(clean_up_tokenization_spaces=True, additional_special_tokens=None),
+                     dict(tokenizer_class="GPT2TokenizerFast", add_prefix_space=True),
+                     dict(bos_token="<|user|>", add_bos_token=True)):
+            small.edit(folder / "tokenizer_config.json", **keys)
+            self.as_tokenized(folder, "a lamp", "<|user|>a<|stop|> b", "  c <|end|>d")
+            (folder / "tokenizer_config.json").write_text(plain)
+        small.edit(folder / "tokenizer_config.json", split_special_tokens=True)
+        self.refused_by_name(folder, "split_special_tokens")
 
     def test_truncation_and_padding_of_tokenizer_json_do_not_count(self):
         folder = self.make("cut", kind="llama")
