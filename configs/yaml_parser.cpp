@@ -4,8 +4,12 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "core/json.h"
 
 namespace incipit::configs {
 namespace {
@@ -168,9 +172,42 @@ class TreeBuilder : public YAML::EventHandler {
 
 }  // namespace
 
+namespace {
+
+bool is_utf8(std::string_view line) {
+  try {
+    (void)dump_json(nlohmann::json(line));
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
+}
+
+// Adds a mistake and stops if a line is not UTF-8. A byte order mark says that a text is UTF-16 or
+// UTF-32, which yaml-cpp reads.
+void require_utf8(std::string_view text, const std::string& source, bool with_lines,
+                  Problems& problems) {
+  using namespace std::string_view_literals;
+  for (const std::string_view mark : {"\xFF\xFE"sv, "\xFE\xFF"sv, "\0\0\xFE\xFF"sv}) {
+    if (text.starts_with(mark)) return;
+  }
+  for (std::size_t begin = 0, number = 1; begin < text.size(); ++number) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    if (!is_utf8(text.substr(begin, end - begin))) {
+      problems.add({source, with_lines ? static_cast<int>(number) : 0, with_lines ? 1 : 0},
+                   "the line is not UTF-8; convert the text to UTF-8");
+      problems.throw_if_any();
+    }
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+
 ConfigValue parse_yaml(std::string_view text, const std::string& source, Problems& problems,
                        bool with_lines) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  require_utf8(text, source, with_lines, problems);
   TreeBuilder builder(text, source, with_lines, problems);
   try {
     std::istringstream stream{std::string(text)};

@@ -26,12 +26,15 @@ Launch read_launch() {
 }
 
 std::optional<LaunchedSize> launched_size() {
-  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
-    if (const auto size = first_number({variable})) {
+  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
+                               "MV2_COMM_WORLD_SIZE", "FLUX_JOB_SIZE", "JSM_NAMESPACE_SIZE"}) {
+    if (const auto size = first_number({variable}); size && *size > 0) {
       return LaunchedSize{.variable = variable, .size = *size};
     }
   }
-  return std::nullopt;
+  const auto size = first_number({"WORLD_SIZE"});  // also set where nothing was launched
+  if (!size || std::getenv("TORCHELASTIC_RUN_ID") == nullptr) return std::nullopt;
+  return LaunchedSize{.variable = "WORLD_SIZE", .size = *size};
 }
 
 }  // namespace incipit

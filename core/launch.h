@@ -19,8 +19,8 @@ struct LaunchedSize {
 };
 
 // Returns what mpirun (OMPI_COMM_WORLD_SIZE), a PMI launcher (PMI_SIZE) or srun
-// (SLURM_STEP_NUM_TASKS) says, in this order, since mpirun may have been started by srun. Nothing
-// if none of them started this process.
+// (SLURM_STEP_NUM_TASKS) says, in this order, since mpirun may have been started by srun; then
+// MVAPICH's launcher, Flux, jsrun and torchrun. Nothing if none of them started this process.
 [[nodiscard]] std::optional<LaunchedSize> launched_size();
 
 // Reads the environment variables of mpirun (OMPI_COMM_WORLD_*), srun (PMIX_RANK, PMI_RANK, with
