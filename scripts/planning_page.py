@@ -34,6 +34,10 @@ incipit plan configs/recipes/rte.yaml --model docs/shapes/llama3-70b --set model
 
 Meshes of N ranks are compared by ranks x time. `incipit plan` names the cheapest that fits, and the next one.
 
+On a machine without a GPU, and without one of these options or `--ranks-per-machine`, each rank is planned to be this
+machine: its memory, the rate of large matmuls as measured at once, and 1.25 GB/s (10 Gbit/s) between machines, which
+is assumed.
+
 `--rates-of RUN` uses rates measured by a run of `incipit train` instead of the given ones: operations per second
 while computing, the mean length of an example and, if the run's mesh split the model, bytes per second of
 communication, including the time in which ranks wait for each other but not the pipeline bubble:
@@ -76,7 +80,7 @@ send 400 GB/s within a machine of 8 GPUs and 50 GB/s between machines.
 
 def plans(program, shape, ranks):
     command = [program, "plan", "configs/recipes/rte.yaml", "--model", f"docs/shapes/{shape}",
-               "--ranks", str(ranks), "--json", *OPTIONS]
+               "--ranks", str(ranks), "--ranks-per-machine", "8", "--json", *OPTIONS]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True,
                           encoding="utf8")
     return json.loads(done.stdout)

@@ -47,6 +47,7 @@ class StatefulOptimizer : public Optimizer {
   }
 
   void step(double learning_rate, const at::Tensor& learns) final {
+    if (first_.size() == 1) return;  // there are no groups
     const at::Tensor who =
         learns.defined() ? learns : at::ones_like(steps_, steps_.options().dtype(at::kBool));
     INCIPIT_CHECK(who.sizes() == steps_.sizes());

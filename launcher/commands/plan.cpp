@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -17,8 +18,12 @@
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
 #include "launcher/commands/plan_rates.h"
+#include "launcher/memory_budget.h"
+#include "launcher/model_choice.h"
+#include "launcher/system_info.h"
 #include "methods/registry.h"
 #include "model/spec.h"
+#include "nn/flops.h"
 #include "plan/plan.h"
 #include "telemetry/output.h"
 
@@ -36,31 +41,65 @@ struct PlanArguments {
   std::string model;
   std::vector<int> ranks;
   std::int64_t tokens = 0;
-  double memory_gib = 80;
-  double tflops = 400;
-  std::vector<double> bandwidth{400, 50};
-  int ranks_per_machine = 8;
+  std::optional<double> memory_gib;
+  std::optional<double> tflops;
+  std::vector<double> bandwidth;  // within a machine and between machines, or empty
+  std::optional<std::int64_t> ranks_per_machine;
   std::string rates_of;
   bool json = false;
+
+  [[nodiscard]] bool has_rates() const {
+    return memory_gib || tflops || !bandwidth.empty() || ranks_per_machine || !rates_of.empty();
+  }
 };
 
-// Replaces the given rates with those of a run, and the example rows unless --tokens is given.
-void take_rates(PlanArguments& arguments) {
-  if (arguments.rates_of.empty()) return;
-  const MeasuredRates rates = rates_of_run(arguments.rates_of);
-  arguments.tflops = rates.flops / 1e12;
-  if (arguments.tokens == 0) arguments.tokens = rates.example_rows;
-  if (!rates.bandwidth) return;
-  arguments.bandwidth[0] = *rates.bandwidth / 1e9;
-  arguments.bandwidth[1] = std::min(arguments.bandwidth[1], arguments.bandwidth[0]);
+// What a rank is planned to be.
+struct Rates {
+  double memory_gib = 80;
+  double tflops = 400;
+  std::array<double, 2> bandwidth{400, 50};  // GB/s within a machine and between machines
+  int ranks_per_machine = 8;
+  std::string source;  // of the numbers, for the assumptions
+
+  [[nodiscard]] plan::Machine machine() const {
+    return {.memory_bytes = memory_gib * kGiB,
+            .flops = tflops * 1e12,
+            .bandwidth_within = bandwidth[0] * 1e9,
+            .bandwidth_between = bandwidth[1] * 1e9,
+            .ranks_per_machine = ranks_per_machine};
+  }
+};
+
+// Returns the rates of a rank that has this machine, which has no GPU.
+Rates rates_of_this_machine(model::Dtype dtype) {
+  constexpr double kTenGigabit = 1.25;
+  return {.memory_gib = memory_of_rank({}, model::Device::kCpu) / kGiB,
+          .tflops = nn::measured_peak_flops(scalar_type(dtype), at::kCPU) / 1e12,
+          .bandwidth = {kTenGigabit, kTenGigabit},
+          .ranks_per_machine = 1,
+          .source = ": this machine, as measured in large matmuls (no GPU is visible)"};
 }
 
-plan::Machine machine_of(const PlanArguments& arguments) {
-  return {.memory_bytes = arguments.memory_gib * kGiB,
-          .flops = arguments.tflops * 1e12,
-          .bandwidth_within = arguments.bandwidth[0] * 1e9,
-          .bandwidth_between = arguments.bandwidth[1] * 1e9,
-          .ranks_per_machine = arguments.ranks_per_machine};
+// Returns the given rates, those of the run with which to compare, or the defaults of a GPU. A
+// run's example rows replace `tokens` unless it is set.
+Rates given_rates(const PlanArguments& arguments, std::int64_t& tokens) {
+  Rates rates;
+  if (arguments.memory_gib) rates.memory_gib = *arguments.memory_gib;
+  if (arguments.tflops) rates.tflops = *arguments.tflops;
+  if (!arguments.bandwidth.empty()) {
+    rates.bandwidth = {arguments.bandwidth[0], arguments.bandwidth[1]};
+  }
+  if (arguments.ranks_per_machine)
+    rates.ranks_per_machine = static_cast<int>(*arguments.ranks_per_machine);
+  if (arguments.rates_of.empty()) return rates;
+  const MeasuredRates measured = rates_of_run(arguments.rates_of);
+  rates.source = " in " + arguments.rates_of;
+  rates.tflops = measured.flops / 1e12;
+  if (tokens == 0) tokens = measured.example_rows;
+  if (!measured.bandwidth) return rates;
+  rates.bandwidth[0] = *measured.bandwidth / 1e9;
+  rates.bandwidth[1] = std::min(rates.bandwidth[1], rates.bandwidth[0]);
+  return rates;
 }
 
 // Returns the configuration's mesh. An open number of copies becomes one.
@@ -166,8 +205,8 @@ std::vector<Row> in_order(const std::vector<plan::MeshPlan>& plans, const model:
 
 std::string short_number(double number) { return telemetry::fixed(number, number < 10 ? 3 : 0); }
 
-void print_assumptions(const telemetry::Style& style, const PlanArguments& arguments,
-                       model::Dtype dtype, const plan::Workload& w) {
+void print_assumptions(const telemetry::Style& style, const Rates& rates, model::Dtype dtype,
+                       const plan::Workload& w) {
   const int rows = methods::prompt_rows(w.method).rows;
   const std::string after =
       rows == 0 ? ""
@@ -183,12 +222,11 @@ void print_assumptions(const telemetry::Style& style, const PlanArguments& argum
        {"numbers",
         std::to_string(w.number_bytes) + " bytes each" +
             (dtype == model::Dtype::kAuto ? " (model.dtype: auto is bfloat16 on a GPU)" : "")},
-       {"a rank", telemetry::fixed(arguments.memory_gib, 0) + " GiB, " +
-                      short_number(arguments.tflops) + " TFLOP/s reached" +
-                      (arguments.rates_of.empty() ? "" : " in " + arguments.rates_of)},
-       {"sends", short_number(arguments.bandwidth[0]) + " GB/s among " +
-                     std::to_string(arguments.ranks_per_machine) + " ranks of a machine, " +
-                     short_number(arguments.bandwidth[1]) + " GB/s between machines"}});
+       {"a rank", telemetry::fixed(rates.memory_gib, 0) + " GiB, " + short_number(rates.tflops) +
+                      " TFLOP/s reached" + rates.source},
+       {"sends", short_number(rates.bandwidth[0]) + " GB/s among " +
+                     std::to_string(rates.ranks_per_machine) + " ranks of a machine, " +
+                     short_number(rates.bandwidth[1]) + " GB/s between machines"}});
 }
 
 void print_one(const telemetry::Style& style, const plan::MeshPlan& plan) {
@@ -226,12 +264,15 @@ void print_meshes(const telemetry::Style& style, const std::vector<Row>& rows) {
 }
 
 void run_plan(PlanArguments arguments) {
-  const configs::RunConfig config = load_config(arguments.config, check_options);
+  configs::RunConfig config = load_config(arguments.config, check_options);
   const model::ModelSpec shape =
       planned_shape(arguments.model.empty() ? config.model.path : arguments.model);
-  take_rates(arguments);
+  const bool measures = !arguments.has_rates() && gpu_memory().empty();
+  if (measures) config.model = choose_model(config.model, this_machine(config.model)).options;
+  const Rates rates = measures ? rates_of_this_machine(config.model.dtype)
+                               : given_rates(arguments, arguments.tokens);
   const plan::Workload workload = planned_workload(config, shape, arguments.tokens);
-  const plan::Machine machine = machine_of(arguments);
+  const plan::Machine machine = rates.machine();
   at::set_num_threads(1);  // a rank's threads have buffers of their own
   std::vector<comm::MeshShape> meshes;
   for (const int ranks : arguments.ranks) {
@@ -262,7 +303,7 @@ void run_plan(PlanArguments arguments) {
   }
   const telemetry::Style style = telemetry::Style::of_stdout();
   std::cout << style.bold("plan for " + arguments.config.config) << '\n';
-  print_assumptions(style, arguments, config.model.dtype, workload);
+  print_assumptions(style, rates, config.model.dtype, workload);
   print_meshes(style, rows);
   if (plans.size() == 1) print_one(style, plans.front());
   if (best == nullptr || plans.size() > 1) {
@@ -291,21 +332,24 @@ void add_plan_command(Command& program) {
       ->add_option("--tokens", arguments->tokens,
                    "tokens of an example with its answers; otherwise task.max_source_tokens + 2")
       ->between(std::int64_t{2}, std::int64_t{1} << 20);
-  command->add_option("--gpu-memory", arguments->memory_gib, "memory per rank, in GiB")
-      ->capture_default_str()
+  command
+      ->add_option(
+          "--gpu-memory", arguments->memory_gib,
+          "memory per rank, in GiB: 80 unless set. Without this and the next three options, "
+          "a machine without a GPU plans for itself")
       ->positive();
-  command->add_option("--tflops", arguments->tflops, "TFLOP/s reached per rank")
-      ->capture_default_str()
+  command->add_option("--tflops", arguments->tflops, "TFLOP/s reached per rank: 400 unless set")
       ->positive();
   command
       ->add_option("--bandwidth", arguments->bandwidth,
-                   "GB/s sent per rank within a machine and between machines, like 400,50")
+                   "GB/s sent per rank within a machine and between machines: 400,50 unless set")
       ->type_name("W,B")
       ->delimiter(',')
       ->expected(2)
       ->positive();
-  command->add_option("--ranks-per-machine", arguments->ranks_per_machine, "ranks per machine")
-      ->capture_default_str()
+  command
+      ->add_option("--ranks-per-machine", arguments->ranks_per_machine,
+                   "ranks per machine: 8 unless set")
       ->between(std::int64_t{1}, 1024);
   command
       ->add_option(

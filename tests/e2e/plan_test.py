@@ -65,6 +65,18 @@ class Plan(program.ProgramTest):
             self.assertEqual({mesh["ranks"] for mesh in answer["meshes"]}, {4})
             self.assertTrue(answer["cheapest"]["fits"])
 
+    def test_a_machine_without_a_gpu_plans_for_itself(self):
+        text = self.incipit("plan", self.config, CUDA_VISIBLE_DEVICES="").stdout
+        if "no GPU is visible" in text:  # there may be a driver
+            self.assertIn("this machine, as measured", text)
+            self.assertLess(self.plan()["rates"]["flops"], 2e13)
+        for option in ("--gpu-memory", "--tflops"):
+            self.assertNotIn("this machine", self.incipit("plan", self.config, option, "9").stdout)
+
+    def test_plans_the_step_of_a_model_that_learns_nothing(self):
+        answer = self.plan("--set", "method.kind=none", "--ranks", "2")
+        self.assertTrue(answer["cheapest"]["fits"])
+
     def test_says_when_nothing_fits_and_what_comes_nearest(self):
         text = self.incipit("plan", self.config, "--ranks", "2,4", "--gpu-memory", "0.00001").stdout
         self.assertIn("no mesh fits; the smallest, ", text)
