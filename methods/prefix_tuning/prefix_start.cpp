@@ -1,13 +1,11 @@
 #include "methods/prefix_tuning/prefix_start.h"
 
-#include <ATen/ops/empty.h>
-
 #include <cmath>
 #include <cstdint>
 #include <string>
 
 #include "core/error.h"
-#include "core/random.h"
+#include "methods/draws.h"
 #include "methods/prefix_tuning/prefix_adapter.h"
 
 namespace incipit::prefix_tuning {
@@ -19,32 +17,6 @@ using methods::MethodOptions;
 constexpr std::uint64_t kStream = 0x50726f03;  // random stream
 // Keys of standard deviation 1, PEFT's default, draw all attention to the prefix.
 constexpr const char* kAutoScale = "0.1";
-
-// Draws values one after the other from one stream.
-class Draws {
- public:
-  Draws(std::uint64_t seed, bool uniform, at::Device device)
-      : random_(seed, kStream), uniform_(uniform), device_(device) {}
-
-  // N(0, scale^2), or uniform in [-scale, scale).
-  [[nodiscard]] at::Tensor next(at::IntArrayRef shape, double scale) {
-    at::Tensor values = at::empty(shape, at::TensorOptions(device_).dtype(at::kFloat));
-    if (values.is_meta()) return values;
-    auto* out = values.mutable_data_ptr<float>();
-    for (std::int64_t i = 0; i < values.numel(); ++i) {
-      const double drawn = uniform_ ? 2 * random_.uniform() - 1 : random_.normal();
-      out[i] = static_cast<float>(scale * drawn);
-    }
-    return values;
-  }
-
-  [[nodiscard]] at::Device device() const { return device_; }
-
- private:
-  Random random_;
-  bool uniform_;
-  at::Device device_;
-};
 
 at::Tensor from_file(const MethodOptions& options, const PrefixShape& shape) {
   const std::string& path = options.init.path;
@@ -65,20 +37,31 @@ at::Tensor from_file(const MethodOptions& options, const PrefixShape& shape) {
   return loaded.adapter.values;
 }
 
+// Returns vectors or values as options.init says.
+at::Tensor start_values(const MethodOptions& options, const methods::StartInputs& inputs,
+                        std::int64_t width) {
+  const std::string& text = options.init.scale == "auto" ? kAutoScale : options.init.scale;
+  const double scale = methods::uniform_range(text, 0).high;
+  methods::Draws draws(inputs.seed, kStream, inputs.device);
+  const bool uniform = init_kind(options) == InitKind::kRandomUniform;
+  return uniform ? draws.uniform({options.num_virtual_tokens, width}, scale)
+                 : draws.normal({options.num_virtual_tokens, width}, scale);
+}
+
 // The MLP's weights are drawn as torch.nn.Linear draws them, uniform in 1 / sqrt(inputs).
-Projection start_projection(const MethodOptions& options, const PrefixShape& shape, Draws& draws,
-                            std::uint64_t seed, double scale) {
+Projection start_projection(const MethodOptions& options, const PrefixShape& shape,
+                            const methods::StartInputs& inputs) {
   const std::int64_t hidden =
       options.encoder_hidden_size > 0 ? options.encoder_hidden_size : shape.token_dim();
   Projection start;
-  start.vectors = draws.next({options.num_virtual_tokens, shape.token_dim()}, scale);
-  Draws weights(seed + 1, /*uniform=*/true, draws.device());
+  start.vectors = start_values(options, inputs, shape.token_dim());
+  methods::Draws weights(inputs.seed + 1, kStream, inputs.device);
   const double first = 1 / std::sqrt(static_cast<double>(shape.token_dim()));
   const double second = 1 / std::sqrt(static_cast<double>(hidden));
-  start.w1 = weights.next({hidden, shape.token_dim()}, first);
-  start.b1 = weights.next({hidden}, first);
-  start.w2 = weights.next({shape.width(), hidden}, second);
-  start.b2 = weights.next({shape.width()}, second);
+  start.w1 = weights.uniform({hidden, shape.token_dim()}, first);
+  start.b1 = weights.uniform({hidden}, first);
+  start.w2 = weights.uniform({shape.width(), hidden}, second);
+  start.b2 = weights.uniform({shape.width()}, second);
   return start;
 }
 
@@ -91,15 +74,10 @@ std::shared_ptr<PrefixTuning> start_prefix(const MethodOptions& options,
   if (options.init.kind == InitKind::kFile) {
     return std::make_shared<PrefixTuning>(name, shape, from_file(options, shape));
   }
-  const std::string& text = options.init.scale == "auto" ? kAutoScale : options.init.scale;
-  const double scale = methods::uniform_range(text, 0).high;
-  Draws draws(inputs.seed, init_kind(options) == InitKind::kRandomUniform, inputs.device);
   if (options.prefix_projection) {
-    return std::make_shared<PrefixTuning>(
-        name, shape, start_projection(options, shape, draws, inputs.seed, scale));
+    return std::make_shared<PrefixTuning>(name, shape, start_projection(options, shape, inputs));
   }
-  return std::make_shared<PrefixTuning>(
-      name, shape, draws.next({options.num_virtual_tokens, shape.width()}, scale));
+  return std::make_shared<PrefixTuning>(name, shape, start_values(options, inputs, shape.width()));
 }
 
 }  // namespace incipit::prefix_tuning
