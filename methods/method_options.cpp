@@ -43,11 +43,24 @@ void declare_all(Schema& schema, MethodOptions& o) {
   schema.block("init", o.init, "how the prompt starts");
 }
 
+// Of the methods that learn a prompt through an encoder.
+void declare_encoder_size(Schema& schema, MethodOptions& o) {
+  schema.field("encoder_hidden_size", o.encoder_hidden_size,
+               "hidden size of the MLP or LSTM; 0: for prefix_tuning the width of a layer's keys, "
+               "for p_tuning the model's hidden size",
+               {.min = 0});
+}
+
+void check_encoder_size(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  if (options.encoder_hidden_size >= 0) return;
+  problems.push_back({"encoder_hidden_size", "must be at least 0 (0: a width of the model), is " +
+                                                 std::to_string(options.encoder_hidden_size)});
+}
+
 void declare_prefix_tuning(Schema& schema, MethodOptions& o) {
   schema.field("prefix_projection", o.prefix_projection,
                "prefix_tuning: learn it through an MLP, which is dropped from the adapter");
-  schema.field("encoder_hidden_size", o.encoder_hidden_size,
-               "of that MLP's hidden layer; 0: the width of a layer's keys", {.min = 0});
+  declare_encoder_size(schema, o);
 }
 
 void check_prefix_tuning(const MethodOptions& options, std::vector<OptionProblem>& problems) {
@@ -61,9 +74,36 @@ void check_prefix_tuning(const MethodOptions& options, std::vector<OptionProblem
                         "an adapter has no projection to start from; set it to false, or another "
                         "init.kind"});
   }
-  if (options.encoder_hidden_size < 0) {
-    problems.push_back({"encoder_hidden_size", "must be at least 0 (0: the width of keys), is " +
-                                                   std::to_string(options.encoder_hidden_size)});
+  check_encoder_size(options, problems);
+}
+
+void declare_p_tuning(Schema& schema, MethodOptions& o) {
+  schema.choice("encoder_reparameterization_type", o.encoder_reparameterization_type,
+                {{"MLP", EncoderKind::kMlp}, {"LSTM", EncoderKind::kLstm}},
+                "p_tuning: learn it through this encoder, which is dropped from the adapter");
+  schema.field("encoder_num_layers", o.encoder_num_layers, "p_tuning: layers of the LSTM",
+               {.min = 1});
+}
+
+void check_p_tuning(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  check_shared_options(options, problems);
+  if (init_kind(options) != InitKind::kNormal) {
+    problems.push_back({"init.kind",
+                        "p_tuning takes auto or normal: its prompt is computed by an encoder, "
+                        "which texts, labels and adapters do not have"});
+  }
+  if (options.init.scale != MethodOptions().init.scale) {
+    problems.push_back({"init.scale", "p_tuning starts as in PEFT, without a scale; remove it"});
+  }
+  check_encoder_size(options, problems);
+  const std::int64_t layers = options.encoder_num_layers;
+  if (layers < 1) {
+    problems.push_back({"encoder_num_layers", "must be at least 1, is " + std::to_string(layers)});
+  } else if (options.encoder_reparameterization_type == EncoderKind::kMlp &&
+             layers != MethodOptions().encoder_num_layers) {
+    problems.push_back({"encoder_num_layers",
+                        "is used by encoder_reparameterization_type: LSTM only; set that type or "
+                        "remove it"});
   }
 }
 
@@ -74,6 +114,9 @@ std::vector<MethodDeclaration>& declarations() {
        nullptr, check_shared_options},
       {"prefix_tuning", "learned keys and values in every layer (Liu et al. 2021)",
        InitKind::kNormal, declare_prefix_tuning, check_prefix_tuning},
+      {"p_tuning",
+       "input vectors learned through an encoder (Liu et al. 2021, GPT Understands, Too)",
+       InitKind::kNormal, declare_p_tuning, check_p_tuning},
       {"model_tuning", "all weights of the model, the baseline", InitKind::kAuto, nullptr, nullptr},
   };
   return all;
@@ -131,7 +174,7 @@ void declare(Schema& schema, InitOptions& o) {
                  {"class_labels", InitKind::kClassLabels},
                  {"file", InitKind::kFile}},
                 "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
-                "prefix_tuning normal");
+                "prefix_tuning and p_tuning normal");
   schema.loose_text(
       "scale", o.scale, "auto, lester, t5x or number > 0",
       "of random_uniform; auto: root mean square of the embeddings; prefix_tuning: also "

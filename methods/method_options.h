@@ -20,7 +20,7 @@ namespace incipit::methods {
 inline constexpr const char* kNoMethod = "none";
 
 enum class InitKind {
-  kAuto,           // auto: class_labels for prompt_tuning, normal for prefix_tuning
+  kAuto,           // auto: class_labels for prompt_tuning, normal for the others
   kRandomUniform,  // random_uniform: uniform in a range, see `scale`
   kNormal,         // normal: N(0, 1), PEFT's default; prefix_tuning multiplies it by `scale`
   kSampledVocab,   // sampled_vocab: embeddings of tokens drawn from the vocabulary
@@ -41,6 +41,12 @@ struct InitOptions {
   std::int64_t sample_from = 5000;
   std::string text;  // text
   std::string path;  // file
+};
+
+// What computes the rows of p_tuning from learned vectors while training.
+enum class EncoderKind {
+  kMlp,   // MLP: three linear layers, PEFT's default
+  kLstm,  // LSTM: a bidirectional LSTM and two linear layers, as in the paper
 };
 
 // Options of methods that are defined outside of this project: one struct of each type, which is
@@ -70,9 +76,12 @@ struct MethodOptions {
   std::string kind = "prompt_tuning";    // a name of method_names()
   std::int64_t num_virtual_tokens = 20;  // >= 1
   InitOptions init;
-  // prefix_tuning: learn the prefix through an MLP with a hidden layer of this size, which is
-  // dropped from the adapter. 0: the width of a layer's keys.
+  // prefix_tuning: learn the prefix through an MLP, which is dropped from the adapter.
   bool prefix_projection = false;
+  // p_tuning: what the prompt is learned through, which is dropped too.
+  EncoderKind encoder_reparameterization_type = EncoderKind::kMlp;
+  std::int64_t encoder_num_layers = 2;  // of the LSTM
+  // Hidden size of either. 0: the width of what it computes, for prefix_tuning of a layer's keys.
   std::int64_t encoder_hidden_size = 0;
   MoreOptions more{};
 

@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/text.h"
 #include "methods/model_tuning/model_tuning.h"
+#include "methods/p_tuning/p_tuning.h"
 #include "methods/peft_folder.h"
 #include "methods/prefix_tuning/prefix_tuning.h"
 #include "methods/prompt_tuning/adapter_files.h"
@@ -16,7 +17,7 @@ namespace {
 
 std::vector<Method>& all_methods() {
   static std::vector<Method> all{prompt_tuning::method(), prefix_tuning::method(),
-                                 model_tuning::method()};
+                                 p_tuning::method(), model_tuning::method()};
   return all;
 }
 

@@ -25,6 +25,7 @@ OWNERS = [
     ("families/gemma/", re.compile(r"gemma", re.I), re.compile(r"^data/(chat|tokenizer/)")),
     ("families/gpt2/", re.compile(r"gpt-?2", re.I), re.compile(r"^data/tokenizer/")),
     ("methods/prompt_tuning/", re.compile(r"prompt[_ ]tuning", re.I), None),
+    ("methods/p_tuning/", re.compile(r"\bp_tuning", re.I), None),
     ("methods/prefix_tuning/", re.compile(r"prefix[_ ]tuning", re.I), None),
 ]
 

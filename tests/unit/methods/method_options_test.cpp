@@ -85,6 +85,29 @@ TEST(MethodOptions, ScalesNameRanges) {
   }
 }
 
+TEST(MethodOptions, PTuningRefusesWhatItsEncoderCannotDo) {
+  MethodOptions options;
+  options.kind = "p_tuning";
+  EXPECT_THAT(validate(options), IsEmpty());
+  for (const InitKind kind : {InitKind::kSampledVocab, InitKind::kClassLabels}) {
+    options.init.kind = kind;
+    expect_problem(options, "init.kind", "p_tuning takes auto or normal");
+  }
+  options.init.kind = InitKind::kNormal;
+  options.init.scale = "0.5";
+  expect_problem(options, "init.scale", "without a scale");
+  options.init.scale = "auto";
+  options.encoder_hidden_size = -1;
+  expect_problem(options, "encoder_hidden_size", "at least 0");
+  options.encoder_hidden_size = 0;
+  options.encoder_num_layers = 3;
+  expect_problem(options, "encoder_num_layers", "used by encoder_reparameterization_type: LSTM");
+  options.encoder_reparameterization_type = EncoderKind::kLstm;
+  EXPECT_THAT(validate(options), IsEmpty());
+  options.encoder_num_layers = 0;
+  expect_problem(options, "encoder_num_layers", "at least 1");
+}
+
 struct RankOptions {
   std::int64_t rank = 4;
 };
