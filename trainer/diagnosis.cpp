@@ -295,8 +295,19 @@ class Judge {
     if (!evidence_.labels.empty()) advise_on_labels();
   }
 
+  // Whether the method has the initialiser class_labels and did not use it.
+  [[nodiscard]] bool could_start_from_labels() const {
+    methods::MethodOptions options = evidence_.method;
+    const methods::InitKind used = methods::init_kind(options);
+    if (used == methods::InitKind::kAuto) return false;  // a method without initial values
+    options.init.kind = methods::InitKind::kClassLabels;
+    options.init.text.clear();
+    options.init.path.clear();
+    return used != methods::InitKind::kClassLabels && methods::validate(options).empty();
+  }
+
   void advise_on_labels() {
-    if (evidence_.method.init.kind != methods::InitKind::kClassLabels) {
+    if (could_start_from_labels()) {
       diagnosis_.advice.emplace_back(
           "a start from the labels' words: --set method.init.kind=class_labels");
     }

@@ -109,6 +109,14 @@ TEST(Diagnosis, DoesNotAdviseWhatIsDoneAlready) {
                                         HasSubstr("task.shots")))));
 }
 
+TEST(Diagnosis, AdvisesAStartFromLabelsOnlyWhereTheMethodHasIt) {
+  Evidence flat = evidence(line(100, 0.7, 0.7), 50);  // init.kind: auto
+  for (const char* kind : {"prompt_tuning", "prefix_tuning", "p_tuning", "model_tuning"}) {
+    flat.method.kind = kind;
+    EXPECT_THAT(diagnose(flat).advice, Each(Not(HasSubstr("method.init")))) << kind;
+  }
+}
+
 TEST(Diagnosis, NamesTheOneLabelThatIsPredicted) {
   Evidence collapsed = evidence(line(100, 2.0, 0.5), 0);
   collapsed.predictions.assign(100, 1);
