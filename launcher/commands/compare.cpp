@@ -3,17 +3,21 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "comm/agreement.h"
 #include "configs/builtin.h"
 #include "configs/templates.h"
 #include "core/error.h"
+#include "core/files.h"
+#include "core/json.h"
 #include "eval/evaluation.h"
 #include "eval/results.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/json_output.h"
 #include "launcher/run_dir.h"
 #include "launcher/run_lock.h"
 #include "launcher/score_cells.h"
@@ -30,6 +34,7 @@ struct CompareArguments {
   ConfigArguments config;
   std::string templates;
   std::string output;
+  bool json = false;
 };
 
 // Loads a configuration that can compare prompt templates, for the model without a soft prompt.
@@ -178,7 +183,7 @@ void run_compare(const CompareArguments& arguments) {
   change_task(session, templates[best].task, {.train = false, .validation = true, .test = true});
   const data::Splits& splits = session.splits();
   const auto constant = eval::constant_answer(*session.task, splits.validation);
-  if (session.is_rank_zero()) {
+  if (session.is_rank_zero() && !arguments.json) {
     print_comparison(session, templates, scored, order, splits.validation.size(), constant);
   }
   const eval::SplitResult test =
@@ -193,6 +198,13 @@ void run_compare(const CompareArguments& arguments) {
   eval::write_templates(run_dir, splits.validation, "validation", scored, best, constant);
   const eval::NamedResult result{"test", &splits.test, &test};
   eval::write_results(run_dir, std::span(&result, 1));
+  if (arguments.json) {
+    nlohmann::ordered_json json{{"run", run_dir.string()}};
+    const fs::path written = run_dir / "templates.json";
+    json.update(parse_json_of<nlohmann::ordered_json>(written, read_text(written)));
+    json["test"] = scores_json(test.metrics, test.intervals);
+    return print_json(json);
+  }
   print_best(session, scored[best], constant, test);
 }
 
@@ -212,6 +224,7 @@ void add_compare_command(Command& program) {
       ->add_option("--output", arguments->output,
                    "run directory of the best template (default: run.output_dir with -template)")
       ->type_name("DIR");
+  add_json_flag(*command, arguments->json);
   command->example("mpirun -n 2 incipit compare configs/recipes/town_hall.yaml");
   command->callback([arguments] { run_compare(*arguments); });
 }

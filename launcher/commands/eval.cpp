@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/error.h"
@@ -16,6 +17,7 @@
 #include "launcher/command_line.h"
 #include "launcher/evaluation_folder.h"
 #include "launcher/evaluation_progress.h"
+#include "launcher/json_output.h"
 #include "launcher/mixture_report.h"
 #include "launcher/prompt_source.h"
 #include "launcher/run_dir.h"
@@ -34,6 +36,7 @@ struct EvalArguments {
   std::vector<std::string> adapters;
   std::vector<std::string> splits{"test"};
   std::string name;
+  bool json = false;
 };
 
 bool asks_for(const EvalArguments& arguments, const std::string& split) {
@@ -131,6 +134,21 @@ void print_results(const Session& session, const std::vector<eval::TaskResults>&
   telemetry::print_facts(std::cout, telemetry::Style::of_stdout(), facts);
 }
 
+// {"run":"runs/rte","scores":{"test":{"examples":277,"accuracy":0.57}}}, and with several tasks
+// {"run":...,"scores":{"rte":{"test":...}}}
+void print_results_as_json(const Session& session, const std::vector<eval::TaskResults>& results,
+                           const fs::path& folder) {
+  nlohmann::ordered_json json{{"run", folder.string()}};
+  for (const eval::TaskResults& task : results) {
+    nlohmann::ordered_json& scores = session.mixes() ? json["scores"][task.task] : json["scores"];
+    for (const auto& [split, dataset, result] : task.splits) {
+      scores[split] = {{"examples", dataset->size()}};
+      scores[split].update(scores_json(result->metrics, result->intervals));
+    }
+  }
+  print_json(json);
+}
+
 // Describes the evaluation's own folder, as a run that `report` reads.
 void describe_evaluation(const EvaluationRequest& request, const Session& session,
                          const EvaluationFolder& folder) {
@@ -194,7 +212,9 @@ void run_eval(const EvalArguments& arguments) {
     }
   }
   if (!session.is_rank_zero()) return;
-  print_results(session, results, prompts, write_run(request, session, results));
+  const fs::path folder = write_run(request, session, results);
+  if (arguments.json) return print_results_as_json(session, results, folder);
+  print_results(session, results, prompts, folder);
 }
 
 }  // namespace
@@ -217,6 +237,7 @@ void add_eval_command(Command& program) {
                    "write to RUN/evaluations/NAME (default: the run's own results; if the settings "
                    "differ from the run's, a folder there named after what differs)")
       ->type_name("NAME");
+  add_json_flag(*command, arguments->json);
   command->example(
       "incipit eval configs/recipes/rte.yaml --adapter runs/rte/adapter/last --split test");
   command->callback([arguments] { run_eval(*arguments); });

@@ -3,6 +3,7 @@
 #include <array>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "configs/builtin.h"
 #include "core/error.h"
@@ -14,6 +15,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/json_output.h"
 #include "launcher/model_check.h"
 #include "methods/registry.h"
 #include "model/weight_files.h"
@@ -29,6 +31,7 @@ struct ShowArguments {
   std::string split = "train";
   std::int64_t index = 0;
   bool ids = false;
+  bool json = false;
 };
 
 // Loads a configuration, or just a task; the latter's model is set by --set model.path=...
@@ -148,6 +151,50 @@ Forest forest_of(const data::Task& task, const data::Example& example, PromptRow
   return pack(question).forest;
 }
 
+nlohmann::ordered_json token_json(const data::Task& task, TokenId id) {
+  if (id < 0) return {{"id", nullptr}, {"text", "[prompt]"}};
+  return {{"id", id}, {"text", task.tokenizer().decode({&id, 1}, /*skip_special=*/false)}};
+}
+
+nlohmann::ordered_json segment_json(const data::Task& task, const Forest& forest, int segment) {
+  const Range rows = forest.rows(segment);
+  nlohmann::ordered_json json{{"parent", forest.parent[segment]},
+                              {"prefix_rows", forest.resident[segment].rows.size()},
+                              {"first_row", rows.begin}};
+  json["tokens"] = json["targets"] = nlohmann::ordered_json::array();
+  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+    json["tokens"].push_back(token_json(task, forest.tokens[row]));
+  }
+  for (const Target& target : forest.targets) {
+    if (target.row < rows.begin || target.row >= rows.end) continue;
+    json["targets"].push_back(token_json(task, target.id));
+    json["targets"].back()["row"] = target.row;
+  }
+  return json;
+}
+
+void print_example_as_json(const configs::RunConfig& config, const data::Task& task,
+                           const data::Dataset& split, const ShowArguments& arguments) {
+  const data::Example example = split[arguments.index];
+  const data::Record record = record_of(task, split, example, arguments.split == "train");
+  const std::string label = label_of(task, example);
+  nlohmann::ordered_json json{
+      {"file", split.file()},
+      {"line", example.line},
+      {"idx", example.id},
+      {"label", label.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(label)},
+      {"references", example.references},
+      {"source_tokens", example.source.size()},
+      {"truncated", example.truncated},
+      {"text", task.source_text(record)},
+      {"segments", nlohmann::ordered_json::array()}};
+  const Forest forest = forest_of(task, example, methods::prompt_rows(config.method));
+  for (int segment = 0; segment < forest.segment_count(); ++segment) {
+    json["segments"].push_back(segment_json(task, forest, segment));
+  }
+  print_json(json);
+}
+
 void print_example(const configs::RunConfig& config, const data::Task& task,
                    const data::Dataset& split, const ShowArguments& arguments) {
   const telemetry::Style style = telemetry::Style::of_stdout();
@@ -191,6 +238,7 @@ void run_show(const ShowArguments& arguments) {
     throw ConfigError("--index " + std::to_string(arguments.index) + ": the " + arguments.split +
                       " split has " + std::to_string(split.size()) + " examples, from 0");
   }
+  if (arguments.json) return print_example_as_json(config, task, split, arguments);
   print_example(config, task, split, arguments);
 }
 
@@ -209,6 +257,7 @@ void add_show_command(Command& program) {
       ->type_name("SPLIT")
       ->one_of({"train", "validation", "test"});
   command->add_flag("--ids", arguments->ids, "write each token's id after it");
+  add_json_flag(*command, arguments->json);
   command->example("incipit show configs/recipes/rte.yaml --index 3 --split test");
   command->callback([arguments] { run_show(*arguments); });
 }

@@ -3,17 +3,21 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "core/files.h"
+#include "core/json.h"
 #include "core/launch.h"
 #include "core/stop_request.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/json_output.h"
 #include "launcher/learning_watch.h"
 #include "launcher/memory_report.h"
 #include "launcher/mixture_report.h"
@@ -90,13 +94,34 @@ void print_result(const Session& session, const trainer::TrainResult& result) {
   telemetry::print_facts(std::cout, style, facts);
 }
 
-void judge(const Session& session, const RunObserver& observer,
-           const trainer::TrainResult& result) {
+// What print_result() says, with the diagnoses.
+void print_as_json(const Session& session, const trainer::TrainResult& result,
+                   const std::filesystem::path& run_dir) {
+  nlohmann::ordered_json json{{"run", run_dir.string()},
+                              {"name", session.config.run.name},
+                              {"steps", result.steps},
+                              {"stopped_early", result.stopped_early},
+                              {"last_loss", result.last_loss}};
+  for (std::size_t i = 0; i < result.tasks.size(); ++i) {
+    const trainer::TaskResult& own = result.tasks[i];
+    nlohmann::ordered_json& task = json["tasks"][session.tasks[i].name];
+    task["best_step"] = own.best_step;
+    if (own.best_score) task["validation"] = {{own.metric, *own.best_score}};
+    if (!own.test.empty()) task["test"] = scores_json(own.test, own.test_intervals);
+  }
+  const std::filesystem::path diagnosis = run_dir / "diagnosis.json";
+  json["diagnosis"] = parse_json_of<nlohmann::ordered_json>(diagnosis, read_text(diagnosis));
+  print_json(json);
+}
+
+void judge(const Session& session, const RunObserver& observer, const trainer::TrainResult& result,
+           bool prints) {
   std::vector<std::pair<std::string, trainer::Diagnosis>> diagnoses;
   for (std::size_t i = 0; i < session.tasks.size(); ++i) {
     const data::LoadedTask& task = session.tasks[i];
     diagnoses.emplace_back(task.name,
                            observer.learning(i).diagnose(session, task, result.tasks[i].best_step));
+    if (!prints) continue;
     print_diagnosis(std::cout, telemetry::Style::of_stdout(), session.mixes() ? task.name : "",
                     diagnoses.back().second);
   }
@@ -108,6 +133,7 @@ struct TrainArguments {
   ConfigArguments config;
   bool fresh = false;
   bool resume = false;
+  bool json = false;
   std::optional<std::int64_t> seed{};
 };
 
@@ -140,7 +166,7 @@ void begin_to_write(Session& session) {
 }
 
 // Sets config.train.steps to the number of steps, which train.epochs may decide.
-trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan) {
+trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool json) {
   Session session = open_session(config, methods::prompt_rows(config.method).rows, {});
   config.train.steps =
       trainer::steps_to_train(config.train, session.tasks.front().splits.train.size());
@@ -182,8 +208,9 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan) {
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
   write_model_cards(session, result, run_dir);
-  print_result(session, result);
-  judge(session, observer, result);
+  if (!json) print_result(session, result);
+  judge(session, observer, result, /*prints=*/!json);
+  if (json) print_as_json(session, result, run_dir);
   mark_finished(run_dir, utc_now());
   return result;
 }
@@ -210,7 +237,7 @@ void run_train(const TrainArguments& arguments) {
     if (arguments.resume) require_resumes(plan, config.run.output_dir);
   }
   if (plan.kind == RunPlan::Kind::kResume) config.model.dtype = plan.dtype;
-  const trainer::TrainResult result = train(config, plan);
+  const trainer::TrainResult result = train(config, plan, arguments.json);
   if (result.stopped) throw Stopped(stopped_text(result, config));  // after orderly MPI shutdown
 }
 
@@ -227,6 +254,7 @@ void add_train_command(Command& program) {
                  "fail unless an unfinished run is resumed, as it is by itself")
       ->excludes(fresh);
   command->add_option("--seed", arguments->seed, "replaces run.seed")->not_negative();
+  add_json_flag(*command, arguments->json);
   command->example("mpirun -n 2 incipit train configs/recipes/rte.yaml --set train.steps=50");
   command->callback([arguments] { run_train(*arguments); });
 }

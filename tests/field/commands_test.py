@@ -22,7 +22,10 @@ class Commands(program.ProgramTest):
 
     def test_a_launcher_that_mpi_does_not_know_is_refused(self):
         for variables in ({"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "2", "SLURM_PROCID": "0"},
-                          {"PMI_SIZE": "2", "PMI_RANK": "0"}):
+                          {"PMI_SIZE": "2", "PMI_RANK": "0"},
+                          {"MV2_COMM_WORLD_SIZE": "2", "MV2_COMM_WORLD_RANK": "1"},
+                          {"FLUX_JOB_SIZE": "2"}, {"JSM_NAMESPACE_SIZE": "2"},
+                          {"WORLD_SIZE": "2", "RANK": "0", "TORCHELASTIC_RUN_ID": "none"}):
             done = self.incipit("train", self.config, "--set",
                                 f"run.output_dir={self.folder}/alone", code=2, **variables)
             self.assertIn("2 processes were started, but MPI sees 1 rank", done.stderr)
@@ -34,6 +37,17 @@ class Commands(program.ProgramTest):
         # An allocation without a step is one process.
         self.incipit("eval", self.plain(), "--set", f"run.output_dir={self.folder}/batch",
                      SLURM_NTASKS="8", SLURM_PROCID="0")
+
+    def test_variables_that_no_launcher_of_this_process_set(self):
+        for number, variables in enumerate(({"WORLD_SIZE": "2"}, {"PMI_SIZE": "x"},
+                                            {"PMI_SIZE": ""}, {"FLUX_JOB_SIZE": "1"})):
+            self.incipit("eval", self.plain(), "--set",
+                         f"run.output_dir={self.folder}/set{number}", **variables)
+
+    def test_text_that_is_not_utf8_in_a_configuration(self):
+        config = self.folder / "latin.yaml"
+        config.write_bytes(self.plain().read_bytes() + b"# caf\xe9\n")
+        self.assertIn("is not UTF-8", self.refused(2, "validate", config))
 
     def test_a_run_for_a_number_of_ranks_fails_on_another(self):
         done = self.incipit("train", self.config, "--set", "parallel.world=2", code=2)
@@ -111,6 +125,29 @@ class Commands(program.ProgramTest):
         for text in ("library_name: peft", "{text} is", '"green": " grn"', "| test | 12 | accuracy",
                      "incipit predict"):
             self.assertIn(text, card)
+
+    def test_results_as_json(self):
+        run = self.folder / "json"
+        output = ["--set", f"run.output_dir={run}"]
+        templates = self.write("one.yaml", '- {name: one, template: "{text}:"}\n')
+
+        def read(*words):
+            return json.loads(self.incipit(*words, "--json").stdout)
+        trained = read("train", self.config, *output)
+        self.assertEqual((trained["run"], trained["steps"]), (str(run), 6))
+        self.assertIn("verdict", trained["diagnosis"])
+        scores = json.loads((run / "scores.json").read_text())
+        self.assertEqual(read("eval", run)["scores"]["test"], scores["test"])
+        compared = read("compare", self.plain(), "--templates", templates, "--output",
+                        self.folder / "json2")
+        self.assertEqual([t["name"] for t in compared["templates"]], ["one"])
+        self.assertIn("accuracy", compared["test"])
+        self.assertIn("prompt_tuning", read("ls")["methods"])
+        found = read("doctor", "--model", self.folder / "model")
+        self.assertTrue(found["model"]["ok"])
+        shown = read("show", self.config)
+        tokens = [token for segment in shown["segments"] for token in segment["tokens"]]
+        self.assertIn({"id": None, "text": "[prompt]"}, tokens)
 
     def test_resume_needs_something_to_resume(self):
         run = self.folder / "again"
