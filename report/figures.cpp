@@ -94,14 +94,44 @@ SplitFigures figures_of(const std::string& split, const std::vector<EvaluatedExa
   return figures;
 }
 
+namespace {
+
+// Returns for each label the mean probability of the label over the examples that have it.
+std::map<std::string, double> usual_confidence(const std::vector<EvaluatedExample>& predictions) {
+  std::map<std::string, std::pair<double, std::int64_t>> sums;
+  for (const EvaluatedExample& each : predictions) {
+    const auto score = score_of(each, each.label);
+    if (each.label.empty() || !score) continue;
+    sums[each.label].first += probability(each, *score);
+    ++sums[each.label].second;
+  }
+  std::map<std::string, double> means;
+  for (const auto& [label, sum] : sums) means[label] = sum.first / static_cast<double>(sum.second);
+  return means;
+}
+
+// A model that answers no better than always the same says nothing about the labels.
+bool is_better_than_majority(const std::vector<EvaluatedExample>& predictions) {
+  if (!is_labelled(predictions)) return false;
+  const SplitFigures figures = figures_of("", predictions, "");
+  return figures.accuracy_95.low > figures.majority_share;
+}
+
+}  // namespace
+
 std::vector<WrongAnswer> worst_errors(const std::vector<EvaluatedExample>& predictions,
                                       std::size_t most) {
   std::vector<WrongAnswer> errors;
+  const auto usual = usual_confidence(predictions);
+  const bool learned = is_better_than_majority(predictions);
   for (const EvaluatedExample& each : predictions) {
     const auto given = score_of(each, each.prediction);
     const auto right = score_of(each, each.label);
     if (!each.wrong() || !given || !right) continue;
-    errors.push_back({&each, probability(each, *given), probability(each, *right)});
+    const auto mean = usual.find(each.prediction);
+    WrongAnswer& error = errors.emplace_back(
+        WrongAnswer{&each, probability(each, *given), probability(each, *right)});
+    error.doubts_label = learned && mean != usual.end() && error.given >= mean->second;
   }
   std::stable_sort(errors.begin(), errors.end(), [](const WrongAnswer& a, const WrongAnswer& b) {
     return a.given - a.right > b.given - b.right;

@@ -94,6 +94,10 @@ struct WrongAnswer {
   const EvaluatedExample* prediction = nullptr;
   double given = 0;  // probability, over the labels, of the given answer ...
   double right = 0;  // ... and of the correct label
+  // The label may be wrong: the model is at least as sure of its answer as it is, on average, in
+  // the examples with that label (the criterion of confident learning, Northcutt et al. 2021). Only
+  // where the model is clearly better than the majority.
+  bool doubts_label = false;
 };
 
 // Returns the wrong predictions, at most `most`, sorted by `given` - `right`, largest first.

@@ -21,7 +21,8 @@ void write_error(Html& page, const WorstError& error) {
     page.text(std::string(" ").append(percent(error.answer.given)).append(", but it is "));
     page.leaf("span", {{"class", "label"}}, prediction.label);
     page.text(std::string(" ").append(percent(error.answer.right)).append(" "));
-    page.leaf("span", {{"class", "soft"}}, "idx " + prediction.id);
+    page.leaf("span", {{"class", "soft"}},
+              "idx " + prediction.id + (error.answer.doubts_label ? ", check the label" : ""));
   }
   write_input(page, error.input);
 }
@@ -29,6 +30,17 @@ void write_error(Html& page, const WorstError& error) {
 void write_error_list(Html& page, std::span<const WorstError> errors) {
   const auto list = page.element("ul", {{"class", "errors"}});
   for (const WorstError& error : errors) write_error(page, error);
+}
+
+// Says how many labels may be wrong.
+std::string doubts(const std::vector<WorstError>& errors) {
+  const auto count = std::count_if(errors.begin(), errors.end(), [](const WorstError& error) {
+    return error.answer.doubts_label;
+  });
+  if (count == 0) return "";
+  return " Likely mislabelled: " + telemetry::grouped(count) +
+         ", marked \u201ccheck the label\u201d. The model is at least as sure of "
+         "these answers as it is, on average, in the examples with that label.";
 }
 
 void write_soft_prompt(Html& page, std::int64_t rows) {
@@ -109,7 +121,8 @@ void write_errors(Html& page, const RunFigures& figures) {
             telemetry::grouped(static_cast<std::int64_t>(figures.errors.size())) + " of " +
                 telemetry::grouped(figures.wrong) +
                 " wrong answers, the most confident first, with the probability of the answer and "
-                "of the label among all labels.");
+                "of the label among all labels." +
+                doubts(figures.errors));
   if (!figures.texts_problem.empty()) {
     page.leaf("p", {{"class", "soft"}}, "Their texts cannot be shown. " + figures.texts_problem);
   }

@@ -106,6 +106,27 @@ TEST(WorstErrors, AreTheMostConfident) {
   EXPECT_EQ(worst_errors(predictions, 1).size(), 1u);
 }
 
+// 20 right answers with probability 0.9 and two wrong ones, of which one is as sure.
+TEST(WorstErrors, DoubtTheLabelWhereTheModelIsAsSureAsOfRightAnswers) {
+  std::vector<EvaluatedExample> predictions;
+  const auto add = [&](const std::string& prediction, const std::string& label, double given) {
+    const std::string other = prediction == "a" ? "b" : "a";
+    predictions.push_back(
+        {.id = std::to_string(predictions.size()),
+         .prediction = prediction,
+         .label = label,
+         .references = {},
+         .scores = {{prediction, std::log(given)}, {other, std::log(1 - given)}}});
+  };
+  for (int i = 0; i < 20; ++i) add(i % 2 == 0 ? "a" : "b", i % 2 == 0 ? "a" : "b", 0.9);
+  add("a", "b", 0.95);
+  add("a", "b", 0.55);
+  const auto errors = worst_errors(predictions, 5);
+  ASSERT_EQ(errors.size(), 2u);
+  EXPECT_TRUE(errors[0].doubts_label);
+  EXPECT_FALSE(errors[1].doubts_label);
+}
+
 TEST(FiguresOf, TheMajorityIsThatOfTrainWhereItIsKnown) {
   EXPECT_NEAR(figures_of("test", three(), "").majority_share, 2.0 / 3, 1e-12);
   EXPECT_NEAR(figures_of("test", three(), "b").majority_share, 1.0 / 3, 1e-12);
