@@ -48,6 +48,8 @@ class Template:
         self.source = source
         self._special_tokens = special_tokens
         self.bos_token = special_tokens.get("bos_token")
+        if not isinstance(source, str):
+            raise ChatError("the chat template is not a text")
         try:
             self._template = env.from_string(source)
         except jinja2.TemplateError as error:
