@@ -44,7 +44,8 @@ void find_paths(const Schema& block, const std::string& path, const std::string&
 }  // namespace
 
 ConfigValue YamlReader::parse_file(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path)) {
+  std::error_code ignored;  // reading says why the path cannot be looked at
+  if (std::filesystem::is_directory(path, ignored)) {
     throw ConfigError(path.string() + ": this is a folder; expected a YAML file" +
                       (std::filesystem::exists(path / "config.yaml")
                            ? ", like " + (path / "config.yaml").string()
