@@ -37,8 +37,9 @@ struct ShowArguments {
 // Loads a configuration, or just a task; the latter's model is set by --set model.path=...
 configs::RunConfig load(const ConfigArguments& arguments) {
   const auto tasks = configs::builtin_tasks();
+  std::error_code ignored;  // a path that cannot be looked at is none
   const bool task_alone =
-      !fs::exists(arguments.config) &&
+      !fs::exists(arguments.config, ignored) &&
       configs::find_file(configs::builtin_recipes(), arguments.config) == nullptr &&
       configs::find_file(tasks, arguments.config) != nullptr;
   if (!task_alone) return load_one_task(arguments, check_options);
