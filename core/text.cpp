@@ -51,18 +51,37 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
   return match ? "; did you mean '" + *match + "'?" : std::string();
 }
 
+namespace {
+
+// Returns how many bytes from `at` are one character beyond ASCII; 0: they are not UTF-8 (the
+// finer rules, as for surrogates, do not matter here).
+std::size_t character_bytes(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  for (std::size_t i = 1; i < length; ++i) {
+    if (at + i >= text.size() || (static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80)
+      return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string shown;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
     const bool low = byte < 0x20 && text[i] != '\n' && text[i] != '\t';
+    const std::size_t length = byte < 0x80 ? 1 : character_bytes(text, i);
     // U+0080 to U+009F, which some terminals obey like escape sequences.
-    const bool high = byte == 0xC2 && i + 1 < text.size() &&
-                      (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
-    if (low || high || byte == 0x7F) {
+    const bool high =
+        byte == 0xC2 && length == 2 && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
+    if (low || high || length == 0 || byte == 0x7F) {
       shown += print("\\x%02x", high ? static_cast<unsigned char>(text[++i]) : byte);
     } else {
-      shown += text[i];
+      shown += text.substr(i, length);
+      i += length - 1;
     }
   }
   return shown;

@@ -16,8 +16,8 @@ namespace incipit {
 [[nodiscard]] std::string did_you_mean(std::string_view word,
                                        std::span<const std::string> candidates);
 
-// Returns `text` with control characters other than newline and tab written as \x1b: names in files
-// must not move the cursor of a terminal or hide lines of a log. Valid UTF-8 stays as it is.
+// Returns `text` with control characters other than newline and tab, and bytes that are not UTF-8,
+// written as \x1b: names in files must not move the cursor of a terminal or hide lines of a log.
 [[nodiscard]] std::string printable(std::string_view text);
 
 // "a, b, c"

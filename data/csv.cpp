@@ -214,7 +214,8 @@ void append_csv_row(std::string& text, std::span<const std::string> fields, char
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (i > 0) text += delimiter;
     const std::string& field = fields[i];
-    const bool empty_line = fields.size() == 1 && field.empty();
+    const bool empty_line =
+        fields.size() == 1 && field.find_first_not_of(" \t") == std::string::npos;
     if (!empty_line && field.find_first_of(special) == std::string::npos) {
       text += field;
       continue;

@@ -295,7 +295,7 @@ class Models(program.ProgramTest):
         folder = self.make("other", kind="llama", vocab_size=self.tokenizer.get_vocab_size() + 8)
         plain = (folder / "tokenizer_config.json").read_text()
         for keys in (dict(model_max_length=1000000000000000019884624838656), dict(
-                extra_special_tokens={"user_token": "<|user|>", "stop": "<|stop|>"}),
+                extra_special_tokens={"begin_token": "<|user|>", "stop": "<|stop|>"}),
                      dict(clean_up_tokenization_spaces=True, additional_special_tokens=None),
                      dict(tokenizer_class="GPT2TokenizerFast", add_prefix_space=True),
                      dict(bos_token="<|user|>", add_bos_token=True)):

@@ -29,6 +29,7 @@ TEST(Text, ControlCharactersBecomeVisible) {
                       "31m"),
             "a\\x9b31m");
   EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
+  EXPECT_EQ(printable("caf\xe9 \xff\xfe \xe2\x82"), "caf\\xe9 \\xff\\xfe \\xe2\\x82");
   EXPECT_EQ(printable("é▁\t漢\n\xc2\xa0"), "é▁\t漢\n\xc2\xa0");
 }
 

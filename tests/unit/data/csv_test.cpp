@@ -184,7 +184,7 @@ TEST(Csv, WrittenRowsAreReadBack) {
   }
   std::string column;
   for (const auto& row : Rows{{"h"}, {""}, {" "}, {"x"}}) append_csv_row(column, row);
-  EXPECT_EQ(column, "h\n\"\"\n \nx\n");
+  EXPECT_EQ(column, "h\n\"\"\n\" \"\nx\n");
   EXPECT_EQ(rows(column), (Rows{{"h"}, {""}, {" "}, {"x"}}));
 }
 
