@@ -297,7 +297,7 @@ class Models(program.ProgramTest):
         for keys in (dict(model_max_length=1000000000000000019884624838656), dict(
                 extra_special_tokens={"begin_token": "<|user|>", "stop": "<|stop|>"}),
                      dict(clean_up_tokenization_spaces=True, additional_special_tokens=None),
-                     dict(tokenizer_class="GPT2TokenizerFast", add_prefix_space=True),
+                     dict(tokenizer_class="GPT2TokenizerFast"),
                      dict(bos_token="<|user|>", add_bos_token=True)):
             small.edit(folder / "tokenizer_config.json", **keys)
             self.as_tokenized(folder, "a lamp", "<|user|>a<|stop|> b", "  c <|end|>d")
