@@ -18,11 +18,14 @@ namespace {
 constexpr int kMostRanks = 4096;  // largest number of ranks tried
 
 // Of the meshes of `ranks` ranks whose weights fit in memory, returns the one nearest to `wanted`.
+// `whole`: bytes of all weights.
 std::optional<comm::MeshShape> nearest_that_fits(const model::ModelSpec& config,
                                                  const comm::MeshShape& wanted, int ranks,
-                                                 int number_bytes, double budget) {
+                                                 int number_bytes, double whole, double budget) {
   std::optional<comm::MeshShape> best;
   for (const comm::MeshShape& shape : plan::possible_meshes(config, ranks)) {
+    // No rank has less than its share, which is quicker to know than what it has.
+    if (whole / (shape.fsdp * shape.pipeline * shape.tensor) > budget) continue;
     if (plan::planned_weight_bytes(config, shape, number_bytes) > budget) continue;
     if (!best || comm::distance(shape, wanted) < comm::distance(*best, wanted)) best = shape;
   }
@@ -48,8 +51,9 @@ std::string memory_objection(const model::ModelSpec& config, const comm::MeshSha
   if (needed <= budget) return "";
   std::string message = "parallel: " + comm::describe(shape) + ": the weights of a rank take " +
                         human_bytes(needed) + ", but each has " + human_bytes(budget) + "; ";
+  const double whole = plan::planned_weight_bytes(config, {}, number_bytes);
   for (int ranks = shape.product(); ranks <= kMostRanks; ranks *= 2) {
-    const auto near = nearest_that_fits(config, shape, ranks, number_bytes, budget);
+    const auto near = nearest_that_fits(config, shape, ranks, number_bytes, whole, budget);
     if (!near) continue;
     return message + "the nearest mesh that fits is " + comm::describe(*near) +
            (ranks == shape.product()
