@@ -121,6 +121,29 @@ void for_each_special(const JsonNode& config, const Take& take) {
   }
 }
 
+// Replaces an object of names and tokens by the list of the tokens. New tokens get their ids in the
+// order of the file, which json does not keep.
+void list_extra_tokens(const fs::path& path, json& config) {
+  constexpr const char* kExtra = "extra_special_tokens";
+  const auto extra = config.find(kExtra);
+  if (extra == config.end() || !extra->is_object()) return;
+  json list = json::array();
+  const auto ordered = parse_json_of<nlohmann::ordered_json>(path, read_text(path));
+  for (const auto& [name, token] : ordered[kExtra].items()) list.push_back(extra->at(name));
+  *extra = std::move(list);
+}
+
+// GPT-2's class puts a space before every text if this key says so, whatever tokenizer.json says.
+void refuse_prefix_space(const JsonNode& config, const json& tokenizer) {
+  const auto adds = config.find("add_prefix_space");
+  const auto name = config.find("tokenizer_class");
+  if (!adds || adds->value() != true || !name || !name->value().is_string()) return;
+  if (!name->string().starts_with("GPT2Tokenizer")) return;
+  const json::json_pointer place("/pre_tokenizer/add_prefix_space");
+  if (tokenizer.contains(place) && tokenizer[place] == true) return;
+  adds->fail("differs from pre_tokenizer.add_prefix_space in tokenizer.json; make both the same");
+}
+
 }  // namespace
 
 std::string token_content(const JsonNode& token) {
@@ -135,8 +158,10 @@ json read_json_object(const fs::path& path) {
 }
 
 json read_tokenizer_config(const fs::path& model_dir) {
-  json config = read_json_object(model_dir / "tokenizer_config.json");
+  const fs::path path = model_dir / "tokenizer_config.json";
+  json config = read_json_object(path);
   if (config.is_null()) config = json::object();
+  list_extra_tokens(path, config);
   if (config.contains(kDecoder)) return config;
   const json map = read_json_object(model_dir / "special_tokens_map.json");
   if (!map.is_null()) config.update(map);
@@ -150,6 +175,7 @@ json other_added_tokens(const fs::path& model_dir, const json& tokenizer) {
     node.fail(
         "split_special_tokens: texts in which special tokens are plain text are not supported");
   }
+  refuse_prefix_space(node, tokenizer);
   NewTokens tokens(tokenizer);
   add_listed(node, tokens);
   const fs::path legacy = model_dir / "added_tokens.json";

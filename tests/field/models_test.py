@@ -298,12 +298,18 @@ class Models(program.ProgramTest):
                 extra_special_tokens={"begin_token": "<|user|>", "stop": "<|stop|>"}),
                      dict(clean_up_tokenization_spaces=True, additional_special_tokens=None),
                      dict(tokenizer_class="GPT2TokenizerFast"),
+                     dict(extra_special_tokens={"z_token": "<|z|>", "a_token": "<|a|>"}),
                      dict(bos_token="<|user|>", add_bos_token=True)):
             small.edit(folder / "tokenizer_config.json", **keys)
-            self.as_tokenized(folder, "a lamp", "<|user|>a<|stop|> b", "  c <|end|>d")
+            self.as_tokenized(folder, "a lamp", "<|user|>a<|stop|> b", "  c <|end|>d",
+                              "<|z|>e<|a|>")
             (folder / "tokenizer_config.json").write_text(plain)
         small.edit(folder / "tokenizer_config.json", split_special_tokens=True)
         self.refused_by_name(folder, "split_special_tokens")
+        (folder / "tokenizer_config.json").write_text(plain)
+        small.edit(folder / "tokenizer_config.json", tokenizer_class="GPT2Tokenizer",
+                   add_prefix_space=True)
+        self.refused_by_name(folder, "add_prefix_space")
 
     def test_truncation_and_padding_of_tokenizer_json_do_not_count(self):
         folder = self.make("cut", kind="llama")
