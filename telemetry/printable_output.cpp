@@ -11,6 +11,13 @@ namespace {
 constexpr char kEscape = '\x1b';
 constexpr std::size_t kLongestColour = 16;
 
+// Returns the number of bytes of a character of UTF-8 by its first; 1 if no character begins so.
+std::size_t bytes_of_character(char first) {
+  const auto lead = static_cast<unsigned char>(first);
+  if (lead < 0xC2 || lead > 0xF4) return 1;
+  return lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
 }  // namespace
 
 PrintableOutput::PrintableOutput(std::ostream& stream) : stream_(stream), target_(stream.rdbuf()) {
@@ -47,10 +54,10 @@ void PrintableOutput::put(char c) {
     }
     release();
   }
-  const bool two_bytes = !held_.empty();  // \xC2, whose second byte decides
+  const bool continues = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+  if (!continues) release();  // a character that is cut off
   held_ += c;
-  if (!two_bytes && (c == kEscape || c == '\xC2')) return;
-  release();
+  if (c != kEscape && held_.size() >= bytes_of_character(held_[0])) release();
 }
 
 PrintableOutput::int_type PrintableOutput::overflow(int_type c) {

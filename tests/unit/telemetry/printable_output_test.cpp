@@ -36,6 +36,15 @@ TEST(PrintableOutput, EscapesWhatMovesTheCursorOrHidesText) {
   EXPECT_EQ(written("end\x1b["), "end\\x1b[");
 }
 
+TEST(PrintableOutput, EscapesBytesThatAreNotUtf8) {
+  EXPECT_EQ(written("a\xe9"
+                    "b"),
+            "a\\xe9b");
+  EXPECT_EQ(written("\xe2\x88\x92\xe2\x88"), "\xe2\x88\x92\\xe2\\x88");
+  EXPECT_EQ(written("\xe2\x88\x1b[1m\xf0\x9f\x98\x80\x92"),
+            "\\xe2\\x88\x1b[1m\xf0\x9f\x98\x80\\x92");
+}
+
 TEST(PrintableOutput, GivesTheStreamBack) {
   std::ostringstream out;
   { const PrintableOutput printable(out); }
