@@ -123,6 +123,7 @@ struct Splits {
   std::int64_t validation_in_train = 0;
   std::int64_t test_in_train = 0;
   std::int64_t test_in_validation = 0;
+  std::int64_t available = 0;  // training examples before WhichSplits::train_examples were drawn
 };
 
 // Which splits to read. Train is also read when the requested validation split (`validation`) is a
@@ -131,6 +132,7 @@ struct WhichSplits {
   bool train = true;
   bool validation = true;
   bool test = true;
+  std::int64_t train_examples = 0;  // number to draw of the training examples; 0: all
 };
 
 // Reads the splits that `which` requests and the options of `task` name; the others are empty.
@@ -139,12 +141,13 @@ struct WhichSplits {
 // moved to it, and examples with the same text move together. They are then read as validation
 // examples, not as training examples. Few-shot examples are drawn from the rest of train
 // (draw_demonstrations), removed from it and given to `task`. Every sequence, with a soft prompt of
-// `prompt_rows` rows, is checked against the model's positions.
+// `prompt_rows` rows, is checked against the model's positions. At last, train is reduced to
+// `which.train_examples` (draw_examples).
 //
 // Throws DataError, also when an example occurs in two of the splits read and on_overlap is fail.
-// Throws ConfigError when train is requested and the options name none, and when the validation
-// split comes from the test split's file. A pure function of the files, the options and `seed`:
-// every rank calls it and gets the same result.
+// Throws ConfigError when train is requested and the options name none, when the validation split
+// comes from the test split's file, and as draw_examples(). A pure function of the files, the
+// options and `seed`: every rank calls it and gets the same result.
 [[nodiscard]] Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
                                  const WhichSplits& which = {});
 
@@ -159,5 +162,12 @@ struct WhichSplits {
 // shuffled. Throws DataError when there are fewer than `count` examples.
 [[nodiscard]] std::vector<std::int64_t> draw_demonstrations(const Dataset& train,
                                                             std::int64_t count, std::uint64_t seed);
+
+// Draws `count` training examples by `seed`, with about the same share of every label
+// (stratified_order), and returns their indices in ascending order. The examples of a smaller count
+// are among those of a larger one. `by_label`: whether the examples have labels. Throws ConfigError
+// that names train.examples when there are fewer than `count` examples or more labels.
+[[nodiscard]] std::vector<std::int64_t> draw_examples(const Dataset& train, std::int64_t count,
+                                                      bool by_label, std::uint64_t seed);
 
 }  // namespace incipit::data

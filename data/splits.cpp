@@ -10,6 +10,7 @@
 #include "core/random.h"
 #include "data/overlap.h"
 #include "data/records.h"
+#include "data/stratified_split.h"
 
 namespace incipit::data {
 namespace {
@@ -81,6 +82,24 @@ std::vector<std::int64_t> draw_demonstrations(const Dataset& train, std::int64_t
                    [&](std::int64_t a, std::int64_t b) { return turn[a] < turn[b]; });
   order.resize(static_cast<std::size_t>(count));
   random.shuffle(std::span(order));
+  return order;
+}
+
+std::vector<std::int64_t> draw_examples(const Dataset& train, std::int64_t count, bool by_label,
+                                        std::uint64_t seed) {
+  std::vector<int> labels(static_cast<std::size_t>(train.size()), 0);
+  for (std::int64_t i = 0; by_label && i < train.size(); ++i) labels[i] = train.facts(i).label;
+  const std::set<int> distinct(labels.begin(), labels.end());
+  const auto least = static_cast<std::int64_t>(distinct.size());
+  if (count < least || count > train.size()) {
+    throw ConfigError("train.examples: must be between " + std::to_string(least) +
+                      (by_label ? " (one of each label)" : "") + " and " +
+                      std::to_string(train.size()) + " (the training examples of " + train.file() +
+                      "), or 0 for all, is " + std::to_string(count));
+  }
+  std::vector<std::int64_t> order = stratified_order(labels, seed);
+  order.resize(static_cast<std::size_t>(count));
+  std::sort(order.begin(), order.end());
   return order;
 }
 
@@ -245,6 +264,11 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
   if (!which.validation) splits.validation = {};
   for (Dataset* split : {&splits.train, &splits.validation, &splits.test}) {
     refuse_unfit(task, *split, prompt_rows);
+  }
+  splits.available = splits.train.size();
+  if (which.train && which.train_examples > 0) {
+    splits.train = splits.train.subset(
+        draw_examples(splits.train, which.train_examples, !task.labels().empty(), seed));
   }
   return splits;
 }

@@ -58,4 +58,33 @@ std::vector<int> stratified_split(std::span<const int> labels, std::span<const s
   return part;
 }
 
+std::vector<std::int64_t> stratified_order(std::span<const int> labels, std::uint64_t seed) {
+  constexpr std::uint64_t kStream = 0x6578616d706c6573;  // "examples"
+  std::map<int, std::vector<std::int64_t>> members;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    members[labels[i]].push_back(static_cast<std::int64_t>(i));
+  }
+  struct Place {
+    bool first = false;  // of its label
+    double share = 0;    // of the label's examples that come before it
+    std::int64_t example = 0;
+  };
+  std::vector<Place> places;
+  for (auto& [label, own] : members) {
+    Random random(mix_seed(seed, kStream), static_cast<std::uint64_t>(label));
+    random.shuffle(std::span(own));
+    const auto count = static_cast<double>(own.size());
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      places.push_back({k == 0, (static_cast<double>(k) + 0.5) / count, own[k]});
+    }
+  }
+  std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return a.first != b.first ? a.first : a.share < b.share;
+  });
+  std::vector<std::int64_t> order;
+  order.reserve(places.size());
+  for (const Place& place : places) order.push_back(place.example);
+  return order;
+}
+
 }  // namespace incipit::data

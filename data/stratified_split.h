@@ -1,4 +1,4 @@
-// Divides labelled examples into splits with the same label proportions.
+// Divides and orders labelled examples so that every part has the same label proportions.
 #pragma once
 
 #include <cstdint>
@@ -18,5 +18,11 @@ namespace incipit::data {
 [[nodiscard]] std::vector<int> stratified_split(std::span<const int> labels,
                                                 std::span<const std::int64_t> groups,
                                                 std::span<const double> shares, std::uint64_t seed);
+
+// Returns the indices of the examples in an order drawn by `seed`, of which every beginning has
+// about the label proportions of the whole: first an example of every label, then each label's
+// examples at even distances. A pure function of its arguments.
+[[nodiscard]] std::vector<std::int64_t> stratified_order(std::span<const int> labels,
+                                                         std::uint64_t seed);
 
 }  // namespace incipit::data

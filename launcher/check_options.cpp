@@ -90,6 +90,9 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
   if (config.train.epochs > 0 && config.tasks.size() > 1) {
     report("train.epochs", "the tasks of a mixture differ in size; expected train.steps");
   }
+  if (config.train.examples > 0 && config.tasks.size() > 1) {
+    report("train.examples", "the tasks of a mixture differ in size; expected 0, all");
+  }
   if (methods::trains_backbone(config.method)) check_model_tuning(config, report);
   for (const auto& [block, task] : task_blocks(config)) {
     check_trained_task(config, block, *task, report);

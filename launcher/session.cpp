@@ -103,7 +103,8 @@ void report_unread_keys(const data::Task& task) {
 // Loads the tasks and their splits. Tasks of one format share the tokenizer.
 void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
                const fs::path& model_dir, const model::ModelSpec& transformer,
-               const data::WhichSplits& which) {
+               data::WhichSplits which) {
+  which.train_examples = session.config.train.examples;
   std::map<data::Format, data::TaskModel> models;
   session.tasks.clear();
   for (const auto& [name, options] : configs::all_tasks(session.config)) {
@@ -157,6 +158,7 @@ Json describe(const data::Splits& splits) {
                        {"fingerprint", std::to_string(split.fingerprint())}};
   };
   add("train", splits.train);
+  if (splits.train.size() < splits.available) described["train"]["drawn_from"] = splits.available;
   add("validation", splits.validation);
   add("test", splits.test);
   return described;

@@ -59,15 +59,6 @@ void require_same_examples(const RunData& first, const RunData& other) {
   }
 }
 
-// Returns the key that runs of one method share: all but the blocks `run`, `metrics` and `log`.
-std::string method_key(const configs::RunConfig& config) {
-  configs::RunConfig same = config;
-  same.run = {};
-  same.metrics = {};
-  same.log = {};
-  return configs::resolved_yaml(same);
-}
-
 struct Grouping {
   std::optional<std::string> key;
   std::set<std::uint64_t> seeds;
@@ -238,6 +229,14 @@ std::string mixed_types_of(std::span<const RunData> runs) {
 }
 
 }  // namespace
+
+std::string method_key(const configs::RunConfig& config) {
+  configs::RunConfig same = config;
+  same.run = {};
+  same.metrics = {};
+  same.log = {};
+  return configs::resolved_yaml(same);
+}
 
 std::string method_description(const configs::RunConfig& config) {
   std::string text = methods::prompt_title(config.method);

@@ -47,6 +47,9 @@ struct Comparison {
 // the metrics of the first run with a configuration.
 [[nodiscard]] Comparison compare(std::span<const RunData> runs, const std::string& majority_label);
 
+// Returns the key that runs of one method share: all but the blocks `run`, `metrics` and `log`.
+[[nodiscard]] std::string method_key(const configs::RunConfig& config);
+
 // Returns a description of a configuration's method: "soft prompt of 20 tokens", "zero-shot, chat".
 [[nodiscard]] std::string method_description(const configs::RunConfig& config);
 

@@ -41,6 +41,19 @@ Json scores_json(const SplitFigures& split) {
           {"majority", split.majority_share}};
 }
 
+// Returns {"name", "points": [{"examples", "method"}]} of each curve.
+Json curves_json(const std::vector<LearningCurve>& curves) {
+  Json all = Json::array();
+  for (const LearningCurve& curve : curves) {
+    Json points = Json::array();
+    for (const CurvePoint& point : curve.points) {
+      points.push_back({{"examples", point.examples}, {"method", point.method}});
+    }
+    all.push_back({{"name", curve.name}, {"points", points}});
+  }
+  return all;
+}
+
 Json comparison_json(const Report& report) {
   const Comparison& comparison = *report.comparison;
   Json methods = Json::array();
@@ -106,6 +119,32 @@ void print_comparison(std::ostream& out, const telemetry::Style& style,
   }
 }
 
+void print_learning_curves(std::ostream& out, const telemetry::Style& style, const Report& report) {
+  if (report.curves.empty()) return;
+  const Comparison& comparison = *report.comparison;
+  const std::string head = comparison.metric == "accuracy" ? "test %" : comparison.title + " %";
+  telemetry::Table table(
+      {"method", "training examples", "runs", head, "gain over fewer", "95 %", ""});
+  for (const LearningCurve& curve : report.curves) {
+    for (std::size_t p = 0; p < curve.points.size(); ++p) {
+      const std::size_t m = curve.points[p].method;
+      std::vector<std::string> row{
+          telemetry::visible(curve.name), telemetry::grouped(curve.points[p].examples),
+          std::to_string(comparison.methods[m].runs.size()), percents(comparison.methods[m].score)};
+      if (p == 0) {
+        row.insert(row.end(), {"", "", ""});
+      } else {
+        const eval::MeanInterval& gain = comparison.gains[m][curve.points[p - 1].method];
+        row.insert(row.end(), {signed_points(gain.mean),
+                               signed_points(gain.low) + " to " + signed_points(gain.high),
+                               gain.excludes_zero() ? "excludes 0" : "may be chance"});
+      }
+      table.add(row);
+    }
+  }
+  table.print(out, style);
+}
+
 std::string report_json(const Report& report) {
   Json json;
   Json& runs = json["runs"] = Json::array();
@@ -121,6 +160,7 @@ std::string report_json(const Report& report) {
         {{"name", report.runs[r].name}, {"dir", report.runs[r].dir.string()}, {"scores", scores}});
   }
   if (report.comparison) json["comparison"] = comparison_json(report);
+  if (!report.curves.empty()) json["learning_curves"] = curves_json(report.curves);
   return dump_json(json, 2, BadUtf8::kReplace) + "\n";
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "telemetry/output.h"
 
@@ -32,8 +33,11 @@ struct Frame {
   std::vector<double> x_ticks;
   std::vector<double> y_ticks;
   double x_low = 0, x_high = 0;  // range of the data: the line fills the width
+  bool log_x = false;
   [[nodiscard]] double x(double value) const {
-    return kLeft + (value - x_low) / (x_high - x_low) * (kRight - kLeft);
+    const double share = log_x ? std::log(value / x_low) / std::log(x_high / x_low)
+                               : (value - x_low) / (x_high - x_low);
+    return kLeft + share * (kRight - kLeft);
   }
   [[nodiscard]] double y(double value) const {
     const double low = y_ticks.front();
@@ -56,6 +60,20 @@ std::string number(double value, double step, const std::string& unit) {
   return unit.empty() ? text : text + " " + unit;
 }
 
+// Returns the x of the points, without those whose labels would overlap an earlier one.
+std::vector<double> own_ticks(const LineChart& chart, const Frame& frame) {
+  constexpr double kLabel = 34;  // width
+  std::set<double> own;
+  for (const Line& line : chart.lines) {
+    for (const Point& point : line.points) own.insert(point.x);
+  }
+  std::vector<double> ticks;
+  for (const double x : own) {
+    if (ticks.empty() || frame.x(x) - frame.x(ticks.back()) >= kLabel) ticks.push_back(x);
+  }
+  return ticks;
+}
+
 Frame frame_of(const LineChart& chart) {
   Range x;
   Range y;
@@ -65,17 +83,23 @@ Frame frame_of(const LineChart& chart) {
       x.add(point.x);
       y.add(point.y);
     }
+    for (const Whisker& interval : line.intervals) {
+      y.add(interval.low);
+      y.add(interval.high);
+    }
   }
   Frame frame;
   if (y.empty()) return frame;
   if (chart.level) y.add(chart.level->y);
   if (chart.from_zero) y.add(0);
-  if (x.low == x.high) x.low -= 1;
+  frame.log_x = chart.log_x;
+  if (x.low == x.high) x.low -= chart.log_x ? x.low / 2 : 1;
   frame.x_low = x.low;
   frame.x_high = x.high;
   frame.y_ticks = round_ticks(y.low, y.high, 4);
+  if (chart.log_x) frame.x_ticks = own_ticks(chart, frame);
   for (const double tick : round_ticks(x.low, x.high, 5)) {
-    if (tick >= x.low && tick <= x.high) frame.x_ticks.push_back(tick);
+    if (!chart.log_x && tick >= x.low && tick <= x.high) frame.x_ticks.push_back(tick);
   }
   return frame;
 }
@@ -133,6 +157,22 @@ std::string value_text(const LineChart& chart, const Line& line, const Point& po
          number(point.y, std::abs(point.y) * 0.001, chart.unit);
 }
 
+// Draws the intervals of a line whose points are few. "soft, step 120: 0.693 (95 %: 0.61 to 0.72)"
+void draw_intervals(Html& page, const LineChart& chart, const Frame& frame, const Line& line) {
+  for (std::size_t i = 0; i < line.intervals.size(); ++i) {
+    const Point& point = line.points[i];
+    const auto [low, high] = line.intervals[i];
+    const std::string x = css_number(frame.x(point.x));
+    const auto mark = page.element("line", {{"class", coloured("whisker", line.colour)},
+                                            {"x1", x},
+                                            {"x2", x},
+                                            {"y1", css_number(frame.y(high))},
+                                            {"y2", css_number(frame.y(low))}});
+    page.leaf("title", value_text(chart, line, point) + " (95 %: " + number(low, 0, chart.unit) +
+                           " to " + number(high, 0, chart.unit) + ")");
+  }
+}
+
 void draw_path(Html& page, std::string_view kind, const Line& line, const std::string& path) {
   page.shape("path", {{"class", coloured(kind, line.colour)}, {"d", path}});
 }
@@ -163,6 +203,7 @@ void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Lin
     }
     return;
   }
+  draw_intervals(page, chart, frame, line);
   const std::vector<Point> few = thinned(line.points, kMostPoints);
   const bool noisy = !chart.exact && few.size() > 20;
   if (noisy) draw_path(page, "faint", line, path_of(frame, few));

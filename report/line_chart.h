@@ -17,11 +17,18 @@ struct Point {
   double y = 0;  // not finite: a gap
 };
 
+// A confidence interval of a point's y.
+struct Whisker {
+  double low = 0;
+  double high = 0;
+};
+
 struct Line {
   std::string name;
   int colour = 0;  // index into the palette; a run keeps its colour on the whole page
   std::vector<Point> points;
   bool dots = false;  // few points, drawn as dots; else many, drawn with their trend
+  std::vector<Whisker> intervals = {};  // 95 %, of each point; empty: none
 };
 
 struct Level {
@@ -37,6 +44,7 @@ struct LineChart {
   std::optional<Level> level;  // reference level, dashed
   bool from_zero = false;
   bool exact = false;  // set rather than measured: drawn without a trend
+  bool log_x = false;  // logarithmic x axis, whose ticks are the points' own; all x > 0
 };
 
 // Returns the CSS class for a kind of mark and a colour number: "line c2". Numbers from 0 up cycle

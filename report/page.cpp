@@ -67,6 +67,7 @@ std::string render(const Report& report) {
       const auto main = page.element("main");
       write_head(page, report);
       if (report.comparison) write_comparison(page, *report.comparison);
+      write_learning_curves(page, report);
       if (report.runs.size() > 1) write_curves(page, report);
       write_runs(page, report);
     }

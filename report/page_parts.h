@@ -25,6 +25,8 @@ namespace incipit::report {
 
 void write_head(Html& page, const Report& report);
 void write_comparison(Html& page, const Comparison& comparison);
+// Writes the score against the number of training examples.
+void write_learning_curves(Html& page, const Report& report);
 // Writes loss, learning rate, gradient norm, scores and step time of all trained runs.
 void write_curves(Html& page, const Report& report);
 

@@ -174,7 +174,10 @@ Report gather(std::span<const fs::path> dirs, const std::string& task) {
       report.majority_label = texts[r]->majority_label();
     }
   }
-  if (report.runs.size() > 1) report.comparison = compare(report.runs, report.majority_label);
+  if (report.runs.size() > 1) {
+    report.comparison = compare(report.runs, report.majority_label);
+    report.curves = learning_curves(report.runs, *report.comparison);
+  }
   for (std::size_t r = 0; r < report.runs.size(); ++r) {
     report.figures.push_back(figures_of(report.runs[r], texts[r], report.majority_label));
     report.figures.back().texts_problem = problems[r];

@@ -10,6 +10,7 @@
 
 #include "report/comparison.h"
 #include "report/figures.h"
+#include "report/learning_curve.h"
 #include "report/run_data.h"
 #include "report/task_texts.h"
 
@@ -63,3 +64,4 @@ struct Report {
                             const std::string& task = "");
 
 }  // namespace incipit::report
+  std::vector<LearningCurve> curves;     // of the comparison

@@ -157,7 +157,8 @@ Manifest read_manifest(const fs::path& path, const std::string& task) {
   }
   if (json.contains("splits") && json["splits"].is_object()) {
     for (const auto& [split, values] : part_of(json["splits"], task).items()) {
-      manifest.splits[split] = {text_at(values, "file"), text_at(values, "fingerprint")};
+      manifest.splits[split] = {text_at(values, "file"), text_at(values, "fingerprint"),
+                                count_at(values, "examples")};
     }
   }
   return manifest;

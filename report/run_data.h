@@ -46,6 +46,7 @@ struct StepScores {
 struct SplitFile {
   std::string file;
   std::string fingerprint;
+  std::int64_t examples = 0;  // 0: unknown
 };
 
 // Contents of manifest.json; missing values are empty.

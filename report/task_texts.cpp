@@ -39,7 +39,8 @@ TaskTexts::TaskTexts(const RunData& run) {
   task_.emplace(config.task, data::load_task_model(model_dir, config.task,
                                                    {.max_positions = spec.max_positions,
                                                     .vocab_size = spec.vocab_size}));
-  splits_ = data::load_splits(*task_, config.run.seed, prompt_rows_);
+  splits_ = data::load_splits(*task_, config.run.seed, prompt_rows_,
+                              {.train_examples = config.train.examples});
   const auto recorded = run.manifest.splits.find("test");
   if (recorded != run.manifest.splits.end() && !recorded->second.fingerprint.empty() &&
       recorded->second.fingerprint != std::to_string(splits_.test.fingerprint())) {

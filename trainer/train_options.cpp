@@ -95,6 +95,11 @@ void declare(Schema& schema, EarlyStopOptions& o) {
 
 void declare(Schema& schema, TrainOptions& o) {
   schema.field("steps", o.steps, "optimizer steps", {.min = 0});
+  schema.field(
+      "examples", o.examples,
+      "train on this many, drawn by run.seed with the same share of every label; a smaller "
+      "number draws a part of a larger one; 0: all",
+      {.min = 0});
   schema.field("epochs", o.epochs,
                "passes over the train split, in place of `steps`; 0: `steps` counts",
                {.min = 0, .max = 1e6});
@@ -147,6 +152,7 @@ std::vector<OptionProblem> validate(const TrainOptions& t) {
                    static_cast<double>(value));
   };
   count(t.steps, 0, "steps");
+  count(t.examples, 0, "examples");
   count(t.batch_size, 1, "batch_size");
   count(t.micro_batch_tokens, 1, "micro_batch_tokens");
   count(t.micro_batches, 0, "micro_batches");

@@ -60,6 +60,7 @@ struct EarlyStopOptions {
 
 struct TrainOptions {
   std::int64_t steps = 300;                // >= 0
+  std::int64_t examples = 0;               // training examples to draw; 0: all
   double epochs = 0.0;                     // passes over the train split; 0: `steps` counts
   std::int64_t batch_size = 32;            // global: examples over all ranks; >= 1
   std::int64_t micro_batch_tokens = 8192;  // rows per forward pass on a rank; >= 1

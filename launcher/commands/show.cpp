@@ -229,7 +229,8 @@ void run_show(const ShowArguments& arguments) {
       data::load_splits(task, config.run.seed, methods::prompt_rows(config.method).rows,
                         {.train = arguments.split == "train",
                          .validation = arguments.split == "validation",
-                         .test = arguments.split == "test"});
+                         .test = arguments.split == "test",
+                         .train_examples = config.train.examples});
   const data::Dataset& split = pick(splits, arguments.split);
   if (split.empty()) {
     throw ConfigError("task." + arguments.split + ": the task has no " + arguments.split +

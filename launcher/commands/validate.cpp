@@ -57,8 +57,9 @@ void check_run(const ConfigArguments& arguments) {
     read.name = name;
     read.prompt_rows = methods::prompt_rows(config.method).rows;
     read.task = std::make_shared<data::Task>(options, std::move(task_model));
-    read.splits = data::load_splits(*read.task, config.run.seed, read.prompt_rows,
-                                    {.train = trains, .validation = trains});
+    read.splits = data::load_splits(
+        *read.task, config.run.seed, read.prompt_rows,
+        {.train = trains, .validation = trains, .train_examples = config.train.examples});
   }
 
   std::cout << style.bold(arguments.config) << '\n';

@@ -78,6 +78,10 @@ std::string training_text(trainer::TrainOptions train, const data::Splits& split
   if (!splits.train.empty()) {
     const double epochs = static_cast<double>(samples) / static_cast<double>(splits.train.size());
     text += ", " + telemetry::fixed(epochs, 1) + " epochs";
+    if (train.examples > 0) {
+      text += " of " + telemetry::grouped(splits.train.size()) + " examples drawn from " +
+              telemetry::grouped(splits.available);
+    }
   }
   return text + ", learning rate " + number_text(train.optimizer.lr);
 }

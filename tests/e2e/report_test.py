@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Reports: pages that are whole, figures that are right.  report_test.py INCIPIT MPIRUN"""
 import json
+import math
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -126,6 +128,55 @@ class OfSeveral(Report):
         self.assertIn("2 seeds", text)
         self.assertIn("zero-shot", text)
         self.assertRegex(said, r"(?m)^  prompt +2 ")
+
+    def test_runs_of_several_sizes_have_a_learning_curve(self):
+        dots = {}
+        for size, seed in ((6, 1), (6, 2), (12, 1), (0, 1)):
+            name = f"curve-{size}-{seed}"
+            self.incipit("train", self.config, "--seed", seed, "--set", f"train.examples={size}",
+                         "--set", f"run.output_dir={name}", "--set", f"run.name={name}", "--set",
+                         "train.epochs=1", "--set", "task.validation=train.jsonl", "--set",
+                         "task.on_overlap=warn")
+            manifest = json.loads((self.folder / name / "manifest.json").read_text())
+            train = manifest["splits"]["train"]
+            self.assertEqual(train["examples"], size or 40)
+            self.assertEqual(train.get("drawn_from"), 40 if size else None)
+            scores = json.loads((self.folder / name / "scores.json").read_text())
+            dots[name] = (size or 40, scores["test"]["accuracy"])
+        figures = self.figures(*dots)
+        (curve,) = figures["learning_curves"]
+        self.assertEqual([point["examples"] for point in curve["points"]], [6, 12, 40])
+        methods = figures["comparison"]["methods"]
+        self.assertEqual(methods[curve["points"][0]["method"]]["runs"],
+                         ["curve-6-1", "curve-6-2"])
+        text, said = self.page(*dots, at="report.html")
+        self.assertIn("accuracy against training examples", text)
+        page = (self.folder / "report.html").read_text(encoding="utf8")
+        chart = re.search(r'<section id="learning-curve">.*?</section>', page, re.DOTALL)[0]
+        found = re.findall(r'<circle class="dot c0" cx="([\d.]+)" cy="[\d.]+" r="3">\s*'
+                           r"<title>(.*?)</title>", chart)
+        self.assertEqual({title for _, title in found},
+                         {f"{name}, training examples {size}: {100 * accuracy:.1f} %"
+                          for name, (size, accuracy) in dots.items()})
+        middle = 46 + math.log(12 / 6) / math.log(40 / 6) * 304  # the axis is logarithmic
+        places = sorted({float(x) for x, _ in found})
+        for place, expected in zip(places, (46, middle, 350), strict=True):
+            self.assertAlmostEqual(place, expected, delta=0.01)
+        self.assertEqual(chart.count("(95 %: "), 3)  # an interval of each mean
+        for size in (6, 12, 40):
+            self.assertRegex(said, rf"(?m)^  curve +{size} +{2 if size == 6 else 1} ")
+        self.assertNotIn("learning-curve", self.page_of("curve-6-1", "curve-6-2"))
+
+    def page_of(self, *runs):
+        self.page(*runs, at="report.html")
+        return (self.folder / "report.html").read_text(encoding="utf8")
+
+    def test_training_examples_that_are_not_there_are_refused(self):
+        for size in (1, 31):
+            message = self.refused(2, "validate", self.config, "--set", f"train.examples={size}")
+            self.assertIn("train.examples: must be between 2 (one of each label) and 30", message)
+        done = self.incipit("validate", self.config, "--set", "train.examples=12")
+        self.assertIn("of 12 examples drawn from 30", done.stdout)
 
     def test_intervals_are_those_of_scipy(self):
         better, worse = invented(240, 0.8, 1), invented(240, 0.7, 2)

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/error.h"
@@ -433,6 +434,43 @@ TEST_F(DataPathTest, SharedFolderCanBeElsewhere) {
 TEST_F(DataPathTest, WithoutTheVariableThePathStays) {
   ::unsetenv("INCIPIT_SHARED");
   EXPECT_EQ(path("../shared/data/RTE", "train.jsonl"), "../shared/data/RTE/train.jsonl");
+}
+
+TEST_F(DatasetTest, FewerTrainingExamplesArePartOfMore) {
+  options_.validation = {"", 0};
+  folder_.write("train.jsonl", lines("train", 40));
+  folder_.write("test.jsonl", lines("test", 2));
+  std::vector<std::string> fewer;
+  for (const std::int64_t count : {2, 7, 16, 40}) {
+    const Splits splits = load(3, {.train_examples = count});
+    EXPECT_EQ(splits.train.size(), count);
+    EXPECT_EQ(splits.available, 40);
+    const std::vector<std::string> drawn = texts(splits.train);
+    const std::set<std::string> more(drawn.begin(), drawn.end());
+    for (const std::string& text : fewer) EXPECT_TRUE(more.contains(text)) << text;
+    EXPECT_EQ(drawn, texts(load(3, {.train_examples = count}).train));
+    const auto yes = std::count_if(splits.train.begin(), splits.train.end(),
+                                   [](const Example& example) { return example.label == 0; });
+    EXPECT_NEAR(static_cast<double>(yes), static_cast<double>(count) / 2, 1);
+    fewer = drawn;
+  }
+  EXPECT_EQ(load(3).train.size(), 40);
+  EXPECT_NE(texts(load(3, {.train_examples = 16}).train),
+            texts(load(4, {.train_examples = 16}).train));
+  EXPECT_TRUE(load(3, {.train = false, .train_examples = 16}).train.empty());
+}
+
+TEST_F(DatasetTest, AnImpossibleNumberOfTrainingExamplesIsRefused) {
+  options_.validation = {"", 0};
+  folder_.write("train.jsonl", lines("train", 40));
+  folder_.write("test.jsonl", lines("test", 2));
+  for (const std::int64_t count : {1, 41}) {
+    EXPECT_THAT(
+        message_of<ConfigError>([&] { (void)load(3, {.train_examples = count}); }),
+        AllOf(StartsWith("train.examples: must be between 2 (one of each label) and 40 (the "
+                         "training examples of "),
+              HasSubstr("train.jsonl), or 0 for all, is " + std::to_string(count))));
+  }
 }
 
 }  // namespace

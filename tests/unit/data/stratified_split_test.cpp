@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -77,6 +78,34 @@ TEST(StratifiedSplit, LeavesSomethingOfALargeGroupToEveryPart) {
       EXPECT_GT(std::count(parts.begin(), parts.end(), part), 0) << seed << ' ' << part;
     }
   }
+}
+
+TEST(StratifiedOrder, BeginsWithTheProportionsOfTheWhole) {
+  std::vector<int> labels(60, 0);
+  labels.insert(labels.end(), 30, 1);
+  labels.insert(labels.end(), 10, 2);
+  const auto order = stratified_order(labels, 1);
+  std::vector<std::int64_t> all = order;
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, apart(100));  // every example once
+  std::array<int, 3> counts{};
+  for (std::size_t taken = 1; taken <= order.size(); ++taken) {
+    ++counts.at(static_cast<std::size_t>(labels[static_cast<std::size_t>(order[taken - 1])]));
+    if (taken < 3) continue;
+    const auto part = static_cast<double>(taken);
+    EXPECT_NEAR(counts[0], 0.6 * part, 2) << taken;
+    EXPECT_NEAR(counts[1], 0.3 * part, 2) << taken;
+    EXPECT_NEAR(counts[2], 0.1 * part, 2) << taken;
+    EXPECT_GE(counts[2], 1) << taken;
+  }
+}
+
+TEST(StratifiedOrder, IsDrawnByTheSeed) {
+  const std::vector<int> labels(60, 0);
+  const auto once = stratified_order(labels, 1);
+  EXPECT_EQ(stratified_order(labels, 1), once);
+  EXPECT_NE(stratified_order(labels, 2), once);
+  EXPECT_FALSE(std::is_sorted(once.begin(), once.end()));
 }
 
 }  // namespace

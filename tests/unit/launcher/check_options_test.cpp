@@ -69,5 +69,15 @@ TEST(CheckTrainingOptions, LabelsAreNeededWhereLabelsAreUsed) {
   EXPECT_THAT(keys(check_training_options, config), IsEmpty());
 }
 
+TEST(CheckTrainingOptions, ExamplesOfAMixtureAreNotDrawn) {
+  configs::RunConfig config = good_run();
+  config.train.examples = 20;
+  EXPECT_THAT(keys(check_training_options, config), IsEmpty());
+  config.tasks = {{"a", config.task}, {"b", config.task}};
+  EXPECT_THAT(keys(check_training_options, config), ElementsAre("train.examples"));
+  config.train.examples = -1;
+  EXPECT_THAT(keys(check_options, config), ElementsAre("train.examples"));
+}
+
 }  // namespace
 }  // namespace incipit::launcher

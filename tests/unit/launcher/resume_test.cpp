@@ -73,10 +73,12 @@ TEST_F(PlanTest, WhatChangesNothingButRoundingAndTalkMayDiffer) {
 TEST_F(PlanTest, AnotherConfigurationIsRefusedKeyByKey) {
   stand("null", {100});
   config_.train.optimizer.lr = 0.5;
+  config_.train.examples = 20;
   config_.run.seed = 99;
   config_.train.steps = 200;
   EXPECT_THAT(refusal(), AllOf(HasSubstr(config_.run.output_dir),
                                HasSubstr("train.optimizer.lr: 0.01 before, 0.5 now"),
+                               HasSubstr("train.examples: 0 before, 20 now"),
                                HasSubstr("run.seed: 17 before, 99 now"),
                                HasSubstr("train.steps (may grow only): 300 before, 200 now"),
                                HasSubstr("--fresh"), Not(HasSubstr("batch_size"))));

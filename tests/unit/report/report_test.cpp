@@ -8,6 +8,7 @@
 #include "report/comparison.h"
 #include "report/figures.h"
 #include "report/html.h"
+#include "report/learning_curve.h"
 #include "report/line_chart.h"
 
 namespace incipit::report {
@@ -165,6 +166,48 @@ TEST(Compare, SaysWhichRunCannotBeCompared) {
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("two: has no predictions/test.jsonl"));
   }
+}
+
+TEST(LearningCurves, JoinMethodsThatDifferInTheirTrainingExamplesAlone) {
+  std::vector<RunData> runs{run("all-1", 1, "{a}"), run("twenty-1", 1, "{a}"),
+                            run("ten-1", 1, "{a}"), run("ten-2", 2, "{a}"), run("other", 1, "{b}")};
+  for (RunData& each : runs) {
+    each.config->train.epochs = 2;
+    each.config->train.examples = 20;
+    each.config->train.steps = 5;
+  }
+  runs[0].config->train.examples = 0;
+  runs[0].config->train.steps = 10;  // an epoch is longer
+  runs[0].manifest.splits["train"].examples = 40;
+  runs[2].config->train.examples = runs[3].config->train.examples = 10;
+  const Comparison comparison = compare(runs, "");
+  const std::vector<LearningCurve> curves = learning_curves(runs, comparison);
+  ASSERT_EQ(curves.size(), 1u);
+  std::vector<std::int64_t> examples;
+  for (const CurvePoint& point : curves[0].points) examples.push_back(point.examples);
+  EXPECT_THAT(examples, ElementsAre(10, 20, 40));
+  EXPECT_THAT(comparison.methods[curves[0].points[0].method].runs, ElementsAre(2, 3));
+  EXPECT_THAT(comparison.methods[curves[0].points[2].method].runs, ElementsAre(0));
+  EXPECT_THAT(learning_curves(std::span(runs).first(1), compare(std::span(runs).first(1), "")),
+              IsEmpty());
+}
+
+TEST(LineChart, CanHaveALogarithmicAxisAndIntervals) {
+  Html page;
+  draw(page, {.title = "t",
+              .x_title = "examples",
+              .unit = "%",
+              .lines = {{.name = "soft",
+                         .points = {{10, 0.25}, {100, 0.5}, {1000, 0.75}},
+                         .intervals = {{0, 0.5}, {0.25, 0.75}, {0.5, 1}}}},
+              .level = {},
+              .exact = true,
+              .log_x = true});
+  const std::string markup = page.markup();
+  // 46 to 350 units wide: 100 is in the middle.
+  EXPECT_THAT(markup, HasSubstr("x1=\"198\" x2=\"198\""));
+  EXPECT_THAT(markup, HasSubstr("soft, examples 100: 50.0 % (95 %: 25.0 % to 75.0 %)"));
+  for (const char* tick : {">10<", ">100<", ">1,000<"}) EXPECT_THAT(markup, HasSubstr(tick));
 }
 
 }  // namespace
