@@ -248,6 +248,12 @@ std::string method_description(const configs::RunConfig& config) {
   return config.task.format == data::Format::kChat ? text + ", chat" : text;
 }
 
+eval::MeanInterval gain_over_constant(const std::vector<EvaluatedExample>& predictions,
+                                      const std::string& constant, const Metrics& metrics) {
+  const Method always = constant_method(predictions, constant, metrics);
+  return eval::PairedBootstrap({measured(predictions, metrics), always.resampled}).gain(0, 1);
+}
+
 Comparison compare(std::span<const RunData> runs, const std::string& majority_label) {
   const Predictions& first = test_predictions(runs[0]);
   for (const RunData& run : runs.subspan(1)) require_same_examples(runs[0], run);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/text_metrics.h"
 #include "eval/bootstrap.h"
 #include "report/run_data.h"
 
@@ -46,6 +47,13 @@ struct Comparison {
 // test predictions, or was scored on other examples than the first. Free answers are compared by
 // the metrics of the first run with a configuration.
 [[nodiscard]] Comparison compare(std::span<const RunData> runs, const std::string& majority_label);
+
+// Returns the gain of a run over always giving the answer `constant`, with the interval that
+// compare() gives it. `metrics`: of free answers, the deciding one first; of labels, none. Some
+// example must be labelled or have references.
+[[nodiscard]] eval::MeanInterval gain_over_constant(
+    const std::vector<EvaluatedExample>& predictions, const std::string& constant,
+    const std::vector<const data::TextMetric*>& metrics);
 
 // Returns the key that runs of one method share: all but the blocks `run`, `metrics` and `log`.
 [[nodiscard]] std::string method_key(const configs::RunConfig& config);

@@ -8,6 +8,7 @@
 
 #include "data/task_metrics.h"
 #include "data/text_metrics.h"
+#include "eval/bootstrap.h"
 #include "eval/confusion.h"
 #include "report/run_data.h"
 
@@ -23,6 +24,8 @@ struct SplitFigures {
   double macro_f1 = 0;
   std::string majority_label;
   double majority_share = 0;  // share of examples with this label
+  // Accuracy minus majority_share, by the comparison's paired bootstrap; set by gather().
+  eval::MeanInterval gain = {};
 };
 
 // Returns all labels that occur, as label, as prediction or in scores; those in scores come first.
@@ -49,6 +52,9 @@ struct TextFigures {
   std::int64_t examples = 0;
   std::vector<TextScore> scores;  // the first one decides
   std::string constant;           // the most frequent right answer
+  // The first score minus that of the constant answer, by the comparison's paired bootstrap; set by
+  // gather().
+  eval::MeanInterval gain = {};
 };
 
 // Answers and references of the examples that have references.

@@ -22,6 +22,12 @@ std::string readable_time(const std::string& utc) {
   return utc.substr(0, 10) + " " + utc.substr(11, 5) + " UTC";
 }
 
+// "+4.1 points (95 %: -0.8 to +9.0), which may be chance."
+std::string verdict_on(const eval::MeanInterval& gain) {
+  return points(gain.mean) + " points (95 %: " + points(gain.low) + " to " + points(gain.high) +
+         "), " + (gain.excludes_zero() ? "more than chance explains." : "which may be chance.");
+}
+
 std::string sentence_of_comparison(const Comparison& comparison) {
   const Method& best = comparison.methods[comparison.best];
   std::string text = "On " + telemetry::grouped(static_cast<std::int64_t>(comparison.examples)) +
@@ -34,43 +40,29 @@ std::string sentence_of_comparison(const Comparison& comparison) {
     }
   }
   const eval::MeanInterval& gain = comparison.gains[comparison.best][next];
-  text += "Its gain over " + comparison.methods[next].name + ", which comes next, is " +
-          points(gain.mean) + " points (95 %: " + points(gain.low) + " to " + points(gain.high) +
-          "), ";
-  return text + (gain.excludes_zero() ? "more than chance explains." : "which may be chance.");
-}
-
-// Compares an interval with the score of always giving one answer.
-std::string verdict_on(double low, double high, double constant) {
-  if (low > constant) return "; the difference is clear.";
-  if (high < constant) return ", which is clearly more.";
-  return "; on these examples the difference is not clear.";
+  return text + "Its gain over " + comparison.methods[next].name + ", which comes next, is " +
+         verdict_on(gain);
 }
 
 std::string sentence_of_answers(const RunFigures& figures) {
-  const auto found = std::find_if(figures.text_splits.begin(), figures.text_splits.end(),
-                                  [](const TextFigures& each) { return each.split == "test"; });
-  const TextFigures& split =
-      found == figures.text_splits.end() ? figures.text_splits.back() : *found;
+  const TextFigures& split = result_split(figures.text_splits);
   const TextScore& score = split.scores.front();
   return "The answers to " + telemetry::grouped(split.examples) + " " + split.split +
          " examples have a " + score.title + " of " + percent(score.value) +
          " (95 %: " + percent_range(score.value_95.low, score.value_95.high) +
          "). Always answering '" + split.constant + "' would have " + percent(score.constant) +
-         verdict_on(score.value_95.low, score.value_95.high, score.constant);
+         ". The gain over that, on the same examples, is " + verdict_on(split.gain);
 }
 
 std::string sentence_of_run(const RunFigures& figures) {
   if (!figures.text_splits.empty()) return sentence_of_answers(figures);
-  const SplitFigures* test = figures.of_split("test");
-  if (test == nullptr && figures.splits.empty()) return "";
-  if (test == nullptr) test = &figures.splits.back();
-  std::string text = "Of " + telemetry::grouped(test->confusion.total()) + " " + test->split +
-                     " examples " + percent(test->accuracy) + " are answered correctly (95 %: " +
-                     percent_range(test->accuracy_95.low, test->accuracy_95.high) +
-                     "). Always answering '" + test->majority_label + "' would be right in " +
-                     percent(test->majority_share);
-  return text + verdict_on(test->accuracy_95.low, test->accuracy_95.high, test->majority_share);
+  if (figures.splits.empty()) return "";
+  const SplitFigures& split = result_split(figures.splits);
+  return "Of " + telemetry::grouped(split.confusion.total()) + " " + split.split + " examples " +
+         percent(split.accuracy) + " are answered correctly (95 %: " +
+         percent_range(split.accuracy_95.low, split.accuracy_95.high) + "). Always answering '" +
+         split.majority_label + "' would be right in " + percent(split.majority_share) +
+         ". The gain over that, on the same examples, is " + verdict_on(split.gain);
 }
 
 std::string losses(const RunData& run) {

@@ -122,6 +122,18 @@ RunFigures figures_of(const RunData& run, const std::optional<TaskTexts>& texts,
   return figures;
 }
 
+// Compares a single run with always giving one answer, as a comparison does.
+void add_gain(const RunData& run, RunFigures& figures) {
+  if (!figures.text_splits.empty()) {
+    TextFigures& split = result_split(figures.text_splits);
+    split.gain =
+        gain_over_constant(*run.of_split(split.split), split.constant, text_metrics_of(run));
+  } else if (!figures.splits.empty()) {
+    SplitFigures& split = result_split(figures.splits);
+    split.gain = gain_over_constant(*run.of_split(split.split), split.majority_label, {});
+  }
+}
+
 // Returns a score of scores.json as computed from the predictions; nothing if they do not tell.
 std::optional<double> recomputed(const std::string& name,
                                  const std::vector<EvaluatedExample>& predictions) {
@@ -182,6 +194,7 @@ Report gather(std::span<const fs::path> dirs, const std::string& task) {
     report.figures.push_back(figures_of(report.runs[r], texts[r], report.majority_label));
     report.figures.back().texts_problem = problems[r];
   }
+  if (report.runs.size() == 1) add_gain(report.runs[0], report.figures[0]);
   return report;
 }
 

@@ -36,6 +36,15 @@ struct ShownAnswer {
   FieldValues input;  // empty: it cannot be shown
 };
 
+// Returns the split that the result of a run is about: test, else the last. At least one.
+template <typename Splits>
+[[nodiscard]] auto& result_split(Splits& splits) {
+  for (auto& each : splits) {
+    if (each.split == "test") return each;
+  }
+  return splits.back();
+}
+
 // Figures of a single run.
 struct RunFigures {
   std::vector<SplitFigures> splits;  // train, `validation`, test: those with predictions and labels
@@ -56,6 +65,7 @@ struct Report {
   std::vector<RunFigures> figures;       // per run
   std::string majority_label;            // of the training split; empty: unknown
   std::optional<Comparison> comparison;  // only for several runs
+  std::vector<LearningCurve> curves;     // of the comparison
 };
 
 // Reads the runs. For runs with several tasks, `task` is shown. Throws as read_run() and compare()
@@ -64,4 +74,3 @@ struct Report {
                             const std::string& task = "");
 
 }  // namespace incipit::report
-  std::vector<LearningCurve> curves;     // of the comparison

@@ -198,6 +198,31 @@ class OfSeveral(Report):
         self.assertAlmostEqual(majority["accuracy"],
                                max(map(labels.count, set(labels))) / len(labels))
 
+    def test_one_run_and_a_comparison_judge_alike(self):
+        # The interval of 80 % is above the 60 % of the majority, but that of the gain includes 0.
+        labels = ["yes"] * 24 + ["no"] * 16
+        lines = [{"idx": i, "prediction": "no" if i < 8 else label, "label": label}
+                 for i, label in enumerate(labels)]
+        for runs, word in ((lines, "which may be chance."),
+                           (lines * 4, "more than chance explains.")):
+            lines = [line | {"idx": i} for i, line in enumerate(runs)]
+            name = f"of_{len(lines)}"
+            run = write_run(self.folder / name, lines)
+            _, said = self.page(run, at=name + "/report.html")
+            said = " ".join(said.split())
+            self.assertIn("80.0 % are answered correctly (95 %: ", said)
+            self.assertIn("would be right in 60.0 %. The gain over that, on the same examples, is "
+                          "+20.0 points", said)
+            self.assertIn(word, said)
+            other = write_run(self.folder / (name + "_majority"),
+                              [line | {"prediction": "yes"} for line in lines])
+            gains = self.figures(run, other)["comparison"]["gains"]
+            gain = next(each for each in gains if (each["of"], each["over"]) == (1, 0))
+            self.assertEqual(gain["excludes_zero"], word.startswith("more"))
+            shown = re.search(r"points \(95 %: (\S+) to (\S+)\)", said.replace("\u2212", "-"))
+            for end, exact in zip(shown.groups(), gain["gain_95"], strict=True):
+                self.assertAlmostEqual(float(end), 100 * exact, delta=0.051)
+
     def test_other_test_examples_are_refused(self):
         first = write_run(self.folder / "first", invented(20, 0.5, 1))
         fewer = write_run(self.folder / "fewer", invented(19, 0.5, 1))
