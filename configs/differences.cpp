@@ -45,4 +45,10 @@ std::vector<Difference> differences(const RunConfig& before, const RunConfig& no
   return found;
 }
 
+std::vector<std::string> keys_of(const RunConfig& config) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : values_of(config)) keys.push_back(key);
+  return keys;
+}
+
 }  // namespace incipit::configs

@@ -18,4 +18,7 @@ struct Difference {
 // Returns the keys whose values differ, in key order. Empty when the configurations are equal.
 [[nodiscard]] std::vector<Difference> differences(const RunConfig& before, const RunConfig& now);
 
+// Returns all keys of a configuration, in key order.
+[[nodiscard]] std::vector<std::string> keys_of(const RunConfig& config);
+
 }  // namespace incipit::configs

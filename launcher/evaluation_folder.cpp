@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <span>
 
 #include "configs/differences.h"
@@ -44,7 +45,12 @@ std::string whole_path(const fs::path& path) {
 std::vector<Difference> config_differences(const configs::RunConfig& before,
                                            const configs::RunConfig& now) {
   std::vector<Difference> found = configs::differences(before, now);
-  std::erase_if(found, [](const Difference& each) { return is_irrelevant(each.key); });
+  std::erase_if(found, [&](const Difference& each) {
+    // Without a prompt, the rest of the block has no effect.
+    const bool unused =
+        !now.method.trains() && each.key.starts_with("method.") && each.key != "method.kind";
+    return unused || is_irrelevant(each.key);
+  });
   if (whole_path(now.model.path) != whole_path(before.model.path)) {
     found.push_back({"model.path", before.model.path, now.model.path});
   }
@@ -111,38 +117,93 @@ std::string hash_of(const std::vector<Difference>& all) {
   return sha256_hex(std::as_bytes(std::span(text))).substr(0, 8);
 }
 
-// Returns "shots-4" for task.shots: 4; sets `whole` to false if something is lost.
-std::string part_of(const Difference& difference, bool& whole) {
-  std::string value = difference.now;
-  if (difference.key == "adapter" || difference.key.starts_with("data.")) {
-    value = "other";
-    whole = false;
+bool has_suffix(const std::string& key, const std::string& suffix) {
+  return key == suffix || key.ends_with("." + suffix);
+}
+
+// Returns the last part of a key, or as many of the last as no other key ends with: "shots",
+// "method.kind". `keys`: all keys that may differ.
+std::string short_key(const std::string& key, const std::vector<std::string>& keys) {
+  std::size_t dot = key.rfind('.');
+  while (dot != std::string::npos) {
+    const std::string suffix = key.substr(dot + 1);
+    const auto same = std::count_if(keys.begin(), keys.end(), [&](const std::string& each) {
+      return has_suffix(each, suffix);
+    });
+    if (same <= 1) return suffix;
+    dot = dot == 0 ? std::string::npos : key.rfind('.', dot - 1);
   }
-  const std::string key = difference.key.substr(difference.key.rfind('.') + 1);
-  std::string part = difference.key.starts_with("data.") ? "data" : key;
-  part += '-';
-  for (const char c : value) {
-    const bool kept = std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-';
-    if (kept) {
+  return key;
+}
+
+// Appends what file names may have of a text; sets `whole` to false if something is lost.
+void append_plain(const std::string& text, std::string_view also, std::string& part, bool& whole) {
+  for (const char c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || also.find(c) != std::string_view::npos) {
       part += c;
     } else if (c != '"') {
       whole = false;
       if (!part.ends_with('-')) part += '-';
     }
   }
+}
+
+// Returns "shots-4" for task.shots: 4; sets `whole` to false if something is lost.
+std::string part_of(const Difference& difference, const std::vector<std::string>& keys,
+                    bool& whole) {
+  const bool is_data = difference.key.starts_with("data.");
+  const bool is_other = is_data || difference.key == "adapter";
+  if (is_other) whole = false;
+  std::string part;
+  append_plain(is_data ? "data" : short_key(difference.key, keys), "._-", part, whole);
+  part += '-';
+  append_plain(is_other ? "other" : difference.now, ".-", part, whole);
   while (part.ends_with('-') || part.ends_with('.')) part.pop_back();
   return part;
 }
 
-std::string name_of(const std::vector<Difference>& all) {
-  constexpr std::size_t kMost = 48;
+// Whether a value is only the default of another choice: of the keys of method.*, when method.kind
+// differs too. `defaults`: the keys that have their default value.
+bool follows_choice(const Difference& difference, const std::vector<Difference>& all,
+                    const std::set<std::string>& defaults) {
+  if (!defaults.contains(difference.key)) return false;
+  return std::any_of(all.begin(), all.end(), [&](const Difference& each) {
+    if (!each.key.ends_with(".kind") || each.key == difference.key) return false;
+    const std::string block = each.key.substr(0, each.key.rfind('.') + 1);
+    return difference.key.starts_with(block);
+  });
+}
+
+std::set<std::string> default_keys(const configs::RunConfig& config,
+                                   const std::vector<std::string>& keys) {
+  std::set<std::string> defaults(keys.begin(), keys.end());
+  for (const Difference& each : configs::differences(configs::RunConfig(), config)) {
+    defaults.erase(each.key);
+  }
+  return defaults;
+}
+
+// Names an evaluation after what differs. The hash of all differences is added where the name
+// leaves something out.
+std::string name_of(const std::vector<Difference>& all, const configs::RunConfig& config) {
+  constexpr std::size_t kMost = 48;  // without the hash
+  std::vector<std::string> keys = configs::keys_of(config);
+  std::erase_if(keys, is_irrelevant);
+  const std::set<std::string> defaults = default_keys(config, keys);
   bool whole = true;
   std::string name;
-  for (const Difference& each : all) name += (name.empty() ? "" : "_") + part_of(each, whole);
+  for (const Difference& each : all) {
+    if (follows_choice(each, all, defaults)) {
+      whole = false;
+    } else {
+      name += (name.empty() ? "" : "_") + part_of(each, keys, whole);
+    }
+  }
   if (name.size() > kMost) {
     name.resize(kMost);
     whole = false;
   }
+  name.erase(name.find_last_not_of("._-") + 1);
   return whole ? name : name + "-" + hash_of(all);
 }
 
@@ -161,7 +222,7 @@ EvaluationFolder evaluation_folder(const EvaluationRequest& request, const Sessi
   std::vector<Difference> all;
   if (is_run_dir(run)) all = differences(request, session, run);
   if (request.name.empty() && all.empty()) return {run, "", !is_run_dir(run)};
-  const std::string name = request.name.empty() ? name_of(all) : request.name;
+  const std::string name = request.name.empty() ? name_of(all, request.config) : request.name;
   const fs::path folder = run / "evaluations" / name;
   if (!is_run_dir(folder)) return {folder, name, true};
   const std::vector<Difference> others = differences(request, session, folder);

@@ -24,8 +24,8 @@ class Results(program.ProgramTest):
     def test_other_settings_get_a_folder_named_after_them(self):
         before, there = self.files(), self.evaluations()
         for options, name in ((["task.shots=2"], "shots-2"),
-                              (["eval.score=token_mean"], "score-token-mean"),
-                              (["method.kind=none", "task.shots=1"], "kind-none_shots-1")):
+                              (["eval.score=token_mean"], "eval.score-token-mean"),
+                              (["method.kind=none", "task.shots=1"], "method.kind-none_shots-1")):
             words = [word for option in options for word in ("--set", option)]
             done = self.incipit("eval", self.config, *words)
             self.assertEqual(self.files(), before)
@@ -36,6 +36,29 @@ class Results(program.ProgramTest):
             self.assertIn("run/evaluations/" + name, done.stdout)
             self.incipit("eval", self.config, *words)  # the same question: the same folder
             self.assertEqual(self.evaluations(), there)
+
+    def test_the_model_without_a_prompt_is_one_question(self):
+        text = self.config.read_text(encoding="utf8")
+        begin, end = text.index("method:"), text.index("task:")
+        plain = self.write("plain.yaml", text[:begin] + "method: {kind: none}\n" + text[end:])
+        done = self.incipit("eval", plain)
+        self.assertRegex(done.stdout, r"run/evaluations/method\.kind-none\s")
+        there = self.evaluations()
+        # The keys of a prompt that is not there change nothing.
+        self.incipit("eval", self.config, "--set", "method.kind=none", "--set",
+                     "method.num_virtual_tokens=7")
+        self.assertEqual(self.evaluations(), there)
+
+    def test_names_of_folders_are_short(self):
+        there = self.evaluations()
+        for green in ("G/", "G:"):
+            self.incipit("eval", self.config, "--set", "task.verbalizer={blue: B, green: '"
+                         f"{green}'}}", "--set", "task.template=Which of the colours has {text}?")
+        new = self.evaluations() - there
+        self.assertEqual(len(new), 2)
+        for name in new:
+            self.assertLessEqual(len(name), 57)
+            self.assertRegex(name, r"^template-Which-of-the-colours-has-text_blue-B_gr-[0-9a-f]{8}$")
 
     def test_settings_that_change_no_answer_are_the_same_question(self):
         there = self.evaluations()

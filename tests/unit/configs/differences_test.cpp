@@ -32,5 +32,10 @@ TEST(Differences, NameTheKeyAndBothValues) {
                                             "train.optimizer.lr: 0.01 -> 0.5"));
 }
 
+TEST(KeysOf, AreThoseOfAllBlocks) {
+  EXPECT_THAT(keys_of(config()), ::testing::IsSupersetOf(
+                                     {"method.kind", "train.optimizer.lr", "task.verbalizer.bad"}));
+}
+
 }  // namespace
 }  // namespace incipit::configs
