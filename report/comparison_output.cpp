@@ -142,6 +142,7 @@ void print_learning_curves(std::ostream& out, const telemetry::Style& style, con
       table.add(row);
     }
   }
+  out << '\n';
   table.print(out, style);
 }
 
