@@ -168,8 +168,8 @@ std::uint64_t header_length(const MappedFile& file) {
   const std::uint64_t size = file.bytes().size();
   const auto fail = [&](const std::string& reason) {
     const std::string other = other_kind(file.text());
-    throw DataError(file.path().string() +
-                    ": not a safetensors file: " + (other.empty() ? reason : other));
+    throw DataError(file.path().string() + ": not a safetensors file: " + reason +
+                    (other.empty() ? "" : "; " + other));
   };
   if (size < kLengthBytes) fail("it has only " + std::to_string(size) + " bytes");
   std::uint64_t length = 0;

@@ -19,7 +19,7 @@ std::string written(const std::string& text) {
 
 TEST(PrintableOutput, KeepsTextAndColours) {
   for (const char* text :
-       {"a é▁漢\n\tb", "\x1b[1mbold\x1b[0m", "\x1b[48;5;24mx\x1b[0m", "\xc2\xa0"}) {
+       {"a é▁漢𝄞\n\tb", "\x1b[1mbold\x1b[0m", "\x1b[48;5;24mx\x1b[0m", "\xc2\xa0"}) {
     EXPECT_EQ(written(text), text);
   }
 }
@@ -34,6 +34,7 @@ TEST(PrintableOutput, EscapesWhatMovesTheCursorOrHidesText) {
             "\\x9b31m");
   EXPECT_EQ(written("\x1b[1;1;1;1;1;1;1;1;1;1m"), "\\x1b[1;1;1;1;1;1;1;1;1;1m");
   EXPECT_EQ(written("end\x1b["), "end\\x1b[");
+  EXPECT_EQ(written("\xe6\xbc\n\xe6\x1b[1m\xff."), "\\xe6\\xbc\n\\xe6\x1b[1m\\xff.");
 }
 
 TEST(PrintableOutput, EscapesBytesThatAreNotUtf8) {
