@@ -4,16 +4,19 @@
 Each model is either computed as transformers computes it, or refused by the name of the key or
 tensor. doctor agrees with loading on every one of them.
 """
+import contextlib
 import json
 import sys
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
 import program  # noqa: E402
 import small_models as small  # noqa: E402
 import torch  # noqa: E402
+from peft import AutoPeftModelForCausalLM  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
@@ -23,6 +26,24 @@ task:
   template: "{{text}} is"
   verbalizer: {{roads: " roads", waste: " waste", water: " water"}}
 log: {{level: error}}
+"""
+
+CHAT = """model: {{path: {folder}}}
+method: {{kind: none}}
+task: {{format: chat, template: "{{text}}", target: "{{label}}", max_answer_tokens: 20}}
+log: {{level: error}}
+"""
+TUNED = """model: {path: relative}
+run: {output_dir: relative_run}
+method: {kind: prompt_tuning, num_virtual_tokens: 4}
+task:
+  data_dir: .
+  train: rows.jsonl
+  validation: 0.25
+  template: "{text} is"
+  verbalizer: {roads: " roads", waste: " waste", water: " water"}
+train: {steps: 2, batch_size: 8, eval_every: 0}
+log: {level: error}
 """
 
 
@@ -402,6 +423,47 @@ class Models(program.ProgramTest):
         self.assertNotIn("min_length", message)
         self.assertIn("temperature 0.6", self.incipit(*words, "--set", "log.level=info").stderr)
         self.assertEqual(self.predict_warnings(folder), "")  # scores candidates
+
+    # --- chat and adapters --------------------------------------------------------------------
+
+    def test_one_rule_says_what_ends_a_turn_that_no_file_names(self):
+        source = ROOT / "models" / "smollm2-135m-instruct"
+        if not source.is_dir():
+            self.skipTest(f"{source} is not there")
+        folder = self.folder / "unnamed_end"
+        folder.mkdir()
+        for file in source.iterdir():
+            if file.name != "incipit_chat.json":  # what set-up has read from the template
+                (folder / file.name).symlink_to(file)
+        for name, key, value in (("config.json", "eos_token_id", 0),
+                                 ("generation_config.json", "eos_token_id", 0),
+                                 ("tokenizer_config.json", "eos_token", "<|endoftext|>")):
+            changed = json.loads((source / name).read_text()) | {key: value}
+            (folder / name).unlink()
+            (folder / name).write_text(json.dumps(changed))
+        question = self.write("question.txt", "Say only the word yes.\n")
+        said = self.incipit("generate", folder, "--prompt", question.read_text().strip(),
+                            "--max-tokens", "20").stdout.strip()
+        config = self.write("turn.yaml", CHAT.format(folder=folder))
+        answer = json.loads(self.incipit("predict", config, "--input", question).stdout)
+        self.assertEqual(answer["prediction"], said)
+        self.assertNotIn("<|im_end|>", said)
+        self.assertLess(len(said.split()), 10)  # it ended before 20 tokens
+
+    def test_an_adapter_names_its_model_as_the_configuration_does(self):
+        folder = self.make("relative", kind="llama")
+        self.write("rows.jsonl", "".join(
+            json.dumps({"text": question, "label": label}) + "\n"
+            for question in small.QUESTIONS * 4 for label in small.LABELS))
+        self.incipit("train", self.write("relative.yaml", TUNED))
+        adapter = self.folder / "relative_run" / "adapter" / "last"
+        with contextlib.chdir(self.folder):  # PEFT, too, keeps relative paths
+            tuned = AutoPeftModelForCausalLM.from_pretrained(adapter)
+        base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        self.assertTrue(torch.equal(tuned.get_base_model().lm_head.weight.float(),
+                                    base.lm_head.weight))
+
+    # --- bad records --------------------------------------------------------------------------
 
     def test_a_token_beyond_the_models_vocabulary_is_a_bad_record(self):
         folder = self.make("beyond")
