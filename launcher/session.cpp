@@ -85,7 +85,7 @@ void choose_model(Session& session, const model::ModelSpec& transformer,
   options.dtype = session.model_choice.options.dtype;
 }
 
-// Says what of generation_config.json generated text does not follow.
+// Logs the keys of generation_config.json that have no influence on generated text.
 void report_unread_keys(const data::Task& task) {
   const data::SpecialTokens& special = task.model().special;
   if (!special.unread_generation_keys.empty()) {
