@@ -42,6 +42,9 @@ struct Method {
   std::function<std::vector<MethodOptions>()> examples;
 };
 
+// Returns one input row for each virtual token.
+[[nodiscard]] PromptRows rows_of_tokens(const MethodOptions& options);
+
 // Returns "TITLE of 20 tokens".
 [[nodiscard]] std::string title_with_tokens(const std::string& title, const MethodOptions& options);
 

@@ -64,6 +64,10 @@ MethodOptions small_options(const std::string& kind) {
   return options;
 }
 
+PromptRows rows_of_tokens(const MethodOptions& options) {
+  return {.rows = static_cast<int>(options.num_virtual_tokens)};
+}
+
 std::string title_with_tokens(const std::string& title, const MethodOptions& options) {
   return title + " of " + std::to_string(options.num_virtual_tokens) + " tokens";
 }

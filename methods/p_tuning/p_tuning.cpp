@@ -78,10 +78,7 @@ methods::Method method() {
   return {.kind = "p_tuning",
           .peft_type = kPeftType,
           .trains_backbone = false,
-          .rows =
-              [](const methods::MethodOptions& options) {
-                return PromptRows{.rows = static_cast<int>(options.num_virtual_tokens)};
-              },
+          .rows = methods::rows_of_tokens,
           .title =
               [](const methods::MethodOptions& options) {
                 const bool mlp = options.encoder_reparameterization_type == EncoderKind::kMlp;

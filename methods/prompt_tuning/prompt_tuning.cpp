@@ -21,10 +21,7 @@ methods::Method method() {
   return {.kind = "prompt_tuning",
           .peft_type = kPeftType,
           .trains_backbone = false,
-          .rows =
-              [](const methods::MethodOptions& options) {
-                return PromptRows{.rows = static_cast<int>(options.num_virtual_tokens)};
-              },
+          .rows = methods::rows_of_tokens,
           .title =
               [](const methods::MethodOptions& options) {
                 return methods::title_with_tokens("soft prompt", options);
