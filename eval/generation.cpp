@@ -167,7 +167,11 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
     rows += std::min(options_.max_tokens - 1, backbone_.spec().max_positions - length);
   }
   store_ = make_store(backbone_, rows);
-  if (resident > 0) copy_rows(beginning.keys_values(), {0, resident}, store_, 0);
+  std::int64_t copied = 0;
+  for (const Range& part : beginning.parts(resident)) {
+    copy_rows(beginning.keys_values(), part, store_, copied);
+    copied += part.size();
+  }
   copy_rows(pass.keys_values(), {0, packed_rows - resident}, store_, resident);
   choose(pass, target_of);
 }
@@ -275,9 +279,11 @@ bool Batch::accept(Live& sequence, TokenId token) {
 
 Generator::Generator(const methods::Prompted& model,
                      const std::function<Sequence(PromptRows)>& beginning)
-    : model_(model), beginning_(model, beginning) {
+    : Generator(SharedBeginning(model, beginning)) {}
+
+Generator::Generator(SharedBeginning beginning) : beginning_(std::move(beginning)) {
   // FSDP ranks would have to take every step together.
-  if (model.backbone().placement().fsdp->size() > 1) {
+  if (beginning_.model().backbone().placement().fsdp->size() > 1) {
     throw ConfigError(
         "parallel.fsdp: text is not generated from FSDP layers; set it to "
         "false and split the model by parallel.tensor or parallel.pipeline");
@@ -289,7 +295,7 @@ std::vector<Generation> Generator::run(std::vector<Sequence> sequences,
                                        const TokenSink& on_token) {
   INCIPIT_CHECK(options.max_tokens >= 1 && options.temperature >= 0 && options.top_p > 0);
   if (sequences.empty()) return {};
-  Batch batch(model_.model, options, on_token, sequences.size());
+  Batch batch(beginning_.model().model, options, on_token, sequences.size());
   batch.begin(beginning_, std::move(sequences));
   while (!batch.is_done()) batch.step();
   return batch.take_results();

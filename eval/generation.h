@@ -54,6 +54,7 @@ class Generator {
   // `beginning` is as in SharedBeginning. The model must outlive the generator. Throws ConfigError
   // under FSDP (`parallel.fsdp`).
   Generator(const methods::Prompted& model, const std::function<Sequence(PromptRows)>& beginning);
+  explicit Generator(SharedBeginning beginning);
 
   // Continues each of `sequences`. Every sequence starts with the shared beginning, is not empty,
   // and has no predictions. Throws DataError when one is longer than the model's positions, and
@@ -65,7 +66,6 @@ class Generator {
   [[nodiscard]] PromptRows prompt_rows() const { return beginning_.prompt_rows(); }
 
  private:
-  methods::Prompted model_;
   SharedBeginning beginning_;
 };
 

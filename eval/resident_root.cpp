@@ -19,8 +19,10 @@ PromptSpan after(PromptSpan span, std::int64_t rows) {
 
 }  // namespace
 
-Forest with_resident_root(const Forest& forest, std::int64_t rows, int store) {
-  INCIPIT_CHECK(rows > 0 && forest.segment_count() > 0);
+Forest with_resident_root(const Forest& forest, std::span<const ResidentRows> chain) {
+  INCIPIT_CHECK(!chain.empty() && forest.segment_count() > 0);
+  std::int64_t rows = 0;
+  for (const ResidentRows& part : chain) rows += part.rows.size();
   Forest out;
   const auto add = [&](int parent, const ResidentRows& resident, std::int64_t end) {
     out.parent.push_back(parent);
@@ -32,15 +34,19 @@ Forest with_resident_root(const Forest& forest, std::int64_t rows, int store) {
   for (; !forest.resident[first].empty(); ++first) add(first - 1, forest.resident[first], 0);
   const Range root = forest.rows(first);
   INCIPIT_CHECK(root.size() >= rows, "the root has ", root.size(), " rows, not ", rows);
-  add(first - 1, {store, {0, rows}}, 0);
+  for (const ResidentRows& part : chain) {
+    add(static_cast<int>(out.parent.size()) - 1, part, 0);
+  }
 
   // The remaining rows of the root become a new segment. If there are none, its children move up.
   const bool rest = root.size() > rows;
+  const int last = static_cast<int>(out.parent.size()) - 1;  // of the chain
   for (int s = rest ? first : first + 1; s < forest.segment_count(); ++s) {
     const int parent = forest.parent[s];
     INCIPIT_CHECK(s == first || parent >= first, "a second root");
     INCIPIT_CHECK(forest.resident[s].empty(), "a resident segment");
-    add(s == first ? first : (rest ? parent + 1 : parent), {}, forest.segment_begin[s + 1] - rows);
+    const int moved = last + (parent - first) + (rest ? 1 : 0);
+    add(s == first ? last : moved, {}, forest.segment_begin[s + 1] - rows);
   }
   out.tokens.assign(forest.tokens.begin() + rows, forest.tokens.end());
   out.positions.assign(forest.positions.begin() + rows, forest.positions.end());
