@@ -237,6 +237,12 @@ std::vector<OptionProblem> validate(const TaskOptions& options) {
   if (options.shots > 0 && options.train.empty()) {
     problems.push_back({"shots", "needs `train`, from which few-shot examples are drawn"});
   }
+  const auto given = static_cast<std::int64_t>(options.shot_lines.places.size());
+  if (given > 0 && given < options.shots) {
+    problems.push_back({"shot_lines", "lists " + std::to_string(given) +
+                                          " examples, but task.shots is " +
+                                          std::to_string(options.shots)});
+  }
   if (!options.system.empty() && options.format != Format::kChat) {
     problems.push_back({"system", "needs `format: chat`"});
   }

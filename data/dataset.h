@@ -123,6 +123,7 @@ struct Splits {
   std::int64_t validation_in_train = 0;
   std::int64_t test_in_train = 0;
   std::int64_t test_in_validation = 0;
+  Dataset demonstrations;      // the few-shot examples, in the order in which they are shown
   std::int64_t available = 0;  // training examples before WhichSplits::train_examples were drawn
 };
 
@@ -139,10 +140,11 @@ struct WhichSplits {
 //
 // If the validation split (`validation`) is a share of train, whole groups drawn by `seed` are
 // moved to it, and examples with the same text move together. They are then read as validation
-// examples, not as training examples. Few-shot examples are drawn from the rest of train
-// (draw_demonstrations), removed from it and given to `task`. Every sequence, with a soft prompt of
-// `prompt_rows` rows, is checked against the model's positions. At last, train is reduced to
-// `which.train_examples` (draw_examples).
+// examples, not as training examples. Few-shot examples are chosen from the rest of train
+// (data/demonstrations.h), removed from it and given to `task`. Every sequence, with a soft prompt
+// of `prompt_rows` rows, is checked against the model's positions. Train is reduced to
+// `which.train_examples` (draw_examples): before few-shot examples are drawn, so that they are
+// among these; else at last.
 //
 // Throws DataError, also when an example occurs in two of the splits read and on_overlap is fail.
 // Throws ConfigError when train is requested and the options name none, when the validation split
@@ -156,12 +158,6 @@ struct WhichSplits {
 // without gaps.
 [[nodiscard]] std::vector<std::int64_t> draw_share(const std::vector<std::int64_t>& groups,
                                                    double share, std::uint64_t seed);
-
-// Draws `count` examples by `seed` and returns their indices in the order in which they are shown.
-// Labels are drawn in turn, so they occur equally often where possible; the result is then
-// shuffled. Throws DataError when there are fewer than `count` examples.
-[[nodiscard]] std::vector<std::int64_t> draw_demonstrations(const Dataset& train,
-                                                            std::int64_t count, std::uint64_t seed);
 
 // Draws `count` training examples by `seed`, with about the same share of every label
 // (stratified_order), and returns their indices in ascending order. The examples of a smaller count

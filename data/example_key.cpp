@@ -102,9 +102,9 @@ void KeyText::add(const TaskOptions& options) {
                preprocess, foreach, train_foreach, train_where, format, source_prefix,
                source_template, verbalizer, candidates, target, separator, system, labels,
                label_field, id_fields, group_field, metric_group, references, max_source_tokens,
-               truncate, bos, eos, shots, shot_separator, answer, score, answer_rule,
-               max_answer_tokens, metrics, submission, on_bad_record, max_bad_records, on_overlap] =
-      options;
+               truncate, bos, eos, shots, shot_choice, shot_seed, shot_lines, shot_separator,
+               answer, score, answer_rule, max_answer_tokens, metrics, submission, on_bad_record,
+               max_bad_records, on_overlap] = options;
   add_all(preprocess, foreach, train_foreach, train_where, format, source_prefix, source_template,
           verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
           group_field, metric_group, references, max_source_tokens, truncate, bos, eos,

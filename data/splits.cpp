@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <set>
 
 #include "core/error.h"
 #include "core/random.h"
+#include "data/demonstrations.h"
 #include "data/overlap.h"
-#include "data/records.h"
 #include "data/stratified_split.h"
 
 namespace incipit::data {
@@ -17,9 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Separate random streams of the seed.
+// A random stream of the seed.
 constexpr std::uint64_t kValidationStream = 0x73656c656374;  // changes every drawn split
-constexpr std::uint64_t kShotsStream = 0x73686f7473;         // "shots"
 
 std::vector<std::int64_t> all_but(std::int64_t size, std::vector<std::int64_t> taken) {
   std::sort(taken.begin(), taken.end());
@@ -62,27 +60,6 @@ std::vector<std::int64_t> draw_share(const std::vector<std::int64_t>& groups, do
     if (sizes[groups[i]] == 0) drawn.push_back(static_cast<std::int64_t>(i));
   }
   return drawn;
-}
-
-std::vector<std::int64_t> draw_demonstrations(const Dataset& train, std::int64_t count,
-                                              std::uint64_t seed) {
-  if (count > train.size()) {
-    throw DataError(train.file() + ": has " + std::to_string(train.size()) +
-                    " examples, but task.shots is " + std::to_string(count));
-  }
-  std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
-  std::iota(order.begin(), order.end(), 0);
-  Random random(seed, kShotsStream);
-  random.shuffle(std::span(order));
-  // An example's turn: the number of examples of its label before it.
-  std::map<int, std::int64_t> seen;
-  std::vector<std::int64_t> turn(order.size());
-  for (const std::int64_t index : order) turn[index] = seen[train.facts(index).label]++;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::int64_t a, std::int64_t b) { return turn[a] < turn[b]; });
-  order.resize(static_cast<std::size_t>(count));
-  random.shuffle(std::span(order));
-  return order;
 }
 
 std::vector<std::int64_t> draw_examples(const Dataset& train, std::int64_t count, bool by_label,
@@ -182,17 +159,21 @@ void draw_validation(const Task& task, std::uint64_t seed, Splits& splits) {
   splits.train = splits.train.subset(rest);
 }
 
-void take_demonstrations(Task& task, Dataset& train, std::uint64_t seed) {
-  const auto indices = draw_demonstrations(train, task.options().shots, seed);
-  const auto reader = open_records(train.file());
-  std::vector<Record> records;
-  for (const std::int64_t index : indices) {
-    const ExampleFacts facts = train.facts(index);
-    auto nested = task.expand(reader->at_line(facts.line), true);
-    records.push_back(std::move(nested.at(facts.part)));
-  }
-  task.set_demonstrations(records);
+void take_demonstrations(Task& task, std::uint64_t seed, Splits& splits) {
+  Dataset& train = splits.train;
+  const auto indices = choose_demonstrations(task.options(), train, seed);
+  task.set_demonstrations(demonstration_records(task, train, indices));
+  splits.demonstrations = train.subset(indices);
   train = train.subset(all_but(train.size(), indices));
+}
+
+// Reduces train to `count` examples; 0: all.
+void draw_training_examples(const Task& task, std::uint64_t seed, std::int64_t count,
+                            Splits& splits) {
+  splits.available = splits.train.size();
+  if (count == 0) return;
+  splits.train =
+      splits.train.subset(draw_examples(splits.train, count, !task.labels().empty(), seed));
 }
 
 // Treats as bad records those with an example that Task::check_rows() rejects. Calls it only for
@@ -255,20 +236,25 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
       check_overlap(splits.train, splits.test, "task.train and task.test", options);
   splits.test_in_validation =
       check_overlap(splits.validation, splits.test, "task.validation and task.test", options);
-  if (!splits.train.empty() && options.shots > 0) take_demonstrations(task, splits.train, seed);
+  // Few-shot examples are among the examples that a run may know the label of.
+  const bool cut_first =
+      options.shots > 0 && !options.shot_lines.given() && which.train_examples > 0;
+  if (cut_first) draw_training_examples(task, seed, which.train_examples, splits);
+  if (!splits.train.empty() && options.shots > 0) take_demonstrations(task, seed, splits);
   if (which.train && splits.train.empty()) {
     throw DataError(data_path(options, options.train).string() +
                     ": no example is left to train on after task.validation and task.shots");
   }
-  if (!which.train) splits.train = {};
+  if (!which.train) {
+    splits.train = {};
+    splits.available = 0;
+  }
   if (!which.validation) splits.validation = {};
   for (Dataset* split : {&splits.train, &splits.validation, &splits.test}) {
     refuse_unfit(task, *split, prompt_rows);
   }
-  splits.available = splits.train.size();
-  if (which.train && which.train_examples > 0) {
-    splits.train = splits.train.subset(
-        draw_examples(splits.train, which.train_examples, !task.labels().empty(), seed));
+  if (!cut_first) {
+    draw_training_examples(task, seed, which.train ? which.train_examples : 0, splits);
   }
   return splits;
 }

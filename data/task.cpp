@@ -166,8 +166,8 @@ std::vector<TokenId> Task::source_tokens(const std::string& text) const {
 
 std::string Task::source_text(const Record& record) const { return wrap(content(record)); }
 
-std::vector<TokenId> Task::empty_source() const {
-  return source_tokens(wrap(options_.source_prefix + template_.blank()));
+std::vector<TokenId> Task::content_free_source(std::string_view text) const {
+  return source_tokens(wrap(options_.source_prefix + template_.filled(text)));
 }
 
 // --- vocabulary -------------------------------------------------------------------------

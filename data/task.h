@@ -114,8 +114,9 @@ class Task {
   [[nodiscard]] std::string target_text(const Record& record) const;
   [[nodiscard]] bool has_target(const Record& record) const;
 
-  // Returns the source of a record whose fields are all empty: the baseline of score `pmi`.
-  [[nodiscard]] std::vector<TokenId> empty_source() const;
+  // Returns the source of an input without content, in which `text` stands for every field: the
+  // baseline of the scores `pmi` and `calibrated`.
+  [[nodiscard]] std::vector<TokenId> content_free_source(std::string_view text) const;
 
   // Sets the few-shot examples that precede every source, in this order. Replaces earlier ones.
   void set_demonstrations(const std::vector<Record>& records);

@@ -1,5 +1,7 @@
 #include "data/task_options.h"
 
+#include <charconv>
+
 #include "core/schema.h"
 
 namespace incipit::data {
@@ -89,12 +91,67 @@ Field id_field(std::vector<std::string>& o) {
               [&o] { return o.size() == 1 ? ConfigValue::text(o.front()) : ConfigValue::list(o); }};
 }
 
+void read_shot_lines(const GivenValue& given, ShotLines& target) {
+  const ConfigValue& value = given.value();
+  if (value.kind != ConfigValue::Kind::kSequence) {
+    std::string file;
+    if (!read_scalar(value, file).empty()) return given.expect("a list of lines, or a file");
+    target = {.file = file, .places = {}};
+    return;
+  }
+  ShotLines lines;
+  for (const ConfigValue& item : value.items) {
+    const auto place = read_place(item.scalar);
+    if (!place || item.kind != ConfigValue::Kind::kScalar) {
+      return given.part(item, "").expect("a line of train from 1, or LINE:PART");
+    }
+    lines.places.push_back(*place);
+  }
+  target = std::move(lines);
+}
+
+ConfigValue write_shot_lines(const ShotLines& o) {
+  if (!o.file.empty()) return ConfigValue::text(o.file);
+  ConfigValue list{.kind = ConfigValue::Kind::kSequence, .pairs = {}};
+  for (const ExamplePlace& place : o.places) {
+    list.items.push_back(ConfigValue::plain(place_text(place)));
+  }
+  return list;
+}
+
+Field shot_lines_field(ShotLines& o) {
+  return {.key = "shot_lines",
+          .type = "list of lines, or file",
+          .meaning =
+              "few-shot examples given by their lines in train, from 1 (LINE:PART where a line has "
+              "several): the first task.shots are shown, in this order; a file has one a line; "
+              "empty: they are drawn",
+          .read = [&o](const GivenValue& given) { read_shot_lines(given, o); },
+          .write = [&o] { return write_shot_lines(o); }};
+}
+
 const Schema::MappingForm kForeach{
     .type = "{NAME: PATH, ...}", .expected = "{NAME: PATH OF A LIST, ...}", .keeps_others = false};
 const Schema::MappingForm kVerbalizer{.type = "{LABEL: TEXT, ...}",
                                       .expected = "{LABEL: TEXT, ...}"};
 
 }  // namespace
+
+std::optional<ExamplePlace> read_place(std::string_view text) {
+  ExamplePlace place;
+  const char* const end = text.data() + text.size();
+  std::from_chars_result read = std::from_chars(text.data(), end, place.line);
+  if (read.ec == std::errc() && read.ptr != end && *read.ptr == ':') {
+    read = std::from_chars(read.ptr + 1, end, place.part);
+  }
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  if (place.line < 1 || place.part < 0) return std::nullopt;
+  return place;
+}
+
+std::string place_text(const ExamplePlace& place) {
+  return std::to_string(place.line) + (place.part > 0 ? ":" + std::to_string(place.part) : "");
+}
 
 bool answers_freely(const TaskOptions& o) {
   return !o.target.empty() && o.labels.empty() && o.verbalizer.empty() &&
@@ -175,6 +232,18 @@ void declare_records(Schema& schema, TaskOptions& o) {
   schema.field("train_where", o.train_where, "{FIELD: VALUE} that records to train on have");
 }
 
+void declare_shots(Schema& schema, TaskOptions& o) {
+  schema.field("shots", o.shots, "few-shot examples from train", {.min = 0});
+  schema.choice(
+      "shot_choice", o.shot_choice,
+      {{"balanced", ShotChoice::kBalanced}, {"random", ShotChoice::kRandom}},
+      "how they are drawn: labels equally often where possible, or whatever their labels");
+  schema.integer_or("shot_seed", o.shot_seed, {{"auto", -1}}, "of the draw; auto: run.seed",
+                    {.min = 0});
+  schema.custom(shot_lines_field(o.shot_lines));
+  schema.field("shot_separator", o.shot_separator, "after each demonstration (raw format)");
+}
+
 void declare_scoring(Schema& schema, TaskOptions& o) {
   schema.choice(
       "answer", o.answer,
@@ -184,9 +253,10 @@ void declare_scoring(Schema& schema, TaskOptions& o) {
                 {{"sum", Score::kSum},
                  {"token_mean", Score::kTokenMean},
                  {"byte_mean", Score::kByteMean},
-                 {"pmi", Score::kPmi}},
-                "what a candidate's log-likelihood counts: all of it, per token, per byte, or less "
-                "that after an empty input");
+                 {"pmi", Score::kPmi},
+                 {"calibrated", Score::kCalibrated}},
+                "what a candidate's log-likelihood counts: all of it, per token, per byte, less "
+                "that after an empty input, or calibrated by inputs without content");
   schema.choice("answer_rule", o.answer_rule,
                 {{"exact", AnswerRule::kExact}, {"referent", AnswerRule::kReferent}},
                 "what a generated text counts as: the label of just this text, or WSC's rule");
@@ -208,8 +278,7 @@ void declare(Schema& schema, TaskOptions& o) {
   schema.field("test", o.test, "file, from data_dir; scored once, at the end");
   declare_records(schema, o);
   declare_texts(schema, o);
-  schema.field("shots", o.shots, "demonstrations drawn from train", {.min = 0});
-  schema.field("shot_separator", o.shot_separator, "after each demonstration (raw format)");
+  declare_shots(schema, o);
   declare_scoring(schema, o);
   schema.choice("on_bad_record", o.on_bad_record,
                 {{"fail", OnBadRecord::kFail}, {"skip", OnBadRecord::kSkip}},

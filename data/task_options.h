@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,31 @@ enum class Score {
   kByteMean,   // byte_mean: per UTF-8 byte of the candidate's text
   kPmi,        // pmi: the sum minus the sum after an empty input (Holtzman et al. 2021, domain
                // conditional PMI): the template with all of its fields empty
+  // calibrated: the log of the probability among the candidates, divided by its mean over inputs
+  // without content: the template with all of its fields "N/A", "[MASK]" or empty (contextual
+  // calibration, Zhao et al. 2021)
+  kCalibrated,
+};
+
+// How few-shot examples are drawn from train.
+enum class ShotChoice {
+  kBalanced,  // balanced: by seed, labels equally often where possible
+  kRandom,    // random: by seed, whatever their labels
+};
+
+// A training example, by its place in the file.
+struct ExamplePlace {
+  std::int64_t line = 0;  // from 1
+  std::int64_t part = 0;  // among the examples of that line, from 0
+  friend bool operator==(const ExamplePlace&, const ExamplePlace&) = default;
+};
+
+// Few-shot examples that are given instead of drawn: `shot_lines: [12, 3]`, or the path of a text
+// file with one place a line. A place is LINE, or LINE:PART where a line has several examples.
+struct ShotLines {
+  std::string file;
+  std::vector<ExamplePlace> places;  // used only if `file` is empty
+  [[nodiscard]] bool given() const { return !file.empty() || !places.empty(); }
 };
 
 // How the model answers an example.
@@ -162,7 +189,10 @@ struct TaskOptions {
   BosPolicy bos = BosPolicy::kAuto;
   EosPolicy eos = EosPolicy::kAuto;
 
-  std::int64_t shots = 0;               // few-shot examples drawn from train
+  std::int64_t shots = 0;  // few-shot examples
+  ShotChoice shot_choice = ShotChoice::kBalanced;
+  int shot_seed = -1;                   // of the draw; -1, auto: run.seed
+  ShotLines shot_lines;                 // the first `shots` of them are shown, in this order
   std::string shot_separator = "\n\n";  // after each of them; raw format only
   Answer answer = Answer::kAuto;
   Score score = Score::kSum;
@@ -175,6 +205,10 @@ struct TaskOptions {
   std::int64_t max_bad_records = 100;
   OnOverlap on_overlap = OnOverlap::kFail;
 };
+
+// Reads a place: "12" or "12:1". Returns nothing if it is none.
+[[nodiscard]] std::optional<ExamplePlace> read_place(std::string_view text);
+[[nodiscard]] std::string place_text(const ExamplePlace& place);
 
 // Whether answers are free text: there are neither labels nor candidates.
 [[nodiscard]] bool answers_freely(const TaskOptions& options);

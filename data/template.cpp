@@ -88,9 +88,9 @@ std::string Template::value(const Record& record, std::string_view field) const 
   return piece->value(record);
 }
 
-std::string Template::blank() const {
+std::string Template::filled(std::string_view value) const {
   std::string out;
-  for (const Piece& piece : pieces_) out += piece.is_field ? "" : piece.text;
+  for (const Piece& piece : pieces_) out += piece.is_field ? value : piece.text;
   return out;
 }
 

@@ -38,8 +38,10 @@ class Template {
   // missing or is not text, and as filters do.
   [[nodiscard]] std::string render(const Record& record) const;
 
+  // Returns the text with `value` in place of every field, to which no filter is applied.
+  [[nodiscard]] std::string filled(std::string_view value) const;
   // Returns the text between the fields: the template with every field empty.
-  [[nodiscard]] std::string blank() const;
+  [[nodiscard]] std::string blank() const { return filled(""); }
 
   // Like render(), but replaces `field` with `value`, to which no filter is applied.
   [[nodiscard]] std::string render(const Record& record, std::string_view field,

@@ -12,7 +12,8 @@ void declare(Schema& schema, EvalOptions& o) {
        {"sum", Score::kSum},
        {"token_mean", Score::kTokenMean},
        {"byte_mean", Score::kByteMean},
-       {"pmi", Score::kPmi}},
+       {"pmi", Score::kPmi},
+       {"calibrated", Score::kCalibrated}},
       "what a candidate's log-likelihood counts, for all tasks; auto: as task.score says");
 }
 

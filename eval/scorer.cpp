@@ -10,7 +10,7 @@
 #include "core/stop_request.h"
 #include "data/batch.h"
 #include "eval/batches.h"
-#include "eval/pmi_baseline.h"
+#include "eval/content_free.h"
 #include "eval/shared_beginning.h"
 #include "nn/host_copy.h"
 
@@ -33,11 +33,10 @@ std::vector<std::int64_t> rows_by_example(const data::Dataset& dataset) {
 
 class Scorer {
  public:
-  Scorer(const methods::Prompted& model, const data::Task& task)
+  Scorer(SharedBeginning& beginning, const data::Task& task)
       : task_(task),
-        ranks_(*model.backbone().placement().tensor),
-        beginning_(model,
-                   [&](PromptRows rows) { return data::source_sequence(task, Example{}, rows); }) {}
+        ranks_(*beginning.model().backbone().placement().tensor),
+        beginning_(beginning) {}
 
   // Writes the log-likelihoods of the candidates of examples[i] to scores[i].
   void run(std::span<const Example* const> examples, std::span<const std::span<double>> scores) {
@@ -60,10 +59,8 @@ class Scorer {
  private:
   const data::Task& task_;
   comm::Communicator& ranks_;
-  SharedBeginning beginning_;
+  SharedBeginning& beginning_;
 };
-
-using Likelihoods = std::vector<std::vector<double>>;  // [examples][candidates]
 
 void check_finite(const data::Dataset& dataset, const Likelihoods& likelihoods) {
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
@@ -76,10 +73,30 @@ void check_finite(const data::Dataset& dataset, const Likelihoods& likelihoods) 
   }
 }
 
-// Same contract as score_candidates() for ranks, progress and errors.
-Likelihoods candidate_likelihoods(const methods::Prompted& model, const data::Task& task,
+double divisor(Score score, const data::Candidate& candidate) {
+  switch (score) {
+    case Score::kSum:
+    case Score::kPmi:
+    case Score::kCalibrated:
+      return 1;
+    case Score::kTokenMean:
+      return static_cast<double>(candidate.tokens.size());
+    case Score::kByteMean:
+      return static_cast<double>(std::max<std::size_t>(candidate.text.size(), 1));
+  }
+  throw LogicError("unknown score");
+}
+
+}  // namespace
+
+bool leaves_alone(const model::Placement& placement) {
+  return placement.tensor->size() * placement.pipeline->size() * placement.fsdp->size() == 1;
+}
+
+Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& task,
                                   const data::Dataset& dataset, const EvalOptions& options,
                                   comm::Communicator& ranks, const ScoringProgress& on_progress) {
+  const methods::Prompted& model = beginning.model();
   std::vector<std::size_t> first{0};  // start of each example's scores in `all`
   for (const Example& example : dataset) {
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
@@ -87,7 +104,7 @@ Likelihoods candidate_likelihoods(const methods::Prompted& model, const data::Ta
   }
   std::vector<double> all(first.back() + 1);  // last: number of ranks that left early
 
-  Scorer scorer(model, task);
+  Scorer scorer(beginning, task);
   const Batches plan =
       plan_batches(dataset, rows_by_example(dataset), options.batch_tokens, ranks.size());
   const auto tell = [&](int batches) {
@@ -131,23 +148,8 @@ Likelihoods candidate_likelihoods(const methods::Prompted& model, const data::Ta
   return result;
 }
 
-double divisor(Score score, const data::Candidate& candidate) {
-  switch (score) {
-    case Score::kSum:
-    case Score::kPmi:
-      return 1;
-    case Score::kTokenMean:
-      return static_cast<double>(candidate.tokens.size());
-    case Score::kByteMean:
-      return static_cast<double>(std::max<std::size_t>(candidate.text.size(), 1));
-  }
-  throw LogicError("unknown score");
-}
-
-}  // namespace
-
-bool leaves_alone(const model::Placement& placement) {
-  return placement.tensor->size() * placement.pipeline->size() * placement.fsdp->size() == 1;
+SharedBeginning beginning_of(const methods::Prompted& model, const data::Task& task) {
+  return {model, [&](PromptRows rows) { return data::source_sequence(task, Example{}, rows); }};
 }
 
 Scores score_candidates(const methods::Prompted& model, const data::Task& task,
@@ -155,12 +157,12 @@ Scores score_candidates(const methods::Prompted& model, const data::Task& task,
                         comm::Communicator& ranks, const ScoringProgress& on_progress) {
   const Score score = options.score.value_or(task.options().score);
   Scores result;
-  result.scores = candidate_likelihoods(model, task, dataset, options, ranks, on_progress);
-  if (score == Score::kPmi) {
-    const PmiBaseline alone(task, dataset, model.rows().rows > 0);
-    alone.subtract_from(
-        result.scores, dataset,
-        candidate_likelihoods(model, task, alone.dataset(), options, ranks, nullptr));
+  SharedBeginning beginning = beginning_of(model, task);
+  result.scores = candidate_likelihoods(beginning, task, dataset, options, ranks, on_progress);
+  if (needs_content_free(score)) {
+    const ContentFree inputs(score, task, dataset, model.rows().rows > 0);
+    inputs.apply(result.scores, dataset,
+                 candidate_likelihoods(beginning, task, inputs.dataset(), options, ranks));
   }
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
     const data::Example& example = dataset[i];

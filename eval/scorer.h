@@ -12,7 +12,9 @@
 #include "comm/communicator.h"
 #include "data/dataset.h"
 #include "data/task.h"
+#include "eval/content_free.h"
 #include "eval/eval_options.h"
+#include "eval/shared_beginning.h"
 #include "methods/prompted_model.h"
 
 namespace incipit::eval {
@@ -37,20 +39,31 @@ using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total
 //
 // The beginning that all examples share (BOS, prompt, few-shot examples) is computed once and
 // stays resident. Batches of about options.batch_tokens rows are computed after it; the candidates
-// of an example form a trie below its source. Under `pmi`, every distinct candidate is also
-// computed once after Task::empty_source().
+// of an example form a trie below its source. Under `pmi` and `calibrated`, every distinct
+// candidate is also computed once after each input without content (eval/content_free.h).
 //
 // Rank 0 of `ranks` calls `on_progress`, if given, before its first batch and after each batch.
-// Throws ConfigError when an empty input leaves nothing to compute PMI from. On every rank, throws
-// NumericsError when a score is not finite, and Stopped when a rank left early after a stop request
-// (core/stop_request.h). Ranks check for one between batches, except where several ranks hold one
-// model together.
+// Throws ConfigError when an input without content leaves nothing to predict from. On every rank,
+// throws NumericsError when a score is not finite, and Stopped when a rank left early after a stop
+// request (core/stop_request.h). Ranks check for one between batches, except where several ranks
+// hold one model together.
 //
 // Collective over `ranks`, which share the examples; every rank returns all scores.
 [[nodiscard]] Scores score_candidates(const methods::Prompted& model, const data::Task& task,
                                       const data::Dataset& dataset, const EvalOptions& options,
                                       comm::Communicator& ranks,
                                       const ScoringProgress& on_progress = nullptr);
+
+// Returns the log-likelihoods of the candidates of `dataset` after `beginning`, which is that of
+// `task`. Otherwise like score_candidates().
+[[nodiscard]] Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& task,
+                                                const data::Dataset& dataset,
+                                                const EvalOptions& options,
+                                                comm::Communicator& ranks,
+                                                const ScoringProgress& on_progress = nullptr);
+
+// Returns the beginning that all examples of a task share with the model's prompt, computed.
+[[nodiscard]] SharedBeginning beginning_of(const methods::Prompted& model, const data::Task& task);
 
 // Whether a rank may leave between batches without the others. Ranks that hold one model together
 // must run every batch together.

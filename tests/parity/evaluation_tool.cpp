@@ -1,10 +1,13 @@
 // evaluation_tool CONFIG [--set KEY=VALUE]...: scores the candidates of a configuration's test
 // split, for tests and benchmarks beside transformers.
 //
-// Standard input: {"examples": n, "threads": n, "repeat": n}; the first n examples, 0: all.
+// Standard input: {"examples": n, "threads": n, "repeat": n}; the first n examples, 0: all. With
+// "soft_prompt": [id, ...], one more batch has every example twice: of the task, and of the same
+// task without few-shot examples after a soft prompt, the embeddings of these tokens.
 // Standard output:
 //   {"seconds": [x, ...],          a time for each repetition: packing, forward passes, sums
-//    "file": "...",
+//    "file": "...", "prefix_ids": [...],   few-shot examples
+//    "together": {"task": [[x, ...], ...], "soft_prompt": [[x, ...], ...]},  by example
 //    "examples": [{"line": n,      examples of one line have a passage or a question in common
 //                  "source": "...",  whole, as the template makes it
 //                  "source_ids": [...], "truncated": bool,
@@ -21,11 +24,13 @@
 #include "configs/run_config.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "data/batch.h"
 #include "data/dataset.h"
 #include "data/records.h"
 #include "eval/scorer.h"
 #include "families/registry.h"
 #include "model/backbone.h"
+#include "tests/support/prompts.h"
 
 namespace incipit {
 namespace {
@@ -50,6 +55,38 @@ Json describe(const data::Task& task, data::RecordReader& records, const data::E
           {"candidates", candidates},     {"scores", scores}};
 }
 
+// Scores every example in one batch, after the task's few-shot examples and after a soft prompt.
+Json score_together(const model::Backbone& backbone, const data::Task& task,
+                    const data::Dataset& split, const std::vector<TokenId>& prompt_tokens) {
+  data::TaskOptions options = task.options();
+  options.shots = 0;
+  const data::Task zero_shot(options, task.model());
+  const methods::PromptedModel model = testing_support::with_prompt(
+      backbone, backbone.embedding()->rows(prompt_tokens).to(at::kFloat));
+  const std::vector<data::Example> examples(split.begin(), split.end());
+  std::vector<data::BatchItem> items;
+  for (const data::Example& example : examples) items.push_back({&task, &example, {}});
+  for (const data::Example& example : examples) {
+    items.push_back({&zero_shot, &example, model.rows(0)});
+  }
+  const data::ScoringBatch batch = data::scoring_batch(items);
+  const at::Tensor likelihoods = model.forward(batch.packed.forest).log_likelihoods();
+  Json by_item = Json::array();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Json& scores = by_item.emplace_back(Json::array());
+    for (std::int32_t s = batch.first[i]; s < batch.first[i + 1]; ++s) {
+      double sum = 0;
+      for (const std::int32_t t : batch.packed.targets[s]) {
+        sum += likelihoods[t].item<double>();
+      }
+      scores.push_back(sum);
+    }
+  }
+  const auto half = by_item.begin() + static_cast<std::ptrdiff_t>(examples.size());
+  return {{"task", Json(std::vector<Json>(by_item.begin(), half))},
+          {"soft_prompt", Json(std::vector<Json>(half, by_item.end()))}};
+}
+
 Json run(const std::string& config_path, const std::vector<std::string>& overrides,
          const Json& request) {
   log::configure("warn");  // standard output is the answer's
@@ -69,7 +106,10 @@ Json run(const std::string& config_path, const std::vector<std::string>& overrid
       {.dtype = config.model.dtype == model::Dtype::kBFloat16 ? at::kBFloat16 : at::kFloat});
   const auto alone = comm::make_single();
   eval::Scores scores;
-  Json answer{{"seconds", Json::array()}, {"file", split.file()}, {"examples", Json::array()}};
+  Json answer{{"seconds", Json::array()},
+              {"file", split.file()},
+              {"prefix_ids", task.prefix()},
+              {"examples", Json::array()}};
   for (int i = 0; i < request["repeat"].get<int>(); ++i) {
     const auto start = std::chrono::steady_clock::now();
     scores =
@@ -80,6 +120,10 @@ Json run(const std::string& config_path, const std::vector<std::string>& overrid
   const auto records = data::open_records(split.file());
   for (std::int64_t i = 0; i < split.size(); ++i) {
     answer["examples"].push_back(describe(task, *records, split[i], scores.scores[i]));
+  }
+  if (request.contains("soft_prompt")) {
+    answer["together"] =
+        score_together(backbone, task, split, request["soft_prompt"].get<std::vector<TokenId>>());
   }
   return answer;
 }

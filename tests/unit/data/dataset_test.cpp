@@ -127,17 +127,6 @@ TEST_F(DatasetTest, TablesAreReadAsJsonLinesAre) {
               HasSubstr("b.tsv: has no usable records; expected a row with column names"));
 }
 
-TEST_F(DatasetTest, DemonstrationsCanComeFromATable) {
-  options_.train = "train.csv";
-  options_.validation = {"", 0};
-  options_.shots = 1;
-  folder_.write("train.csv", "text,label\n\"a\nb\",y\n\"a\nb\",y\n");
-  folder_.write("test.jsonl", lines("test", 1));
-  Task t = task();
-  EXPECT_EQ(load_splits(t, 1, 0).train.size(), 1);
-  EXPECT_EQ(t.prefix(), byte_ids("a\nb:Y\n\n"));
-}
-
 TEST_F(DatasetTest, CutsAreCounted) {
   options_.max_source_tokens = 4;
   options_.truncate = {TruncateOptions::Kind::kField, "text"};
@@ -342,35 +331,6 @@ TEST_F(DatasetTest, SequencesLongerThanTheModelAreRefusedByLine) {
   EXPECT_THAT(message_of<DataError>([&] { (void)load_splits(t, 1, 8); }),
               HasSubstr("test.jsonl:2: needs 21 positions (13 tokens of source, 8 rows of soft "
                         "prompt), the model has 20"));
-}
-
-TEST_F(DatasetTest, DemonstrationsAreTakenOutOfTrain) {
-  folder_.write("train.jsonl", lines("t", 20));
-  folder_.write("test.jsonl", lines("x", 3));
-  options_.shots = 4;
-  options_.shot_separator = ";";
-  options_.validation.share = 0.2;
-  Task t = task();
-  const Splits splits = load_splits(t, 5, 0);
-  EXPECT_EQ(splits.train.size(), 20 - 4 - 4);
-  std::string prefix(t.prefix().begin(), t.prefix().end());
-  EXPECT_EQ(std::count(prefix.begin(), prefix.end(), ';'), 4);
-  EXPECT_EQ(std::count(prefix.begin(), prefix.end(), 'Y'), 2) << "labels in turn";
-  for (const Dataset* split : {&splits.train, &splits.validation}) {
-    for (const auto& text : texts(*split)) EXPECT_THAT(prefix, Not(HasSubstr(text + ":")));
-  }
-  Task again = task();
-  (void)load_splits(again, 5, 0, {.train = false, .validation = false, .test = true});
-  EXPECT_EQ(again.prefix(), t.prefix()) << "evaluation shows the same ones as training";
-}
-
-TEST_F(DatasetTest, TooFewDemonstrationsIsAnError) {
-  folder_.write("train.jsonl", lines("t", 3));
-  folder_.write("test.jsonl", lines("x", 3));
-  options_.shots = 4;
-  options_.validation.share = 0;
-  EXPECT_THAT(message_of<DataError>([&] { (void)load(); }),
-              HasSubstr("train.jsonl: has 3 examples, but task.shots is 4"));
 }
 
 TEST(DrawShare, MovesWholeGroups) {

@@ -110,6 +110,22 @@ TEST(TaskOptions, WhatIsGeneratedCannotBeScored) {
                                                       problem("score", "to choose from")));
 }
 
+TEST(TaskOptions, PlacesOfExamplesAreLinesWithParts) {
+  EXPECT_EQ(read_place("12"), (ExamplePlace{12, 0}));
+  EXPECT_EQ(read_place("3:2"), (ExamplePlace{3, 2}));
+  for (const char* text : {"", "0", "-1", "x", "3:", "3:-1", "3:1:1", "1.5"}) {
+    EXPECT_EQ(read_place(text), std::nullopt) << text;
+  }
+  EXPECT_EQ(place_text({12, 0}), "12");
+  EXPECT_EQ(place_text({3, 2}), "3:2");
+  TaskOptions options = valid();
+  options.train = "train.jsonl";
+  options.shots = 3;
+  options.shot_lines.places = {{1, 0}, {2, 0}};
+  EXPECT_THAT(validate(options),
+              ElementsAre(problem("shot_lines", "lists 2 examples, but task.shots is 3")));
+}
+
 TEST(TaskOptions, AReferentIsOneOfTwoLabels) {
   TaskOptions options = valid();
   options.answer_rule = AnswerRule::kReferent;

@@ -117,7 +117,8 @@ TEST(Task, PrefixAndSeparatorSurroundTheTexts) {
   EXPECT_EQ(e.source, byte_ids("pets cats and dogs?"));
   EXPECT_EQ(e.target, byte_ids("\n No"));
   EXPECT_EQ((*e.candidates)[0].text, "\n Yes");
-  EXPECT_EQ(task.empty_source(), byte_ids("pets  and ?"));
+  EXPECT_EQ(task.content_free_source(""), byte_ids("pets  and ?"));
+  EXPECT_EQ(task.content_free_source("N/A"), byte_ids("pets N/A and N/A?"));
 }
 
 TEST(Task, CutFieldsAreCutBehindTheirFilters) {

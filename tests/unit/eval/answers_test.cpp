@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -117,6 +118,38 @@ TEST_F(AnswersTest, PmiTakesAwayWhatAnAnswerHasBehindAnEmptyInput) {
   for (const int ranks : {1, 2}) {
     expect_pmi(task, tiny_dataset(task, 5, 8), {}, ranks);
     expect_pmi(task, tiny_dataset(task, 5, 8), tiny_prompt(4, at::kDouble), ranks);
+  }
+}
+
+// Contextual calibration (Zhao et al. 2021), computed from flat log-likelihoods: the probability
+// among the candidates, divided by its mean over the inputs without content.
+TEST_F(AnswersTest, CalibrationDividesByTheProbabilityWithoutContent) {
+  const data::Task own = with(own_choices());
+  for (const bool shared : {true, false}) {
+    const data::Task task = shared ? tiny_task() : own;
+    const data::Dataset dataset = shared ? tiny_dataset(task, 5, 8) : choices(task, 6);
+    const auto alone = comm::make_single();
+    const Scores scores =
+        score_candidates(with_prompt(backbone_, std::nullopt), task, dataset,
+                         {.batch_tokens = 60, .score = Score::kCalibrated}, *alone);
+    for (std::int64_t i = 0; i < dataset.size(); ++i) {
+      const data::Example example = dataset[i];
+      const auto probability = [&](const std::vector<TokenId>& source, std::size_t of) {
+        const double a = std::exp(flat(task, source, (*example.candidates)[0].tokens, {}));
+        const double b = std::exp(flat(task, source, (*example.candidates)[1].tokens, {}));
+        return (of == 0 ? a : b) / (a + b);
+      };
+      double ratios[2] = {};
+      for (const std::size_t c : {0, 1}) {
+        double free = 0;
+        for (const char* text : {"N/A ->", "[MASK] ->", " ->"}) {
+          free += probability(task.tokenizer().encode(text), c) / 3;
+        }
+        ratios[c] = probability(example.source, c) / free;
+        EXPECT_NEAR(scores.scores[i][c], std::log(ratios[c]), kTolerance);
+      }
+      EXPECT_EQ(scores.predictions[i], ratios[1] > ratios[0] ? 1 : 0);
+    }
   }
 }
 

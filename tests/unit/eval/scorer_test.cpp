@@ -84,6 +84,43 @@ TEST_F(ScorerTest, EqualsScoringEveryCandidateByItself) {
   }
 }
 
+TEST_F(ScorerTest, BeginningsThatShareRowsScoreAsEachByItself) {
+  // Few-shot examples in three orders, two of which begin alike, after a soft prompt or none.
+  const std::vector<std::vector<TokenId>> orders = {
+      {9, 8, 7, 6, 5}, {9, 8, 5, 6, 7}, {5, 6, 9, 8, 7}};
+  for (const int prompt_rows : {0, 4}) {
+    const auto prompt = prompt_rows > 0 ? std::optional(tiny_prompt(prompt_rows, at::kDouble))
+                                        : std::optional<at::Tensor>();
+    const methods::PromptedModel model = with_prompt(backbone_, prompt);
+    std::vector<Sequence> beginnings;
+    for (const auto& order : orders) {
+      Sequence& beginning = beginnings.emplace_back();
+      beginning.append_prompt(model.rows(0));
+      beginning.append_tokens(order);
+    }
+    SharedBeginnings shared(model, beginnings);
+    EXPECT_EQ(shared.rows_without_sharing(), 3 * (prompt_rows + 5));
+    EXPECT_EQ(shared.rows(), prompt_rows + 5 + 3 + 5) << "the prompt, and 9 8 of the first two";
+    for (std::size_t o = 0; o < orders.size(); ++o) {
+      SharedBeginning beginning = shared[o];
+      EXPECT_EQ(beginning.rows(), prompt_rows + 5);
+      std::vector<data::Example> examples;
+      for (data::Example example : dataset_) {
+        example.source.insert(example.source.begin(), orders[o].begin(), orders[o].end());
+        examples.push_back(std::move(example));
+      }
+      const data::Dataset whole("orders", std::move(examples), 0);
+      const auto alone = comm::make_single();
+      const Likelihoods likelihoods =
+          candidate_likelihoods(beginning, task_, whole, {.batch_tokens = 60}, *alone);
+      for (std::int64_t i = 0; i < whole.size(); ++i) {
+        EXPECT_NEAR(likelihoods[i][1], flat_score(whole[i], (*whole[i].candidates)[1], prompt),
+                    kScoreTolerance);
+      }
+    }
+  }
+}
+
 TEST_F(ScorerTest, DoesNotDependOnTheBatchSize) {
   const auto prompt = std::optional(tiny_prompt(4, at::kDouble));
   const Scores whole = score(dataset_, prompt);
