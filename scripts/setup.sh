@@ -131,7 +131,8 @@ prepare_model() {
 
 configure() {
   cmake --preset "$preset" ${INCIPIT_WERROR:+-D "INCIPIT_WERROR=$INCIPIT_WERROR"}
-  sed -n 's/^-- Incipit: //p' "$logs/configure.log" >"$logs/configure.note"
+  sed -n 's/^-- Incipit: //p; s/^-- \(GPU kernels: \)/\1/p' "$logs/configure.log" |
+    paste -s -d ';' | sed 's/;/; /g' >"$logs/configure.note"
 }
 
 # A compiler process needs about 1.2 GB for a group of files that include libtorch, and 1.3 GB to

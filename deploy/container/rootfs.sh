@@ -55,6 +55,9 @@ if [ -n "$gpu" ]; then
   torch=$(dirname "$(libraries_of "$prefix/bin/incipit-engine" | grep '/libtorch_cpu\.so$')")
   take "$torch/libtorch_cuda.so" "$prefix/lib"
   take_libraries "$torch/libtorch_cuda.so"
+  if [ -f "$build/kernels/libincipit_cuda.so" ]; then
+    take "$build/kernels/libincipit_cuda.so" "$prefix/lib"
+  fi
   for library in "$torch"/../../nvidia/nccl/lib/libnccl.so.*; do take "$library" "$prefix/lib"; done
 fi
 
