@@ -73,7 +73,6 @@ struct ForestPass::State {
   nn::KeyValueStore keys_values;
 
   State(const Backbone& backbone, const Forest& forest, const ForestPassOptions& options);
-  [[nodiscard]] at::Tensor embed(const Forest& forest, std::span<const at::Tensor> prompts) const;
   // Whether a layer is the model's last one, which computes only the target rows.
   [[nodiscard]] bool is_last(std::size_t layer) const {
     return backbone->head() && layer + 1 == backbone->blocks().size();
@@ -116,17 +115,6 @@ ForestPass::State::State(const Backbone& model, const Forest& forest,
       pass_rows(model, forest, scores.rows()),
       residents(options.residents) {}
 
-at::Tensor ForestPass::State::embed(const Forest& forest,
-                                    std::span<const at::Tensor> prompts) const {
-  at::Tensor x = backbone->embedding()->rows(forest.tokens);
-  for (const PromptSpan& span : prompt_spans) {
-    x.narrow(0, span.row, span.count)
-        .copy_(prompts[span.prompt].narrow(0, span.prompt_row, span.count));
-  }
-  backbone->embedding()->complete(x, pass_rows.positions());
-  return x;
-}
-
 at::Tensor ForestPass::State::prompt_rows() const {
   std::vector<std::int64_t> index;
   for (const PromptSpan& span : prompt_spans) {
@@ -157,7 +145,10 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
   nn::WeightStore& weights = backbone.weights();
   weights.announce(backbone.forward_groups());
   const PassRows& rows = state.pass_rows;
-  at::Tensor x = backbone.embedding() ? state.embed(forest, prompts) : options.input;
+  at::Tensor x = backbone.embedding()
+                     ? backbone.embedding()->input(forest.tokens, forest.prompt_spans, prompts,
+                                                   rows.positions())
+                     : options.input;
   at::Tensor memory;
   for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
     const nn::Block& block = backbone.blocks()[layer];

@@ -1,6 +1,7 @@
 #include "nn/attention.h"
 
 #include "nn/attention_backends.h"
+#include "nn/attention_flash.h"
 #include "nn/flops.h"
 #include "nn/meta_device.h"
 
@@ -27,6 +28,9 @@ AttentionResult attention_forward(const AttentionPlan& plan, const AttentionShap
                                   const AttentionRule& rule, const at::Tensor& queries,
                                   const KeysValues& own, Stores residents) {
   count_flops(2 * matmul_flops(plan, shape, rule));  // scores, output
+  if (has_attention_kernels(plan, shape, rule, queries)) {
+    return attention_forward_flash(plan, shape, rule, queries, own, residents);
+  }
   return has_cpu_kernels(queries.device())
              ? attention_forward_cpu(plan, shape, rule, queries, own, residents)
              : attention_forward_parts(plan, shape, rule, queries, own, residents);

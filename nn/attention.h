@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -27,6 +28,7 @@ struct KeySpan {
 };
 
 class AttentionParts;  // nn/attention_parts.cpp
+class FlashPlan;       // nn/flash_plan.h
 
 // The stack whose rows ask, and the one whose keys they see: another one in cross attention, where
 // a query sees the rows of its segment's ancestors there.
@@ -67,6 +69,14 @@ class AttentionPlan {
   [[nodiscard]] std::int64_t query_count() const {
     return static_cast<std::int64_t>(query_rows_.size());
   }
+  [[nodiscard]] std::int64_t query_row(std::int64_t query) const { return query_rows_[query]; }
+  // Returns the number of keys before the query's row on the path from the root.
+  [[nodiscard]] std::int64_t query_position(std::int64_t query) const {
+    return query_positions_[query];
+  }
+  // Whether queries and keys are of one stack, and its computed rows.
+  [[nodiscard]] bool is_self_attention() const { return is_self_attention_; }
+  [[nodiscard]] std::int64_t row_count() const { return row_count_; }
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
   // Returns the keys that a query sees, by their position along the path: a query and a key have
@@ -86,6 +96,8 @@ class AttentionPlan {
   [[nodiscard]] double pairs(const AttentionRule& rule) const;
   // Returns the index tensors on a device, which all layers use. Made on first use. Main thread.
   [[nodiscard]] AttentionParts& parts(at::Device device) const;
+  // The same for flash calls, of layers whose rule is full or is not.
+  [[nodiscard]] const FlashPlan& flash_plan(at::Device device, bool full) const;
 
  private:
   void make_segments(const Forest& forest, const PlanStacks& stacks);
@@ -99,6 +111,9 @@ class AttentionPlan {
   // Results of pairs(), by window and by whether the rule is full.
   mutable std::map<std::pair<std::optional<std::int64_t>, bool>, double> pairs_;
   mutable std::shared_ptr<AttentionParts> parts_;
+  mutable std::array<std::shared_ptr<FlashPlan>, 2> flash_plans_;
+  bool is_self_attention_ = true;
+  std::int64_t row_count_ = 0;
 };
 
 struct AttentionShape {

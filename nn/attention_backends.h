@@ -5,6 +5,11 @@
 
 namespace incipit::nn {
 
+// Returns a view of the heads of every row: [rows, width] -> [rows, heads, width / heads].
+inline at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
+  return x.unflatten(1, {heads, x.size(1) / heads});
+}
+
 AttentionResult attention_forward_cpu(const AttentionPlan& plan, const AttentionShape& shape,
                                       const AttentionRule& rule, const at::Tensor& queries,
                                       const KeysValues& own, Stores residents);

@@ -145,10 +145,6 @@ at::Tensor gather(const std::vector<Run>& runs, Slice&& slice) {
   return slices.size() == 1 ? slices[0] : at::cat(slices, 0);
 }
 
-at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
-  return x.unflatten(1, {heads, x.size(1) / heads});
-}
-
 // The collected tensors of one part, [rows, heads, head_dim].
 class PartTensors {
  public:

@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "nn/attention.h"
+#include "nn/flash_plan.h"
 
 namespace incipit::nn {
 namespace {
@@ -58,6 +59,8 @@ void AttentionPlan::make_segments(const Forest& forest, const PlanStacks& stacks
     INCIPIT_CHECK(segment.ancestor_rows + own_keys.size() > 0, "segment ", s, " sees no keys");
     segments_.push_back(std::move(segment));
   }
+  is_self_attention_ = stacks.queries == stacks.keys;
+  row_count_ = rows_before[stacks.queries];
 }
 
 void AttentionPlan::make_blocks() {
@@ -77,6 +80,12 @@ void AttentionPlan::make_blocks() {
     segment.queries.end = query;
   }
   INCIPIT_CHECK(query == query_count(), "a query stands beyond the last row");
+}
+
+const FlashPlan& AttentionPlan::flash_plan(at::Device device, bool full) const {
+  std::shared_ptr<FlashPlan>& plan = flash_plans_[full ? 1 : 0];
+  if (!plan || plan->device() != device) plan = std::make_shared<FlashPlan>(*this, full, device);
+  return *plan;
 }
 
 double AttentionPlan::pairs(const AttentionRule& rule) const {

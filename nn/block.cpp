@@ -2,25 +2,25 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/empty_like.h>
+
+#include "nn/attention_flash.h"
 
 namespace incipit::nn {
 namespace {
 
 at::Tensor select(const at::Tensor& x, const at::Tensor& rows) {
-  return rows.defined() ? x.index_select(0, rows) : x;
+  return rows.defined() ? ops::select_rows(x, rows) : x;
 }
 
 NormStatistics select(const NormStatistics& statistics, const at::Tensor& rows) {
-  return {statistics.mean.defined() ? select(statistics.mean, rows) : at::Tensor(),
-          select(statistics.inverse, rows)};
-}
-
-// Returns heads as rows: [rows, heads * head_dim] -> [rows * heads, head_dim].
-at::Tensor heads_as_rows(const at::Tensor& x, std::int64_t head_dim) {
-  return x.contiguous().view({-1, head_dim});
+  const auto of_rows = [&](const at::Tensor& x) {
+    if (!x.defined()) return x;
+    const at::Tensor selected = select(x.view({-1, 1}), rows);
+    return x.dim() == 1 ? selected.squeeze(1) : selected;
+  };
+  return rows.defined() ? NormStatistics{of_rows(statistics.mean), of_rows(statistics.inverse)}
+                        : statistics;
 }
 
 // Returns the queries and keys in `qkv`.
@@ -30,27 +30,15 @@ at::Tensor queries_keys(const SelfAttention& attention, const at::Tensor& qkv) {
 
 // Normalises every query and key head before rotation, in place.
 void normalise_heads(const SelfAttention& attention, const at::Tensor& qkv) {
-  const auto apply = [&](at::Tensor part, const Norm& norm) {
-    NormStatistics unused;
-    part.copy_(norm.forward(heads_as_rows(part, attention.shape.head_dim), unused).view_as(part));
-  };
-  apply(qkv.narrow(1, 0, attention.q_width()), *attention.query_norm);
-  apply(qkv.narrow(1, attention.q_width(), attention.kv_width()), *attention.key_norm);
+  attention.query_norm->forward_heads(qkv.narrow(1, 0, attention.q_width()));
+  attention.key_norm->forward_heads(qkv.narrow(1, attention.q_width(), attention.kv_width()));
 }
 
 // Converts the gradient after the head norms to the gradient before them, in place.
 void normalise_heads_backward(const SelfAttention& attention, const at::Tensor& raw_qk,
                               const at::Tensor& grad_qkv) {
-  const std::int64_t head_dim = attention.shape.head_dim;
   const auto apply = [&](std::int64_t begin, std::int64_t width, const Norm& norm) {
-    at::Tensor grad = grad_qkv.narrow(1, begin, width);
-    const at::Tensor x =
-        heads_as_rows(raw_qk.narrow(1, begin, width), head_dim).to(grad.scalar_type());
-    NormStatistics statistics;
-    (void)norm.forward(x, statistics);
-    at::Tensor grad_x = at::zeros_like(x);
-    norm.backward_add(heads_as_rows(grad, head_dim), x, statistics, grad_x);
-    grad.copy_(grad_x.view_as(grad));
+    norm.backward_heads(grad_qkv.narrow(1, begin, width), raw_qk.narrow(1, begin, width));
   };
   apply(0, attention.q_width(), *attention.query_norm);
   apply(attention.q_width(), attention.kv_width(), *attention.key_norm);
@@ -69,6 +57,16 @@ at::Tensor qkv_gradient(const BlockContext& context, const SelfAttention& attent
                         const at::Tensor& grad_attention, const KeysValues& own, Stores residents,
                         Stores grad_residents) {
   const std::int64_t q_width = attention.q_width();
+  const at::Tensor selected = select(record.qkv.narrow(1, 0, q_width), queries.index);
+  if (has_attention_kernels(*queries.plan, attention.shape, attention.rule, selected)) {
+    const bool rotates = attention.rotary >= 0;
+    at::Tensor grad = attention_backward_flash(
+        *queries.plan, attention.shape, attention.rule, selected, attention.keys_values(record.qkv),
+        residents, record.attention, grad_attention, own, grad_residents,
+        {context.positions, rotates ? &context.rotary[attention.rotary] : nullptr});
+    if (attention.query_norm) normalise_heads_backward(attention, record.raw_qk, grad);
+    return grad;
+  }
   const auto wide = record.qkv.options().dtype(ops::accumulate_type(record.qkv.scalar_type()));
   at::Tensor grad = at::empty({record.qkv.size(0), record.qkv.size(1)}, wide);
   at::Tensor grad_queries = grad.narrow(1, 0, q_width);
@@ -78,8 +76,7 @@ at::Tensor qkv_gradient(const BlockContext& context, const SelfAttention& attent
   const bool all_rows = !queries.index.defined();
   at::Tensor grad_selected =
       all_rows ? grad_queries : at::empty({queries.index.size(0), q_width}, wide);
-  attention_backward(*queries.plan, attention.shape, attention.rule,
-                     select(record.qkv.narrow(1, 0, q_width), queries.index),
+  attention_backward(*queries.plan, attention.shape, attention.rule, selected,
                      attention.keys_values(record.qkv), residents, record.attention, grad_attention,
                      grad_selected, grad_own, grad_residents);
   if (!all_rows) grad_queries.zero_().index_copy_(0, queries.index, grad_selected);
@@ -92,17 +89,20 @@ at::Tensor qkv_gradient(const BlockContext& context, const SelfAttention& attent
 // Returns residual + norm(y), or residual + y if there is no norm. May overwrite y.
 at::Tensor add_normal(const std::optional<Norm>& norm, at::Tensor y, const at::Tensor& residual,
                       NormRecord& record) {
-  if (!norm) return y.add_(residual);
-  record.input = std::move(y);
-  return norm->forward(record.input, record.statistics).add_(residual);
+  if (norm) {
+    record.input = std::move(y);
+    y = norm->forward(record.input, record.statistics);
+  }
+  ops::add_(y, residual);
+  return y;
 }
 
 // Returns the gradient of y in add_normal(), given that of its result.
 at::Tensor add_normal_backward(const std::optional<Norm>& norm, const at::Tensor& grad,
                                const NormRecord& record) {
   if (!norm) return grad;
-  at::Tensor grad_y = at::zeros_like(grad);
-  norm->backward_add(grad, record.input, record.statistics, grad_y);
+  at::Tensor grad_y = at::empty_like(grad);
+  norm->backward(grad, record.input, record.statistics, grad_y);
   return grad_y;
 }
 
@@ -127,17 +127,22 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
                         select(qkv.narrow(1, 0, attention.q_width()), queries.index),
                         attention.keys_values(qkv), residents);
 
+  const at::Tensor residual = select(x, queries.index);
+  at::Tensor middle = attention.output.forward(attended.output);
+  at::Tensor normal;
   NormRecord attention_post;
-  at::Tensor middle = add_normal(attention_post_norm, attention.output.forward(attended.output),
-                                 select(x, queries.index), attention_post);
   CrossRecord crossed;
-  if (cross) middle = cross->forward(*queries.cross_plan, middle, memory, residents, crossed);
   NormStatistics middle_statistics;
+  if (attention_post_norm || cross) {
+    middle = add_normal(attention_post_norm, std::move(middle), residual, attention_post);
+    if (cross) middle = cross->forward(*queries.cross_plan, middle, memory, residents, crossed);
+    normal = mlp_norm.forward(middle, middle_statistics);
+  } else {
+    normal = mlp_norm.forward_sum(middle, residual, middle, middle_statistics);
+  }
   at::Tensor hidden;
   NormRecord mlp_post;
-  at::Tensor out =
-      add_normal(mlp_post_norm, mlp.forward(mlp_norm.forward(middle, middle_statistics), hidden),
-                 middle, mlp_post);
+  at::Tensor out = add_normal(mlp_post_norm, mlp.forward(normal, hidden), middle, mlp_post);
   NormRecord ended;
   if (output_norm) {
     ended.input = std::move(out);
@@ -186,7 +191,7 @@ at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries
                    residents, grad_residents);
   at::Tensor grad_x = grad;
   if (queries.index.defined()) {
-    grad_x = at::zeros_like(record.input).index_copy_(0, queries.index, grad);
+    grad_x = ops::expand_rows(grad, queries.index, record.input.size(0));
   }
   grad_x = select(grad_x, input_rows);
   const at::Tensor grad_normal = attention.qkv.backward(

@@ -2,6 +2,7 @@
 
 #include "nn/collectives.h"
 #include "nn/matmul.h"
+#include "nn/ops.h"
 
 namespace incipit::nn {
 
@@ -9,7 +10,8 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   at::Tensor y = matmul_nt(x, weight_->values());
   weight_->progress();
   if (split_ == Split::kInputs) sum_over(*ranks_, y, "output of a layer");
-  return bias_ ? y.add_(bias_->values()) : y;
+  if (bias_) ops::add_(y, bias_->values());
+  return y;
 }
 
 at::Tensor Linear::backward(const at::Tensor& grad, const at::Tensor& x) const {

@@ -3,10 +3,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "nn/kinds.h"
 #include "nn/parameter.h"
 
 namespace incipit::nn {
+
+struct DevicePath;
 
 // What backward needs from forward, per row.
 struct NormStatistics {
@@ -30,6 +34,17 @@ class Norm {
 
   // x [rows, width], rows may be strided. Sets `statistics`.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x, NormStatistics& statistics) const;
+  // Sets `sum` to y + residual, and returns forward(sum). May overwrite y. All are contiguous.
+  [[nodiscard]] at::Tensor forward_sum(at::Tensor y, const at::Tensor& residual, at::Tensor& sum,
+                                       NormStatistics& statistics) const;
+  // Normalises every head of x [rows, heads * width] separately, in place; rows may be strided.
+  void forward_heads(at::Tensor x) const;
+  // Replaces the gradient of forward_heads() with that at x, its input. grad [rows, heads * width],
+  // rows may be strided.
+  void backward_heads(at::Tensor grad, const at::Tensor& x) const;
+  // Sets grad_x to the gradient at x, as backward_add() adds it.
+  void backward(const at::Tensor& grad, const at::Tensor& x, const NormStatistics& statistics,
+                at::Tensor grad_x) const;
   // grad_x += the gradient at x. All are [rows, width], contiguous. If the norm is trained, adds
   // the gradients of weight and bias.
   void backward_add(const at::Tensor& grad, const at::Tensor& x, const NormStatistics& statistics,
@@ -38,6 +53,14 @@ class Norm {
  private:
   // What normalised numbers are multiplied by.
   [[nodiscard]] at::Tensor factors() const;
+  [[nodiscard]] double offset() const { return kind_ == NormKind::kRmsOffset ? 1 : 0; }
+  // The kernels of a GPU. `groups` heads of a row are normalised separately.
+  at::Tensor launch_forward(const DevicePath& path, const at::Tensor& x, const at::Tensor& residual,
+                            const at::Tensor& sum, const at::Tensor& y, std::int64_t groups,
+                            NormStatistics& statistics) const;
+  void launch_backward(const DevicePath& path, const at::Tensor& grad, const at::Tensor& x,
+                       const NormStatistics& statistics, const at::Tensor& grad_x,
+                       std::int64_t groups, bool add) const;
   void add_gradient(const at::Tensor& grad, const at::Tensor& x,
                     const NormStatistics& statistics) const;
 

@@ -14,9 +14,11 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/zeros.h>
 
 #include "core/check.h"
 #include "kernels/cpu/kernels.h"
+#include "nn/device_path.h"
 #include "nn/meta_device.h"
 
 namespace incipit::nn::ops {
@@ -62,6 +64,25 @@ void for_rows(const at::Tensor& x, std::int64_t width, F&& f) {
 }
 
 at::Tensor wide(const at::Tensor& x) { return x.to(accumulate_type(x.scalar_type())); }
+
+using kernels::cuda::Activation;
+
+at::Tensor activate(const DevicePath& path, Activation activation, const at::Tensor& x) {
+  const std::int64_t width = activation == Activation::kGeluTanh ? x.size(1) : x.size(1) / 2;
+  at::Tensor out = at::empty({x.size(0), width}, x.options());
+  launch(path, x, path.kernels->activate,
+         kernels::cuda::Activate{activation, x.size(0), width, input_of(x), output_of(out)});
+  return out;
+}
+
+at::Tensor activate_backward(const DevicePath& path, Activation activation, const at::Tensor& grad,
+                             const at::Tensor& x) {
+  at::Tensor grad_x = at::empty({x.size(0), x.size(1)}, x.options());
+  launch(path, x, path.kernels->activate_backward,
+         kernels::cuda::ActivateBackward{activation, grad.size(0), grad.size(1), input_of(grad),
+                                         input_of(x), output_of(grad_x)});
+  return grad_x;
+}
 
 }  // namespace
 
@@ -129,6 +150,16 @@ void layer_norm_backward_add(const at::Tensor& grad, const at::Tensor& x, const 
 void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
              const RotaryTable& table, bool back) {
   const std::int64_t head_dim = x.size(1) / heads;
+  if (const DevicePath* const path = device_path(x)) {
+    launch(*path, x, path->kernels->rotate,
+           kernels::cuda::Rotate{x.size(0),
+                                 heads,
+                                 head_dim,
+                                 output_of(x),
+                                 {data<std::int32_t>(positions), data<float>(table.cos),
+                                  data<float>(table.sin), back ? -1.0F : 1.0F}});
+    return;
+  }
   if (!has_cpu_kernels(x.device())) {
     const std::int64_t half = head_dim / 2;
     const at::Tensor cos = table.cos.index_select(0, positions).unsqueeze(1);
@@ -151,6 +182,9 @@ void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
+  if (const DevicePath* const path = device_path(gate_up)) {
+    return activate(*path, Activation::kSwiglu, gate_up);
+  }
   const std::int64_t rows = gate_up.size(0);
   const std::int64_t width = gate_up.size(1) / 2;
   if (!has_cpu_kernels(gate_up.device())) {
@@ -166,6 +200,9 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
 }
 
 at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
+  if (const DevicePath* const path = device_path(gate_up)) {
+    return activate_backward(*path, Activation::kSwiglu, grad, gate_up);
+  }
   const std::int64_t width = gate_up.size(1) / 2;
   if (!has_cpu_kernels(gate_up.device())) {
     const at::Tensor gate = wide(gate_up.narrow(1, 0, width));
@@ -185,23 +222,69 @@ at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
   return out;
 }
 
-at::Tensor gelu_tanh(const at::Tensor& x) { return at::gelu(x, "tanh"); }
+at::Tensor gelu_tanh(const at::Tensor& x) {
+  const DevicePath* const path = x.is_contiguous() ? device_path(x) : nullptr;
+  return path ? activate(*path, Activation::kGeluTanh, x) : at::gelu(x, "tanh");
+}
 
 at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x) {
+  const DevicePath* const path = x.is_contiguous() ? device_path(x) : nullptr;
+  if (path) return activate_backward(*path, Activation::kGeluTanh, grad, x);
   return at::gelu_backward(grad, x, "tanh");
 }
 
 at::Tensor geglu_tanh(const at::Tensor& gate_up) {
+  if (const DevicePath* const path = device_path(gate_up)) {
+    return activate(*path, Activation::kGegluTanh, gate_up);
+  }
   const std::int64_t width = gate_up.size(1) / 2;
   return gelu_tanh(gate_up.narrow(1, 0, width)) * gate_up.narrow(1, width, width);
 }
 
 at::Tensor geglu_tanh_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
+  if (const DevicePath* const path = device_path(gate_up)) {
+    return activate_backward(*path, Activation::kGegluTanh, grad, gate_up);
+  }
   const std::int64_t width = gate_up.size(1) / 2;
   const at::Tensor gate = gate_up.narrow(1, 0, width);
   return at::cat(
       {gelu_tanh_backward(grad * gate_up.narrow(1, width, width), gate), grad * gelu_tanh(gate)},
       1);
+}
+
+void add_(at::Tensor x, const at::Tensor& y) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr || x.scalar_type() != y.scalar_type()) {
+    x.add_(y);
+    return;
+  }
+  kernels::cuda::Input other = input_of(y);
+  if (y.dim() == 1) other.stride = 0;
+  launch(*path, x, path->kernels->add,
+         kernels::cuda::Add{x.size(0), x.size(1), input_of(x), other, output_of(x)});
+}
+
+at::Tensor select_rows(const at::Tensor& x, const at::Tensor& index) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr) return x.index_select(0, index);
+  at::Tensor rows = at::empty({index.size(0), x.size(1)}, x.options());
+  kernels::cuda::GatherRows gather{.rows = index.size(0), .columns = 1};
+  gather.long_row = data<std::int64_t>(index);
+  gather.column[0].sources[0] = input_of(x);
+  gather.column[0].width = x.size(1);
+  gather.column[0].to = output_of(rows);
+  launch(*path, x, path->kernels->gather_rows, gather);
+  return rows;
+}
+
+at::Tensor expand_rows(const at::Tensor& x, const at::Tensor& index, std::int64_t rows) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr) return at::zeros({rows, x.size(1)}, x.options()).index_copy_(0, index, x);
+  at::Tensor all = at::empty({rows, x.size(1)}, x.options());
+  launch(*path, x, path->kernels->expand_rows,
+         kernels::cuda::ExpandRows{rows, x.size(1), x.size(0), data<std::int64_t>(index),
+                                   input_of(x), output_of(all)});
+  return all;
 }
 
 at::Tensor softcap_(at::Tensor x, double cap) { return x.div_(cap).tanh_().mul_(cap); }

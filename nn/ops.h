@@ -1,5 +1,6 @@
-// The operations of a block other than matmuls and attention. On the CPU they use our row kernels
-// (kernels/cpu/kernels.h); on other devices they are composed of ATen calls.
+// The operations of a block other than matmuls, norms of a GPU and attention. On the CPU they use
+// our row kernels (kernels/cpu/kernels.h), on a GPU those of nn/device_path.h; elsewhere they are
+// composed of ATen calls.
 //
 // "Accumulate type" is float32, or float64 for float64 tensors.
 #pragma once
@@ -51,6 +52,15 @@ void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
 // Returns x Phi(x), with the tanh approximation of the normal distribution function Phi.
 [[nodiscard]] at::Tensor gelu_tanh(const at::Tensor& x);
 [[nodiscard]] at::Tensor gelu_tanh_backward(const at::Tensor& grad, const at::Tensor& x);
+
+// x += y. y [rows, width] or [width].
+void add_(at::Tensor x, const at::Tensor& y);
+
+// Returns rows of x [rows, width]. index [selected] int64.
+[[nodiscard]] at::Tensor select_rows(const at::Tensor& x, const at::Tensor& index);
+// Returns zeros [rows, width] with the rows of x at `index`, which is ascending.
+[[nodiscard]] at::Tensor expand_rows(const at::Tensor& x, const at::Tensor& index,
+                                     std::int64_t rows);
 
 // Sets x to cap * tanh(x / cap) and returns it. x has the accumulate type.
 at::Tensor softcap_(at::Tensor x, double cap);

@@ -17,6 +17,7 @@
 
 #include "core/check.h"
 #include "nn/collectives.h"
+#include "nn/device_path.h"
 #include "nn/flops.h"
 #include "nn/host_copy.h"
 #include "nn/ops.h"
@@ -65,6 +66,16 @@ std::vector<TargetScores::Chunk> TargetScores::make_chunks() const {
       row_of.push_back(slot_[chunk.first_target + t] - row);
     }
     chunk.row_of = upload(row_of, device_);
+    std::vector<std::int32_t> first_of(static_cast<std::size_t>(chunk.rows) + 1);
+    for (std::int64_t at = 0; at <= chunk.rows; ++at) {
+      first_of[at] = static_cast<std::int32_t>(first_target_at(row + at) - chunk.first_target);
+    }
+    std::vector<std::int64_t> ids;
+    for (std::int64_t t = 0; t < chunk.targets; ++t) {
+      ids.push_back(targets_[chunk.first_target + t].id);
+    }
+    chunk.first_target_of = upload(first_of, device_);
+    chunk.ids = upload(ids, device_);
     for (const VocabularyTable::Chunk& part : head_->table.chunks) {
       chunk.places.push_back(find_places(chunk, part.ids));
     }
@@ -94,13 +105,18 @@ Linear TargetScores::projection(std::size_t part) const {
 }
 
 at::Tensor TargetScores::logits_of(const Linear& projection, const at::Tensor& normal) const {
-  at::Tensor logits = projection.forward(normal).to(wide_);
+  return capped(projection.forward(normal));
+}
+
+at::Tensor TargetScores::capped(const at::Tensor& product) const {
+  at::Tensor logits = product.to(wide_);
   return head_->softcap ? ops::softcap_(logits, *head_->softcap) : logits;
 }
 
 void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
   const std::vector<VocabularyTable::Chunk>& parts = head_->table.chunks;
   INCIPIT_CHECK(!keep_logits || parts.size() == 1, "logits of a vocabulary in chunks");
+  if (const DevicePath* const path = device_path(last)) return forward_on(*path, last, keep_logits);
   std::vector<std::vector<at::Tensor>> numbers(chunks_.size());
   std::vector<at::Tensor> kept;
   NormStatistics unused;
@@ -181,22 +197,36 @@ at::Tensor TargetScores::backward(const at::Tensor& last, const at::Tensor& grad
     const Linear projection = this->projection(part);
     for (std::size_t c = 0; c < chunks_.size(); ++c) {
       const at::Tensor x = normal(last, chunks_[c], statistics[c]);
-      const at::Tensor logits = [&] {
-        const Recomputation scope;
-        return logits_of(projection, x);
-      }();
-      const at::Tensor grad_logits = logit_gradient(chunks_[c], part, logits, grad);
-      at::Tensor sum = projection.backward(grad_logits.to(last.scalar_type()), x);
-      grad_normal[c] = grad_normal[c].defined() ? grad_normal[c].add_(sum) : sum;
+      at::Tensor sum =
+          projection.backward(gradient_of_product(projection, chunks_[c], part, x, grad), x);
+      if (grad_normal[c].defined()) {
+        ops::add_(grad_normal[c], sum);
+      } else {
+        grad_normal[c] = std::move(sum);
+      }
     }
   }
-  at::Tensor grad_last = at::zeros(last.sizes(), last.options());
+  at::Tensor grad_last = at::empty(last.sizes(), last.options());
   for (std::size_t c = 0; c < chunks_.size(); ++c) {
-    at::Tensor grad_x = grad_last.narrow(0, chunks_[c].first_row, chunks_[c].rows);
-    head_->norm.backward_add(grad_normal[c], last.narrow(0, chunks_[c].first_row, chunks_[c].rows),
-                             statistics[c], grad_x);
+    head_->norm.backward(grad_normal[c], last.narrow(0, chunks_[c].first_row, chunks_[c].rows),
+                         statistics[c], grad_last.narrow(0, chunks_[c].first_row, chunks_[c].rows));
   }
   return grad_last;
+}
+
+// Returns the gradient of the matmul with the head's rows, in the compute dtype.
+at::Tensor TargetScores::gradient_of_product(const Linear& projection, const Chunk& chunk,
+                                             std::size_t part, const at::Tensor& normal,
+                                             const at::Tensor& grad) const {
+  at::Tensor product = [&] {
+    const Recomputation scope;
+    return projection.forward(normal);
+  }();
+  if (const DevicePath* const path = device_path(product)) {
+    logit_gradient_on(*path, chunk, part, product, grad);
+    return product;
+  }
+  return logit_gradient(chunk, part, capped(product), grad).to(normal.scalar_type());
 }
 
 // Returns d loss / d logit = grad of the targets at the logit - probability * sum of the row's

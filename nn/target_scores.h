@@ -13,6 +13,8 @@
 
 namespace incipit::nn {
 
+struct DevicePath;
+
 // The log-likelihoods of a forest's targets, and their gradient. Logits exist only for some rows
 // and this rank's part of the vocabulary at a time. Ranks exchange a few numbers per row. All
 // results stay on the device.
@@ -58,6 +60,9 @@ class TargetScores {
     std::vector<Places> places{};      // by part of this rank's vocabulary
     std::vector<at::Tensor> maxima{};  // by part: [rows] float64, the largest logits
     at::Tensor normalisers{};          // [rows] float64: log-sum-exp of all logits
+    // For the kernels of a GPU: where each row's targets begin, and the targets' ids.
+    at::Tensor first_target_of{};  // [rows + 1] int32
+    at::Tensor ids{};              // [targets] int64
   };
   [[nodiscard]] std::vector<Chunk> make_chunks() const;
   [[nodiscard]] Places find_places(const Chunk& chunk, const Range& ids) const;
@@ -68,9 +73,21 @@ class TargetScores {
   [[nodiscard]] Linear projection(std::size_t part) const;
   // Returns the logits of rows after the final norm, accumulate type.
   [[nodiscard]] at::Tensor logits_of(const Linear& projection, const at::Tensor& normal) const;
+  // Returns the logits, given the head's outputs.
+  [[nodiscard]] at::Tensor capped(const at::Tensor& product) const;
+  [[nodiscard]] at::Tensor gradient_of_product(const Linear& projection, const Chunk& chunk,
+                                               std::size_t part, const at::Tensor& normal,
+                                               const at::Tensor& grad) const;
   [[nodiscard]] at::Tensor gather_columns(const at::Tensor& logits) const;
   [[nodiscard]] at::Tensor part_numbers(Chunk& chunk, std::size_t part,
                                         const at::Tensor& logits) const;
+  // The same with the kernels of a GPU (target_scores_kernels.cpp).
+  void forward_on(const DevicePath& path, const at::Tensor& last, bool keep_logits);
+  void score(const DevicePath& path, const Chunk& chunk, std::size_t part, const at::Tensor& logits,
+             const at::Tensor& numbers) const;
+  void combine_on(const DevicePath& path, Chunk& chunk, const at::Tensor& numbers);
+  void logit_gradient_on(const DevicePath& path, const Chunk& chunk, std::size_t part,
+                         const at::Tensor& logits, const at::Tensor& grad) const;
   void combine(Chunk& chunk, const at::Tensor& numbers, std::vector<at::Tensor>& likelihoods,
                std::vector<at::Tensor>& likeliest) const;
   [[nodiscard]] at::Tensor logit_gradient(const Chunk& chunk, std::size_t part, at::Tensor logits,

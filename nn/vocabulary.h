@@ -16,6 +16,8 @@
 
 namespace incipit::nn {
 
+struct DevicePath;
+
 // This tensor parallel rank's rows of a table [vocabulary, hidden], in chunks of consecutive token
 // ids, each a group of the weight store. All ranks have equally many chunks, some perhaps empty.
 struct VocabularyTable {
@@ -54,6 +56,12 @@ class Embedding {
   // token table, scaled unless prompts are; [ids, hidden] in the compute dtype, zeros for ids below
   // 0. The groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
   [[nodiscard]] at::Tensor rows(std::span<const TokenId> ids) const;
+  // Returns the input of the first layer: rows() with the rows of soft prompts inserted, completed.
+  // prompts: [rows, hidden] float32 each; positions [ids] int32. Like rows(). One kernel on a GPU,
+  // unless the table is split.
+  [[nodiscard]] at::Tensor input(std::span<const TokenId> ids, std::span<const PromptSpan> spans,
+                                 std::span<const at::Tensor> prompts,
+                                 const at::Tensor& positions) const;
   // Completes x [rows, hidden], rows() with the rows of soft prompts inserted, in place: scales all
   // of it if prompts are scaled, then adds the learned positions. positions [rows] int32.
   void complete(at::Tensor x, const at::Tensor& positions) const;
@@ -73,6 +81,9 @@ class Embedding {
   };
   static Found find(const VocabularyTable::Chunk& chunk, std::span<const TokenId> ids);
   void scale(at::Tensor x) const;
+  at::Tensor launch_input(const DevicePath& path, std::span<const TokenId> ids,
+                          std::span<const PromptSpan> spans, std::span<const at::Tensor> prompts,
+                          const at::Tensor& positions) const;
 
   VocabularyTable table_;
   EmbeddingScale scale_;

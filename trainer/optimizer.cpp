@@ -15,6 +15,7 @@
 
 #include "core/check.h"
 #include "nn/ledger.h"
+#include "nn/updates.h"
 
 namespace incipit::trainer {
 namespace {
@@ -115,6 +116,8 @@ class AdamW final : public StatefulOptimizer {
  private:
   // Uses torch's order of operations, so that rounding is the same.
   void update(std::size_t begin, std::size_t end, const Turn& turn) override {
+    while (begin < end && update_by_kernel(begin, turn)) ++begin;
+    if (begin == end) return;
     const at::Tensor keep = turn.choose(1.0 - turn.learning_rate * options_.weight_decay, 1);
     const at::Tensor beta2 = turn.choose(options_.beta2, 1);
     const at::Tensor weight = turn.choose(1.0 - options_.beta1, 0);
@@ -132,6 +135,13 @@ class AdamW final : public StatefulOptimizer {
       const at::Tensor denominator = square_[i].sqrt().div_(correction2).add_(options_.eps);
       value.addcdiv_(mean_[i] * rate, denominator);
     }
+  }
+
+  // Returns false where there is no kernel for it.
+  [[nodiscard]] bool update_by_kernel(std::size_t i, const Turn& turn) const {
+    return nn::update_adamw({parameters_[i].value, parameters_[i].grad, mean_[i], square_[i],
+                             turn.rests, turn.count, turn.learning_rate, options_.beta1,
+                             options_.beta2, options_.eps, options_.weight_decay});
   }
 
   std::vector<at::Tensor> mean_;
@@ -185,6 +195,8 @@ class Adafactor final : public StatefulOptimizer {
   }
 
  private:
+  static constexpr double kLeastScale = 1e-3;  // T5X's epsilon2
+
   // Second moments: `full`, or for a matrix the means over columns and over rows.
   struct Moments {
     at::Tensor row, column, full;
@@ -223,6 +235,8 @@ class Adafactor final : public StatefulOptimizer {
   }
 
   void update(std::size_t begin, std::size_t end, const Turn& turn) override {
+    while (begin < end && update_by_kernel(begin, turn)) ++begin;
+    if (begin == end) return;
     const at::Tensor rate = 1.0 - at::pow(turn.count, -options_.decay_rate);
     const at::Tensor keep = turn.choose(1.0 - options_.weight_decay, 1);
     for (std::size_t i = begin; i < end; ++i) {
@@ -233,12 +247,19 @@ class Adafactor final : public StatefulOptimizer {
       if (options_.clipping_threshold > 0) {
         change.div_(root_mean_square(change).div_(options_.clipping_threshold).clamp_min_(1.0));
       }
-      constexpr double kLeastScale = 1e-3;  // T5X's epsilon2
       if (options_.multiply_by_parameter_scale) {
         change.mul_(root_mean_square(value).clamp_min_(kLeastScale));
       }
       value.mul_(keep).add_(change.masked_fill_(turn.rests, 0), -turn.learning_rate);
     }
+  }
+
+  [[nodiscard]] bool update_by_kernel(std::size_t i, const Turn& turn) const {
+    return nn::update_adafactor({parameters_[i].value, parameters_[i].grad, moments_[i].row,
+                                 moments_[i].column, moments_[i].full, turn.rests, turn.count,
+                                 turn.learning_rate, options_.decay_rate, options_.factored_eps,
+                                 options_.weight_decay, options_.clipping_threshold, kLeastScale,
+                                 options_.multiply_by_parameter_scale});
   }
 
   std::vector<Moments> moments_;

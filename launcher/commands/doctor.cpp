@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "data/example_cache.h"
+#include "kernels/cuda/module.h"
 #include "launcher/arguments.h"
 #include "launcher/command_line.h"
 #include "launcher/json_output.h"
@@ -30,6 +31,16 @@ std::string cache_text() {
   const data::CacheUse use = data::cache_use(*folder);
   return folder->string() + ", " + human_bytes(static_cast<double>(use.bytes)) + " in " +
          std::to_string(use.files) + (use.files == 1 ? " file" : " files");
+}
+
+std::string kernels_text(const telemetry::Style& style) {
+  try {
+    const kernels::cuda::Module& module = kernels::cuda::module();
+    return module.table ? "libincipit_cuda.so, version " + std::to_string(module.table->version)
+                        : module.problem;
+  } catch (const ConfigError& error) {
+    return style.bad(error.what());
+  }
 }
 
 struct Section {
@@ -64,7 +75,8 @@ std::vector<Section> describe_machine(const telemetry::Style& style) {
         {"libtorch", libtorch_version()},
         {"MPI", mpi_version()},
         {"NCCL", gpu.nccl + (comm::has_nccl() ? "" : " (this build has no nccl backend)")},
-        {"CUDA", "runtime " + gpu.runtime + ", driver " + gpu.driver}}},
+        {"CUDA", "runtime " + gpu.runtime + ", driver " + gpu.driver},
+        {"GPU kernels", kernels_text(style)}}},
       {"GPUs", devices}};
 }
 

@@ -23,7 +23,9 @@
 #include "core/forest.h"
 #include "core/random.h"
 #include "nn/attention_backends.h"
+#include "nn/attention_flash.h"
 #include "nn/meta_device.h"
+#include "tests/support/host_path.h"
 
 namespace incipit::nn {
 namespace {
@@ -225,6 +227,49 @@ TEST_P(ForestAttention, Float32FollowsFloat64) {
   if (rule_.window == 1) return;  // the only weight is 1, so queries have no gradient
   EXPECT_LT(error(found.queries, exact.queries), 1e-6);
   EXPECT_LT(error(found.own.keys, exact.own.keys), 1e-6);
+}
+
+// With flash attention where it supports the rule, and with the plain kernels.
+TEST_P(ForestAttention, KernelsOfAGpuFollowFloat64) {
+  plan_ = AttentionPlan(forest_, index_);
+  const auto narrow = [](const KeysValues& x) {
+    return KeysValues{x.keys.to(at::kFloat), x.values.to(at::kFloat)};
+  };
+  const AttentionResult wide =
+      attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
+  const Gradients exact = gradients(attention_backward_cpu, wide);
+  queries_ = queries_.to(at::kFloat);
+  grad_ = grad_.to(at::kFloat);
+  own_ = narrow(own_);
+  for (KeysValues& store : residents_) store = narrow(store);
+  const auto near = [](const at::Tensor& x, const at::Tensor& y) {
+    return at::allclose(x.to(at::kDouble), y, 1e-5, 2e-5);
+  };
+  for (const bool has_flash : {true, false}) {
+    const ::incipit::testing::HostPath path(has_flash);
+    const AttentionResult found =
+        attention_forward_flash(plan_, shape_, rule_, queries_, own_, residents_);
+    EXPECT_TRUE(near(found.output, wide.output));
+    EXPECT_TRUE(near(found.lse, wide.lse));
+    std::vector<KeysValues> stores;
+    for (const KeysValues& store : residents_) {
+      stores.push_back({at::zeros(store.keys.sizes()), at::zeros(store.values.sizes())});
+    }
+    const at::Tensor all = attention_backward_flash(plan_, shape_, rule_, queries_, own_,
+                                                    residents_, found, grad_, {}, stores, {});
+    const std::int64_t q_width = kHeads * kHeadDim, kv_width = kv_heads_ * kHeadDim;
+    const at::Tensor of_queries = all.narrow(1, 0, q_width);
+    EXPECT_TRUE(near(of_queries.index_select(0, at::tensor(index_, at::kLong)), exact.queries));
+    EXPECT_NEAR(of_queries.abs().sum().item<double>(), exact.queries.abs().sum().item<double>(),
+                1e-3 * exact.queries.abs().sum().item<double>() + 1e-4)
+        << "rows without a query have a gradient";
+    EXPECT_TRUE(near(all.narrow(1, q_width, kv_width), exact.own.keys));
+    EXPECT_TRUE(near(all.narrow(1, q_width + kv_width, kv_width), exact.own.values));
+    for (std::size_t s = 0; s < stores.size(); ++s) {
+      EXPECT_TRUE(near(stores[s].keys, exact.residents[s].keys));
+      EXPECT_TRUE(near(stores[s].values, exact.residents[s].values));
+    }
+  }
 }
 
 // Returns how many tensors are copied from host memory while `work` runs.

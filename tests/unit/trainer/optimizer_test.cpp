@@ -7,6 +7,9 @@
 #include <array>
 #include <vector>
 
+#include "tests/support/host_kernels.h"
+#include "tests/support/host_path.h"
+
 namespace incipit::trainer {
 namespace {
 
@@ -38,14 +41,28 @@ void expect_near(const Matrix& actual, const Matrix& expected, float tolerance) 
   }
 }
 
+// The same with the kernels of a GPU, run on the host.
+Matrix after_three_steps_of_kernels(const OptimizerOptions& options) {
+  const ::incipit::testing::HostPath path;
+  return after_three_steps(options);
+}
+
+void expect_on_both_paths(const OptimizerOptions& options, const Matrix& expected,
+                          float tolerance) {
+  expect_near(after_three_steps(options), expected, tolerance);
+  const std::int64_t launches = ::incipit::testing::host_launches();
+  expect_near(after_three_steps_of_kernels(options), expected, 2 * tolerance);
+  EXPECT_GT(::incipit::testing::host_launches(), launches);
+}
+
 // Expected numbers: torch.optim of torch 2.11 in Python on the same gradients.
 TEST(Optimizer, AdamWMatchesTorch) {
-  expect_near(
-      after_three_steps({.kind = OptimizerKind::kAdamW,
-                         .weight_decay = 0.01,
-                         .beta1 = 0.9,
-                         .beta2 = 0.99,
-                         .eps = 1e-6}),
+  expect_on_both_paths(
+      {.kind = OptimizerKind::kAdamW,
+       .weight_decay = 0.01,
+       .beta1 = 0.9,
+       .beta2 = 0.99,
+       .eps = 1e-6},
       {0.38062197F, -0.933833838F, 0.0909093618F, 1.93257403F, -0.0978123918F, 0.0306915045F},
       1e-7F);
 }
@@ -69,26 +86,25 @@ TEST(Optimizer, SgdWithMomentumMatchesTorch) {
 
 // Expected numbers: the formulas of T5X's adafactor.py in float64 numpy.
 TEST(Optimizer, AdafactorMatchesT5xUnfactored) {
-  expect_near(
-      after_three_steps({.kind = OptimizerKind::kAdafactor, .weight_decay = 0.01}),
+  expect_on_both_paths(
+      {.kind = OptimizerKind::kAdafactor, .weight_decay = 0.01},
       {0.384070629F, -0.95478543F, 0.129242411F, 1.85126095F, -0.0547731531F, -0.0074194246F},
       1e-6F);
 }
 
 TEST(Optimizer, AdafactorMatchesT5xFactored) {
-  expect_near(
-      after_three_steps(
-          {.kind = OptimizerKind::kAdafactor, .weight_decay = 0.01, .min_dim_size_to_factor = 2}),
+  expect_on_both_paths(
+      {.kind = OptimizerKind::kAdafactor, .weight_decay = 0.01, .min_dim_size_to_factor = 2},
       {0.259337324F, -1.00178107F, 0.176082584F, 1.87240002F, -0.0117794687F, -0.0199193631F},
       1e-6F);
 }
 
 TEST(Optimizer, AdafactorScalesByTheParameterWhenAsked) {
-  expect_near(
-      after_three_steps({.kind = OptimizerKind::kAdafactor,
-                         .clipping_threshold = 0,
-                         .min_dim_size_to_factor = 2,
-                         .multiply_by_parameter_scale = true}),
+  expect_on_both_paths(
+      {.kind = OptimizerKind::kAdafactor,
+       .clipping_threshold = 0,
+       .min_dim_size_to_factor = 2,
+       .multiply_by_parameter_scale = true},
       {-0.0738854567F, -0.960536739F, 0.135142024F, 1.93508271F, -0.0716575894F, 0.0358996729F},
       1e-6F);
 }

@@ -1,0 +1,231 @@
+#include "nn/flash_plan.h"
+
+#include <algorithm>
+#include <iterator>
+#include <span>
+
+#include "kernels/cuda/table.h"
+#include "nn/host_copy.h"
+
+namespace incipit::nn {
+namespace {
+
+// Consecutive queries that see the same keys, or of causal attention all keys up to the last one's.
+struct Sequence {
+  Range queries;
+  KeySpan keys;
+  std::int64_t position = 0;  // of the first key, along the path
+};
+
+struct SequencePart {
+  bool own = false;  // the segments' own keys
+  std::vector<Sequence> sequences{};
+};
+
+// Adds the sequences of a segment's queries and its own keys.
+void add_own(const AttentionPlan& plan, const AttentionPlan::Segment& segment, bool full,
+             std::vector<Sequence>& part) {
+  if (full) {
+    part.push_back({segment.queries, {segment.own_keys}, segment.ancestor_rows});
+    return;
+  }
+  // The causal mask of a flash call is for consecutive queries that end with the last key.
+  for (std::int64_t i = segment.queries.begin; i < segment.queries.end; ++i) {
+    const std::int64_t row = plan.query_row(i);
+    const bool follows = i > segment.queries.begin && part.back().keys.rows.end == row;
+    if (!follows) {
+      part.push_back({{i, i}, {{segment.own_keys.begin, row}}, segment.ancestor_rows});
+    }
+    part.back().queries.end = i + 1;
+    part.back().keys.rows.end = row + 1;
+  }
+}
+
+// Returns the sequences of each part.
+std::vector<SequencePart> sequences_of(const AttentionPlan& plan, bool full) {
+  std::vector<SequencePart> parts{{.own = true}};
+  for (const AttentionPlan::Segment& segment : plan.segments()) {
+    if (segment.queries.empty()) continue;
+    parts.resize(std::max(parts.size(), segment.ancestors.size() + 1));
+    std::int64_t position = 0;
+    for (std::size_t depth = 0; depth < segment.ancestors.size(); ++depth) {
+      std::vector<Sequence>& part = parts[depth + 1].sequences;
+      const KeySpan& keys = segment.ancestors[depth];
+      const bool same = !part.empty() && part.back().queries.end == segment.queries.begin &&
+                        part.back().keys.store == keys.store && part.back().keys.rows == keys.rows;
+      if (same) {
+        part.back().queries.end = segment.queries.end;
+      } else {
+        part.push_back({segment.queries, keys, position});
+      }
+      position += keys.rows.size();
+    }
+    add_own(plan, segment, full, parts[0].sequences);
+  }
+  std::erase_if(parts, [](const SequencePart& part) { return part.sequences.empty(); });
+  return parts;
+}
+
+// Index arrays that are uploaded at once.
+class Indices {
+ public:
+  // Makes `to` a tensor with these numbers when upload() is called.
+  void add(const std::vector<std::int32_t>& numbers, at::Tensor& to) {
+    pending_.push_back({&to, std::ssize(numbers_), std::ssize(numbers)});
+    numbers_.insert(numbers_.end(), numbers.begin(), numbers.end());
+  }
+  void upload(at::Device device) {
+    const at::Tensor all = nn::upload(std::span<const std::int32_t>(numbers_), device);
+    for (const auto& [to, begin, count] : pending_) *to = all.narrow(0, begin, count);
+  }
+
+ private:
+  struct Pending {
+    at::Tensor* to;
+    std::int64_t begin, count;
+  };
+  std::vector<std::int32_t> numbers_;
+  std::vector<Pending> pending_;
+};
+
+// Collects the entries of PartSums for rows from 0.
+class SumEntries {
+ public:
+  void add(std::int64_t row, std::int64_t part, std::int64_t place) {
+    if (row >= std::ssize(entries_)) entries_.resize(row + 1);
+    entries_[row].push_back({static_cast<std::int32_t>(part), static_cast<std::int32_t>(place)});
+  }
+  // Sets `sums` for rows [0, count), or for those between the first and the last that has entries.
+  void finish(std::int64_t count, Indices& indices, PartSums& sums) {
+    entries_.resize(std::max(count, std::ssize(entries_)));
+    sums.rows = {0, std::ssize(entries_)};
+    finish(indices, sums);
+  }
+  void finish(Indices& indices, PartSums& sums) {
+    const auto first = std::find_if(entries_.begin(), entries_.end(),
+                                    [](const auto& entries) { return !entries.empty(); });
+    if (sums.rows.empty()) sums.rows = {first - entries_.begin(), std::ssize(entries_)};
+    std::vector<std::int32_t> begin{0}, part, place;
+    for (std::int64_t row = sums.rows.begin; row < sums.rows.end; ++row) {
+      for (const Entry& entry : entries_[row]) {
+        part.push_back(entry.part);
+        place.push_back(entry.place);
+      }
+      begin.push_back(static_cast<std::int32_t>(part.size()));
+    }
+    indices.add(begin, sums.first);
+    indices.add(part, sums.part);
+    indices.add(place, sums.place);
+  }
+
+ private:
+  struct Entry {
+    std::int32_t part, place;
+  };
+  std::vector<std::vector<Entry>> entries_;
+};
+
+// Adds the tiles of `size` rows of a sequence whose rows are [begin, end).
+void add_tiles(std::vector<std::int32_t>& tiles, std::size_t sequence, std::size_t begin,
+               std::size_t end, std::size_t size) {
+  for (; begin < end; begin += size) {
+    tiles.push_back(static_cast<std::int32_t>(sequence));
+    tiles.push_back(static_cast<std::int32_t>(begin));
+  }
+}
+
+void fill_tiles(FlashPlan::Part& part, const AttentionPlan& plan,
+                const std::vector<Sequence>& sequences, Indices& indices) {
+  std::vector<std::int32_t> query_position, key_position, query_tiles, key_tiles;
+  std::size_t key = 0;
+  for (std::size_t s = 0; s < sequences.size(); ++s) {
+    const auto& [queries, keys, position] = sequences[s];
+    add_tiles(query_tiles, s, query_position.size(),
+              query_position.size() + static_cast<std::size_t>(queries.size()),
+              kernels::cuda::kDenseQueries);
+    for (std::int64_t i = queries.begin; i < queries.end; ++i) {
+      query_position.push_back(static_cast<std::int32_t>(plan.query_position(i)));
+    }
+    const std::size_t end = key + static_cast<std::size_t>(keys.rows.size());
+    add_tiles(key_tiles, s, key, end, kernels::cuda::kDenseKeys);
+    key = end;
+    key_position.push_back(static_cast<std::int32_t>(position));
+  }
+  indices.add(query_position, part.query_position);
+  indices.add(key_position, part.key_position);
+  indices.add(query_tiles, part.query_tiles);
+  indices.add(key_tiles, part.key_tiles);
+}
+
+void fill(FlashPlan::Part& part, const std::vector<Sequence>& sequences, std::int64_t all_queries,
+          Indices& indices) {
+  std::vector<std::int32_t> query_index, key_store, key_row, query_ends{0}, key_ends{0};
+  std::vector<std::int32_t> place(all_queries, -1);
+  part.first_query = sequences.front().queries.begin;
+  part.first_store = sequences.front().keys.store;
+  part.first_key = sequences.front().keys.rows.begin;
+  part.queries_are_range = part.keys_are_range = true;
+  for (const auto& [queries, keys, position] : sequences) {
+    part.queries_are_range &= queries.begin == part.first_query + std::ssize(query_index);
+    part.keys_are_range &=
+        keys.store == part.first_store && keys.rows.begin == part.first_key + std::ssize(key_row);
+    part.longest_queries = std::max(part.longest_queries, queries.size());
+    part.longest_keys = std::max(part.longest_keys, keys.rows.size());
+    for (std::int64_t i = queries.begin; i < queries.end; ++i) {
+      place[i] = static_cast<std::int32_t>(query_index.size());
+      query_index.push_back(static_cast<std::int32_t>(i));
+    }
+    for (std::int64_t row = keys.rows.begin; row < keys.rows.end; ++row) {
+      key_store.push_back(keys.store + 1);
+      key_row.push_back(static_cast<std::int32_t>(row));
+    }
+    query_ends.push_back(static_cast<std::int32_t>(query_index.size()));
+    key_ends.push_back(static_cast<std::int32_t>(key_row.size()));
+  }
+  part.queries = std::ssize(query_index);
+  part.keys = std::ssize(key_row);
+  indices.add(query_index, part.query_index);
+  indices.add(key_store, part.key_store);
+  indices.add(key_row, part.key_row);
+  indices.add(query_ends, part.query_ends);
+  indices.add(key_ends, part.key_ends);
+  indices.add(place, part.place);
+}
+
+}  // namespace
+
+FlashPlan::FlashPlan(const AttentionPlan& plan, bool full, at::Device device) : device_(device) {
+  const std::vector<SequencePart> found = sequences_of(plan, full);
+  parts_.resize(found.size());
+  int stores = 0;
+  for (const SequencePart& part : found) {
+    for (const Sequence& sequence : part.sequences)
+      stores = std::max(stores, sequence.keys.store + 1);
+  }
+  Indices indices;
+  SumEntries queries;
+  std::vector<SumEntries> keys(stores + 1);
+  for (std::size_t p = 0; p < found.size(); ++p) {
+    parts_[p].own = found[p].own;
+    fill(parts_[p], found[p].sequences, plan.query_count(), indices);
+    fill_tiles(parts_[p], plan, found[p].sequences, indices);
+    std::int64_t query = 0;
+    std::int64_t key = 0;
+    for (const Sequence& sequence : found[p].sequences) {
+      for (std::int64_t i = sequence.queries.begin; i < sequence.queries.end; ++i) {
+        queries.add(plan.query_row(i), static_cast<std::int64_t>(p), query++);
+      }
+      const Range& rows = sequence.keys.rows;
+      for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+        keys[sequence.keys.store + 1].add(row, static_cast<std::int64_t>(p), key++);
+      }
+    }
+  }
+  queries.finish(plan.row_count(), indices, of_queries_);
+  keys[0].finish(plan.row_count(), indices, of_keys_);
+  of_stores_.resize(stores);
+  for (int store = 0; store < stores; ++store) keys[store + 1].finish(indices, of_stores_[store]);
+  indices.upload(device);
+}
+
+}  // namespace incipit::nn

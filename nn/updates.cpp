@@ -1,0 +1,64 @@
+#include "nn/updates.h"
+
+#include <ATen/ops/empty.h>
+
+#include "nn/device_path.h"
+
+namespace incipit::nn {
+
+namespace {
+
+bool fits(const at::Tensor& x) { return x.scalar_type() == at::kFloat && x.is_contiguous(); }
+
+float* numbers_of(const at::Tensor& x) {
+  return x.defined() ? x.mutable_data_ptr<float>() : nullptr;
+}
+
+}  // namespace
+
+bool update_adamw(const AdamWUpdate& u) {
+  const DevicePath* const path = device_path(u.value);
+  if (path == nullptr || !fits(u.value) || !fits(u.grad)) return false;
+  launch(*path, u.value, path->kernels->adamw,
+         kernels::cuda::AdamW{.count = u.value.numel(),
+                              .value = numbers_of(u.value),
+                              .grad = numbers_of(u.grad),
+                              .mean = numbers_of(u.mean),
+                              .square = numbers_of(u.square),
+                              .rests = u.rests.const_data_ptr<bool>(),
+                              .step = u.step.const_data_ptr<double>(),
+                              .learning_rate = u.learning_rate,
+                              .beta1 = u.beta1,
+                              .beta2 = u.beta2,
+                              .eps = u.eps,
+                              .weight_decay = u.weight_decay});
+  return true;
+}
+
+bool update_adafactor(const AdafactorUpdate& u) {
+  const DevicePath* const path = device_path(u.value);
+  if (path == nullptr || !fits(u.value) || !fits(u.grad)) return false;
+  const bool is_matrix = u.value.dim() == 2;
+  const at::Tensor scratch = at::empty({kernels::cuda::kAdafactorScratch}, u.value.options());
+  launch(*path, u.value, path->kernels->adafactor,
+         kernels::cuda::Adafactor{.rows = is_matrix ? u.value.size(0) : 1,
+                                  .columns = is_matrix ? u.value.size(1) : u.value.numel(),
+                                  .value = numbers_of(u.value),
+                                  .grad = numbers_of(u.grad),
+                                  .row = numbers_of(u.row),
+                                  .column = numbers_of(u.column),
+                                  .full = numbers_of(u.full),
+                                  .scratch = scratch.mutable_data_ptr<float>(),
+                                  .rests = u.rests.const_data_ptr<bool>(),
+                                  .step = u.step.const_data_ptr<double>(),
+                                  .learning_rate = u.learning_rate,
+                                  .decay_rate = u.decay_rate,
+                                  .eps = u.eps,
+                                  .weight_decay = u.weight_decay,
+                                  .clipping_threshold = u.clipping_threshold,
+                                  .least_scale = u.least_scale,
+                                  .scaled_by_value = u.scaled_by_value});
+  return true;
+}
+
+}  // namespace incipit::nn

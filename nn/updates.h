@@ -1,0 +1,35 @@
+// Updates of parameters by a kernel of a GPU.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace incipit::nn {
+
+// All tensors are float32 and contiguous, on one device.
+struct AdamWUpdate {
+  at::Tensor value, grad, mean, square;
+  at::Tensor rests;  // [] bool: nothing changes but the gradient, which is set to 0
+  at::Tensor step;   // [] float64: number of this step, from 1
+  double learning_rate = 0, beta1 = 0, beta2 = 0, eps = 0, weight_decay = 0;
+};
+
+// Updates value, mean and square as torch.optim.AdamW does. Returns false, and does nothing, where
+// the device has no such kernel.
+[[nodiscard]] bool update_adamw(const AdamWUpdate& update);
+
+// As AdamWUpdate. The second moments are `full`, or for a matrix `row` [rows] and `column`
+// [columns], their means over columns and over rows.
+struct AdafactorUpdate {
+  at::Tensor value, grad, row, column, full;
+  at::Tensor rests;
+  at::Tensor step;
+  double learning_rate = 0, decay_rate = 0, eps = 0, weight_decay = 0;
+  double clipping_threshold = 0;  // 0: none
+  double least_scale = 0;         // of values, with scaled_by_value
+  bool scaled_by_value = false;
+};
+
+// Updates value and moments as T5X's Adafactor does. Returns as update_adamw().
+[[nodiscard]] bool update_adafactor(const AdafactorUpdate& update);
+
+}  // namespace incipit::nn

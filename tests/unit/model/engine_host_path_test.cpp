@@ -1,0 +1,173 @@
+// The engine on the path of a GPU, with its kernels and flash calls run on the host, against the
+// engine of the CPU; what it calls, and how often it launches.
+#include <ATen/record_function.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "tests/support/host_kernels.h"
+#include "tests/support/host_path.h"
+#include "tests/unit/model/engine_run.h"
+
+namespace incipit::model {
+namespace {
+
+using ::incipit::testing::flash_calls;
+using ::incipit::testing::FlashCalls;
+using ::incipit::testing::host_launches;
+using ::incipit::testing::HostPath;
+
+TEST(EngineOnHostPath, EqualsTheEngineOfTheCpu) {
+  for (const std::int64_t max_rows : {1000, 60}) {  // one pass; a trunk and branches
+    const DeviceOutcome cpu = run_on(at::kFloat, at::kCPU, max_rows);
+    const FlashCalls before = flash_calls();
+    for (const bool has_flash : {true, false}) {
+      const std::int64_t launches = host_launches();
+      const HostPath path(has_flash);
+      expect_outcome(run_on(at::kFloat, at::kCPU, max_rows), cpu, 2e-5);
+      EXPECT_GT(host_launches(), launches) << "took the path of the CPU";
+    }
+    EXPECT_GT(flash_calls().backward, before.backward);
+  }
+}
+
+TEST(EngineOnHostPath, SixteenBitsFollowFloat32) {
+  const DeviceOutcome exact = run_on(at::kFloat, at::kCPU, 1000);
+  const HostPath path;
+  expect_outcome(run_on(at::kBFloat16, at::kCPU, 1000), exact, 0.15);
+  expect_outcome(run_on(at::kHalf, at::kCPU, 1000), exact, 0.02);
+}
+
+TEST(EngineOnHostPath, HasNoRaces) {
+  const HostPath path(/*has_flash=*/false);
+  const DeviceOutcome forwards = run_on(at::kFloat, at::kCPU, 60);
+  ::incipit::testing::run_backwards(true);
+  const DeviceOutcome backwards = run_on(at::kFloat, at::kCPU, 60);
+  ::incipit::testing::run_backwards(false);
+  EXPECT_TRUE(forwards.gradient.equal(backwards.gradient));
+  EXPECT_TRUE(forwards.log_likelihoods.equal(backwards.log_likelihoods));
+}
+
+// Operators of libtorch that start work on a device, called while `work` runs on this thread.
+template <typename Work>
+std::multiset<std::string> operators_of(Work&& work) {
+  static thread_local std::multiset<std::string> names;
+  names.clear();
+  const at::CallbackHandle handle = at::addThreadLocalCallback(at::RecordFunctionCallback(
+      [](const at::RecordFunction& call) -> std::unique_ptr<at::ObserverContext> {
+        names.insert(call.name());
+        return nullptr;
+      }));
+  work();
+  at::removeCallback(handle);
+  // Views and allocations start nothing.
+  const std::set<std::string> free{"aten::empty",     "aten::empty_strided", "aten::empty_like",
+                                   "aten::narrow",    "aten::slice",         "aten::view",
+                                   "aten::t",         "aten::transpose",     "aten::select",
+                                   "aten::unflatten", "aten::flatten",       "aten::as_strided",
+                                   "aten::squeeze",   "aten::reshape",       "aten::detach",
+                                   "aten::unsqueeze", "aten::resolve_conj"};
+  std::erase_if(names, [&](const std::string& name) { return free.contains(name); });
+  return names;
+}
+
+bool is_matmul(const std::string& name) {
+  // oneDNN's operator is the matmul of the CPU.
+  return name == "aten::mm" || name == "mkldnn::_linear_pointwise";
+}
+
+// Operators and launches of a pass over a batch of `layers` layers.
+struct Costs {
+  std::multiset<std::string> forward, backward;
+  std::int64_t forward_launches = 0, backward_launches = 0;
+  FlashCalls flash;
+};
+
+Costs costs_of(int layers, at::ScalarType dtype) {
+  llama::Config c = device_config();
+  c.layers = layers;
+  const Backbone backbone = Backbone::random(c.spec(), 3, {.dtype = dtype, .device = at::kCPU});
+  const std::vector<at::Tensor> prompts{at::ones({20, c.hidden_size}, at::kFloat)};
+  std::vector<at::Tensor> gradients{at::zeros({20, c.hidden_size}, at::kFloat)};
+  std::vector<Sequence> batch;  // depth 2: the prompt and what follows it
+  for (const TokenId first : {5, 6, 7}) {
+    Sequence sequence;
+    sequence.append_prompt({0, 20});
+    sequence.append_tokens(std::vector<TokenId>(40, first));  // rows for every kind of matmul
+    sequence.predictions = {{59, 3, 1}};
+    batch.push_back(std::move(sequence));
+  }
+  const PackedForest packed = pack(batch);
+  const at::Tensor grad = at::ones({3}, at::kDouble);
+  Costs costs;
+  const HostPath path;
+  const FlashCalls before = flash_calls();
+  std::int64_t launches = host_launches();
+  std::unique_ptr<ForestPass> pass;
+  costs.forward = operators_of([&] {
+    pass = std::make_unique<ForestPass>(backbone, packed.forest, prompts,
+                                        ForestPassOptions{.for_backward = true});
+  });
+  costs.forward_launches = host_launches() - launches;
+  launches = host_launches();
+  costs.backward = operators_of([&] { pass->backward(grad, gradients); });
+  costs.backward_launches = host_launches() - launches;
+  costs.flash = {flash_calls().forward - before.forward, flash_calls().backward - before.backward};
+  return costs;
+}
+
+// Two models that differ by one layer show what a layer costs.
+class LayerCosts : public ::testing::TestWithParam<at::ScalarType> {
+ protected:
+  const Costs less_ = costs_of(3, GetParam());
+  const Costs more_ = costs_of(4, GetParam());
+};
+
+TEST_P(LayerCosts, ALayerCallsOnlyMatmulsAndFlashAttention) {
+  const auto added = [](const std::multiset<std::string>& more,
+                        const std::multiset<std::string>& less) {
+    std::multiset<std::string> difference;
+    std::set_difference(more.begin(), more.end(), less.begin(), less.end(),
+                        std::inserter(difference, difference.end()));
+    return difference;
+  };
+  int matmuls = 0;
+  for (const auto& operators :
+       {added(more_.forward, less_.forward), added(more_.backward, less_.backward)}) {
+    for (const std::string& name : operators) {
+      EXPECT_TRUE(is_matmul(name)) << name;
+      matmuls += is_matmul(name) ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(matmuls, 8);  // qkv, output, up, down; forward and backward
+}
+
+// The launches of libtorch's flash calls, read from its sources, not counted on a GPU: forward one;
+// backward the sums of grad * output, the gradients, the conversion of the queries' gradient and,
+// for grouped queries, a sum for keys and one for values, besides clearing an accumulator.
+constexpr int kFlashForwardLaunches = 1;
+constexpr int kFlashBackwardLaunches = 6;
+
+TEST_P(LayerCosts, ALayerOfDepthTwoLaunchesLittle) {
+  constexpr int kMatmuls = 4;
+  const FlashCalls flash{more_.flash.forward - less_.flash.forward,
+                         more_.flash.backward - less_.flash.backward};
+  EXPECT_EQ(flash.forward, 2);
+  EXPECT_EQ(flash.backward, 2);
+  const std::int64_t forward = more_.forward_launches - less_.forward_launches + kMatmuls +
+                               flash.forward * kFlashForwardLaunches;
+  const std::int64_t backward = more_.backward_launches - less_.backward_launches + kMatmuls +
+                                flash.backward * kFlashBackwardLaunches;
+  RecordProperty("forward", static_cast<int>(forward));
+  RecordProperty("backward", static_cast<int>(backward));
+  EXPECT_LE(forward, 15);
+  EXPECT_LE(backward, 30);
+  EXPECT_GE(forward, kMatmuls + 6);  // two norms, rotation, merge, activation, sum
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, LayerCosts, ::testing::Values(at::kFloat, at::kBFloat16));
+
+}  // namespace
+}  // namespace incipit::model
