@@ -130,7 +130,8 @@ class MeshRuns : public ::testing::Test {
   data::Task task_ = tiny_task();
   data::Splits splits_{.train = tiny_dataset(task_, 24, 3),
                        .validation = tiny_dataset(task_, 9, 4),
-                       .test = tiny_dataset(task_, 7, 5)};
+                       .test = tiny_dataset(task_, 7, 5),
+                       .demonstrations = {}};
   std::filesystem::path run_dir_ =
       std::filesystem::temp_directory_path() / ("incipit-meshes-test-" + std::to_string(getpid()));
 };

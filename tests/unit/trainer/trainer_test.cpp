@@ -211,7 +211,8 @@ TEST_F(TrainerTest, ATaskThatGeneratesIsChosenByItsLoss) {
   const data::Task task = testing_support::tiny_generation_task();
   const data::Splits splits{.train = tiny_dataset(task, 12, 3),
                             .validation = tiny_dataset(task, 5, 4),
-                            .test = tiny_dataset(task, 5, 5)};
+                            .test = tiny_dataset(task, 5, 5),
+                            .demonstrations = {}};
   options_.eval_every = 10;
   const comm::Mesh mesh = alone();
   RunRecorder recorder;
