@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "families/registry.h"
 #include "tests/support/host_kernels.h"
 #include "tests/support/host_path.h"
 #include "tests/unit/model/engine_run.h"
@@ -30,6 +31,21 @@ TEST(EngineOnHostPath, EqualsTheEngineOfTheCpu) {
       EXPECT_GT(host_launches(), launches) << "took the path of the CPU";
     }
     EXPECT_GT(flash_calls().backward, before.backward);
+  }
+}
+
+// Norms of heads and of sums, biases, learned positions, windows and softcaps.
+TEST(EngineOnHostPath, EqualsTheEngineOfTheCpuForEveryFamily) {
+  for (const families::Family& family : families::all_families()) {
+    for (const ModelSpec& spec : family.examples()) {
+      SCOPED_TRACE(family.model_types.front());
+      const std::vector<Sequence> batch = device_batch(40, 9);
+      const DeviceOutcome cpu = run_model(spec, batch, at::kFloat, at::kCPU, 30);
+      const std::int64_t launches = host_launches();
+      const HostPath path;
+      expect_outcome(run_model(spec, batch, at::kFloat, at::kCPU, 30), cpu, 1e-4);
+      EXPECT_GT(host_launches(), launches) << "took the path of the CPU";
+    }
   }
 }
 

@@ -31,17 +31,19 @@ inline llama::Config device_config() {
   return c;
 }
 
-inline std::vector<Sequence> device_batch() {
+// Sequences after a prompt of 20 rows, half of them with a shared passage. Token ids are below
+// `ids`, and no sequence is longer than 20 + 2.5 * `length` rows.
+inline std::vector<Sequence> device_batch(std::uint64_t ids, std::uint64_t length) {
   Random random(4);
-  std::vector<TokenId> passage(60);
-  for (TokenId& id : passage) id = static_cast<TokenId>(random.below(80));
+  std::vector<TokenId> passage(length + length / 2);
+  for (TokenId& id : passage) id = static_cast<TokenId>(random.below(ids));
   std::vector<Sequence> batch;
   for (int s = 0; s < 6; ++s) {
     Sequence sequence;
     sequence.append_prompt({0, 20});
     if (s % 2 == 0) sequence.append_tokens(passage);
-    for (std::uint64_t i = 0, n = 1 + random.below(40); i < n; ++i) {
-      const std::vector<TokenId> id{static_cast<TokenId>(random.below(80))};
+    for (std::uint64_t i = 0, n = 1 + random.below(length); i < n; ++i) {
+      const std::vector<TokenId> id{static_cast<TokenId>(random.below(ids))};
       sequence.append_tokens(id);
     }
     const auto last = static_cast<std::int64_t>(sequence.inputs.size()) - 1;
@@ -55,9 +57,10 @@ struct DeviceOutcome {
   at::Tensor log_likelihoods, gradient;  // on the CPU
 };
 
-inline DeviceOutcome run_on(at::ScalarType dtype, at::Device device, std::int64_t max_rows) {
-  const llama::Config c = device_config();
-  const Backbone backbone = Backbone::random(c.spec(), 3, {.dtype = dtype, .device = device});
+// Runs the batch in one pass, or in a trunk and branches of at most `max_rows` rows.
+inline DeviceOutcome run_model(const ModelSpec& c, const std::vector<Sequence>& batch,
+                               at::ScalarType dtype, at::Device device, std::int64_t max_rows) {
+  const Backbone backbone = Backbone::random(c, 3, {.dtype = dtype, .device = device});
   Random random(8);
   at::Tensor prompt = at::empty({20, c.hidden_size}, at::kFloat);
   for (std::int64_t i = 0; i < prompt.numel(); ++i) {
@@ -65,7 +68,7 @@ inline DeviceOutcome run_on(at::ScalarType dtype, at::Device device, std::int64_
   }
   const std::vector<at::Tensor> prompts{prompt.to(device)};
   std::vector<at::Tensor> gradients{at::zeros(prompt.sizes(), prompts[0].options())};
-  const PackedForest packed = pack(device_batch());
+  const PackedForest packed = pack(batch);
   const ForestCut cut = cut_below_shared(packed.forest, max_rows);
   at::Tensor all = at::zeros({static_cast<std::int64_t>(packed.forest.targets.size())}, at::kFloat);
   const auto keep = [&](const ForestPass& pass, const std::vector<std::int32_t>& target_of) {
@@ -87,6 +90,10 @@ inline DeviceOutcome run_on(at::ScalarType dtype, at::Device device, std::int64_
   }
   trunk.backward(ones(cut.trunk), gradients);
   return {all, gradients[0].cpu()};
+}
+
+inline DeviceOutcome run_on(at::ScalarType dtype, at::Device device, std::int64_t max_rows) {
+  return run_model(device_config().spec(), device_batch(80, 40), dtype, device, max_rows);
 }
 
 inline void expect_outcome(const DeviceOutcome& a, const DeviceOutcome& b, double tolerance) {
