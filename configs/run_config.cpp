@@ -101,6 +101,7 @@ void declare(Schema& schema, RunConfig& config) {
   schema.block("mixture", config.mixture, "How several `tasks` share a run.");
   schema.block("train", config.train, "How the prompt is learned.");
   schema.block("eval", config.eval, "How candidates are scored.");
+  schema.block("order", config.order, "The search for an order of few-shot examples.");
   schema.block("metrics", config.metrics, "What can be watched from outside.");
   schema.block("log", config.log, "What is said on standard error.");
 }

@@ -12,6 +12,7 @@
 #include "data/mixture_options.h"
 #include "data/task_options.h"
 #include "eval/eval_options.h"
+#include "eval/order_options.h"
 #include "methods/method_options.h"
 #include "model/model_options.h"
 #include "telemetry/endpoint_options.h"
@@ -35,6 +36,7 @@ struct RunConfig {
   data::MixtureOptions mixture;
   trainer::TrainOptions train;
   eval::EvalOptions eval;
+  eval::OrderOptions order;
   telemetry::EndpointOptions metrics;
   log::LogOptions log;
 

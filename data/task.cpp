@@ -170,6 +170,13 @@ std::vector<TokenId> Task::content_free_source(std::string_view text) const {
   return source_tokens(wrap(options_.source_prefix + template_.filled(text)));
 }
 
+std::vector<TokenId> Task::source_opening(std::string_view text) const {
+  constexpr char kEnd = '\x01';  // a chat format may have text after it
+  std::string whole = wrap(std::string(text) + kEnd);
+  whole.resize(whole.rfind(kEnd));
+  return source_tokens(whole);
+}
+
 // --- vocabulary -------------------------------------------------------------------------
 
 std::string Task::objection(std::span<const TokenId> tokens) const {

@@ -118,6 +118,11 @@ class Task {
   // baseline of the scores `pmi` and `calibrated`.
   [[nodiscard]] std::vector<TokenId> content_free_source(std::string_view text) const;
 
+  // Returns the tokens of a source that begins with `text` and is not complete: what the model
+  // continues when it writes an input of the task itself.
+  [[nodiscard]] std::vector<TokenId> source_opening(std::string_view text) const;
+  [[nodiscard]] const Template& source_template() const { return template_; }
+
   // Sets the few-shot examples that precede every source, in this order. Replaces earlier ones.
   void set_demonstrations(const std::vector<Record>& records);
   // Tokens between soft prompt and source; the same for every example.

@@ -64,6 +64,12 @@ bool Template::has_field(std::string_view field) const {
   return std::find(fields_.begin(), fields_.end(), field) != fields_.end();
 }
 
+std::vector<Template::Part> Template::parts() const {
+  std::vector<Part> parts;
+  for (const Piece& piece : pieces_) parts.push_back({piece.is_field, piece.text});
+  return parts;
+}
+
 bool Template::has_one_form(std::string_view field) const {
   const Piece* first = nullptr;
   for (const Piece& piece : pieces_) {

@@ -28,6 +28,13 @@ class Template {
   [[nodiscard]] const std::vector<std::string>& fields() const { return fields_; }
   [[nodiscard]] bool has_field(std::string_view field) const;
 
+  struct Part {
+    bool is_field = false;
+    std::string text;  // literal text, or the field's name
+  };
+  // Returns the text and the fields, in order.
+  [[nodiscard]] std::vector<Part> parts() const;
+
   // Whether every use of the field has the same filters, so that value() applies to all of them.
   [[nodiscard]] bool has_one_form(std::string_view field) const;
 

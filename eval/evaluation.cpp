@@ -97,6 +97,15 @@ void add_metrics(const data::Task& task, const data::Dataset& split, SplitResult
   }
 }
 
+Metrics metric_values(const data::Task& task, const data::Answers& answers) {
+  Metrics metrics;
+  for (const std::string& name : metric_names(task)) {
+    if (name == data::kLoss) continue;
+    metrics.emplace_back(name, data::compute_metric(name, answers).value);
+  }
+  return metrics;
+}
+
 bool has_loss(const data::TaskOptions& task) {
   const auto names = data::metrics_of(task);
   return std::find(names.begin(), names.end(), data::kLoss) != names.end();
@@ -148,11 +157,13 @@ std::optional<ConstantAnswer> constant_answer(const data::Task& task, const data
     answers.predictions.assign(answers.predictions.size(), label);
     answers.texts.assign(answers.texts.size(), constant.answer);
   }
-  for (const std::string& name : metric_names(task)) {
-    if (name == data::kLoss) continue;
-    constant.metrics.emplace_back(name, data::compute_metric(name, answers).value);
-  }
+  constant.metrics = metric_values(task, answers);
   return constant;
+}
+
+Metrics answer_metrics(const data::Task& task, const data::Dataset& split, const Scores& scores) {
+  const data::Answers answers = labelled_answers(task, split, scores);
+  return answers.labels.empty() ? Metrics() : metric_values(task, answers);
 }
 
 std::vector<std::size_t> ranking(std::span<const Metrics> results, const std::string& metric) {

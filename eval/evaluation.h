@@ -57,6 +57,11 @@ struct ConstantAnswer {
 [[nodiscard]] std::optional<ConstantAnswer> constant_answer(const data::Task& task,
                                                             const data::Dataset& split);
 
+// Returns the metrics of answers, without the loss, over the labelled examples; empty if there are
+// none.
+[[nodiscard]] Metrics answer_metrics(const data::Task& task, const data::Dataset& split,
+                                     const Scores& scores);
+
 // Answers the examples as the task says (eval/answers.h) and compares the answers with labels and
 // references. "loss" is the mean negative log-likelihood of the tokens of free answers' targets.
 // Throws what answer_examples() throws, and DataError when a metric cannot be computed on this

@@ -5,6 +5,7 @@
 #include <ATen/ops/isfinite.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "core/check.h"
@@ -100,6 +101,18 @@ void penalize(std::span<float> logits, const std::set<TokenId>& seen, double pen
   }
 }
 
+// Excludes the tokens that would complete a run of `length` tokens which `text` has already.
+void block_ngrams(std::span<float> logits, const std::vector<TokenId>& text, std::int64_t length) {
+  const auto before = static_cast<std::size_t>(length - 1);
+  if (length == 0 || text.size() < before + 1) return;
+  const auto last = text.end() - static_cast<std::ptrdiff_t>(before);
+  for (std::size_t i = 0; i + before < text.size(); ++i) {
+    if (std::equal(last, text.end(), text.begin() + static_cast<std::ptrdiff_t>(i))) {
+      logits[static_cast<std::size_t>(text[i + before])] = -std::numeric_limits<float>::infinity();
+    }
+  }
+}
+
 // The sequences of one call.
 class Batch {
  public:
@@ -121,7 +134,9 @@ class Batch {
 
  private:
   [[nodiscard]] bool samples() const { return options_.temperature > 0; }
-  [[nodiscard]] bool needs_logits() const { return samples() || options_.repetition_penalty != 1; }
+  [[nodiscard]] bool needs_logits() const {
+    return samples() || options_.repetition_penalty != 1 || options_.block_ngrams > 0;
+  }
   [[nodiscard]] Forest last_tokens() const;
   // Chooses the next token of live sequence i from target target_of[i] of the pass.
   void choose(const ForestPass& pass, const std::vector<std::int32_t>& target_of);
@@ -245,6 +260,7 @@ std::vector<TokenId> Batch::choose_here(const ForestPass& pass,
     const std::span row(logits.mutable_data_ptr<float>() + target * logits.size(1),
                         static_cast<std::size_t>(logits.size(1)));
     penalize(row, sequence.seen, options_.repetition_penalty);
+    block_ngrams(row, results_[sequence.number].tokens, options_.block_ngrams);
     if (!samples()) {
       return static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin());
     }

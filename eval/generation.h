@@ -30,6 +30,8 @@ struct GenerationOptions {
   // Logits of tokens in the sequence so far are divided by this if positive, else multiplied
   // (Keskar et al. 2019); 1: unchanged.
   double repetition_penalty = 1;
+  // No run of this many tokens occurs twice in a generated text; 0: any may.
+  std::int64_t block_ngrams = 0;
   std::uint64_t seed = 17;       // sequence i draws from stream i, independent of the others
   std::vector<TokenId> stops{};  // tokens that end a sequence; left out of the result
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -152,27 +153,39 @@ SharedBeginning beginning_of(const methods::Prompted& model, const data::Task& t
   return {model, [&](PromptRows rows) { return data::source_sequence(task, Example{}, rows); }};
 }
 
+void divide_by_length(Score score, const data::Dataset& dataset, Likelihoods& likelihoods) {
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const data::Candidates& candidates = *dataset[i].candidates;
+    std::vector<double>& own = likelihoods[static_cast<std::size_t>(i)];
+    for (std::size_t c = 0; c < own.size(); ++c) own[c] /= divisor(score, candidates[c]);
+  }
+}
+
+Scores best_candidates(const data::Dataset& dataset, Likelihoods scores) {
+  Scores result;
+  result.scores = std::move(scores);
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const std::vector<double>& own = result.scores[static_cast<std::size_t>(i)];
+    const auto best = std::max_element(own.begin(), own.end()) - own.begin();
+    result.predictions.push_back(static_cast<int>(best));
+    result.texts.push_back((*dataset[i].candidates)[best].label);
+  }
+  return result;
+}
+
 Scores score_candidates(const methods::Prompted& model, const data::Task& task,
                         const data::Dataset& dataset, const EvalOptions& options,
                         comm::Communicator& ranks, const ScoringProgress& on_progress) {
   const Score score = options.score.value_or(task.options().score);
-  Scores result;
   SharedBeginning beginning = beginning_of(model, task);
-  result.scores = candidate_likelihoods(beginning, task, dataset, options, ranks, on_progress);
+  Likelihoods scores = candidate_likelihoods(beginning, task, dataset, options, ranks, on_progress);
   if (needs_content_free(score)) {
     const ContentFree inputs(score, task, dataset, model.rows().rows > 0);
-    inputs.apply(result.scores, dataset,
+    inputs.apply(scores, dataset,
                  candidate_likelihoods(beginning, task, inputs.dataset(), options, ranks));
   }
-  for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    const data::Example& example = dataset[i];
-    std::vector<double>& own = result.scores[i];
-    for (std::size_t c = 0; c < own.size(); ++c) own[c] /= divisor(score, (*example.candidates)[c]);
-    const auto best = std::max_element(own.begin(), own.end()) - own.begin();
-    result.predictions.push_back(static_cast<int>(best));
-    result.texts.push_back((*example.candidates)[best].label);
-  }
-  return result;
+  divide_by_length(score, dataset, scores);
+  return best_candidates(dataset, std::move(scores));
 }
 
 }  // namespace incipit::eval

@@ -22,7 +22,7 @@ namespace incipit::eval {
 // The answers to the examples, in dataset order.
 struct Scores {
   // [examples][candidates], as EvalOptions::score says; empty if answers were generated.
-  std::vector<std::vector<double>> scores;
+  Likelihoods scores;
   // The highest-scoring candidate; of several, the first. For a generated answer, its label: an
   // index into the example's candidates, or into the task's labels if there are no candidates; -1
   // if the answer is none of them.
@@ -64,6 +64,13 @@ using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total
 
 // Returns the beginning that all examples of a task share with the model's prompt, computed.
 [[nodiscard]] SharedBeginning beginning_of(const methods::Prompted& model, const data::Task& task);
+
+// Divides each candidate's log-likelihood by its number of tokens or bytes, as `score` says; pmi
+// and calibrated divide by nothing, as sum does.
+void divide_by_length(Score score, const data::Dataset& dataset, Likelihoods& likelihoods);
+
+// Returns the highest-scoring candidate of every example.
+[[nodiscard]] Scores best_candidates(const data::Dataset& dataset, Likelihoods scores);
 
 // Whether a rank may leave between batches without the others. Ranks that hold one model together
 // must run every batch together.

@@ -25,8 +25,8 @@ using configs::Difference;
 
 // Whether a key cannot change an answer. Data is compared by its content, whatever its folder.
 bool is_irrelevant(const std::string& key) {
-  constexpr std::array<std::string_view, 5> kBlocks{"metrics.", "log.", "parallel.", "train.",
-                                                    "mixture."};
+  constexpr std::array<std::string_view, 6> kBlocks{"metrics.", "log.",     "parallel.",
+                                                    "train.",   "mixture.", "order."};
   constexpr std::array<std::string_view, 6> kKeys{"run.name",          "run.output_dir",
                                                   "eval.batch_tokens", "model.path",
                                                   "model.device",      "task.data_dir"};

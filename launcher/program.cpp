@@ -27,6 +27,7 @@
 #include "launcher/commands/init.h"
 #include "launcher/commands/inspect.h"
 #include "launcher/commands/ls.h"
+#include "launcher/commands/order.h"
 #include "launcher/commands/plan.h"
 #include "launcher/commands/predict.h"
 #include "launcher/commands/report.h"
@@ -102,6 +103,7 @@ int run_program(int argc, const char* const* argv) {
   add_predict_command(commands);
   add_generate_command(commands);
   add_compare_command(commands);
+  add_order_command(commands);
   add_validate_command(commands);
   add_plan_command(commands);
   add_report_command(commands);

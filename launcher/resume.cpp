@@ -32,6 +32,7 @@ RunConfig comparable(RunConfig config) {
   config.parallel = standard.parallel;
   config.metrics = standard.metrics;
   config.log = standard.log;
+  config.order = standard.order;
   config.eval.batch_tokens = standard.eval.batch_tokens;
   config.train.steps = standard.train.steps;
   config.train.epochs = standard.train.epochs;

@@ -235,6 +235,7 @@ std::string method_key(const configs::RunConfig& config) {
   same.run = {};
   same.metrics = {};
   same.log = {};
+  same.order = {};
   return configs::resolved_yaml(same);
 }
 

@@ -55,7 +55,8 @@ struct Comparison {
     const std::vector<EvaluatedExample>& predictions, const std::string& constant,
     const std::vector<const data::TextMetric*>& metrics);
 
-// Returns the key that runs of one method share: all but the blocks `run`, `metrics` and `log`.
+// Returns the key that runs of one method share: all but the blocks `run`, `metrics`, `log` and
+// `order`.
 [[nodiscard]] std::string method_key(const configs::RunConfig& config);
 
 // Returns a description of a configuration's method: "soft prompt of 20 tokens", "zero-shot, chat".

@@ -1,13 +1,10 @@
 #include "report/page.h"
 
 #include "report/page_parts.h"
+#include "report/page_skeleton.h"
 
 namespace incipit::report {
 namespace {
-
-// Content policy: even unescaped text could not load anything.
-constexpr std::string_view kPolicy =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 std::string title_of(const Report& report) {
   if (report.runs.size() == 1) return report.runs[0].name;
@@ -48,33 +45,13 @@ void write_runs(Html& page, const Report& report) {
 }  // namespace
 
 std::string render(const Report& report) {
-  Html page;
-  page.trusted("<!DOCTYPE html>\n");
-  {
-    const auto html = page.element("html", {{"lang", "en"}});
-    {
-      const auto head = page.element("head");
-      page.single("meta", {{"charset", "utf-8"}});
-      page.single("meta",
-                  {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
-      page.single("meta", {{"http-equiv", "Content-Security-Policy"}, {"content", kPolicy}});
-      page.leaf("title", title_of(report) + " - incipit report");
-      const auto style = page.element("style");
-      page.trusted(page_style());
-    }
-    const auto body = page.element("body");
-    {
-      const auto main = page.element("main");
-      write_head(page, report);
-      if (report.comparison) write_comparison(page, *report.comparison);
-      write_learning_curves(page, report);
-      if (report.runs.size() > 1) write_curves(page, report);
-      write_runs(page, report);
-    }
-    const auto script = page.element("script");
-    page.trusted(page_script());
-  }
-  return page.markup();
+  return whole_page(title_of(report) + " - incipit report", [&](Html& page) {
+    write_head(page, report);
+    if (report.comparison) write_comparison(page, *report.comparison);
+    write_learning_curves(page, report);
+    if (report.runs.size() > 1) write_curves(page, report);
+    write_runs(page, report);
+  });
 }
 
 }  // namespace incipit::report

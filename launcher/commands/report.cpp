@@ -10,6 +10,7 @@
 #include "launcher/arguments.h"
 #include "launcher/command_line.h"
 #include "report/comparison_output.h"
+#include "report/order_page.h"
 #include "report/page.h"
 #include "report/page_parts.h"
 #include "telemetry/output.h"
@@ -31,8 +32,19 @@ fs::path page_path(const ReportArguments& arguments) {
   return arguments.runs.size() == 1 ? arguments.runs[0] / "report.html" : fs::path("report.html");
 }
 
+// Writes the page of an order search.
+void report_orders(const ReportArguments& arguments, const fs::path& results) {
+  const fs::path path = page_path(arguments);
+  write_atomically(path,
+                   report::order_page(eval::read_orders(read_text(results), results.string())));
+  telemetry::Facts facts{{"page", path.string()}, {"figures", results.string()}};
+  telemetry::print_facts(std::cout, telemetry::Style::of_stdout(), facts);
+}
+
 void run_report(const ReportArguments& arguments) {
   log::configure("error");  // the runs already logged the warnings of data/
+  const fs::path orders = arguments.runs.front() / "order.json";
+  if (arguments.runs.size() == 1 && fs::exists(orders)) return report_orders(arguments, orders);
   const report::Report report = report::gather(arguments.runs, arguments.task);
   const fs::path path = page_path(arguments);
   write_atomically(path, report::render(report));

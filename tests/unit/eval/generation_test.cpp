@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
+#include <utility>
 
 #include "comm/single.h"
 #include "comm/threads.h"
@@ -126,6 +128,23 @@ TEST_F(GenerationTest, TheSinkHearsEveryTokenAndCanEndASequence) {
     EXPECT_EQ(heard[i].size(), i == 1 ? 3U : static_cast<std::size_t>(kTokens));
   }
   EXPECT_EQ(found[1].ending, Ending::kCaller);
+}
+
+TEST_F(GenerationTest, ABlockedRunOfTokensOccursOnce) {
+  Generator generator = this->generator({});
+  const auto free = generator.run(sequences({}), {.max_tokens = 20});
+  const auto blocked = generator.run(sequences({}), {.max_tokens = 20, .block_ngrams = 2});
+  const auto repeats = [](const Ids& tokens) {
+    std::set<std::pair<TokenId, TokenId>> pairs;
+    for (std::size_t i = 1; i < tokens.size(); ++i) pairs.emplace(tokens[i - 1], tokens[i]);
+    return pairs.size() + 1 < tokens.size();
+  };
+  bool any = false;
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    any = any || repeats(free[i].tokens);
+    EXPECT_FALSE(repeats(blocked[i].tokens)) << i;
+  }
+  EXPECT_TRUE(any) << "without the option some text repeats itself";
 }
 
 TEST_F(GenerationTest, EndsAtTheModelsLastPosition) {
