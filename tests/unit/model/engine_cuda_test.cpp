@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <dlfcn.h>
 
+#include "families/registry.h"
 #include "model/device_memory.h"
 #include "tests/unit/model/engine_run.h"
 
@@ -22,6 +23,18 @@ class EngineOnCuda : public ::testing::Test {
 
 TEST_F(EngineOnCuda, Float32EqualsTheProcessor) {
   expect_outcome(run_on(at::kFloat, gpu_, 1000), run_on(at::kFloat, at::kCPU, 1000), 1e-3);
+}
+
+TEST_F(EngineOnCuda, EveryFamilyEqualsTheProcessor) {
+  for (const families::Family& family : families::all_families()) {
+    for (const ModelSpec& spec : family.examples()) {
+      SCOPED_TRACE(family.model_types.front());
+      const std::vector<Sequence> batch = device_batch(40, 9);
+      const DeviceOutcome cpu = run_model(spec, batch, at::kFloat, at::kCPU, 30);
+      expect_outcome(run_model(spec, batch, at::kFloat, gpu_, 30), cpu, 1e-3);
+      expect_outcome(run_model(spec, batch, at::kBFloat16, gpu_, 30), cpu, 0.15);
+    }
+  }
 }
 
 TEST_F(EngineOnCuda, MicroBatchesGiveEqualGradients) {

@@ -44,6 +44,7 @@ TEST(EngineOnHostPath, EqualsTheEngineOfTheCpuForEveryFamily) {
       const std::int64_t launches = host_launches();
       const HostPath path;
       expect_outcome(run_model(spec, batch, at::kFloat, at::kCPU, 30), cpu, 1e-4);
+      expect_outcome(run_model(spec, batch, at::kBFloat16, at::kCPU, 30), cpu, 0.15);
       EXPECT_GT(host_launches(), launches) << "took the path of the CPU";
     }
   }
