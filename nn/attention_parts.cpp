@@ -3,11 +3,8 @@
 // are merged exactly by their log-sum-exp. Backward runs every part with the merged output
 // and log-sum-exp, like the blocks of flash attention (Dao et al. 2022).
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/_flash_attention_backward.h>
-#include <ATen/ops/_flash_attention_forward.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/logaddexp.h>
 #include <ATen/ops/logsumexp.h>
@@ -23,6 +20,7 @@
 #include <utility>
 
 #include "nn/attention_backends.h"
+#include "nn/device_path.h"
 #include "nn/host_copy.h"
 #include "nn/ops.h"
 
@@ -186,9 +184,9 @@ class PartTensors {
   // Flash attention supports causal masks only for queries at every row, and no softcap. Windows
   // count only where they hide a key.
   [[nodiscard]] bool can_flash() const {
-    const bool half = q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf;
-    if (!q.is_cuda() || !half || shape_.head_dim % 8 != 0 || shape_.head_dim > 256) return false;
-    if (rule_.softcap) return false;
+    if (!q.is_cuda() || !has_cuda_flash(q.scalar_type(), shape_.head_dim) || rule_.softcap) {
+      return false;
+    }
     const bool windowed = std::any_of(part_.runs.begin(), part_.runs.end(), [&](const Run& run) {
       const std::int64_t end = run.position + run.keys.rows.size();
       return plan_.seen_keys(run.queries.end - 1, rule_).begin > run.position ||
@@ -284,12 +282,14 @@ PartResult forward_plain(const PartTensors& t) {
   return {at::cat(outputs, 0), at::cat(lses, 0)};
 }
 
-PartResult forward_flash(const PartTensors& t) {
+FlashCall flash_call(const PartTensors& t) {
   const auto [queries, keys] = t.longest();
-  auto [output, lse, rng, unused, debug] =
-      at::_flash_attention_forward(t.q, t.k, t.v, t.query_ends(), t.key_ends(), queries, keys, 0.0,
-                                   t.causal(), false, t.scale());
-  return {output, lse.t()};  // [heads, queries] -> [queries, heads]
+  return {t.q, t.k, t.v, t.query_ends(), t.key_ends(), queries, keys, t.causal(), t.scale()};
+}
+
+PartResult forward_flash(const PartTensors& t) {
+  const FlashResult found = cuda_flash_forward(flash_call(t));
+  return {found.output, found.lse.t()};  // [heads, queries] -> [queries, heads]
 }
 
 struct PartGradients {
@@ -318,15 +318,9 @@ PartGradients backward_plain(const PartTensors& t, const at::Tensor& grad, const
 
 PartGradients backward_flash(const PartTensors& t, const at::Tensor& grad, const at::Tensor& output,
                              const at::Tensor& lse) {
-  const auto [queries, keys] = t.longest();
-  const auto options = t.q.options();
-  // State of the dropout generator. It is unused, since there is no dropout.
-  const at::Tensor rng = at::zeros({2}, options.dtype(at::kUInt64));
-  const at::Tensor unused = at::empty({0}, options.dtype(at::kLong));
-  auto [dq, dk, dv] = at::_flash_attention_backward(
-      grad.contiguous(), t.q, t.k, t.v, output.contiguous(), lse.t().contiguous(), t.query_ends(),
-      t.key_ends(), queries, keys, 0.0, t.causal(), rng, unused, t.scale());
-  return {dq, dk, dv};
+  const FlashGradients found = cuda_flash_backward(flash_call(t), grad.contiguous(),
+                                                   {output.contiguous(), lse.t().contiguous()});
+  return {found.queries, found.keys, found.values};
 }
 
 }  // namespace
