@@ -56,7 +56,7 @@ function(incipit_cuda_module)
   set(object "${CMAKE_CURRENT_BINARY_DIR}/cuda_module.o")
   file(GLOB parts CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cuda/*.cuh")
   add_custom_command(OUTPUT "${module}"
-    COMMAND "${nvcc}" -c -std=c++20 -O3 -I "${PROJECT_SOURCE_DIR}" -ccbin "${CMAKE_CXX_COMPILER}"
+    COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} "${nvcc}" -c -std=c++20 -O3 -I "${PROJECT_SOURCE_DIR}" -ccbin "${CMAKE_CXX_COMPILER}"
             --threads 0 ${codes} -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra
             "${CMAKE_CURRENT_SOURCE_DIR}/cuda/module.cu" -o "${object}"
     COMMAND "${CMAKE_CXX_COMPILER}" -shared -Wl,-z,relro,-z,now "-Wl,-rpath,${cudart_folder}"
