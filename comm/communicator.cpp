@@ -8,6 +8,7 @@
 #include "comm/poll.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/phase.h"
 #include "core/text.h"
 
 namespace incipit::comm {
@@ -80,6 +81,7 @@ auto Communicator::perform(const Collective& call, Body&& body) {
   require_unbroken(call);
   const Activity::CollectiveScope scope(*context_->activity, call);
   const Stopwatch stopwatch(*context_);
+  const Phase phase(size_ > 1 ? call.purpose.name() : nullptr);
   return body();
 }
 

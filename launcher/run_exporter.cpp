@@ -38,16 +38,16 @@ std::int64_t skipped_records(const data::Splits& splits) {
   return skipped;
 }
 
+}  // namespace
+
 double peak_flops(const Session& session) {
   if (session.config.metrics.peak_flops > 0) return session.config.metrics.peak_flops;
   const double measured =
       nn::measured_peak_flops(session.backbone->dtype(), session.backbone->device());
-  log::info("metrics: {} GFLOP/s, as measured in large matmuls, are full utilization",
+  log::info("{} GFLOP/s, as measured in large matmuls, are full utilization",
             telemetry::fixed(measured / 1e9, 1));
   return measured;
 }
-
-}  // namespace
 
 telemetry::Exporter open_exporter(const Session& session, std::int64_t resumed_at) {
   const configs::RunConfig& config = session.config;

@@ -13,4 +13,8 @@ namespace incipit::launcher {
 // that the run continues from; 0: none. Throws as telemetry::Exporter does.
 [[nodiscard]] telemetry::Exporter open_exporter(const Session& session, std::int64_t resumed_at);
 
+// Returns metrics.peak_flops, or if it is not set measures the FLOP/s of large matmuls on this
+// rank's device (nn/flops.h) and logs them.
+[[nodiscard]] double peak_flops(const Session& session);
+
 }  // namespace incipit::launcher

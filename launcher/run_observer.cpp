@@ -15,13 +15,15 @@ constexpr double kSmoothing = 0.9;
 
 }  // namespace
 
-RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& done)
+RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& done,
+                         Profiling* profiling)
     : exporter_(open_exporter(session, done.step)),
       push_(session.is_rank_zero() ? session.config.metrics.push : "",
             {.name = session.config.run.name,
              .task = configs::task_names(session.config),
              .method = session.config.method.kind}),
       device_(session.backbone->device()),
+      profiling_(profiling),
       evaluation_(session.is_rank_zero()) {
   exporter_.record_memory(model::device_memory(device_));
   for (const data::LoadedTask& task : session.tasks) {
@@ -40,6 +42,7 @@ RunObserver::RunObserver(const Session& session, const telemetry::LoggedUntil& d
 }
 
 void RunObserver::on_step(const telemetry::StepRecord& record) {
+  if (profiling_) profiling_->on_step(record.step);
   exporter_.record(record);
   exporter_.record_memory(model::device_memory(device_));
   exporter_.record_push_failures(push_.failures());

@@ -12,6 +12,7 @@
 
 #include "launcher/evaluation_progress.h"
 #include "launcher/learning_watch.h"
+#include "launcher/profiling.h"
 #include "launcher/session.h"
 #include "telemetry/event_file.h"
 #include "telemetry/exporter.h"
@@ -29,7 +30,9 @@ class RunObserver : public trainer::TrainObserver {
  public:
   // The run directory must exist. `done`: what an interrupted run had already logged. Throws
   // DataError and ConfigError as these components do.
-  RunObserver(const Session& session, const telemetry::LoggedUntil& done);
+  // `profiling`, if any, must outlive the observer.
+  RunObserver(const Session& session, const telemetry::LoggedUntil& done,
+              Profiling* profiling = nullptr);
 
   void on_step(const telemetry::StepRecord& record) override;
   void on_nonfinite_step(std::int64_t step) override;
@@ -55,6 +58,7 @@ class RunObserver : public trainer::TrainObserver {
   telemetry::Exporter exporter_;
   telemetry::OutcomePush push_;  // on rank 0, if metrics.push asks for it
   c10::Device device_;
+  Profiling* const profiling_;                     // null: none
   std::unique_ptr<telemetry::RunLog> run_log_;     // rank 0
   std::unique_ptr<telemetry::EventFile> events_;   // rank 0, if log.tensorboard asks for it
   std::unique_ptr<telemetry::Progress> progress_;  // rank 0, until finish()

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "core/check.h"
+#include "core/phase.h"
 #include "model/pass_rows.h"
 #include "nn/host_copy.h"
 #include "nn/ledger.h"
@@ -137,6 +138,8 @@ void ForestPass::State::scatter(const at::Tensor& grad_rows,
 ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
                        std::span<const at::Tensor> prompts, const ForestPassOptions& options) {
   const nn::LedgerScope scope(nn::MemoryKind::kActivations);
+  const Phase forward("forward");
+  Phase phase("embedding");
   check_forest(forest, backbone, prompts, options.residents);
   state_ = std::make_unique<State>(backbone, forest, options);
   State& state = *state_;
@@ -150,6 +153,7 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
                                                    rows.positions())
                      : options.input;
   at::Tensor memory;
+  phase.end();
   for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
     const nn::Block& block = backbone.blocks()[layer];
     const nn::WeightStore::Use use = weights.use(block.group);
@@ -169,6 +173,7 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
     return;
   }
   state.last = std::move(x);
+  const Phase scores("scores");
   state.scores.forward(state.last, options.keep_logits);
 }
 
@@ -194,6 +199,8 @@ nn::KeyValueStore& ForestPass::keys_values() {
 at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> prompt_gradients,
                                 at::Tensor grad_output) {
   const nn::LedgerScope scope(nn::MemoryKind::kActivations);
+  const Phase backward("backward");
+  Phase phase("scores");
   State& state = *state_;
   const Backbone& backbone = *state.backbone;
   const bool scores = backbone.head().has_value();
@@ -205,6 +212,7 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   at::Tensor grad_x = scores ? state.scores.backward(state.last, grad) : std::move(grad_output);
   state.last.reset();
   state.output.reset();
+  phase.end();
   const at::Tensor prompt_rows = state.prompt_rows();
   const bool trains = weights.trains();
   const PassRows& rows = state.pass_rows;
@@ -228,6 +236,7 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   }
   state.records.clear();
   if (!backbone.embedding()) return grad_x;
+  const Phase embedding("embedding");
   if (trains) backbone.embedding()->backward(state.tokens, rows.positions(), grad_x);
   if (trains || !rows.all()) grad_x = grad_x.index_select(0, prompt_rows);
   backbone.embedding()->complete_backward(grad_x);

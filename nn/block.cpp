@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
+#include "core/phase.h"
 #include "nn/attention_flash.h"
 
 namespace incipit::nn {
@@ -115,6 +116,7 @@ KeysValues SelfAttention::keys_values(const at::Tensor& qkv) const {
 at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
                           const at::Tensor& x, const at::Tensor& memory, Stores residents,
                           bool for_backward, BlockRecord& record) const {
+  Phase phase("qkv");
   NormStatistics input_statistics;
   at::Tensor qkv = attention.qkv.forward(attention_norm.forward(x, input_statistics));
   if (attention.query_norm) {
@@ -122,11 +124,13 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
     normalise_heads(attention, qkv);
   }
   rotate(context, attention, qkv, /*back=*/false);
+  phase.next("attention");
   AttentionResult attended =
       attention_forward(*queries.plan, attention.shape, attention.rule,
                         select(qkv.narrow(1, 0, attention.q_width()), queries.index),
                         attention.keys_values(qkv), residents);
 
+  phase.next("attention output");
   const at::Tensor residual = select(x, queries.index);
   at::Tensor middle = attention.output.forward(attended.output);
   at::Tensor normal;
@@ -135,9 +139,14 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
   NormStatistics middle_statistics;
   if (attention_post_norm || cross) {
     middle = add_normal(attention_post_norm, std::move(middle), residual, attention_post);
-    if (cross) middle = cross->forward(*queries.cross_plan, middle, memory, residents, crossed);
+    if (cross) {
+      phase.next("cross attention");
+      middle = cross->forward(*queries.cross_plan, middle, memory, residents, crossed);
+    }
+    phase.next("mlp");
     normal = mlp_norm.forward(middle, middle_statistics);
   } else {
+    phase.next("mlp");
     normal = mlp_norm.forward_sum(middle, residual, middle, middle_statistics);
   }
   at::Tensor hidden;
@@ -174,21 +183,26 @@ at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries
     NormStatistics unused;
     return trains ? norm.forward(x, unused) : at::Tensor();
   };
+  Phase phase("mlp");
   if (output_norm) grad = add_normal_backward(output_norm, grad, record.output);
   const at::Tensor grad_mlp = add_normal_backward(mlp_post_norm, grad, record.mlp_post);
   mlp_norm.backward_add(
       mlp.backward(grad_mlp, record.hidden, input_of(mlp.trains(), mlp_norm, record.middle)),
       record.middle, record.middle_statistics, grad);
   if (cross) {
+    phase.next("cross attention");
     grad_memory = cross->backward(*queries.cross_plan, record.cross, grad, later.memory, residents,
                                   grad_residents);
   }
+  phase.next("attention output");
   const at::Tensor grad_output =
       add_normal_backward(attention_post_norm, grad, record.attention_post);
-  const at::Tensor grad_qkv =
-      qkv_gradient(context, attention, queries, record,
-                   attention.output.backward(grad_output, record.attention.output), later.own,
-                   residents, grad_residents);
+  at::Tensor grad_attention = attention.output.backward(grad_output, record.attention.output);
+  phase.next("attention");
+  const at::Tensor grad_qkv = qkv_gradient(context, attention, queries, record, grad_attention,
+                                           later.own, residents, grad_residents);
+  grad_attention.reset();
+  phase.next("qkv");
   at::Tensor grad_x = grad;
   if (queries.index.defined()) {
     grad_x = ops::expand_rows(grad, queries.index, record.input.size(0));

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/phase.h"
 #include "model/forest_pass.h"
 #include "model/stage_link.h"
 #include "nn/host_copy.h"
@@ -83,7 +84,7 @@ class Step {
     run_trunk();
     run_ahead();
     run_branches();
-    const auto value = objective_.evaluate(likelihoods_);
+    const auto value = evaluate();
     finish_trunk(value.gradient);
     if (!backbone_.partition().scores) {
       return {.loss = at::zeros_like(value.loss), .log_likelihoods = likelihoods_};
@@ -121,6 +122,11 @@ class Step {
   // `targets` are the numbers of the pass's targets in the uncut forest.
   void keep_likelihoods(const ForestPass& pass, const at::Tensor& targets) {
     likelihoods_.index_copy_(0, targets, pass.log_likelihoods().to(at::kDouble));
+  }
+
+  [[nodiscard]] Objective::Value evaluate() const {
+    const Phase phase("loss");
+    return objective_.evaluate(likelihoods_);
   }
 
   void run_trunk() {
@@ -214,7 +220,7 @@ class Step {
 
   void run_backward(int branch) {
     Flying& flying = flying_[branch];
-    const auto value = objective_.evaluate(likelihoods_);
+    const auto value = evaluate();
     flying.grad_input =
         model_.backward(*flying.pass, value.gradient.index_select(0, branch_targets_[branch]),
                         std::move(flying.grad_output));

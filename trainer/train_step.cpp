@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "core/phase.h"
 #include "nn/collectives.h"
 #include "nn/host_copy.h"
 
@@ -104,6 +105,7 @@ StepNumbers::StepNumbers(const at::Tensor& host) {
 at::Tensor run_step(methods::PromptedModel& model, Optimizer& optimizer, const comm::Mesh& mesh,
                     const StepBatch& batch, const StepSettings& settings) {
   at::Tensor numbers;
+  Phase phase("forward and backward");
   {
     const comm::Activity::Scope scope(*mesh.world().context().activity, "forward and backward");
     model.start_gradients();
@@ -112,9 +114,11 @@ at::Tensor run_step(methods::PromptedModel& model, Optimizer& optimizer, const c
         model.backbone());
   }
   model.collect_gradients();
+  phase.next("sum gradients");
   model.sum_gradients(mesh);
   nn::sum_over(mesh.along(comm::kBatch | comm::kPipeline), numbers, "batch totals");
   model.finish_gradients(numbers.select(0, kCount));
+  phase.next("optimizer");
   const at::Tensor squares = gradient_squares(model, mesh);
   add_squares(numbers, squares, mesh);
   clip_gradients(model, squares, settings.max_grad_norm);

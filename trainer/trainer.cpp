@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/phase.h"
 #include "core/stop_request.h"
 #include "nn/flops.h"
 
@@ -45,11 +46,14 @@ TrainResult Trainer::run() {
 
 void Trainer::train_step() {
   const Stopwatch whole;
+  const Phase step(kStepPhase);
   activity().set_step(step_);
   const double waited = batches_->wait_seconds();
+  Phase phase("wait for data");
   const TrainBatch batch = batches_->next();
   telemetry::StepRecord record{.step = step_, .learning_rate = learning_rate()};
   record.data_wait_seconds = batches_->wait_seconds() - waited;
+  phase.end();
 
   const double talked = setup_.mesh.world().context().seconds;
   const double computed = nn::counted_flops();

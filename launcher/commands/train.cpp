@@ -22,6 +22,7 @@
 #include "launcher/memory_report.h"
 #include "launcher/mixture_report.h"
 #include "launcher/model_card.h"
+#include "launcher/profiling.h"
 #include "launcher/prompt_source.h"
 #include "launcher/resume.h"
 #include "launcher/run_dir.h"
@@ -185,7 +186,8 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
   session.world().barrier("run directory");
   watch_progress(session);
 
-  RunObserver observer(session, done);
+  const std::unique_ptr<Profiling> profiling = start_profiling(session);
+  RunObserver observer(session, done, profiling.get());
   trainer::Trainer trainer({.backbone = *session.backbone,
                             .tasks = session.tasks,
                             .mesh = *session.mesh,
@@ -205,6 +207,7 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
     observer.finish();
   }
   write_memory_report(session, run_dir);
+  if (profiling) profiling->finish(run_dir, /*prints=*/!json);
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
   write_model_cards(session, result, run_dir);

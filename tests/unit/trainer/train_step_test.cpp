@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "comm/single.h"
 #include "comm/threads.h"
+#include "core/phase.h"
+#include "nn/flops.h"
 #include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/batch_stream.h"
@@ -148,6 +152,40 @@ TEST_P(TrainStep, APromptWithoutExamplesStaysAsItWas) {
   EXPECT_FALSE(rank.everything(0)[0].equal(before.first[0]));
   expect_same(rank.everything(1), before.second);
   EXPECT_EQ(rank.optimizer->steps()[0].item<std::int64_t>(), 2);
+}
+
+TEST_P(TrainStep, PhasesHaveTheFlopsOfTheStepAndLieWithinEachOther) {
+  const comm::Mesh mesh(comm::make_single(), {});
+  Rank rank(backbone_, GetParam());
+  PhaseRecorder recorder(nn::counted_flops);
+  const double before = nn::counted_flops();
+  {
+    const Phase whole(kStepPhase);
+    (void)step(rank, mesh, true, false);
+  }
+  std::map<std::string, double> flops;
+  std::vector<PhaseSpan> around;
+  for (const PhaseSpan& phase : recorder.take_oldest()) {
+    around.resize(static_cast<std::size_t>(phase.depth));
+    if (!around.empty()) {
+      EXPECT_GE(phase.host_begin, around.back().host_begin) << phase.name;
+      EXPECT_LE(phase.host_end, around.back().host_end) << phase.name;
+    }
+    around.push_back(phase);
+    flops[phase.name] += phase.flops;
+  }
+  EXPECT_GT(flops.at("step"), 0);
+  EXPECT_EQ(flops.at("step"), nn::counted_flops() - before);
+  EXPECT_EQ(flops.at("forward") + flops.at("backward"), flops.at("step"));
+  double parts = 0;
+  for (const char* name : {"qkv", "attention", "attention output", "mlp", "scores"}) {
+    EXPECT_GT(flops.at(name), 0) << name;
+    parts += flops.at(name);
+  }
+  EXPECT_EQ(parts, flops.at("step"));
+  for (const char* name : {"embedding", "loss", "sum gradients", "optimizer"}) {
+    EXPECT_EQ(flops.at(name), 0) << name;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, TrainStep,
