@@ -11,8 +11,10 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "nn/collectives.h"
+#include "nn/host_copy.h"
 #include "nn/ledger.h"
 #include "nn/ops.h"
+#include "nn/staged_copies.h"
 
 namespace incipit::nn {
 namespace {
@@ -36,15 +38,23 @@ at::Tensor read(const Slice& slice, const Range& columns, const Range& rows,
   return source(slice.tensor, slice.shape, rows).narrow(1, columns.begin, columns.size());
 }
 
-// Copies rows `held` of the parameter to `to`, whose first row is row held.begin.
-void load(const ParameterSpec& spec, const Range& held, const WeightSource& source, at::Tensor to) {
+// Copies rows `held` of the parameter to `to`, whose first row is row held.begin. `copies` is null
+// where `to` is not on a GPU.
+void load(const ParameterSpec& spec, const Range& held, const WeightSource& source, at::Tensor to,
+          StagedCopies* copies) {
   std::int64_t first = 0;  // row of the parameter
   for (const Slice& slice : spec.slices) {
     const Range part{std::max(held.begin, first), std::min(held.end, first + slice.rows.size())};
     if (part.begin < part.end) {
       const std::int64_t offset = slice.rows.begin - first;
-      to.narrow(0, part.begin - held.begin, part.size())
-          .copy_(read(slice, spec.columns, {part.begin + offset, part.end + offset}, source));
+      const at::Tensor values =
+          read(slice, spec.columns, {part.begin + offset, part.end + offset}, source);
+      const at::Tensor rows = to.narrow(0, part.begin - held.begin, part.size());
+      if (copies) {
+        copies->copy(values, rows);
+      } else {
+        rows.copy_(values);
+      }
     }
     first += slice.rows.size();
   }
@@ -97,7 +107,10 @@ Parameter& WeightStore::add(int group, ParameterSpec spec, const WeightSource& s
   if (!spec.is_vector()) shape.push_back(spec.columns.size());
   added.stored_ = at::empty(shape, at::TensorOptions(home_).dtype(spec.dtype));
   if (shards) added.stored_.zero_();
-  if (source) load(spec, held, source, added.stored_);
+  if (source && runs_ahead_of(home_) && !copies_) {
+    copies_ = std::make_unique<StagedCopies>(home_);
+  }
+  if (source) load(spec, held, source, added.stored_, copies_.get());
   added.spec_ = std::move(spec);
   added.held_ = held;
   if (shards) {
@@ -114,6 +127,7 @@ std::int64_t WeightStore::whole_bytes(const Parameter& parameter) const {
 }
 
 void WeightStore::finish() {
+  copies_.reset();
   std::int64_t most = 0;
   for (const auto& group : sharded_) {
     std::int64_t bytes = 0;

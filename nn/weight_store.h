@@ -34,6 +34,8 @@ namespace incipit::nn {
 // many rows, except the last ones.
 [[nodiscard]] Range shard_rows(std::int64_t rows, int ranks, int rank);
 
+class StagedCopies;
+
 class WeightStore {
  public:
   // `fsdp` are the ranks that shard parameters; with one rank nothing is sharded. It must outlive
@@ -45,9 +47,10 @@ class WeightStore {
 
   // Returns the number of a new, empty group.
   [[nodiscard]] int add_group();
-  // Loads a parameter into a group. An empty source leaves its values unset. Not collective.
+  // Loads a parameter into a group; to a device, through pinned buffers (nn/staged_copies.h). An
+  // empty source leaves its values unset. Not collective.
   Parameter& add(int group, ParameterSpec spec, const WeightSource& source);
-  // Allocates the buffers. Call once, after the last add().
+  // Allocates the buffers, and frees those of loading. Call once, after the last add().
   void finish();
 
   // Makes all parameters trainable, with gradients of zero. Not collective.
@@ -115,6 +118,7 @@ class WeightStore {
 
   comm::Communicator& fsdp_;
   at::Device home_;
+  std::unique_ptr<StagedCopies> copies_;  // while parameters are loaded to a device
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::vector<std::vector<Parameter*>> sharded_;  // by group
   std::array<Slot, 2> slots_;

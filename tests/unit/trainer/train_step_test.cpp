@@ -14,6 +14,7 @@
 #include "comm/threads.h"
 #include "core/phase.h"
 #include "nn/flops.h"
+#include "nn/ledger.h"
 #include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/batch_stream.h"
@@ -152,6 +153,19 @@ TEST_P(TrainStep, APromptWithoutExamplesStaysAsItWas) {
   EXPECT_FALSE(rank.everything(0)[0].equal(before.first[0]));
   expect_same(rank.everything(1), before.second);
   EXPECT_EQ(rank.optimizer->steps()[0].item<std::int64_t>(), 2);
+}
+
+TEST_P(TrainStep, LaterStepsKeepNoMoreMemory) {
+  nn::start_ledger();
+  const comm::Mesh mesh(comm::make_single(), {});
+  Rank rank(backbone_, GetParam());
+  (void)step(rank, mesh, true, false);
+  const double before = nn::ledger_snapshot().total.bytes;
+  EXPECT_GT(before, 0);
+  for (int i = 0; i < 3; ++i) {
+    (void)step(rank, mesh, true, false);
+    EXPECT_EQ(nn::ledger_snapshot().total.bytes, before);
+  }
 }
 
 TEST_P(TrainStep, PhasesHaveTheFlopsOfTheStepAndLieWithinEachOther) {
