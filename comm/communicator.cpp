@@ -232,6 +232,22 @@ void Communicator::send(std::span<const std::byte> bytes, int to, int tag, Opera
   perform(call, [&] { do_send(bytes, to, tag, call); });
 }
 
+std::optional<Pending> Communicator::start_send(std::span<const std::byte> bytes, int to, int tag,
+                                                Operation purpose) {
+  check_peer(to, tag);
+  const Collective call{"send", purpose};
+  auto started = perform(call, [&] { return do_start_send(bytes, to, tag, call); });
+  if (!started) return std::nullopt;
+  return Pending(*this, call, std::move(started));
+}
+
+std::unique_ptr<Pending::Started> Communicator::do_start_send(std::span<const std::byte> bytes,
+                                                              int to, int tag,
+                                                              const Collective& call) {
+  do_send(bytes, to, tag, call);
+  return nullptr;
+}
+
 void Communicator::recv(std::span<std::byte> bytes, int from, int tag, Operation purpose) {
   check_peer(from, tag);
   const Collective call{"recv", purpose};

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -153,6 +154,10 @@ class Communicator {
   // matches by order. send() may return before the bytes are received, or wait for the receiver.
   void send(std::span<const std::byte> bytes, int to, int tag, Operation purpose);
   void recv(std::span<std::byte> bytes, int from, int tag, Operation purpose);
+  // Like send(), but where operations are enqueued, later work on the device does not wait for it
+  // before wait(); until then `bytes` must not change. Returns nothing if they were sent at once.
+  [[nodiscard]] std::optional<Pending> start_send(std::span<const std::byte> bytes, int to, int tag,
+                                                  Operation purpose);
   // Sends to and receives from one peer at once, without a deadlock. The peer must call it too.
   // Either side may be empty.
   void exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer, int peer,
@@ -190,6 +195,9 @@ class Communicator {
                                                  const Collective& call) = 0;
   virtual void do_send(std::span<const std::byte> bytes, int to, int tag,
                        const Collective& call) = 0;
+  // The default sends at once and returns null.
+  virtual std::unique_ptr<Pending::Started> do_start_send(std::span<const std::byte> bytes, int to,
+                                                          int tag, const Collective& call);
   virtual void do_recv(std::span<std::byte> bytes, int from, int tag, const Collective& call) = 0;
   virtual void do_exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer,
                            int peer, int tag, const Collective& call) = 0;

@@ -171,10 +171,10 @@ class NcclCommunicator final : public Communicator {
     });
   }
 
-  std::unique_ptr<Pending::Started> do_start_all_gather(std::span<const std::byte> mine,
-                                                        std::span<std::byte> all,
-                                                        const Collective& call) override {
-    if (!on_device(mine.data())) return Communicator::do_start_all_gather(mine, all, call);
+  // Enqueues an operation after the work submitted to the producer's stream so far. Later work
+  // waits for it from Started::wait() on.
+  template <typename Start>
+  std::unique_ptr<Pending::Started> begin(const Collective& call, Start&& start) {
     class OnStream final : public Pending::Started {
      public:
       explicit OnStream(NcclCommunicator& owner, const Collective& call)
@@ -186,14 +186,17 @@ class NcclCommunicator final : public Communicator {
       Collective call_;
       cudaEvent_t done_;  // may be reused for a later operation, which is waited for then
     };
-    const Collective gather{"all_gather", call.purpose};
-    require(life_.enqueue(gather, deadline(),
-                          [&](ncclComm_t comm, cudaStream_t stream) {
-                            return life_.api().all_gather(mine.data(), all.data(), mine.size(),
-                                                          ncclUint8, comm, stream);
-                          }),
-            call);
-    return std::make_unique<OnStream>(*this, gather);
+    require(life_.enqueue(call, deadline(), std::forward<Start>(start)), call);
+    return std::make_unique<OnStream>(*this, call);
+  }
+
+  std::unique_ptr<Pending::Started> do_start_all_gather(std::span<const std::byte> mine,
+                                                        std::span<std::byte> all,
+                                                        const Collective& call) override {
+    if (!on_device(mine.data())) return Communicator::do_start_all_gather(mine, all, call);
+    return begin({"all_gather", call.purpose}, [&](ncclComm_t comm, cudaStream_t stream) {
+      return life_.api().all_gather(mine.data(), all.data(), mine.size(), ncclUint8, comm, stream);
+    });
   }
 
   void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
@@ -214,8 +217,16 @@ class NcclCommunicator final : public Communicator {
   }
 
   void do_send(std::span<const std::byte> bytes, int to, int tag, const Collective& call) override {
-    if (!on_device(bytes.data())) return control_->send(bytes, to, tag, call.purpose);
-    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
+    if (const auto started = do_start_send(bytes, to, tag, call)) started->wait();
+  }
+
+  std::unique_ptr<Pending::Started> do_start_send(std::span<const std::byte> bytes, int to, int tag,
+                                                  const Collective& call) override {
+    if (!on_device(bytes.data())) {
+      control_->send(bytes, to, tag, call.purpose);
+      return nullptr;
+    }
+    return begin(call, [&](ncclComm_t comm, cudaStream_t stream) {
       return life_.api().send(bytes.data(), bytes.size(), ncclUint8, to, comm, stream);
     });
   }

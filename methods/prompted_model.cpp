@@ -40,7 +40,7 @@ void PromptedModel::place(bool for_backward) {
 
 model::ForestPass PromptedModel::forward(const Forest& forest,
                                          model::ForestPassOptions options) const {
-  const model::StageLink link(backbone_);
+  model::StageLink link(backbone_);
   options.input = link.receive_input(forest.row_count());
   model::ForestPass pass = stage_forward(forest, std::move(options));
   link.send_output(pass.output());

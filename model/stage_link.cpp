@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/error.h"
 #include "nn/collectives.h"
 
 namespace incipit::model {
@@ -43,10 +44,26 @@ at::Tensor StageLink::receive(int from, std::int64_t rows, comm::Operation purpo
   return values.to(backbone_->device());
 }
 
-void StageLink::send(const at::Tensor& values, int to, comm::Operation purpose) const {
+StageLink::~StageLink() {
+  try {
+    finish_sending();
+  } catch (const CommError&) {
+    // The communicators are marked as broken: the next operation reports it.
+  }
+}
+
+void StageLink::finish_sending() {
+  if (!sending_) return;
+  std::exchange(sending_, std::nullopt)->wait();
+  sent_.reset();
+}
+
+void StageLink::send(const at::Tensor& values, int to, comm::Operation purpose) {
   if (to < 0) return;
   const at::Tensor own = for_transfer(values);
-  backbone_->placement().pipeline->send(nn::bytes_of(own), to, kTag, purpose);
+  finish_sending();
+  sending_ = backbone_->placement().pipeline->start_send(nn::bytes_of(own), to, kTag, purpose);
+  if (sending_) sent_ = own;
 }
 
 at::Tensor StageLink::swap(const at::Tensor& values, std::int64_t rows, int peer,
@@ -63,13 +80,13 @@ at::Tensor StageLink::receive_input(std::int64_t rows) const {
   return receive(previous(), rows, kActivations);
 }
 
-void StageLink::send_output(const at::Tensor& output) const { send(output, next(), kActivations); }
+void StageLink::send_output(const at::Tensor& output) { send(output, next(), kActivations); }
 
 at::Tensor StageLink::receive_gradient(std::int64_t rows) const {
   return receive(next(), rows, kGradients);
 }
 
-void StageLink::send_gradient(const at::Tensor& gradient) const {
+void StageLink::send_gradient(const at::Tensor& gradient) {
   send(gradient, previous(), kGradients);
 }
 

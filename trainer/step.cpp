@@ -229,7 +229,7 @@ class Step {
 
   const methods::PromptedModel& model_;
   const model::Backbone& backbone_;
-  const model::StageLink link_;
+  model::StageLink link_;
   const Objective& objective_;
   const std::int64_t rows_;
   ForestCut cut_;  // with empty branches where other ranks have more

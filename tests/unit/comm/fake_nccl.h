@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 #include <deque>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,10 +26,12 @@ struct FakeNccl {
   std::vector<float> device = std::vector<float>(64, 1.0f);
   // Counted by the fake.
   std::atomic<int> created{0}, operations{0}, finalized{0}, destroyed{0}, aborted{0};
+  std::atomic<int> joins{0};  // how often later work of the producer waited for an operation
 
   std::atomic<int> left_in_progress{0};
   std::atomic<int> left_of_stream{0};
   int blocking = -1;
+  std::mutex events_mutex;
   std::deque<int> events;  // per event, the operations before it
 
   ncclResult_t begin() {
@@ -121,11 +124,19 @@ inline void fake_cuda(NcclApi& api) {
     attributes->type = inside ? cudaMemoryTypeDevice : cudaMemoryTypeUnregistered;
     return cudaSuccess;
   };
-  api.stream_create = [](cudaStream_t*, unsigned int) { return cudaSuccess; };
+  api.stream_create = [](cudaStream_t* stream, unsigned int) {
+    static int target = 0;
+    *stream = reinterpret_cast<cudaStream_t>(&target);  // the producer's is null
+    return cudaSuccess;
+  };
   api.stream_destroy = [](cudaStream_t) { return cudaSuccess; };
-  api.stream_wait_event = [](cudaStream_t, cudaEvent_t, unsigned int) { return cudaSuccess; };
+  api.stream_wait_event = [](cudaStream_t stream, cudaEvent_t, unsigned int) {
+    if (stream == nullptr) ++fake->joins;
+    return cudaSuccess;
+  };
   // An event is where the fake keeps the number of operations before it.
   api.event_create = [](cudaEvent_t* event, unsigned int) {
+    const std::lock_guard lock(fake->events_mutex);
     *event = reinterpret_cast<cudaEvent_t>(&fake->events.emplace_back(0));
     return cudaSuccess;
   };

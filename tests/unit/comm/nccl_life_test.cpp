@@ -83,6 +83,34 @@ TEST_F(NcclLifeTest, SendsEveryKindOfOperationOnDeviceMemoryToNccl) {
   EXPECT_EQ(nccl_.operations, 6);
 }
 
+TEST_F(NcclLifeTest, LaterWorkWaitsForAGatherOrASendThatWasStartedOnlyFromItsWaitOn) {
+  run_on_threads(2, [&](Communicator& threads) {
+    const auto world = make_nccl_communicator(threads.split(0, threads.rank(), "world"),
+                                              fake_nccl_api(), {.device = threads.rank()});
+    if (world->rank() == 0) {
+      const auto bytes = std::as_writable_bytes(device());
+      Pending gather = world->start_all_gather(bytes.first(16), bytes.subspan(16, 32), "weights");
+      std::optional<Pending> send = world->start_send(bytes, 1, 0, "activations");
+      ASSERT_TRUE(send.has_value());
+      EXPECT_EQ(nccl_.operations, 2);
+      EXPECT_EQ(nccl_.joins, 0);
+      gather.wait();
+      EXPECT_EQ(nccl_.joins, 1);
+      send->wait();
+      EXPECT_EQ(nccl_.joins, 2);
+      world->send(bytes, 1, 0, "activations");
+      EXPECT_EQ(nccl_.joins, 3);
+      // Host memory is sent at once, by the control communicator.
+      const std::vector<std::byte> host(8);
+      EXPECT_FALSE(world->start_send(host, 1, 0, "a text").has_value());
+    } else {
+      std::vector<std::byte> host(8);
+      world->recv(host, 0, 0, "a text");
+    }
+    threads.barrier("end");
+  });
+}
+
 // Neither does the host wait for an operation.
 TEST_F(NcclLifeTest, WaitsForOperationsOnlyWithTheHostsOneWait) {
   const auto world = make();

@@ -3,8 +3,11 @@
 #include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
+#include "comm/counting.h"
 #include "comm/threads.h"
 #include "families/llama/config.h"
 #include "model/backbone.h"
@@ -93,6 +96,35 @@ TEST(FsdpModel, ARankWithNothingToComputeRunsAnEmptyForest) {
 
 // A rank holds its share and the two layers that are there at a time, and every norm and bias; 1 %
 // are for rows that do not divide evenly.
+// The bytes that a rank has started to send, before and while it uses a group.
+TEST(FsdpModel, TheNextGroupIsGatheredWhileOneIsInUse) {
+  comm::SentBytes sent;
+  const comm::Mesh mesh(comm::make_counting({.fsdp = 2}, 0, sent), {.fsdp = 2});
+  nn::WeightStore store(mesh.fsdp(), at::kCPU);
+  for (int group = 0; group < 3; ++group) {
+    const std::string name = "w" + std::to_string(group);
+    store.add(store.add_group(),
+              {.slices = {{.tensor = name, .shape = {8, 4}, .rows = {0, 8}}},
+               .columns = {0, 4},
+               .sharded = true},
+              {});
+  }
+  store.finish();
+  const auto groups = [&] {
+    constexpr double kShare = 4 * 4 * sizeof(float);
+    if (sent.all().empty()) return 0.0;
+    EXPECT_EQ(sent.all().size(), 1);
+    EXPECT_TRUE(sent.all().front().overlaps);
+    return sent.all().front().bytes / kShare;
+  };
+  store.announce({0, 1, 2});
+  EXPECT_EQ(groups(), 1);
+  for (int group = 0; group < 3; ++group) {
+    const nn::WeightStore::Use use = store.use(group);
+    EXPECT_EQ(groups(), std::min(group + 2, 3));
+  }
+}
+
 TEST(FsdpModel, HoldsItsShareAndTwoLayers) {
   for (const bool tied : {true, false}) {
     const llama::Config c = config(tied);
