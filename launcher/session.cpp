@@ -1,8 +1,6 @@
 #include "launcher/session.h"
 
 #include <ATen/Context.h>
-#include <ATen/detail/CUDAHooksInterface.h>
-#include <dlfcn.h>
 
 #include <algorithm>
 #include <chrono>
@@ -25,6 +23,7 @@
 #include "launcher/same_inputs.h"
 #include "launcher/system_info.h"
 #include "model/as_stored.h"
+#include "model/gpus.h"
 #include "model/weight_files.h"
 #include "nn/ledger.h"
 #include "plan/plan.h"
@@ -35,17 +34,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-// Chooses the device. libtorch's CUDA library is large and needs a driver, so it is loaded only for
-// cuda.
 at::Device choose_device(const model::ModelOptions& options, const comm::LocalRank& local) {
   if (options.device != model::Device::kCuda) return at::kCPU;
-  if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    throw ConfigError(std::string("model.device: cuda needs libtorch_cuda.so, which cannot be "
-                                  "loaded (") +
-                      ::dlerror() + "); use cpu");
-  }
-  const int gpus = at::detail::getCUDAHooks().getNumGPUs();
-  if (gpus == 0) throw ConfigError("model.device: cuda, but no GPU is visible; use cpu");
+  const int gpus = model::load_gpus();
   if (gpus > 1 && local.rank >= gpus) {
     throw ConfigError("model.device: cuda, but " + std::to_string(local.size) +
                       " ranks were started on this machine, which shows " + std::to_string(gpus) +

@@ -13,4 +13,13 @@ MemoryUse device_memory(c10::Device device) {
           .peak_bytes = static_cast<double>(bytes.peak)};
 }
 
+std::int64_t driver_allocations(c10::Device device) {
+  if (device.is_cpu()) return 0;
+  return c10::getDeviceAllocator(device.type())->getDeviceStats(device.index()).num_device_alloc;
+}
+
+void reset_peak_memory(c10::Device device) {
+  if (!device.is_cpu()) c10::getDeviceAllocator(device.type())->resetPeakStats(device.index());
+}
+
 }  // namespace incipit::model

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "comm/mesh.h"
+#include "comm/single.h"
 #include "core/error.h"
 #include "core/forest.h"
 #include "core/memory.h"
@@ -18,11 +20,14 @@
 #include "methods/prompted_model.h"
 #include "methods/registry.h"
 #include "model/backbone.h"
+#include "model/device_memory.h"
 #include "model/forest_pass.h"
+#include "model/gpus.h"
+#include "nn/host_copy.h"
 #include "trainer/objective.h"
 #include "trainer/optimizer.h"
-#include "trainer/step.h"
 #include "trainer/train_options.h"
+#include "trainer/train_step.h"
 
 namespace incipit {
 namespace {
@@ -58,6 +63,9 @@ class Worker {
  public:
   Json load(const Json& request) {
     at::set_num_threads(request.at("threads"));
+    const at::Device device =
+        request.value("device", "cpu") == "cuda" ? at::Device(at::kCUDA, 0) : at::kCPU;
+    if (device.is_cuda()) (void)model::load_gpus();
     options_.lr = request.at("learning_rate");
     const std::string dtype = request.at("dtype");
     const auto folder = request.at("model").get<std::string>();
@@ -65,11 +73,12 @@ class Worker {
                                             model::WeightFiles(folder),
                                             {.dtype = dtype == "bfloat16"  ? at::kBFloat16
                                                       : dtype == "float16" ? at::kHalf
-                                                                           : at::kFloat}));
+                                                                           : at::kFloat,
+                                             .device = device}));
     if (!request.at("prompt").is_null()) {
       prompt_path_ = request.at("prompt").get<std::string>();
     }
-    (void)backbone_->weight_hash();  // reads every weight, so that all pages are in memory
+    if (device.is_cpu()) (void)backbone_->weight_hash();  // so that all pages are in memory
     reset(request);
     malloc_trim(0);
     return Json::object();
@@ -84,10 +93,22 @@ class Worker {
     return Json::object();
   }
 
+  // As the trainer does, the host reads the numbers of a step when it has started the next one.
   Json train(const Json& request) {
     const Stopwatch watch;
+    std::vector<nn::HostCopy> numbers;
     std::vector<double> losses;
-    for (const Json& batch : request.at("batches")) losses.push_back(train_step(batch));
+    const auto read = [&](std::size_t leave) {
+      while (losses.size() + leave < numbers.size()) {
+        const at::Tensor& host = numbers[losses.size()].wait(mesh_.world(), "numbers of the step");
+        losses.push_back(trainer::StepNumbers(host).loss);
+      }
+    };
+    for (const Json& batch : request.at("batches")) {
+      numbers.emplace_back(train_step(batch));
+      read(1);
+    }
+    read(0);
     return {{"seconds", watch.seconds()}, {"losses", losses}};
   }
 
@@ -98,23 +119,30 @@ class Worker {
     return {{"seconds", watch.seconds()}, {"scores", scores}};
   }
 
+  // Returns the memory on the device, and its peak since the last request.
+  Json memory(const Json& /*request*/) {
+    const MemoryUse use = model::device_memory(backbone_->device());
+    model::reset_peak_memory(backbone_->device());
+    return {{"bytes", use.bytes},
+            {"peak_bytes", use.peak_bytes},
+            {"allocations", model::driver_allocations(backbone_->device())}};
+  }
+
  private:
-  double train_step(const Json& batch) {
+  // Returns the numbers of the step, on the device.
+  at::Tensor train_step(const Json& batch) {
     std::vector<Sequence> sequences;
     for (const Json& row : batch) {
       sequences.push_back(
           make_sequence(model_->rows(0), row.at("source").get<Ids>(), row.at("target").get<Ids>()));
     }
     const PackedForest packed = pack(sequences);
-    const auto objective = trainer::target_token_objective(packed.forest, backbone_->device());
-    model_->start_gradients();
-    const trainer::TrainOptions defaults;
-    const auto sums = trainer::forward_backward(*model_, packed.forest, *objective,
-                                                {.max_rows = defaults.micro_batch_tokens});
-    model_->collect_gradients();
-    model_->finish_gradients(sums.count);
-    optimizer_->step(options_.lr);
-    return sums.loss.item<double>() / sums.count;
+    return trainer::run_step(
+        *model_, *optimizer_, mesh_,
+        {.forest = packed.forest,
+         .examples = std::ssize(sequences),
+         .objective = trainer::target_token_objective(packed.forest, backbone_->device())},
+        {.micro_batches = trainer::micro_batches({}, /*stages=*/1), .learning_rate = options_.lr});
   }
 
   Json score_batch(const Json& batch) const {
@@ -127,7 +155,8 @@ class Worker {
     }
     const PackedForest packed = pack(sequences);
     const model::ForestPass pass(*backbone_, packed.forest, {}, {});
-    const float* likelihoods = pass.log_likelihoods().const_data_ptr<float>();
+    const at::Tensor host = pass.log_likelihoods().cpu();
+    const float* likelihoods = host.const_data_ptr<float>();
     Json scores = Json::array();
     std::size_t sequence = 0;
     for (const Json& row : batch) {
@@ -141,6 +170,7 @@ class Worker {
     return scores;
   }
 
+  const comm::Mesh mesh_{comm::make_single(), {}};
   trainer::OptimizerOptions options_;  // AdamW (0.9, 0.999, 1e-8), no decay
   std::optional<model::Backbone> backbone_;
   std::string prompt_path_;
@@ -154,6 +184,7 @@ Json answer(Worker& worker, const Json& request) {
   if (command == "reset") return worker.reset(request);
   if (command == "train") return worker.train(request);
   if (command == "score") return worker.score(request);
+  if (command == "memory") return worker.memory(request);
   return {{"error", "unknown command " + command}};
 }
 

@@ -2,12 +2,11 @@
 """PEFT's side of the benchmark. README.md describes the protocol and the two ways, documented and tuned.
 
 Keys of `load` in addition to the common ones: "way": "documented" | "tuned", "attention": "eager" |
-"sdpa", "compile": true | false.
+"sdpa", "compile": true | false. A command in addition: {"command": "way", "way": …, "attention": …}
+changes them later.
 """
 import ctypes
-import json
 import os
-import sys
 import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -19,6 +18,7 @@ from peft import PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_mode
 from safetensors.torch import load_file  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
+from worker_loop import serve  # noqa: E402
 
 PADDING, IGNORED = 2, -100
 
@@ -49,7 +49,10 @@ class Worker:
         torch.set_num_threads(request["threads"])
         self.tuned = request["way"] == "tuned"
         self.learning_rate = request["learning_rate"]
+        self.device = torch.device(request.get("device", "cpu"))
         arguments = {"attn_implementation": request["attention"]} if self.tuned else {}
+        if self.device.type != "cpu":
+            arguments["device_map"] = self.device
         model = AutoModelForCausalLM.from_pretrained(
             request["model"], dtype=getattr(torch, request["dtype"]), **arguments)
         model.eval()
@@ -68,11 +71,28 @@ class Worker:
                                                                  prompt_tuning_init="RANDOM"))
                 self.prompt_rows = len(self.prompt)
             model.train()
-        self.model = model
+        self.model = model.to(self.device)
         self.forward = torch.compile(model, dynamic=True) if request.get("compile") else model
         self.reset()
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         return {}
+
+    def way(self, request):
+        self.tuned = request["way"] == "tuned"
+        base = self.model.get_base_model() if self.prompt is not None else self.model
+        base.set_attn_implementation(request["attention"])
+        return {}
+
+    def memory(self, request):
+        """Returns the memory on the GPU, and its peak since the last request."""
+        used = {"bytes": torch.cuda.memory_allocated(),
+                "peak_bytes": torch.cuda.max_memory_allocated(),
+                "allocations": torch.cuda.memory_stats()["num_device_alloc"]}
+        torch.cuda.reset_peak_memory_stats()
+        return used
+
+    def on_device(self, batches):
+        return ({name: tensor.to(self.device) for name, tensor in batch.items()} for batch in batches)
 
     def reset(self, request=None):
         if self.prompt is not None:
@@ -100,12 +120,13 @@ class Worker:
     def train(self, request):
         start, losses = time.perf_counter(), []
         rows = [[(row["source"], row["target"]) for row in batch] for batch in request["batches"]]
-        for batch in batches_of(rows):
+        for batch in self.on_device(batches_of(rows)):
             loss = self.loss(batch)
             loss.backward()
             self.optimizer.step()
             self.optimizer.zero_grad()
-            losses.append(loss.item())
+            losses.append(loss.detach())
+        losses = torch.stack(losses).tolist()  # waits for the device
         return {"seconds": time.perf_counter() - start, "losses": losses}
 
     @torch.no_grad()
@@ -119,19 +140,20 @@ class Worker:
 
     def score_once(self, rows):
         """Scores one-token candidates: each example runs once, whatever the number of candidates."""
-        batch = next(iter(batches_of([[(row["source"], row["candidates"][0]) for row in rows]])))
+        rows_of_batch = [(row["source"], row["candidates"][0]) for row in rows]
+        batch = next(self.on_device(batches_of([rows_of_batch])))
         logits, _ = self.target_logits(batch, 0)
-        table = logits.float().log_softmax(-1)
-        return [[table[i, c[0]].item() for c in row["candidates"]] for i, row in enumerate(rows)]
+        ids = torch.tensor([[c[0] for c in row["candidates"]] for row in rows], device=self.device)
+        return logits.float().log_softmax(-1).gather(1, ids).tolist()
 
     def score_each(self, rows):
         pairs = [(row["source"], c) for row in rows for c in row["candidates"]]
-        batch = next(iter(batches_of([pairs])))
+        batch = next(self.on_device(batches_of([pairs])))
         if self.tuned:
             logits, ids = self.target_logits(batch, 0)
             found = logits.float().log_softmax(-1).gather(-1, ids[:, None])[:, 0]
             owner = (batch["labels"] != IGNORED).nonzero(as_tuple=True)[0]
-            sums = torch.zeros(len(pairs)).index_add_(0, owner, found)
+            sums = torch.zeros(len(pairs), device=self.device).index_add_(0, owner, found)
         else:
             labels = batch.pop("labels")
             table = self.forward(**batch).logits[:, :-1].float().log_softmax(-1)
@@ -142,20 +164,7 @@ class Worker:
         return [[next(values) for _ in row["candidates"]] for row in rows]
 
 
-def main():
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # keep output of libraries out of the answers
-    worker = Worker()
-    commands = {"load": worker.load, "reset": worker.reset, "train": worker.train,
-                "score": worker.score}
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = commands[request["command"]](request)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    worker = Worker()
+    serve({"load": worker.load, "reset": worker.reset, "train": worker.train,
+           "score": worker.score, "way": worker.way, "memory": worker.memory})

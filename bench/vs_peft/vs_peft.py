@@ -19,6 +19,7 @@ REPOSITORY = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 import report  # noqa: E402
 import rte  # noqa: E402
+from agreement import disagreement, flatten  # noqa: E402
 from worker_process import WorkerError, WorkerProcess  # noqa: E402
 
 WAYS = ("documented", "tuned")
@@ -174,23 +175,6 @@ class Comparison:
             "disagreement": difference, "agrees": difference <= TOLERANCE[self.dtype],
             "seconds": seconds, self.key: values,
         }
-
-
-def flatten(value):
-    if isinstance(value, list):
-        for element in value:
-            yield from flatten(element)
-    else:
-        yield value
-
-
-def disagreement(expected, found, dtype):
-    """Returns the largest relative difference; in bfloat16 the relative difference of the means."""
-    if len(expected) != len(found):
-        return float("inf")
-    if dtype == "bfloat16":
-        expected, found = [statistics.fmean(expected)], [statistics.fmean(found)]
-    return max(abs(x - y) / max(abs(x), 1e-3) for x, y in zip(expected, found))
 
 
 def main():

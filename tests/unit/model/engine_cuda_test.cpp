@@ -53,6 +53,13 @@ TEST_F(EngineOnCuda, MemoryIsWhatTheAllocatorHandsOut) {
   EXPECT_GE(device_memory(gpu_).peak_bytes, before.bytes + kBytes);
 }
 
+TEST_F(EngineOnCuda, ARepeatedPassTakesNoMemoryFromTheDriver) {
+  (void)run_on(at::kBFloat16, gpu_, 60);
+  const std::int64_t before = driver_allocations(gpu_);
+  for (int i = 0; i < 3; ++i) (void)run_on(at::kBFloat16, gpu_, 60);
+  EXPECT_EQ(driver_allocations(gpu_), before);
+}
+
 TEST_F(EngineOnCuda, BFloat16WithFlashAttentionFollowsFloat32) {
   expect_outcome(run_on(at::kBFloat16, gpu_, 1000), run_on(at::kFloat, at::kCPU, 1000), 0.15);
 }
