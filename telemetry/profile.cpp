@@ -100,7 +100,7 @@ void Profile::print(std::ostream& out, const Style& style) const {
   out << style.bold("profile") << ": means of " << grouped(summed_)
       << (summed_ == 1 ? " step on " : " steps on ") << options_.device;
   if (options_.device_flops > 0) {
-    out << ", which reaches " << fixed(options_.device_flops / 1e12, 2)
+    out << ", which reaches " << fixed(options_.device_flops / 1e12, 3)
         << " TFLOP/s in large matmuls";
   }
   out << '\n';
@@ -117,7 +117,7 @@ void Profile::print(std::ostream& out, const Style& style) const {
         percent(all.front().seconds > 0 ? row.seconds / all.front().seconds : 0),
         fixed(row.calls, 0),
         multiplies ? fixed(row.flops / 1e9, 2) : "",
-        multiplies ? fixed(rate / 1e12, 2) : ""};
+        multiplies ? fixed(rate / 1e12, 3) : ""};
     if (options_.device_flops > 0) {
       cells.push_back(multiplies ? percent(rate / options_.device_flops) : "");
     }

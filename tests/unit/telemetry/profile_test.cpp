@@ -73,12 +73,12 @@ TEST(Profile, PrintsTimesAndTheShareOfTheDevicesRate) {
   std::ostringstream out;
   profile.print(out, Style(false));
   EXPECT_EQ(out.str(),
-            "profile: means of 1 step on a GPU, which reaches 0.00 TFLOP/s in large matmuls\n"
+            "profile: means of 1 step on a GPU, which reaches 0.002 TFLOP/s in large matmuls\n"
             "  phase             ms  % of step  calls  GFLOP  TFLOP/s  % of rate   host ms\n"
-            "  step        20000.00      100.0      1   6.00     0.00       15.0  10000.00\n"
-            "    forward    8000.00       40.0      1   4.00     0.00       25.0   4000.00\n"
-            "      mlp      4000.00       20.0      2   4.00     0.00       50.0   2000.00\n"
-            "    backward   6000.00       30.0      1   2.00     0.00       16.7   3000.00\n");
+            "  step        20000.00      100.0      1   6.00    0.000       15.0  10000.00\n"
+            "    forward    8000.00       40.0      1   4.00    0.001       25.0   4000.00\n"
+            "      mlp      4000.00       20.0      2   4.00    0.001       50.0   2000.00\n"
+            "    backward   6000.00       30.0      1   2.00    0.000       16.7   3000.00\n");
 }
 
 TEST(Profile, WritesATraceInChromesFormat) {
