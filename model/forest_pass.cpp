@@ -159,9 +159,11 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
     const nn::WeightStore::Use use = weights.use(block.group);
     if (block.cross && !memory.defined()) memory = rows.select_memory(x);
     nn::BlockRecord record;
-    at::Tensor out =
-        block.forward(rows.context(block), state.queries(layer), rows.select(block, x), memory,
-                      state.resident_layers(layer), options.for_backward, record);
+    const nn::QueryRows queries = state.queries(layer);
+    const std::vector<nn::KeysValues> residents = state.resident_layers(layer);
+    at::Tensor out = block.forward(rows.context(block), queries, rows.select(block, x), memory,
+                                   residents, options.for_backward, record);
+    if (options.on_layer) options.on_layer({layer, block, queries, record.qkv, residents, out});
     if (options.for_backward || options.keep_keys_values) {
       state.keys_values.layers.push_back(rows.keys_values(block, record));
     }

@@ -17,15 +17,28 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "core/forest.h"
 #include "model/backbone.h"
+#include "nn/block.h"
 #include "nn/key_values.h"
 
 namespace incipit::model {
+
+// What a pass computed in a layer, for looking into a model.
+struct LayerView {
+  std::size_t layer = 0;  // of this stage, from 0
+  const nn::Block& block;
+  const nn::QueryRows& queries;  // the rows whose attention and output were computed
+  const at::Tensor& qkv;         // [rows, qkv width] of the layer's stack; queries and keys rotated
+  nn::Stores residents;          // keys and values of the layer in every store
+  const at::Tensor& output;      // [queries, hidden], after the layer
+};
 
 struct ForestPassOptions {
   bool for_backward = false;                    // keep the activations that backward() needs
@@ -33,6 +46,7 @@ struct ForestPassOptions {
   bool keep_logits = false;                     // for sampling: logits()
   std::vector<nn::KeyValueStore*> residents{};  // the stores that the forest refers to, by number
   at::Tensor input{};  // output() of the previous stage; undefined: the first stage
+  std::function<void(const LayerView&)> on_layer{};  // called after each layer of the stage
 };
 
 class ForestPass {

@@ -24,6 +24,7 @@
 #include "core/random.h"
 #include "nn/attention_backends.h"
 #include "nn/attention_flash.h"
+#include "nn/attention_weights.h"
 #include "nn/meta_device.h"
 #include "tests/support/host_path.h"
 
@@ -201,6 +202,27 @@ TEST_P(ForestAttention, BlocksAndMergedPartsEqualOneMaskedSoftmax) {
         near(at::cat({g.own.values, g.residents[0].values, g.residents[1].values}), v.grad()));
     EXPECT_EQ(g.residents[0].values.narrow(0, 0, 2).abs().sum().item<double>(), 0)
         << "rows not referred to";
+  }
+}
+
+TEST_P(ForestAttention, WeightsTimesValuesAreTheOutput) {
+  plan_ = AttentionPlan(forest_, index_);
+  const AttentionResult expected =
+      attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
+  const std::vector<std::int64_t> store_begin{forest_.row_count(), forest_.row_count() + 11};
+  const at::Tensor values = all(&KeysValues::values);
+  for (std::size_t q = 0; q < index_.size(); ++q) {
+    const at::Tensor weights = attention_weights(plan_, shape_, rule_, static_cast<std::int64_t>(q),
+                                                 queries_, own_, residents_);
+    const at::Tensor seen =
+        values.index_select(0, at::tensor(path_to(forest_, index_[q], store_begin), at::kLong));
+    std::vector<at::Tensor> heads;
+    for (std::int64_t head = 0; head < kHeads; ++head) {
+      const std::int64_t kv = head / (kHeads / kv_heads_) * kHeadDim;
+      heads.push_back(at::matmul(weights[head], seen.narrow(1, kv, kHeadDim)));
+    }
+    const at::Tensor output = expected.output[static_cast<std::int64_t>(q)];
+    ASSERT_TRUE(at::allclose(at::cat(heads), output, 1e-9, 1e-9)) << "query " << q;
   }
 }
 
