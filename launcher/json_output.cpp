@@ -3,16 +3,14 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/json.h"
-
 namespace incipit::launcher {
 
 void add_json_flag(Command& command, bool& target) {
   command.add_flag("--json", target, "write JSON");
 }
 
-void print_json(const nlohmann::ordered_json& json) {
-  std::cout << dump_json(json, 2, BadUtf8::kReplace) << '\n';
+void print_json(const nlohmann::ordered_json& json, Letters letters) {
+  std::cout << dump_json(json, 2, BadUtf8::kReplace, letters) << '\n';
 }
 
 nlohmann::ordered_json facts_json(const telemetry::Facts& facts) {

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "core/json.h"
 #include "eval/evaluation.h"
 #include "launcher/command_line.h"
 #include "telemetry/output.h"
@@ -12,8 +13,9 @@ namespace incipit::launcher {
 // Adds --json. `target` must outlive the parsing.
 void add_json_flag(Command& command, bool& target);
 
-// Prints the value, indented, with U+FFFD in the place of what is not UTF-8.
-void print_json(const nlohmann::ordered_json& json);
+// Prints the value, indented, with U+FFFD in the place of what is not UTF-8. Letters::kAscii: for
+// texts that may have control characters, which standard output would escape in its own way.
+void print_json(const nlohmann::ordered_json& json, Letters letters = Letters::kAll);
 
 // Returns an object of texts.
 [[nodiscard]] nlohmann::ordered_json facts_json(const telemetry::Facts& facts);

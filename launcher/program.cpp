@@ -23,6 +23,7 @@
 #include "launcher/commands/compare.h"
 #include "launcher/commands/doctor.h"
 #include "launcher/commands/eval.h"
+#include "launcher/commands/explain.h"
 #include "launcher/commands/generate.h"
 #include "launcher/commands/init.h"
 #include "launcher/commands/inspect.h"
@@ -104,6 +105,7 @@ int run_program(int argc, const char* const* argv) {
   add_generate_command(commands);
   add_compare_command(commands);
   add_order_command(commands);
+  add_explain_command(commands);
   add_validate_command(commands);
   add_plan_command(commands);
   add_report_command(commands);

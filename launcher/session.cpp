@@ -229,6 +229,18 @@ void change_task(Session& session, const data::TaskOptions& task, const data::Wh
   load_data(session, {prompt_rows}, model_dir, families::read_model(model_dir), which);
 }
 
+const data::Dataset& scored_split(const Session& session, const data::LoadedTask& task,
+                                  const std::string& name) {
+  const data::Splits& splits = task.splits;
+  const data::Dataset& split =
+      name == "train" ? splits.train : (name == "validation" ? splits.validation : splits.test);
+  if (split.empty()) {
+    throw ConfigError((session.mixes() ? "tasks." + task.name : "task") + "." + name +
+                      ": the task has no " + name + " split to score");
+  }
+  return split;
+}
+
 void watch_progress(Session& session) {
   if (!session.watchdog) return;
   session.watchdog->begin_work(heartbeat_folder(session), 2 * session.context->timeout);

@@ -54,6 +54,12 @@ struct Session {
 // with the same seed. Collective; throws as open_session() does.
 void change_task(Session& session, const data::TaskOptions& task, const data::WhichSplits& which);
 
+// Returns the split of a task with this name: "train", "validation" or "test". Throws ConfigError
+// when it is empty.
+[[nodiscard]] const data::Dataset& scored_split(const Session& session,
+                                                const data::LoadedTask& task,
+                                                const std::string& name);
+
 // From here on a rank that makes no progress ends the job, if there are several ranks. Heartbeat
 // files go below the run directory, which must exist. Collective.
 void watch_progress(Session& session);

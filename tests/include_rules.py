@@ -26,12 +26,13 @@ ALLOWED = {
     "trainer": {"core", "comm", "telemetry", "data", "nn", "model", "methods", "eval"},
     "configs": {"core"},  # and the *_options.h of any folder
     "plan": {"core", "comm", "nn", "model", "methods", "trainer"},
+    "explain": {"core", "comm", "data", "nn", "model", "methods", "eval"},
     "report": {"core", "telemetry", "data", "model", "families", "methods", "eval", "trainer",
-               "configs"},
+               "configs", "explain"},
     "predict": {"core", "comm", "telemetry", "data"},
     "init": {"core", "telemetry", "data", "configs"},
     "launcher": {"core", "comm", "telemetry", "data", "kernels", "nn", "model", "families", "methods",
-                 "eval", "trainer", "configs", "plan", "report", "predict", "init"},
+                 "eval", "trainer", "configs", "plan", "explain", "report", "predict", "init"},
 }
 TEST_FOLDERS = ("tests", "bench")  # may include anything of ours
 NO_TORCH = {"core", "telemetry", "data", "kernels", "configs", "report", "predict", "init"}

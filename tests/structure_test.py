@@ -16,7 +16,7 @@ import include_rules
 
 SUFFIXES = {".h", ".cpp", ".cu"}
 FOLDERS = ("core", "comm", "telemetry", "data", "kernels", "nn", "model", "families", "methods",
-           "eval", "trainer", "plan", "report", "predict", "init", "launcher")
+           "eval", "trainer", "plan", "explain", "report", "predict", "init", "launcher")
 REGISTRIES = re.compile(r"^(families/registry|methods/registry|methods/method_options)\.")
 # Folder, the names that only its files use, the files that may use them all the same.
 OWNERS = [

@@ -44,18 +44,6 @@ bool asks_for(const EvalArguments& arguments, const std::string& split) {
          arguments.splits.end();
 }
 
-const data::Dataset& split_of(const Session& session, const data::LoadedTask& task,
-                              const std::string& name) {
-  const data::Splits& splits = task.splits;
-  const data::Dataset& split =
-      name == "train" ? splits.train : (name == "validation" ? splits.validation : splits.test);
-  if (split.empty()) {
-    throw ConfigError((session.mixes() ? "tasks." + task.name : "task") + "." + name +
-                      ": the task has no " + name + " split to score");
-  }
-  return split;
-}
-
 // The prompts of the tasks, in task order.
 class Prompts {
  public:
@@ -203,7 +191,7 @@ void run_eval(const EvalArguments& arguments) {
     const methods::PromptedModel model = prompts.model(session, i);
     eval::TaskResults& own = results.emplace_back(eval::TaskResults{task.name, {}});
     for (const std::string& name : arguments.splits) {
-      const data::Dataset& split = split_of(session, task, name);
+      const data::Dataset& split = scored_split(session, task, name);
       scored.push_back(
           eval::evaluate(model, *task.task, split, config.eval, session.mesh->batch(),
                          progress.titled(session.mixes() ? task.name + " " + name : name)));

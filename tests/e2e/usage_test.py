@@ -100,5 +100,15 @@ class Schema(program.ProgramTest):
             self.assertIn(f"| `{key}` |", text)
 
 
+class Explain(program.ProgramTest):
+    def test_says_what_it_needs(self):
+        stray = self.write("stray.npy", "")
+        self.assertIn("--config", self.refused(2, "explain", stray))
+        message = self.refused(2, "explain", stray, "--config", self.config, "--set",
+                               "method.kind=model_tuning")
+        self.assertIn("expected the adapter of a prompt", message)
+        self.assertIn("stray.npy", self.refused(3, "explain", stray, "--config", self.config))
+
+
 if __name__ == "__main__":
     program.main()
