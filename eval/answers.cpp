@@ -112,9 +112,15 @@ Scores answer_examples(const methods::Prompted& model, const data::Task& task,
   result.texts =
       generate_answers(model, task, dataset, options,
                        max_tokens.value_or(task.options().max_answer_tokens), ranks, on_progress);
+  const bool free = data::answers_freely(task.options());
+  std::int64_t in_format = 0;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    result.predictions.push_back(
-        label_of_answer(task, dataset[i], result.texts[static_cast<std::size_t>(i)]));
+    const std::string& text = result.texts[static_cast<std::size_t>(i)];
+    result.predictions.push_back(label_of_answer(task, dataset[i], text));
+    in_format += (free ? !data::stripped(text).empty() : result.predictions.back() >= 0) ? 1 : 0;
+  }
+  if (!dataset.empty()) {
+    result.on_format = static_cast<double>(in_format) / static_cast<double>(dataset.size());
   }
   return result;
 }

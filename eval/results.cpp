@@ -5,6 +5,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "data/answer_text.h"
+#include "eval/order_figures.h"
 
 namespace incipit::eval {
 namespace {
@@ -123,11 +124,23 @@ void write_templates(const std::filesystem::path& run_dir, const data::Dataset& 
                      const std::string& split_name, std::span<const TemplateScore> templates,
                      std::size_t best, const std::optional<ConstantAnswer>& constant) {
   Json all = Json::array();
-  for (const auto& [name, metrics, intervals] : templates) {
-    Json& entry = all.emplace_back(Json{{"name", name}});
-    entry.update(metrics_entry(split.size(), metrics, intervals));
+  std::vector<double> deciding;
+  for (const TemplateScore& each : templates) {
+    Json& entry = all.emplace_back(Json{{"name", each.name}});
+    entry.update(metrics_entry(split.size(), each.metrics, each.intervals));
+    if (each.on_format) entry["on_format"] = *each.on_format;
+    if (each.calibration_error) entry["calibration_error"] = *each.calibration_error;
+    deciding.push_back(each.metrics.front().second);
   }
   Json file{{"split", split_name}, {"best", templates[best].name}, {"templates", all}};
+  if (deciding.size() > 1) {
+    const Spread spread = spread_of(deciding);
+    const bool higher = higher_is_better(templates[best].metrics.front().first);
+    file["spread"] = {{"mean", spread.mean},
+                      {"sd", spread.deviation},
+                      {"worst", higher ? spread.lowest : spread.highest},
+                      {"best", higher ? spread.highest : spread.lowest}};
+  }
   if (constant) {
     file["majority"]["answer"] = constant->answer;
     for (const auto& [name, value] : constant->metrics) file["majority"][name] = value;

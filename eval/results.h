@@ -52,15 +52,21 @@ struct TemplateScore {
   std::string name;
   Metrics metrics;
   Intervals intervals{};
+  std::optional<double> on_format{};  // as Scores::on_format; nothing if only the loss counts
+  std::optional<double> calibration_error{};  // of candidates (eval/calibration.h)
 };
 
 // Writes RUN_DIR/templates.json with the scores of the prompt templates; `best` is the index of the
 // chosen one:
 //
-//   {"split":"validation","best":"chat","templates":[{"name":"chat","examples":150,"accuracy":0.57,...}],
+//   {"split":"validation","best":"chat",
+//    "templates":[{"name":"chat","examples":150,"accuracy":0.57,...,"on_format":0.9,
+//                  "calibration_error":0.08}],
+//    "spread":{"mean":0.4,"sd":0.1,"worst":0.3,"best":0.57},
 //    "majority":{"answer":"roads","accuracy":0.25}}
 //
-// "majority" is the constant answer, if there is one.
+// "spread" is of the deciding metric over several templates. "majority" is the constant answer, if
+// there is one.
 //
 // Throws DataError naming the file that cannot be written.
 void write_templates(const std::filesystem::path& run_dir, const data::Dataset& split,

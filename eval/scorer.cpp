@@ -11,6 +11,7 @@
 #include "core/stop_request.h"
 #include "data/batch.h"
 #include "eval/batches.h"
+#include "eval/calibration.h"
 #include "eval/content_free.h"
 #include "eval/shared_beginning.h"
 #include "nn/host_copy.h"
@@ -179,13 +180,16 @@ Scores score_candidates(const methods::Prompted& model, const data::Task& task,
   const Score score = options.score.value_or(task.options().score);
   SharedBeginning beginning = beginning_of(model, task);
   Likelihoods scores = candidate_likelihoods(beginning, task, dataset, options, ranks, on_progress);
+  const double on_format = candidate_mass(scores);
   if (needs_content_free(score)) {
     const ContentFree inputs(score, task, dataset, model.rows().rows > 0);
     inputs.apply(scores, dataset,
                  candidate_likelihoods(beginning, task, inputs.dataset(), options, ranks));
   }
   divide_by_length(score, dataset, scores);
-  return best_candidates(dataset, std::move(scores));
+  Scores best = best_candidates(dataset, std::move(scores));
+  best.on_format = on_format;
+  return best;
 }
 
 }  // namespace incipit::eval

@@ -29,6 +29,10 @@ struct Scores {
   std::vector<int> predictions;
   // The candidate's label, or the generated text.
   std::vector<std::string> texts{};
+  // How far answers have the task's format: of candidates, the mean probability that the model says
+  // one of them (candidate_mass); of generated answers, the share that are a label or, if answers
+  // are free text, that have text.
+  double on_format = 0;
 };
 
 // Reports how many of `total` examples are scored. Rank 0 reports for all ranks and assumes that

@@ -12,7 +12,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "eval/calibration.h"
 #include "eval/evaluation.h"
+#include "eval/order_figures.h"
 #include "eval/results.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
@@ -80,6 +82,18 @@ std::string format_name(data::Format format) {
   return format == data::Format::kChat ? "chat" : "raw";
 }
 
+std::optional<double> format_share(const eval::Scores& scores) {
+  return scores.predictions.empty() ? std::nullopt : std::optional(scores.on_format);
+}
+
+// Returns the calibration error of scored candidates; nothing for generated answers.
+std::optional<double> error_of(const Session& session, const eval::Scores& scores) {
+  if (scores.scores.empty()) return std::nullopt;
+  std::vector<int> labels;
+  for (const data::Example& example : session.splits().validation) labels.push_back(example.label);
+  return eval::calibration_error(scores.scores, labels);
+}
+
 std::vector<eval::TemplateScore> score_all(Session& session,
                                            const std::vector<configs::PromptTemplate>& templates) {
   std::unique_ptr<telemetry::Progress> progress;
@@ -96,8 +110,8 @@ std::vector<eval::TemplateScore> score_all(Session& session,
     auto result =
         eval::evaluate(methods::PromptedModel(*session.backbone), *session.task,
                        session.splits().validation, session.config.eval, session.mesh->batch());
-    scored.push_back(
-        {prompt_template.name, std::move(result.metrics), std::move(result.intervals)});
+    scored.push_back({prompt_template.name, std::move(result.metrics), std::move(result.intervals),
+                      format_share(result.scores), error_of(session, result.scores)});
     if (progress) progress->update(static_cast<std::int64_t>(scored.size()));
   }
   if (progress) progress->finish();
@@ -111,6 +125,10 @@ std::vector<std::size_t> rank_templates(const data::Task& task,
   return eval::ranking(metrics, eval::metric_names(task).front());
 }
 
+std::string cell(const std::optional<double>& value) {
+  return value ? telemetry::fixed(*value, 4) : "-";
+}
+
 void print_comparison(const Session& session, const std::vector<configs::PromptTemplate>& templates,
                       const std::vector<eval::TemplateScore>& scored,
                       const std::vector<std::size_t>& order, std::int64_t examples,
@@ -120,15 +138,21 @@ void print_comparison(const Session& session, const std::vector<configs::PromptT
             << telemetry::grouped(examples) << " validation examples\n";
   std::vector<std::string> header{"template", "format"};
   add_score_heads(header, *session.task);
+  const bool candidates = scored.front().calibration_error.has_value();
+  header.emplace_back("on format");
+  if (candidates) header.emplace_back("calibration error");
   telemetry::Table table(header);
   for (const std::size_t index : order) {
     std::vector<std::string> row{scored[index].name, format_name(templates[index].task.format)};
     add_scores(row, *session.task, scored[index].metrics, scored[index].intervals);
+    row.push_back(cell(scored[index].on_format));
+    if (candidates) row.push_back(cell(scored[index].calibration_error));
     table.add(std::move(row));
   }
   if (constant) {
     std::vector<std::string> row{"majority", "-"};
     add_scores(row, *session.task, constant->metrics, {});
+    row.insert(row.end(), candidates ? 2 : 1, "-");
     table.add(std::move(row));
   }
   table.print(std::cout, style);
@@ -150,7 +174,18 @@ std::string beside_majority(const eval::TemplateScore& best, const eval::Constan
   return text;
 }
 
-void print_best(const Session& session, const eval::TemplateScore& best,
+// "mean 0.41 (sd 0.08), 0.30 to 0.57"; empty for a single template.
+std::string spread_text(const std::vector<eval::TemplateScore>& scored) {
+  if (scored.size() < 2) return "";
+  std::vector<double> values;
+  for (const eval::TemplateScore& each : scored) values.push_back(each.metrics.front().second);
+  const eval::Spread spread = eval::spread_of(values);
+  return scored.front().metrics.front().first + ": mean " + telemetry::fixed(spread.mean, 4) +
+         " (sd " + telemetry::fixed(spread.deviation, 4) + "), " +
+         telemetry::fixed(spread.lowest, 4) + " to " + telemetry::fixed(spread.highest, 4);
+}
+
+void print_best(const Session& session, const eval::TemplateScore& best, const std::string& spread,
                 const std::optional<eval::ConstantAnswer>& constant,
                 const eval::SplitResult& test) {
   std::string scores;
@@ -161,6 +196,7 @@ void print_best(const Session& session, const eval::TemplateScore& best,
         .append(telemetry::fixed(value, 4));
   }
   telemetry::Facts facts{{"best", best.name}};
+  if (!spread.empty()) facts.emplace_back("spread", spread);
   if (constant && !constant->metrics.empty()) {
     facts.emplace_back("majority", beside_majority(best, *constant));
   }
@@ -205,7 +241,7 @@ void run_compare(const CompareArguments& arguments) {
     json["test"] = scores_json(test.metrics, test.intervals);
     return print_json(json);
   }
-  print_best(session, scored[best], constant, test);
+  print_best(session, scored[best], spread_text(scored), constant, test);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Templates of a task against each other.  compare_test.py INCIPIT MPIRUN"""
 import json
+import math
+import statistics
 
 import program
 
@@ -53,6 +55,41 @@ class Compare(program.ProgramTest):
         self.assertIn(word, done.stdout)
         self.assertIn(f"always '{chosen['majority']['answer']}'", done.stdout)
 
+    def test_shows_how_far_answers_are_in_the_format_and_can_be_trusted(self):
+        """Guo et al. 2017: ten bins of confidence, from the scores of an evaluation of its own."""
+        run, done = self.compare("format")
+        chosen = json.loads((run / "templates.json").read_text())
+        best = next(each for each in chosen["templates"] if each["name"] == chosen["best"])
+        self.incipit("eval", run / "config.yaml", "--split", "validation", "--set",
+                     "run.output_dir=format_eval")
+        mass, bins = [], {}
+        for line in read_lines(self.folder / "format_eval" / "predictions" / "validation.jsonl"):
+            weights = {label: math.exp(score) for label, score in line["scores"].items()}
+            mass.append(sum(weights.values()))
+            confidence = max(weights.values()) / mass[-1]
+            right = max(weights, key=weights.get) == line["label"]
+            bins.setdefault(min(int(confidence * 10), 9), []).append(confidence - right)
+        self.assertAlmostEqual(best["on_format"], statistics.fmean(mass))
+        error = sum(abs(sum(each)) for each in bins.values()) / len(mass)
+        self.assertAlmostEqual(best["calibration_error"], error)
+        scores = [each["accuracy"] for each in chosen["templates"]]
+        self.assertAlmostEqual(chosen["spread"]["mean"], statistics.fmean(scores))
+        self.assertAlmostEqual(chosen["spread"]["sd"], statistics.stdev(scores))
+        self.assertEqual((chosen["spread"]["worst"], chosen["spread"]["best"]),
+                         (min(scores), max(scores)))
+        self.assertIn(f"mean {statistics.fmean(scores):.4f} (sd", done.stdout)
+        self.assertRegex(done.stdout, r"on format +calibration error")
+
+    def test_generated_answers_are_in_the_format_if_they_are_labels(self):
+        run, done = self.compare("generated", "--set", "task.answer=generate", "--set",
+                                 "task.max_answer_tokens=4")
+        chosen = json.loads((run / "templates.json").read_text())
+        for each in chosen["templates"]:
+            self.assertTrue(0 <= each["on_format"] <= 1)
+            self.assertLessEqual(each["accuracy"], each["on_format"])
+            self.assertNotIn("calibration_error", each)
+        self.assertNotIn("calibration error", done.stdout)
+
     def test_the_run_repeats_from_its_configuration(self):
         run, _ = self.compare("again")
         self.incipit("eval", run / "config.yaml", "--set", "run.output_dir=again_eval")
@@ -62,7 +99,11 @@ class Compare(program.ProgramTest):
     def test_two_ranks_choose_alike(self):
         one, _ = self.compare("one")
         two, done = self.compare("two", ranks=2)
-        self.assertEqual((one / "templates.json").read_text(), (two / "templates.json").read_text())
+        first, second = (json.loads((run / "templates.json").read_text()) for run in (one, two))
+        for a, b in zip(first["templates"], second["templates"], strict=True):
+            for key in ("on_format", "calibration_error"):  # of probabilities, which are rounded
+                self.assertAlmostEqual(a.pop(key), b.pop(key), places=5)
+        self.assertEqual(first, second)
         self.assertEqual(done.stdout.count("3 templates"), 1)
 
     def test_demonstrations_stand_before_every_template(self):
