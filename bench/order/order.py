@@ -3,7 +3,7 @@
 
     .venv/bin/python bench/order/order.py [--queries 32] [--rounds 1] [--out bench/results/order-NAME]
 
-README.md describes the measurement; the results are in bench/results.
+README.md describes the measurement.
 """
 import argparse
 import copy
