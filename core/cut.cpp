@@ -111,6 +111,7 @@ class Cutter {
                                  : ResidentRows{trunk_store_, trunk_range_[s]});
       out.segment_begin.push_back(out.row_count());
       out.stack.push_back(forest_.stack[s]);
+      out.adapted_by.push_back(forest_.adapted_by[s]);
     }
     return out;
   }

@@ -11,6 +11,7 @@ void Sequence::append_tokens(std::span<const TokenId> ids) {
 void Sequence::append_prompt(const PromptRows& prompt) {
   INCIPIT_CHECK(!prompt.resident || inputs.empty() || inputs.back().is_resident(),
                 "resident rows after computed ones");
+  if (prompt.adapts) adapted_by = prompt.prompt;
   for (int row = 0; row < prompt.rows; ++row) {
     inputs.push_back(prompt.resident ? Symbol::resident_row(prompt.prompt, row)
                                      : Symbol::prompt_row(prompt.prompt, row));
@@ -39,6 +40,8 @@ void check_segment(const Forest& forest, int segment) {
   INCIPIT_CHECK(forest.stack[segment] == (parent < 0 ? 0 : forest.stack[parent]) ||
                     (parent >= 0 && forest.stack[segment] == 1),
                 "segment ", segment, " is of stack ", forest.stack[segment]);
+  INCIPIT_CHECK(parent < 0 || forest.adapted_by[segment] == forest.adapted_by[parent], "segment ",
+                segment, " is adapted by ", forest.adapted_by[segment], ", its parent is not");
   if (segment == 0) return;
   // Preorder: the parent is on the path from the previous segment to its root.
   int ancestor = segment - 1;
@@ -59,7 +62,8 @@ std::int64_t Forest::row_count(int of_stack) const {
 void Forest::check() const {
   INCIPIT_CHECK(positions.size() == tokens.size());
   INCIPIT_CHECK(segment_begin.size() == parent.size() + 1);
-  INCIPIT_CHECK(resident.size() == parent.size() && stack.size() == parent.size());
+  INCIPIT_CHECK(resident.size() == parent.size() && stack.size() == parent.size() &&
+                adapted_by.size() == parent.size());
   INCIPIT_CHECK(segment_begin.front() == 0 && segment_begin.back() == row_count());
   for (int segment = 0; segment < segment_count(); ++segment) check_segment(*this, segment);
 

@@ -91,6 +91,9 @@ struct Forest {
   std::vector<std::int32_t> parent;            // -1 for a root, else less than the segment's index
   std::vector<ResidentRows> resident;          // empty if computed
   std::vector<std::int32_t> stack;             // 0, or 1: the decoder after an encoder
+  // The prompt of the batch that adds to linear maps (LoRA) at the segment's rows; -1: none. A
+  // segment has the same as its parent.
+  std::vector<std::int32_t> adapted_by;
 
   std::vector<PromptSpan> prompt_spans;  // ordered by row
   std::vector<Target> targets;           // ordered by row, then by id; each (row, id) occurs once
@@ -109,8 +112,9 @@ struct Forest {
 // The prompt that precedes a sequence.
 struct PromptRows {
   int prompt = 0;         // its number in the batch
-  int rows = 0;           // 0: no prompt
+  int rows = 0;           // 0: no rows
   bool resident = false;  // keys and values in store `prompt`, instead of rows of a soft prompt
+  bool adapts = false;    // adds to linear maps at all rows of the sequence
 };
 
 // A whole sequence before packing: its inputs and the tokens to predict.
@@ -124,9 +128,10 @@ struct Sequence {
   std::vector<Prediction> predictions;
   // The first input of the decoder, if those before it are the encoder's.
   std::optional<std::int64_t> decoder_begin;
+  int adapted_by = -1;  // as Forest::adapted_by
 
   void append_tokens(std::span<const TokenId> ids);
-  // Resident rows must be the first of a sequence.
+  // Appends the prompt's rows. Resident rows must be the first of a sequence.
   void append_prompt(const PromptRows& prompt);
   // The inputs so far are the encoder's, and those appended from now on the decoder's.
   void start_decoder();
@@ -141,9 +146,9 @@ struct PackedForest {
 };
 
 // Packs sequences into a forest in which every common prefix of at least `min_shared_rows` rows is
-// a separate segment, computed once. With 0 nothing is shared and every sequence has a root; tests
-// use this as a reference. The inputs of an encoder depend on each other, so they are shared only
-// if all of them are equal.
+// a separate segment, computed once, if the same prompt adapts them. With 0 nothing is shared and
+// every sequence has a root; tests use this as a reference. The inputs of an encoder depend on each
+// other, so they are shared only if all of them are equal.
 [[nodiscard]] PackedForest pack(std::span<const Sequence> sequences, int min_shared_rows = 1);
 
 // A forest cut below shared ancestors, so that its parts can run one after the other.

@@ -53,6 +53,10 @@ class RadixTree {
     return i - node.begin;
   }
 
+  [[nodiscard]] int adapted_by(const Node& node) const {
+    return sequences_[node.source].adapted_by;
+  }
+
   [[nodiscard]] bool in_decoder(std::size_t s, std::int64_t index) const {
     const auto& begin = sequences_[s].decoder_begin;
     return begin && index >= *begin;
@@ -105,7 +109,7 @@ class RadixTree {
     const bool is_encoder = stack == 0 && sequences_[s].decoder_begin;
     for (const int child : children_of(parent)) {
       const Node& node = nodes_[child];
-      if (node.stack != stack) continue;
+      if (node.stack != stack || adapted_by(node) != sequences_[s].adapted_by) continue;
       const std::int64_t matched = match(node, s, end);
       if (is_encoder && (matched != end - depth || node.end != end)) continue;
       if (matched > best.second) best = {child, matched};
@@ -139,10 +143,11 @@ class RadixTree {
     return upper;
   }
 
-  // Appends a segment and returns its index.
-  static int add_segment(int parent, int stack, ResidentRows resident, Forest& forest) {
+  // Appends a segment of the node and returns its index.
+  int add_segment(const Node& node, int parent, ResidentRows resident, Forest& forest) const {
     forest.parent.push_back(parent);
-    forest.stack.push_back(stack);
+    forest.stack.push_back(node.stack);
+    forest.adapted_by.push_back(adapted_by(node));
     forest.resident.push_back(resident);
     forest.segment_begin.push_back(forest.row_count());
     return forest.segment_count() - 1;
@@ -160,7 +165,7 @@ class RadixTree {
            ++i) {
         ++run.rows.end;
       }
-      parent = add_segment(parent, node.stack, run, forest);
+      parent = add_segment(node, parent, run, forest);
     }
     node.first_computed = i;
     return parent;
@@ -210,7 +215,7 @@ Forest RadixTree::write() {
     int segment = write_residents(node, parent_segment, forest);
     node.first_row = forest.row_count();
     write_rows(node, forest);
-    if (forest.row_count() > node.first_row) segment = add_segment(segment, node.stack, {}, forest);
+    if (forest.row_count() > node.first_row) segment = add_segment(node, segment, {}, forest);
     push_children(node.children, segment);
   }
   return forest;

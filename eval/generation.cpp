@@ -82,6 +82,7 @@ struct Live {
   Range own;                         // store rows of its generated tokens except the last
   std::int32_t position = 0;         // of the last token
   TokenId last = 0;
+  int adapted_by = -1;     // as Sequence::adapted_by
   std::set<TokenId> seen;  // tokens of its input and of its text
   Random random;
 };
@@ -177,6 +178,7 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
                      .own = {rows, rows},
                      .position = static_cast<std::int32_t>(length - 1),
                      .last = 0,
+                     .adapted_by = sequences[i].adapted_by,
                      .seen = tokens_of(sequences[i]),
                      .random = Random(options_.seed, i)});
     rows += std::min(options_.max_tokens - 1, backbone_.spec().max_positions - length);
@@ -208,21 +210,22 @@ void Batch::step() {
 // Builds one chain of segments per sequence. Shared rows appear in the chain of each sequence.
 Forest Batch::last_tokens() const {
   Forest forest;
-  const auto add = [&](bool is_root, const ResidentRows& resident) {
+  const auto add = [&](const Live& sequence, bool is_root, const ResidentRows& resident) {
     forest.parent.push_back(is_root ? -1 : forest.segment_count() - 1);
     forest.resident.push_back(resident);
     forest.stack.push_back(0);
+    forest.adapted_by.push_back(sequence.adapted_by);
     forest.segment_begin.push_back(forest.row_count());
   };
   for (const Live& sequence : live_) {
     for (const ResidentRows& range : sequence.source) {
-      add(&range == &sequence.source.front(), range);
+      add(sequence, &range == &sequence.source.front(), range);
     }
-    if (!sequence.own.empty()) add(false, {model_.stores(), sequence.own});
+    if (!sequence.own.empty()) add(sequence, false, {model_.stores(), sequence.own});
     forest.targets.push_back({forest.row_count(), 0, 1});
     forest.tokens.push_back(sequence.last);
     forest.positions.push_back(sequence.position);
-    add(false, {});
+    add(sequence, false, {});
   }
   return forest;
 }

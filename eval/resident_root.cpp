@@ -27,6 +27,7 @@ Forest with_resident_root(const Forest& forest, std::span<const ResidentRows> ch
   const auto add = [&](int parent, const ResidentRows& resident, std::int64_t end) {
     out.parent.push_back(parent);
     out.stack.push_back(0);
+    out.adapted_by.push_back(forest.adapted_by.front());
     out.resident.push_back(resident);
     out.segment_begin.push_back(end);
   };

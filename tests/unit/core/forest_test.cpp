@@ -103,6 +103,21 @@ TEST(Pack, KeepsPromptsOfDifferentTasksApart) {
   EXPECT_EQ(forest.segment_count(), 2);
 }
 
+TEST(Pack, KeepsWhatDifferentPromptsAdaptApart) {
+  std::vector<Sequence> batch(4, sequence(0, {5, 6}, {{1, 9}}));
+  batch[1].append_prompt({.prompt = 1, .adapts = true});
+  batch[2].append_prompt({.prompt = 2, .adapts = true});
+  batch[3].append_prompt({.prompt = 1, .adapts = true});
+  const Forest forest = pack(batch).forest;
+  forest.check();
+  EXPECT_THAT(forest.parent, ElementsAre(-1, -1, -1));
+  EXPECT_THAT(forest.adapted_by, ElementsAre(-1, 1, 2));
+  EXPECT_EQ(forest.targets.size(), 3U);
+  const ForestCut cut = cut_below_shared(forest, 2);
+  ASSERT_EQ(cut.branches.size(), 3U);
+  EXPECT_THAT(cut.branches[2].forest.adapted_by, ElementsAre(2));
+}
+
 TEST(Pack, EveryRowOfRandomSequencesHasTheRightPath) {
   Random random(3);
   for (int round = 0; round < 200; ++round) {

@@ -114,6 +114,7 @@ TEST_F(Engine, EmptySegmentsChangeNothing) {
     forest.segment_begin.push_back(forest.row_count());
     forest.resident.emplace_back();
     forest.stack.push_back(forest.stack.front());
+    forest.adapted_by.push_back(forest.adapted_by.front());
   }
   forest.check();
   EXPECT_EQ(scores(), expected);

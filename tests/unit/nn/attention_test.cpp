@@ -44,6 +44,7 @@ Forest sample_forest(std::uint64_t seed) {
     forest.parent.push_back(parent);
     forest.resident.push_back(resident);
     forest.stack.push_back(0);
+    forest.adapted_by.push_back(-1);
     return forest.segment_count() - 1;
   };
   const auto rows = [&] { return 1 + static_cast<std::int64_t>(random.below(70)); };
@@ -356,6 +357,7 @@ Forest two_stacks() {
     forest.parent.push_back(parent);
     forest.resident.push_back(resident);
     forest.stack.push_back(stack);
+    forest.adapted_by.push_back(-1);
     return forest.segment_count() - 1;
   };
   const int prefix = add(-1, 0, 0, {0, {2, 5}});
