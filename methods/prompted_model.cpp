@@ -50,7 +50,10 @@ model::ForestPass PromptedModel::forward(const Forest& forest,
 model::ForestPass PromptedModel::stage_forward(const Forest& forest,
                                                model::ForestPassOptions options) const {
   std::vector<nn::KeyValueStore*> residents;
-  for (const auto& contribution : contributions_) residents.push_back(&contribution->residents);
+  for (const auto& contribution : contributions_) {
+    residents.push_back(&contribution->residents);
+    options.adapters.push_back(&contribution->additions);
+  }
   residents.insert(residents.end(), options.residents.begin(), options.residents.end());
   options.residents = std::move(residents);
   return {backbone_, forest, input_rows_, options};

@@ -20,6 +20,7 @@
 #include "model/backbone.h"
 #include "nn/collectives.h"
 #include "nn/key_values.h"
+#include "nn/low_rank.h"
 
 namespace incipit::methods {
 
@@ -40,6 +41,7 @@ struct Contribution {
   at::Tensor input_rows;      // [rows, hidden], float32 (float64 in a float64 backbone)
   at::Tensor input_gradient;  // the same shape; undefined without gradients
   nn::KeyValueStore residents;
+  nn::LowRankMaps additions;  // to linear maps of this rank
 };
 
 class Trainable {

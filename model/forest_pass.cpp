@@ -113,7 +113,7 @@ ForestPass::State::State(const Backbone& model, const Forest& forest,
       target_count(std::ssize(forest.targets)),
       scores(model.head() ? &*model.head() : nullptr, model.dtype(), model.device(),
              forest.targets),
-      pass_rows(model, forest, scores.rows()),
+      pass_rows(model, forest, scores.rows(), options.adapters),
       residents(options.residents) {}
 
 at::Tensor ForestPass::State::prompt_rows() const {
@@ -218,12 +218,13 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   const at::Tensor prompt_rows = state.prompt_rows();
   const bool trains = weights.trains();
   const PassRows& rows = state.pass_rows;
+  const bool maps_train = trains || rows.has_additions();
   for (std::size_t layer = backbone.blocks().size(); layer-- > 0;) {
     const nn::BlockRecord record = std::move(state.records[layer]);
     const nn::Block& block = backbone.blocks()[layer];
     const nn::WeightStore::Use use = weights.use(block.group, nn::WeightStore::Pass::kBackward);
-    // Before the model's first layer only the prompt rows are trainable, if weights are frozen.
-    const bool is_first = backbone.embedding() && layer == 0 && !trains && rows.all();
+    // Before the model's first layer only the prompt rows are trainable, if its maps are frozen.
+    const bool is_first = backbone.embedding() && layer == 0 && !maps_train && rows.all();
     at::Tensor grad_memory;
     at::Tensor grad_rows = block.backward(
         rows.context(block), state.queries(layer), record,
@@ -240,7 +241,7 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   if (!backbone.embedding()) return grad_x;
   const Phase embedding("embedding");
   if (trains) backbone.embedding()->backward(state.tokens, rows.positions(), grad_x);
-  if (trains || !rows.all()) grad_x = grad_x.index_select(0, prompt_rows);
+  if (maps_train || !rows.all()) grad_x = grad_x.index_select(0, prompt_rows);
   backbone.embedding()->complete_backward(grad_x);
   state.scatter(grad_x, prompt_gradients);
   return {};

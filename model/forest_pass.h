@@ -27,6 +27,7 @@
 #include "model/backbone.h"
 #include "nn/block.h"
 #include "nn/key_values.h"
+#include "nn/low_rank.h"
 
 namespace incipit::model {
 
@@ -45,6 +46,8 @@ struct ForestPassOptions {
   bool keep_keys_values = false;                // for later passes: keys_values()
   bool keep_logits = false;                     // for sampling: logits()
   std::vector<nn::KeyValueStore*> residents{};  // the stores that the forest refers to, by number
+  // The additions to linear maps that the forest refers to, by number. Must outlive the pass.
+  std::vector<const nn::LowRankMaps*> adapters{};
   at::Tensor input{};  // output() of the previous stage; undefined: the first stage
   std::function<void(const LayerView&)> on_layer{};  // called after each layer of the stage
 };
@@ -82,9 +85,10 @@ class ForestPass {
   [[nodiscard]] nn::KeyValueStore& keys_values();
 
   // Adds the gradients of sum_t grad[t] * log_likelihood[t] with respect to prompt i and the
-  // residents to prompt_gradients[i] ([rows, hidden], float32) and to the residents' gradients.
-  // Includes the gradients that later passes added to keys_values(). `grad` has one
-  // float64 per target, on the backbone's device. Call once; it frees what forward kept.
+  // residents to prompt_gradients[i] ([rows, hidden], float32) and to the residents' gradients, and
+  // those of the adapters to theirs. Includes the gradients that later passes added to
+  // keys_values(). `grad` has one float64 per target, on the backbone's device. Call once; it frees
+  // what forward kept.
   //
   // All but the last pipeline stage take `grad_output`, the gradient of output(), instead of
   // `grad`. Returns the gradient of `input`, or an undefined tensor on the first stage.

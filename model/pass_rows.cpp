@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "core/check.h"
@@ -38,10 +39,38 @@ std::vector<std::int64_t> places_of(const std::vector<std::int64_t>& target_rows
   return places;
 }
 
+// Returns the additions at the forest's rows. Only those of more than one prompt, or of none at
+// some rows, need masks.
+nn::Additions additions_of(const Forest& forest, const Backbone& backbone,
+                           std::span<const nn::LowRankMaps* const> adapters) {
+  std::map<int, std::int64_t> rows_of;  // by prompt
+  for (int s = 0; s < forest.segment_count(); ++s) {
+    const int prompt = forest.adapted_by[s];
+    if (prompt >= 0) rows_of[prompt] += forest.rows(s).size();
+  }
+  nn::Additions additions;
+  for (const auto& [prompt, rows] : rows_of) {
+    if (rows == 0) continue;
+    INCIPIT_CHECK(prompt < std::ssize(adapters), "the forest is adapted by prompt ", prompt);
+    nn::RowAdditions& added = additions.emplace_back(nn::RowAdditions{adapters[prompt], {}});
+    if (rows == forest.row_count()) continue;
+    std::vector<double> mask(static_cast<std::size_t>(forest.row_count()));
+    for (int s = 0; s < forest.segment_count(); ++s) {
+      const Range range = forest.rows(s);
+      if (forest.adapted_by[s] == prompt) {
+        std::fill(mask.begin() + range.begin, mask.begin() + range.end, 1.0);
+      }
+    }
+    added.mask = nn::upload(mask, backbone.device()).to(backbone.dtype()).unsqueeze(1);
+  }
+  return additions;
+}
+
 }  // namespace
 
 PassRows::PassRows(const Backbone& backbone, const Forest& forest,
-                   const std::vector<std::int64_t>& target_rows)
+                   const std::vector<std::int64_t>& target_rows,
+                   std::span<const nn::LowRankMaps* const> adapters)
     : rows_(forest.row_count()), target_plan_(forest) {
   const at::Device device = backbone.device();
   const int last = backbone.spec().has_encoder() ? kDecoder : 0;
@@ -49,6 +78,7 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
   const auto rotary =
       backbone.rotary_tables(last_position == forest.positions.end() ? 0 : *last_position + 1);
   positions_ = nn::upload(forest.positions, device);
+  const nn::Additions additions = additions_of(forest, backbone, adapters);
   std::vector<std::int64_t> target_places = target_rows;
   for (int stack = 0; stack <= last; ++stack) {
     at::Tensor index;
@@ -59,10 +89,12 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
       index = nn::upload(rows, device);
       positions = positions.index_select(0, index);
     }
-    stacks_.push_back(
-        {index, {positions, rotary}, nn::AttentionPlan(forest, nn::PlanStacks{stack, stack})});
+    stacks_.push_back({index,
+                       {positions, nn::select(additions, index), rotary},
+                       nn::AttentionPlan(forest, nn::PlanStacks{stack, stack})});
   }
   target_index_ = nn::upload(target_places, device);
+  target_additions_ = nn::select(stacks_[last].context.additions, target_index_);
   target_plan_ = nn::AttentionPlan(forest, target_places, {last, last});
   if (last == 0) return;
   cross_plans_.emplace_back(forest, nn::PlanStacks{last, last - 1});
@@ -70,9 +102,11 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
 }
 
 nn::QueryRows PassRows::queries(const nn::Block& block, bool last) const {
-  nn::QueryRows queries{&stacks_[block.stack].plan, {}, nullptr};
-  if (last) queries = {&target_plan_, target_index_, nullptr};
-  if (block.cross) queries.cross_plan = &cross_plans_[last ? 1 : 0];
+  nn::QueryRows queries{&stacks_[block.stack].plan, {}, context(block).additions};
+  if (last) queries = {&target_plan_, target_index_, target_additions_};
+  if (block.cross) {
+    queries.cross = {&cross_plans_[last ? 1 : 0], queries.additions, stacks_[0].context.additions};
+  }
   return queries;
 }
 

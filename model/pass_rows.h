@@ -5,20 +5,24 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/forest.h"
 #include "model/backbone.h"
 #include "nn/block.h"
 #include "nn/key_values.h"
+#include "nn/low_rank.h"
 
 namespace incipit::model {
 
 class PassRows {
  public:
   // Targets stand at `target_rows` of the forest, which are ascending and of the last stack.
+  // `adapters` are ForestPassOptions::adapters.
   PassRows(const Backbone& backbone, const Forest& forest,
-           const std::vector<std::int64_t>& target_rows);
+           const std::vector<std::int64_t>& target_rows,
+           std::span<const nn::LowRankMaps* const> adapters);
 
   [[nodiscard]] const nn::BlockContext& context(const nn::Block& block) const {
     return stacks_[block.stack].context;
@@ -26,6 +30,8 @@ class PassRows {
   // `last`: the model's last layer, which computes only the target rows.
   [[nodiscard]] nn::QueryRows queries(const nn::Block& block, bool last) const;
   [[nodiscard]] const at::Tensor& positions() const { return positions_; }  // [rows] int32
+  // Whether any row has additions.
+  [[nodiscard]] bool has_additions() const { return !stacks_.front().context.additions.empty(); }
   // Whether the model has one stack.
   [[nodiscard]] bool all() const { return stacks_.size() == 1; }
 
@@ -59,6 +65,7 @@ class PassRows {
   nn::AttentionPlan target_plan_;
   std::vector<nn::AttentionPlan> cross_plans_;  // of a decoder: all rows, target rows
   at::Tensor target_index_;                     // [target rows] int64, of the last stack's rows
+  nn::Additions target_additions_;              // at these rows
 };
 
 }  // namespace incipit::model

@@ -118,7 +118,8 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
                           bool for_backward, BlockRecord& record) const {
   Phase phase("qkv");
   NormStatistics input_statistics;
-  at::Tensor qkv = attention.qkv.forward(attention_norm.forward(x, input_statistics));
+  at::Tensor qkv =
+      attention.qkv.forward(attention_norm.forward(x, input_statistics), context.additions);
   if (attention.query_norm) {
     if (for_backward) record.raw_qk = queries_keys(attention, qkv).clone();
     normalise_heads(attention, qkv);
@@ -132,7 +133,7 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
 
   phase.next("attention output");
   const at::Tensor residual = select(x, queries.index);
-  at::Tensor middle = attention.output.forward(attended.output);
+  at::Tensor middle = attention.output.forward(attended.output, queries.additions);
   at::Tensor normal;
   NormRecord attention_post;
   CrossRecord crossed;
@@ -141,7 +142,7 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
     middle = add_normal(attention_post_norm, std::move(middle), residual, attention_post);
     if (cross) {
       phase.next("cross attention");
-      middle = cross->forward(*queries.cross_plan, middle, memory, residents, crossed);
+      middle = cross->forward(queries.cross, middle, memory, residents, crossed);
     }
     phase.next("mlp");
     normal = mlp_norm.forward(middle, middle_statistics);
@@ -151,7 +152,8 @@ at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
   }
   at::Tensor hidden;
   NormRecord mlp_post;
-  at::Tensor out = add_normal(mlp_post_norm, mlp.forward(normal, hidden), middle, mlp_post);
+  at::Tensor out =
+      add_normal(mlp_post_norm, mlp.forward(normal, queries.additions, hidden), middle, mlp_post);
   NormRecord ended;
   if (output_norm) {
     ended.input = std::move(out);
@@ -179,25 +181,28 @@ at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries
                            const BlockRecord& record, at::Tensor grad, const LaterGradients& later,
                            Stores residents, Stores grad_residents, const at::Tensor& input_rows,
                            at::Tensor& grad_memory) const {
-  const auto input_of = [](bool trains, const Norm& norm, const at::Tensor& x) {
+  const auto input_of = [](bool needed, const Norm& norm, const at::Tensor& x) {
     NormStatistics unused;
-    return trains ? norm.forward(x, unused) : at::Tensor();
+    return needed ? norm.forward(x, unused) : at::Tensor();
   };
   Phase phase("mlp");
   if (output_norm) grad = add_normal_backward(output_norm, grad, record.output);
   const at::Tensor grad_mlp = add_normal_backward(mlp_post_norm, grad, record.mlp_post);
   mlp_norm.backward_add(
-      mlp.backward(grad_mlp, record.hidden, input_of(mlp.trains(), mlp_norm, record.middle)),
+      mlp.backward(grad_mlp, record.hidden,
+                   input_of(mlp.needs_input(queries.additions), mlp_norm, record.middle),
+                   queries.additions),
       record.middle, record.middle_statistics, grad);
   if (cross) {
     phase.next("cross attention");
-    grad_memory = cross->backward(*queries.cross_plan, record.cross, grad, later.memory, residents,
-                                  grad_residents);
+    grad_memory =
+        cross->backward(queries.cross, record.cross, grad, later.memory, residents, grad_residents);
   }
   phase.next("attention output");
   const at::Tensor grad_output =
       add_normal_backward(attention_post_norm, grad, record.attention_post);
-  at::Tensor grad_attention = attention.output.backward(grad_output, record.attention.output);
+  at::Tensor grad_attention =
+      attention.output.backward(grad_output, record.attention.output, queries.additions);
   phase.next("attention");
   const at::Tensor grad_qkv = qkv_gradient(context, attention, queries, record, grad_attention,
                                            later.own, residents, grad_residents);
@@ -209,7 +214,9 @@ at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries
   }
   grad_x = select(grad_x, input_rows);
   const at::Tensor grad_normal = attention.qkv.backward(
-      select(grad_qkv, input_rows), input_of(attention.qkv.trains(), attention_norm, record.input));
+      select(grad_qkv, input_rows),
+      input_of(attention.qkv.needs_input(context.additions), attention_norm, record.input),
+      context.additions);
   attention_norm.backward_add(grad_normal, select(record.input, input_rows),
                               select(record.input_statistics, input_rows), grad_x);
   return grad_x;

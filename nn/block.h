@@ -24,6 +24,7 @@ namespace incipit::nn {
 // Data shared by all layers of a pass.
 struct BlockContext {
   at::Tensor positions;                  // [rows] int32
+  Additions additions;                   // at these rows
   std::vector<ops::RotaryTable> rotary;  // by SelfAttention::rotary
 };
 
@@ -31,8 +32,9 @@ struct BlockContext {
 // needs only the target rows). Keys and values are computed for all rows.
 struct QueryRows {
   const AttentionPlan* plan = nullptr;
-  at::Tensor index;                           // [queries] int64, undefined: every row
-  const AttentionPlan* cross_plan = nullptr;  // of the same queries, in layers with cross attention
+  at::Tensor index;     // [queries] int64, undefined: every row
+  Additions additions;  // at the queries
+  CrossRows cross{};    // of the same queries, in layers with cross attention
 };
 
 // The activations that a layer's backward needs from its forward. The queries and keys in `qkv` are
@@ -92,8 +94,9 @@ struct Block {
 
   // Returns the gradient of the layer's input, given that of its output, grad [queries, hidden]. If
   // `input_rows` (int64) is defined, computes only those rows: [input_rows, hidden]; only for a
-  // layer with frozen weights. Sets `grad_memory` if there is a memory. Adds the gradients of
-  // trained weights, and those of the residents to `grad_residents`. May overwrite `grad`.
+  // layer in which nothing is trained. Sets `grad_memory` if there is a memory. Adds the gradients
+  // of trained weights and additions, and those of the residents to `grad_residents`. May overwrite
+  // `grad`.
   [[nodiscard]] at::Tensor backward(const BlockContext& context, const QueryRows& queries,
                                     const BlockRecord& record, at::Tensor grad,
                                     const LaterGradients& later, Stores residents,

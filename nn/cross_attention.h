@@ -7,6 +7,7 @@
 
 #include "nn/attention.h"
 #include "nn/linear.h"
+#include "nn/low_rank.h"
 #include "nn/norm.h"
 
 namespace incipit::nn {
@@ -20,6 +21,13 @@ struct CrossRecord {
   AttentionResult attention;
 };
 
+// The rows that ask, and the memory's.
+struct CrossRows {
+  const AttentionPlan* plan = nullptr;  // the queries are rows of x, the keys those of the memory
+  Additions queries;                    // at the rows of x
+  Additions memory;                     // at the rows of the memory
+};
+
 struct CrossAttention {
   Norm norm;
   AttentionShape shape;  // of this rank's heads
@@ -31,17 +39,17 @@ struct CrossAttention {
   // Returns views of keys and values in `both`.
   [[nodiscard]] static KeysValues split(const at::Tensor& both);
 
-  // Returns x plus the attention of x [queries, hidden] to `memory` [memory rows, hidden]. In
-  // `plan` x asks, and the keys are the memory's rows. Collective over the tensor parallel ranks.
-  [[nodiscard]] at::Tensor forward(const AttentionPlan& plan, const at::Tensor& x,
+  // Returns x plus the attention of x [queries, hidden] to `memory` [memory rows, hidden].
+  // Collective over the tensor parallel ranks.
+  [[nodiscard]] at::Tensor forward(const CrossRows& rows, const at::Tensor& x,
                                    const at::Tensor& memory, Stores residents,
                                    CrossRecord& record) const;
 
   // Turns `grad`, the gradient of forward's result, into that of x, and returns the gradient of the
   // memory. `own` are gradients that later passes added to the memory's keys and values
-  // (undefined: none). Adds the gradients of residents and of trained weights. Collective as
-  // forward().
-  [[nodiscard]] at::Tensor backward(const AttentionPlan& plan, const CrossRecord& record,
+  // (undefined: none). Adds the gradients of residents, trained weights and additions. Collective
+  // as forward().
+  [[nodiscard]] at::Tensor backward(const CrossRows& rows, const CrossRecord& record,
                                     at::Tensor& grad, const KeysValues& own, Stores residents,
                                     Stores grad_residents) const;
 };

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "comm/communicator.h"
+#include "nn/low_rank.h"
 #include "nn/parameter.h"
 
 namespace incipit::nn {
@@ -25,16 +26,22 @@ class Linear {
   Linear(const Parameter& weight, const Parameter* bias, Split split, comm::Communicator& ranks)
       : weight_(&weight), bias_(bias), split_(split), ranks_(&ranks) {}
 
-  // Returns x W^T + b.  x [rows, in] -> [rows, out]. Collective if split by inputs.
-  [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
-  // Returns the gradient with respect to x: grad W.  grad [rows, out] -> [rows, in]. Collective if
-  // split by outputs. If the map is trained, adds the gradients of weight and bias; only then it
-  // needs x.
-  [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& x) const;
-  // Whether weight and bias are trained: valid while they are in use in a backward pass.
-  [[nodiscard]] bool trains() const { return weight_->gradient().defined(); }
+  // Returns x W^T + b and what `additions` add.  x [rows, in] -> [rows, out]. Collective if split
+  // by inputs.
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x, const Additions& additions = {}) const;
+  // Returns the gradient with respect to x: grad W, and that of additions.  grad [rows, out] ->
+  // [rows, in]. Collective if split by outputs. Adds the gradients of weight and bias if they are
+  // trained, and those of additions. Only if needs_input() it needs x.
+  [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& x,
+                                    const Additions& additions = {}) const;
+  // Whether backward() needs x: valid while the map is in use in a backward pass.
+  [[nodiscard]] bool needs_input(const Additions& additions) const {
+    return trains() || add_to(additions, *weight_);
+  }
 
  private:
+  [[nodiscard]] bool trains() const { return weight_->gradient().defined(); }
+
   const Parameter* weight_ = nullptr;
   const Parameter* bias_ = nullptr;
   Split split_ = Split::kOutputs;

@@ -121,6 +121,24 @@ at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
   return one_dnn_linear(grad.contiguous(), weight.t());
 }
 
+void add_matmul_nt(at::Tensor sum, const at::Tensor& x, const at::Tensor& weight) {
+  if (route(x, weight) == Route::kWiden) {
+    sum.add_(matmul_nt(x, weight));
+    return;
+  }
+  start_matmul(x, weight, 1);
+  sum.addmm_(x, weight.t());
+}
+
+void add_matmul_nn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& weight) {
+  if (route(grad, weight) == Route::kWiden) {
+    sum.add_(matmul_nn(grad, weight));
+    return;
+  }
+  start_matmul(grad, weight, 0);
+  sum.addmm_(grad, weight);
+}
+
 void add_matmul_tn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& x) {
   count_flops(2.0 * static_cast<double>(grad.numel()) * static_cast<double>(x.size(1)));
   if (grad.scalar_type() == sum.scalar_type()) {

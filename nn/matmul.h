@@ -13,6 +13,11 @@ namespace incipit::nn {
 // grad [rows, out], weight [out, in] of grad's dtype and device -> [rows, in], contiguous
 [[nodiscard]] at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight);
 
+// Add x W^T or grad W to `sum` [rows, out] or [rows, in], whose rows may be strided, as may those
+// of x and grad.
+void add_matmul_nt(at::Tensor sum, const at::Tensor& x, const at::Tensor& weight);
+void add_matmul_nn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& weight);
+
 // Adds grad^T x to `sum`, with sums in its dtype, the accumulate type of grad and x.
 // grad [rows, out], x [rows, in], sum [out, in]
 void add_matmul_tn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& x);

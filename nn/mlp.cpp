@@ -31,15 +31,17 @@ at::Tensor activate_backward(Activation activation, const at::Tensor& grad, cons
 
 }  // namespace
 
-at::Tensor Mlp::forward(const at::Tensor& x, at::Tensor& hidden) const {
-  hidden = up_.forward(x);
-  return down_.forward(activate(activation_, hidden));
+at::Tensor Mlp::forward(const at::Tensor& x, const Additions& additions, at::Tensor& hidden) const {
+  hidden = up_.forward(x, additions);
+  return down_.forward(activate(activation_, hidden), additions);
 }
 
-at::Tensor Mlp::backward(const at::Tensor& grad, const at::Tensor& hidden,
-                         const at::Tensor& x) const {
-  const at::Tensor active = down_.trains() ? activate(activation_, hidden) : at::Tensor();
-  return up_.backward(activate_backward(activation_, down_.backward(grad, active), hidden), x);
+at::Tensor Mlp::backward(const at::Tensor& grad, const at::Tensor& hidden, const at::Tensor& x,
+                         const Additions& additions) const {
+  const at::Tensor active =
+      down_.needs_input(additions) ? activate(activation_, hidden) : at::Tensor();
+  const at::Tensor grad_active = down_.backward(grad, active, additions);
+  return up_.backward(activate_backward(activation_, grad_active, hidden), x, additions);
 }
 
 }  // namespace incipit::nn

@@ -16,13 +16,15 @@ class Mlp {
       : activation_(activation), up_(up), down_(down) {}
 
   // Returns down(activation(up(x))). Sets `hidden` to up(x), for backward.
-  [[nodiscard]] at::Tensor forward(const at::Tensor& x, at::Tensor& hidden) const;
-  // Returns the gradient with respect to x. If the weights are trained, adds their gradients; only
-  // then it needs x.
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x, const Additions& additions,
+                                   at::Tensor& hidden) const;
+  // Returns the gradient with respect to x, as Linear::backward() does.
   [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& hidden,
-                                    const at::Tensor& x) const;
-  // As Linear::trains().
-  [[nodiscard]] bool trains() const { return up_.trains(); }
+                                    const at::Tensor& x, const Additions& additions) const;
+  // As Linear::needs_input().
+  [[nodiscard]] bool needs_input(const Additions& additions) const {
+    return up_.needs_input(additions);
+  }
 
  private:
   Activation activation_ = Activation::kSwiglu;

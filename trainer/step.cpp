@@ -53,7 +53,9 @@ bool learns(const Forest& forest, const model::Backbone& backbone) {
   return forest.row_count() > 0 &&
          (backbone.weights().trains() || !forest.prompt_spans.empty() ||
           std::any_of(forest.resident.begin(), forest.resident.end(),
-                      [](const ResidentRows& resident) { return !resident.empty(); }));
+                      [](const ResidentRows& resident) { return !resident.empty(); }) ||
+          std::any_of(forest.adapted_by.begin(), forest.adapted_by.end(),
+                      [](int prompt) { return prompt >= 0; }));
 }
 
 // One call of forward_backward().
