@@ -20,9 +20,9 @@ std::string quoted(const std::string& text) {
 std::string head(const Session& session) {
   return "---\nbase_model: " + quoted(session.config.model.path) +
          "\nlibrary_name: peft\ntags: [incipit, " + quoted(session.config.method.kind) +
-         "]\n---\n\n# " + session.config.run.name + "\n\nA prompt (" + session.config.method.kind +
-         ", " + std::to_string(methods::prompt_rows(session.config.method).rows) +
-         " rows) for the frozen model `" + session.config.model.path + "`, learned by Incipit " +
+         "]\n---\n\n# " + session.config.run.name + "\n\nAn adapter (" +
+         session.config.method.kind + ": " + methods::prompt_title(session.config.method) +
+         ") for the frozen model `" + session.config.model.path + "`, learned by Incipit " +
          incipit_version() + ".\n";
 }
 

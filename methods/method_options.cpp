@@ -107,6 +107,32 @@ void check_p_tuning(const MethodOptions& options, std::vector<OptionProblem>& pr
   }
 }
 
+void declare_lora(Schema& schema, MethodOptions& o) {
+  LoraOptions& lora = o.lora;
+  schema.field("r", lora.r, "lora: rank of an addition to a linear layer", {.min = 1});
+  schema.field("alpha", lora.alpha, "lora: an addition is multiplied by alpha / r");
+  schema.field("rslora", lora.rslora, "lora: by alpha / sqrt(r) instead");
+  schema.field(
+      "target_modules", lora.target_modules,
+      "lora: the layers, by the last parts of their names, or all-linear; empty: the query "
+      "and value projections");
+}
+
+void check_lora(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  check_shared_options(options, problems);
+  const InitKind kind = options.init.kind;
+  if (kind != InitKind::kAuto && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
+    problems.push_back({"init.kind", "lora takes auto, random_uniform or file"});
+  }
+  if (options.init.scale != MethodOptions().init.scale) {
+    problems.push_back({"init.scale", "lora starts as in PEFT, without a scale; remove it"});
+  }
+  if (options.lora.r < 1) {
+    problems.push_back({"r", "must be at least 1, is " + std::to_string(options.lora.r)});
+  }
+  if (!(options.lora.alpha > 0)) problems.push_back({"alpha", "must be above 0"});
+}
+
 std::vector<MethodDeclaration>& declarations() {
   static std::vector<MethodDeclaration> all{
       {kNoMethod, "the model as it is", InitKind::kAuto, nullptr, nullptr},
@@ -117,6 +143,8 @@ std::vector<MethodDeclaration>& declarations() {
       {"p_tuning",
        "input vectors learned through an encoder (Liu et al. 2021, GPT Understands, Too)",
        InitKind::kNormal, declare_p_tuning, check_p_tuning},
+      {"lora", "low-rank additions to linear layers (Hu et al. 2021)", InitKind::kAuto,
+       declare_lora, check_lora},
       {"model_tuning", "all weights of the model, the baseline", InitKind::kAuto, nullptr, nullptr},
   };
   return all;
@@ -175,10 +203,10 @@ void declare(Schema& schema, InitOptions& o) {
                  {"file", InitKind::kFile}},
                 "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
                 "prefix_tuning and p_tuning normal");
-  schema.loose_text(
-      "scale", o.scale, "auto, lester, t5x or number > 0",
-      "of random_uniform; auto: root mean square of the embeddings; prefix_tuning: also "
-      "of normal, auto: 0.1");
+  schema.loose_text("scale", o.scale, "auto, lester, t5x or number > 0",
+                    "of random_uniform (not of lora); auto: root mean square of the embeddings; "
+                    "prefix_tuning: also "
+                    "of normal, auto: 0.1");
   schema.field("sample_from", o.sample_from,
                "sampled_vocab and class_labels draw from this many most common tokens; 0: all",
                {.min = 0});

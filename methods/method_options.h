@@ -21,7 +21,7 @@ inline constexpr const char* kNoMethod = "none";
 
 enum class InitKind {
   kAuto,           // auto: class_labels for prompt_tuning, normal for the others
-  kRandomUniform,  // random_uniform: uniform in a range, see `scale`
+  kRandomUniform,  // random_uniform: uniform in a range, see `scale`; of lora: B too, not only A
   kNormal,         // normal: N(0, 1), PEFT's default; prefix_tuning multiplies it by `scale`
   kSampledVocab,   // sampled_vocab: embeddings of tokens drawn from the vocabulary
   kText,           // text: embeddings of a text's tokens, repeated or cut as PEFT does
@@ -47,6 +47,14 @@ struct InitOptions {
 enum class EncoderKind {
   kMlp,   // MLP: three linear layers, PEFT's default
   kLstm,  // LSTM: a bidirectional LSTM and two linear layers, as in the paper
+};
+
+// Of lora.
+struct LoraOptions {
+  std::int64_t r = 8;                         // rank of an addition
+  double alpha = 8;                           // an addition is multiplied by alpha / r
+  bool rslora = false;                        // by alpha / sqrt(r) instead
+  std::vector<std::string> target_modules{};  // as in PEFT; empty: query and value projections
 };
 
 // Options of methods that are defined outside of this project: one struct of each type, which is
@@ -83,6 +91,7 @@ struct MethodOptions {
   std::int64_t encoder_num_layers = 2;  // of the LSTM
   // Hidden size of either. 0: the width of what it computes, for prefix_tuning of a layer's keys.
   std::int64_t encoder_hidden_size = 0;
+  LoraOptions lora{};
   MoreOptions more{};
 
   [[nodiscard]] bool trains() const { return kind != kNoMethod; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -37,18 +38,6 @@ std::string subfolder_hint(const fs::path& folder) {
   return found.empty() ? "" : "; did you mean " + join(found, " or ") + "?";
 }
 
-SafetensorsFile open_tensors(const fs::path& folder) {
-  const fs::path pickled = folder / "adapter_model.bin";
-  if (!fs::exists(folder / kTensorFile) && fs::exists(pickled)) {
-    throw DataError(
-        pickled.string() + ": pickled weights are never read, since reading them can run code; " +
-        "convert them once: python3 -c \"import torch, safetensors.torch as s; s.save_file(" +
-        "torch.load('" + pickled.string() + "', weights_only=True), '" +
-        (folder / kTensorFile).string() + "')\"");
-  }
-  return SafetensorsFile(folder / kTensorFile);
-}
-
 // Returns the prompt's rows as float32 in their own memory (a mapped file cannot be trained).
 at::Tensor read_values(const SafetensorsFile& file, std::int64_t rows, std::int64_t stored_rows,
                        std::int64_t width, const std::string& width_text) {
@@ -73,25 +62,58 @@ at::Tensor read_values(const SafetensorsFile& file, std::int64_t rows, std::int6
 
 }  // namespace
 
-void save_peft_folder(const fs::path& folder, const PeftAdapter& adapter,
-                      const nlohmann::json& own) {
-  check_values(adapter.name, adapter.values);
+void save_peft_files(const fs::path& folder, const PeftOrigin& origin,
+                     const std::map<std::string, at::Tensor>& tensors, const nlohmann::json& own) {
+  for (const auto& [name, values] : tensors) check_values(origin.name, values);
   std::map<std::string, std::string> metadata;
-  if (!adapter.name.empty()) metadata[kNameKey] = adapter.name;
-  if (!adapter.backbone.weights_fingerprint.empty()) {
-    metadata[kFingerprintKey] = adapter.backbone.weights_fingerprint;
+  if (!origin.name.empty()) metadata[kNameKey] = origin.name;
+  if (!origin.backbone.weights_fingerprint.empty()) {
+    metadata[kFingerprintKey] = origin.backbone.weights_fingerprint;
   }
   // Keys are sorted, as PEFT writes them.
   nlohmann::json config = {
-      {"auto_mapping", nullptr},         {"base_model_name_or_path", adapter.backbone.name},
-      {"inference_mode", true},          {"modules_to_save", nullptr},
-      {"num_transformer_submodules", 1}, {"num_virtual_tokens", adapter.values.size(0)},
-      {"peft_version", kPeftVersion},    {"revision", nullptr},
+      {"auto_mapping", nullptr},      {"base_model_name_or_path", origin.backbone.name},
+      {"inference_mode", true},       {"modules_to_save", nullptr},
+      {"peft_version", kPeftVersion}, {"revision", nullptr},
       {"task_type", "CAUSAL_LM"},
   };
   config.update(own);
-  model::write_safetensors(folder / kTensorFile, {{kTensor, adapter.values}}, metadata);
+  model::write_safetensors(folder / kTensorFile, tensors, metadata);
   write_atomically(folder / kConfigFile, dump_json(config, 2, BadUtf8::kReplace, Letters::kAscii));
+}
+
+void save_peft_folder(const fs::path& folder, const PeftAdapter& adapter,
+                      const nlohmann::json& own) {
+  nlohmann::json config = {{"num_transformer_submodules", 1},
+                           {"num_virtual_tokens", adapter.values.size(0)}};
+  config.update(own);
+  save_peft_files(folder, {adapter.name, adapter.backbone}, {{kTensor, adapter.values}}, config);
+}
+
+SafetensorsFile open_peft_tensors(const fs::path& folder) {
+  const fs::path pickled = folder / "adapter_model.bin";
+  if (!fs::exists(folder / kTensorFile) && fs::exists(pickled)) {
+    throw DataError(
+        pickled.string() + ": pickled weights are never read, since reading them can run code; " +
+        "convert them once: python3 -c \"import torch, safetensors.torch as s; s.save_file(" +
+        "torch.load('" + pickled.string() + "', weights_only=True), '" +
+        (folder / kTensorFile).string() + "')\"");
+  }
+  return SafetensorsFile(folder / kTensorFile);
+}
+
+PeftOrigin read_peft_origin(const fs::path& folder, const JsonObject& config,
+                            const SafetensorsFile& file) {
+  const auto metadata = [&](const char* key) {
+    const auto found = file.metadata().find(key);
+    return found == file.metadata().end() ? std::string() : found->second;
+  };
+  PeftOrigin origin;
+  origin.name = metadata(kNameKey);
+  if (origin.name.empty()) origin.name = folder.filename().string();
+  origin.backbone.name = config.text_or("base_model_name_or_path", "");
+  origin.backbone.weights_fingerprint = metadata(kFingerprintKey);
+  return origin;
 }
 
 JsonObject read_peft_config(const fs::path& folder) {
@@ -107,7 +129,7 @@ JsonObject read_peft_config(const fs::path& folder) {
 }
 
 std::int64_t stored_width(const fs::path& folder) {
-  const SafetensorsFile file = open_tensors(folder);
+  const SafetensorsFile file = open_peft_tensors(folder);
   const model::TensorInfo& info = file.info(kTensor);
   if (info.shape.size() == 2 && info.shape[1] > 0) return info.shape[1];
   throw DataError(file.path().string() + ": tensor '" + kTensor + "' has shape " +
@@ -117,17 +139,11 @@ std::int64_t stored_width(const fs::path& folder) {
 PeftAdapter read_peft_tensors(const fs::path& folder, const JsonObject& config, std::int64_t width,
                               std::int64_t copies, const std::string& width_text) {
   const std::int64_t rows = config.integer("num_virtual_tokens", 1);
-  const SafetensorsFile file = open_tensors(folder);
-  const auto metadata = [&](const char* key) {
-    const auto found = file.metadata().find(key);
-    return found == file.metadata().end() ? std::string() : found->second;
-  };
-  PeftAdapter adapter;
-  adapter.values = read_values(file, rows, rows * copies, width, width_text);
-  adapter.name = metadata(kNameKey);
-  if (adapter.name.empty()) adapter.name = folder.filename().string();
-  adapter.backbone.name = config.text_or("base_model_name_or_path", "");
-  adapter.backbone.weights_fingerprint = metadata(kFingerprintKey);
+  const SafetensorsFile file = open_peft_tensors(folder);
+  PeftOrigin origin = read_peft_origin(folder, config, file);
+  PeftAdapter adapter{.name = std::move(origin.name),
+                      .values = read_values(file, rows, rows * copies, width, width_text),
+                      .backbone = std::move(origin.backbone)};
   if (config.has("num_layers")) adapter.backbone.layers = config.integer("num_layers");
   if (config.has("num_attention_heads")) {
     adapter.backbone.attention_heads = config.integer("num_attention_heads");

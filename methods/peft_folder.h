@@ -1,5 +1,5 @@
-// Hugging Face PEFT adapter folders of prompt methods, as version 0.21.2 writes and reads them:
-// adapter_config.json, and adapter_model.safetensors with the tensor prompt_embeddings in float32.
+// Hugging Face PEFT adapter folders, as version 0.21.2 writes and reads them: adapter_config.json,
+// and adapter_model.safetensors, which for prompts has the tensor prompt_embeddings in float32.
 // What PEFT has no key for (the fingerprint of the backbone's weights, our name of the prompt) is
 // in the safetensors metadata, which PEFT ignores.
 #pragma once
@@ -8,24 +8,44 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "methods/backbone_info.h"
 #include "model/json_file.h"
+#include "model/safetensors.h"
 
 namespace incipit::methods {
 
-// What the kinds of adapters have in common.
-struct PeftAdapter {
+// Of any adapter.
+struct PeftOrigin {
   std::string name;       // of the prompt
-  at::Tensor values;      // [virtual tokens, width] float32
   BackboneInfo backbone;  // as far as the files say
 };
 
 // Writes both files to `folder`, which is created if missing. Each file is replaced atomically;
 // equal input gives equal bytes. `config` has the keys of this kind of adapter beside the common
 // ones. Throws NumericsError if a value is not finite.
+void save_peft_files(const std::filesystem::path& folder, const PeftOrigin& origin,
+                     const std::map<std::string, at::Tensor>& tensors,
+                     const nlohmann::json& config);
+
+// Opens adapter_model.safetensors. Throws DataError if it is missing or damaged.
+[[nodiscard]] model::SafetensorsFile open_peft_tensors(const std::filesystem::path& folder);
+
+[[nodiscard]] PeftOrigin read_peft_origin(const std::filesystem::path& folder,
+                                          const model::JsonObject& config,
+                                          const model::SafetensorsFile& file);
+
+// The adapter of a prompt.
+struct PeftAdapter {
+  std::string name;       // of the prompt
+  at::Tensor values;      // [virtual tokens, width] float32
+  BackboneInfo backbone;  // as far as the files say
+};
+
+// Writes them as save_peft_files() does.
 void save_peft_folder(const std::filesystem::path& folder, const PeftAdapter& adapter,
                       const nlohmann::json& config);
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/zeros_like.h>
 
+#include <string>
 #include <utility>
 
 #include "core/check.h"
@@ -17,6 +18,13 @@ at::Tensor Prompt::values(std::span<const at::Tensor> parameters) const {
 }
 
 void Prompt::backward(const at::Tensor& grad_values) { parameters()[0].grad.copy_(grad_values); }
+
+PromptDescription Prompt::describe() const {
+  const at::Tensor values = this->values(current_parameters(*this));
+  return {.title = rows(0).resident ? "prefix" : "soft prompt",
+          .facts = {{"virtual tokens", std::to_string(values.size(0))},
+                    {"width", std::to_string(values.size(1))}}};
+}
 
 void Prompt::contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) {
   const at::Tensor values = this->values(current_parameters(*this));

@@ -1,4 +1,5 @@
-// A prompt: trainable parameters that contribute rows before the input of a frozen model.
+// A prompt: trainable parameters that contribute to the passes of a frozen model rows before the
+// input, or additions to linear maps.
 //
 // Adapters store the *values* of a prompt, and passes read them: one matrix of float32. Most
 // methods train the values themselves; a reparameterised method computes them from other
@@ -9,9 +10,20 @@
 // after every step.
 #pragma once
 
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "methods/trainable.h"
 
 namespace incipit::methods {
+
+// For people.
+struct PromptDescription {
+  std::string title;  // "soft prompt"
+  std::vector<std::pair<std::string, std::string>> facts;
+};
 
 class Prompt : public Trainable {
  public:
@@ -34,6 +46,11 @@ class Prompt : public Trainable {
                            const BackboneInfo& backbone) const = 0;
   // Throws DataError if the prompt cannot belong to the backbone; `path` is used in the message.
   virtual void check(const model::ModelSpec& spec, const std::filesystem::path& path) const = 0;
+
+  [[nodiscard]] virtual PromptDescription describe() const;
+  // Returns what current parameters add to tensors of a checkpoint, by name, in the layout and
+  // shape in which it stores them, float32: what can be merged into the model. Rows add nothing.
+  [[nodiscard]] virtual std::map<std::string, at::Tensor> weight_changes() const { return {}; }
 
   void contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) final;
   void take_gradients(const Contribution& from, const model::Backbone& backbone) final;

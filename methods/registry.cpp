@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "methods/lora/lora.h"
 #include "methods/model_tuning/model_tuning.h"
 #include "methods/p_tuning/p_tuning.h"
 #include "methods/peft_folder.h"
@@ -17,7 +18,7 @@ namespace {
 
 std::vector<Method>& all_methods() {
   static std::vector<Method> all{prompt_tuning::method(), prefix_tuning::method(),
-                                 p_tuning::method(), model_tuning::method()};
+                                 p_tuning::method(), lora::method(), model_tuning::method()};
   return all;
 }
 

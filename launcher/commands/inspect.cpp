@@ -85,16 +85,15 @@ void inspect_prompt(const telemetry::Style& style, const fs::path& path) {
   const methods::LoadedPrompt loaded = methods::load_prompt(path);
   const methods::Prompt& prompt = *loaded.prompt;
   const at::Tensor values = prompt.values(methods::current_parameters(prompt));
-  telemetry::Facts facts{{"virtual tokens", telemetry::grouped(values.size(0))},
-                         {"width", telemetry::grouped(values.size(1))},
-                         {"parameters", telemetry::grouped(values.numel())}};
+  const methods::PromptDescription description = prompt.describe();
+  telemetry::Facts facts(description.facts.begin(), description.facts.end());
+  facts.emplace_back("parameters", telemetry::grouped(values.numel()));
   if (!prompt.name().empty()) facts.emplace_back("name", prompt.name());
   if (!loaded.backbone.name.empty()) facts.emplace_back("made for", loaded.backbone.name);
   if (!loaded.backbone.weights_fingerprint.empty()) {
     facts.emplace_back("weights", "fingerprint " + loaded.backbone.weights_fingerprint);
   }
-  std::cout << style.bold((prompt.rows(0).resident ? "prefix " : "soft prompt ") + path.string())
-            << '\n';
+  std::cout << style.bold(description.title + " " + path.string()) << '\n';
   telemetry::print_facts(std::cout, style, facts);
 }
 
