@@ -28,6 +28,7 @@
 #include "launcher/commands/init.h"
 #include "launcher/commands/inspect.h"
 #include "launcher/commands/ls.h"
+#include "launcher/commands/merge.h"
 #include "launcher/commands/order.h"
 #include "launcher/commands/plan.h"
 #include "launcher/commands/predict.h"
@@ -112,6 +113,7 @@ int run_program(int argc, const char* const* argv) {
   add_show_command(commands);
   add_ls_command(commands);
   add_inspect_command(commands);
+  add_merge_command(commands);
   add_doctor_command(commands);
   add_tokenize_command(commands);
   try {

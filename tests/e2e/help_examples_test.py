@@ -23,7 +23,8 @@ import tiny
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = "models/smollm2-135m-instruct"
 RECORDS = 24  # of each data file
-RECIPES = ("cb", "rte", "superglue_fewshot", "town_hall")  # whose runs are there
+RECIPES = ("cb", "rte", "superglue_fewshot", "town_hall",
+           "town_hall_lora")  # whose runs are there
 WORDS = "the a town bin road tree was is broken since my by when it full late again who".split()
 
 

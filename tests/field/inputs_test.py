@@ -77,6 +77,7 @@ INPUTS = {
     "ls": [],
     "inspect": [("file", ["BAD"], BAD_FILE, []),
                 ("run/adapter/last/adapter_config.json", ["BAD"], BAD_FILE, [])],
+    "merge": [("run/adapter/last/adapter_config.json", ["BAD", "--output", "OUT"], BAD_FILE, [])],
     "doctor": [("model/model.safetensors", ["--model", "BAD"], BAD_FILE, [])],
     "tokenize": [("model/tokenizer.json", ["BAD", "lines.txt"], BAD_FILE, []),
                  ("lines", ["model", "BAD"], BAD_FILE, ["empty"])]}
@@ -100,6 +101,7 @@ OUTPUTS = {
     "show": (["plain.yaml"], None),
     "ls": ([], None),
     "inspect": (["model", "--tensors"], None),
+    "merge": (None, ["lora", "--model", "model", "--output", "OUT"]),
     "doctor": (["--model", "model"], None),
     "tokenize": (["model", "lines.txt"], None)}
 
@@ -108,8 +110,12 @@ class InputsAndOutputs(program.ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        subprocess.run([program.INCIPIT, "train", "run.yaml"], cwd=cls.folder, check=True,
-                       capture_output=True)
+        lora = ("method.kind=lora", "method.init.kind=auto", "run.output_dir=lora", "train.steps=1",
+                "train.eval_every=0")
+        for settings in (), lora:
+            words = [word for setting in settings for word in ("--set", setting)]
+            subprocess.run([program.INCIPIT, "train", "run.yaml", *words], cwd=cls.folder, check=True,
+                           capture_output=True)
         text = cls.config.read_text()
         begin, end = text.index("method:"), text.index("task:")
         (cls.folder / "plain.yaml").write_text(text[:begin] + "method: {kind: none}\n" + text[end:])
