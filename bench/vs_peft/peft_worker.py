@@ -14,7 +14,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from peft import PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_model  # noqa: E402
+from peft import (PeftModel, PrefixTuningConfig, PromptTuningConfig, TaskType,  # noqa: E402
+                  get_peft_model)
 from safetensors.torch import load_file  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
@@ -59,17 +60,7 @@ class Worker:
         self.prompt = None
         self.prompt_rows = 0  # of input, before those of a sequence
         if request["prompt"]:
-            is_prefix = os.path.isdir(request["prompt"])  # an adapter folder, else a .npy
-            self.prompt = (load_file(f"{request['prompt']}/adapter_model.safetensors")
-                           ["prompt_embeddings"] if is_prefix
-                           else torch.from_numpy(np.load(request["prompt"])))
-            settings = {"task_type": TaskType.CAUSAL_LM, "num_virtual_tokens": len(self.prompt)}
-            if is_prefix:
-                model = get_peft_model(model, PrefixTuningConfig(**settings))
-            else:
-                model = get_peft_model(model, PromptTuningConfig(**settings,
-                                                                 prompt_tuning_init="RANDOM"))
-                self.prompt_rows = len(self.prompt)
+            model = self.add_prompt(model, request["prompt"])
             model.train()
         self.model = model.to(self.device)
         self.forward = torch.compile(model, dynamic=True) if request.get("compile") else model
@@ -94,11 +85,30 @@ class Worker:
     def on_device(self, batches):
         return ({name: tensor.to(self.device) for name, tensor in batch.items()} for batch in batches)
 
+    def add_prompt(self, model, path):
+        """Adds the adapter of a folder, or the soft prompt of a .npy, to be trained."""
+        if not os.path.isdir(path):
+            self.prompt = [torch.from_numpy(np.load(path))]
+            self.prompt_rows = len(self.prompt[0])
+            return get_peft_model(model, PromptTuningConfig(
+                task_type=TaskType.CAUSAL_LM, num_virtual_tokens=self.prompt_rows,
+                prompt_tuning_init="RANDOM"))
+        tensors = load_file(f"{path}/adapter_model.safetensors")
+        if "prompt_embeddings" in tensors:
+            self.prompt = [tensors["prompt_embeddings"]]
+            return get_peft_model(model, PrefixTuningConfig(
+                task_type=TaskType.CAUSAL_LM, num_virtual_tokens=len(self.prompt[0])))
+        model = PeftModel.from_pretrained(model, path, is_trainable=True)
+        self.prompt = [tensors[name.replace(".default.", ".")]
+                       for name, value in model.named_parameters() if value.requires_grad]
+        return model
+
     def reset(self, request=None):
         if self.prompt is not None:
-            (parameter,) = [p for p in self.model.parameters() if p.requires_grad]
-            parameter.data.copy_(self.prompt)
-            self.optimizer = torch.optim.AdamW([parameter], lr=self.learning_rate,
+            parameters = [p for p in self.model.parameters() if p.requires_grad]
+            for parameter, start in zip(parameters, self.prompt, strict=True):
+                parameter.data.copy_(start)
+            self.optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate,
                                                weight_decay=0.0)
         return {}
 

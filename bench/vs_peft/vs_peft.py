@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares training a prompt or a prefix with PEFT and with Incipit. README.md in this folder describes the measurement.
+"""Compares training a prompt, a prefix or LoRA with PEFT and with Incipit. README.md in this folder describes the measurement.
 
     .venv/bin/python bench/vs_peft/vs_peft.py [--quick] [--dtype bfloat16] [--virtual-tokens 100]
 """
@@ -30,9 +30,9 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--dtype", nargs="+", default=list(TOLERANCE), choices=list(TOLERANCE))
     parser.add_argument("--method", default="prompt_tuning",
-                        choices=["prompt_tuning", "prefix_tuning"])
+                        choices=["prompt_tuning", "prefix_tuning", "lora"])
     parser.add_argument("--virtual-tokens", nargs="+", type=int, default=[0, 20, 100], metavar="P",
-                        help="0: evaluation, forward only")
+                        help="0: evaluation, forward only; with --method lora the rank")
     parser.add_argument("--way", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--batch", type=int, default=8, help="examples per step")
     parser.add_argument("--steps", type=int, default=2, help="steps per block")
@@ -88,6 +88,31 @@ def initial_prefix(model, rows, folder, seed=0):
     return str(path)
 
 
+def initial_lora(model, rank, folder, seed=0):
+    """Writes random additions to queries and values as an adapter folder for both sides."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    config = json.loads((model / "config.json").read_text())
+    hidden, heads = config["hidden_size"], config["num_attention_heads"]
+    draw = np.random.default_rng(seed)
+    tensors = {}
+    for layer in range(config["num_hidden_layers"]):
+        for module, outputs in (("q_proj", hidden),
+                                ("v_proj", config["num_key_value_heads"] * hidden // heads)):
+            name = f"base_model.model.model.layers.{layer}.self_attn.{module}"
+            for part, shape in (("lora_A", (rank, hidden)), ("lora_B", (outputs, rank))):
+                tensors[f"{name}.{part}.weight"] = (
+                    0.01 * draw.standard_normal(shape)).astype(np.float32)
+    path = folder / f"lora_{rank}"
+    path.mkdir()
+    save_file(tensors, path / "adapter_model.safetensors")
+    (path / "adapter_config.json").write_text(json.dumps({
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": 2 * rank,
+        "target_modules": ["q_proj", "v_proj"]}))
+    return str(path)
+
+
 class Comparison:
     """Comparison for one dtype, one P and one way of PEFT."""
 
@@ -97,7 +122,8 @@ class Comparison:
         self.progress = progress
         order = rte.in_file_order if way == "documented" else rte.by_length
         self.batches = order(rows, arguments.batch)
-        start = {"prompt_tuning": initial_prompt, "prefix_tuning": initial_prefix}
+        start = {"prompt_tuning": initial_prompt, "prefix_tuning": initial_prefix,
+                 "lora": initial_lora}
         self.prompt = (start[arguments.method](arguments.model, virtual_tokens,
                                                Path(tempfile.mkdtemp(dir=folder)))
                        if virtual_tokens else None)
