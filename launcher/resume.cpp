@@ -38,6 +38,7 @@ RunConfig comparable(RunConfig config) {
   config.train.epochs = standard.train.epochs;
   config.train.micro_batch_tokens = standard.train.micro_batch_tokens;
   config.train.micro_batches = standard.train.micro_batches;
+  config.train.recompute = standard.train.recompute;
   config.train.checkpoint_every = standard.train.checkpoint_every;
   config.train.keep_checkpoints = standard.train.keep_checkpoints;
   config.train.max_checkpoint_failures = standard.train.max_checkpoint_failures;

@@ -68,6 +68,7 @@ struct ForestPass::State {
   PassRows pass_rows;
   std::vector<nn::KeyValueStore*> residents;
 
+  nn::Keep keep = nn::Keep::kNothing;
   std::vector<nn::BlockRecord> records;
   at::Tensor last;    // [target rows, hidden], after the model's last layer
   at::Tensor output;  // [rows, hidden], after the last layer of a stage that is not the last
@@ -114,7 +115,9 @@ ForestPass::State::State(const Backbone& model, const Forest& forest,
       scores(model.head() ? &*model.head() : nullptr, model.dtype(), model.device(),
              forest.targets),
       pass_rows(model, forest, scores.rows(), options.adapters),
-      residents(options.residents) {}
+      residents(options.residents) {
+  if (options.for_backward) keep = options.recompute ? nn::Keep::kAttention : nn::Keep::kAll;
+}
 
 at::Tensor ForestPass::State::prompt_rows() const {
   std::vector<std::int64_t> index;
@@ -162,11 +165,14 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
     const nn::QueryRows queries = state.queries(layer);
     const std::vector<nn::KeysValues> residents = state.resident_layers(layer);
     at::Tensor out = block.forward(rows.context(block), queries, rows.select(block, x), memory,
-                                   residents, options.for_backward, record);
+                                   residents, state.keep, record);
     if (options.on_layer) options.on_layer({layer, block, queries, record.qkv, residents, out});
-    if (options.for_backward || options.keep_keys_values) {
+    if (options.keep_keys_values || state.keep == nn::Keep::kAll) {
       state.keys_values.layers.push_back(rows.keys_values(block, record));
+    } else if (options.for_backward) {
+      state.keys_values.layers.emplace_back();
     }
+    if (state.keep == nn::Keep::kAttention) record.qkv.reset();
     if (options.for_backward) state.records.push_back(std::move(record));
     x = state.is_last(layer) ? std::move(out) : rows.replace(block, x, out);
   }
@@ -220,9 +226,13 @@ at::Tensor ForestPass::backward(const at::Tensor& grad, std::span<at::Tensor> pr
   const PassRows& rows = state.pass_rows;
   const bool maps_train = trains || rows.has_additions();
   for (std::size_t layer = backbone.blocks().size(); layer-- > 0;) {
-    const nn::BlockRecord record = std::move(state.records[layer]);
+    nn::BlockRecord record = std::move(state.records[layer]);
     const nn::Block& block = backbone.blocks()[layer];
     const nn::WeightStore::Use use = weights.use(block.group, nn::WeightStore::Pass::kBackward);
+    if (state.keep == nn::Keep::kAttention) {
+      block.recompute(rows.context(block), state.queries(layer), state.resident_layers(layer),
+                      record);
+    }
     // Before the model's first layer only the prompt rows are trainable, if its maps are frozen.
     const bool is_first = backbone.embedding() && layer == 0 && !maps_train && rows.all();
     at::Tensor grad_memory;

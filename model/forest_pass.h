@@ -43,6 +43,7 @@ struct LayerView {
 
 struct ForestPassOptions {
   bool for_backward = false;                    // keep the activations that backward() needs
+  bool recompute = false;                       // keep few of them: backward() recomputes the rest
   bool keep_keys_values = false;                // for later passes: keys_values()
   bool keep_logits = false;                     // for sampling: logits()
   std::vector<nn::KeyValueStore*> residents{};  // the stores that the forest refers to, by number
@@ -81,7 +82,7 @@ class ForestPass {
   [[nodiscard]] const at::Tensor& output() const;
 
   // Returns the keys and values of this forest's rows in this stage's layers. Needs
-  // keep_keys_values or for_backward.
+  // keep_keys_values, or for_backward without recompute.
   [[nodiscard]] nn::KeyValueStore& keys_values();
 
   // Adds the gradients of sum_t grad[t] * log_likelihood[t] with respect to prompt i and the

@@ -4,8 +4,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
+#include <utility>
+
 #include "core/phase.h"
 #include "nn/attention_flash.h"
+#include "nn/flops.h"
 
 namespace incipit::nn {
 namespace {
@@ -113,68 +116,78 @@ KeysValues SelfAttention::keys_values(const at::Tensor& qkv) const {
   return {qkv.narrow(1, q_width(), kv_width()), qkv.narrow(1, q_width() + kv_width(), kv_width())};
 }
 
-at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
-                          const at::Tensor& x, const at::Tensor& memory, Stores residents,
-                          bool for_backward, BlockRecord& record) const {
-  Phase phase("qkv");
-  NormStatistics input_statistics;
-  at::Tensor qkv =
-      attention.qkv.forward(attention_norm.forward(x, input_statistics), context.additions);
+void Block::project(const BlockContext& context, bool for_backward, BlockRecord& record) const {
+  const Phase phase("qkv");
+  record.qkv = attention.qkv.forward(attention_norm.forward(record.input, record.input_statistics),
+                                     context.additions);
   if (attention.query_norm) {
-    if (for_backward) record.raw_qk = queries_keys(attention, qkv).clone();
-    normalise_heads(attention, qkv);
+    if (for_backward) record.raw_qk = queries_keys(attention, record.qkv).clone();
+    normalise_heads(attention, record.qkv);
   }
-  rotate(context, attention, qkv, /*back=*/false);
-  phase.next("attention");
-  AttentionResult attended =
-      attention_forward(*queries.plan, attention.shape, attention.rule,
-                        select(qkv.narrow(1, 0, attention.q_width()), queries.index),
-                        attention.keys_values(qkv), residents);
+  rotate(context, attention, record.qkv, /*back=*/false);
+}
 
-  phase.next("attention output");
-  const at::Tensor residual = select(x, queries.index);
-  at::Tensor middle = attention.output.forward(attended.output, queries.additions);
+at::Tensor Block::finish(const QueryRows& queries, const at::Tensor& memory, Stores residents,
+                         Output output, BlockRecord& record) const {
+  Phase phase("attention output");
+  const at::Tensor residual = select(record.input, queries.index);
+  at::Tensor& middle = record.middle;
+  middle = attention.output.forward(record.attention.output, queries.additions);
   at::Tensor normal;
-  NormRecord attention_post;
-  CrossRecord crossed;
-  NormStatistics middle_statistics;
   if (attention_post_norm || cross) {
-    middle = add_normal(attention_post_norm, std::move(middle), residual, attention_post);
+    middle = add_normal(attention_post_norm, std::move(middle), residual, record.attention_post);
     if (cross) {
       phase.next("cross attention");
-      middle = cross->forward(queries.cross, middle, memory, residents, crossed);
+      middle = cross->forward(queries.cross, middle, memory, residents, record.cross);
     }
     phase.next("mlp");
-    normal = mlp_norm.forward(middle, middle_statistics);
+    normal = mlp_norm.forward(middle, record.middle_statistics);
   } else {
     phase.next("mlp");
-    normal = mlp_norm.forward_sum(middle, residual, middle, middle_statistics);
+    normal = mlp_norm.forward_sum(middle, residual, middle, record.middle_statistics);
   }
-  at::Tensor hidden;
-  NormRecord mlp_post;
-  at::Tensor out =
-      add_normal(mlp_post_norm, mlp.forward(normal, queries.additions, hidden), middle, mlp_post);
-  NormRecord ended;
-  if (output_norm) {
-    ended.input = std::move(out);
-    out = output_norm->forward(ended.input, ended.statistics);
+  if (output == Output::kUnused && !mlp_post_norm && !output_norm) {
+    record.hidden = mlp.up(normal, queries.additions);
+    return {};
   }
+  at::Tensor out = add_normal(mlp_post_norm, mlp.forward(normal, queries.additions, record.hidden),
+                              record.middle, record.mlp_post);
+  if (!output_norm) return out;
+  record.output.input = std::move(out);
+  return output_norm->forward(record.output.input, record.output.statistics);
+}
 
-  record.qkv = std::move(qkv);
-  record.cross.keys_values = crossed.keys_values;
-  if (for_backward) {
-    record.input = x;
-    record.input_statistics = std::move(input_statistics);
-    record.attention = std::move(attended);
-    record.attention_post = std::move(attention_post);
-    record.middle = std::move(middle);
-    record.middle_statistics = std::move(middle_statistics);
-    record.hidden = std::move(hidden);
-    record.mlp_post = std::move(mlp_post);
-    record.cross = std::move(crossed);
-    record.output = std::move(ended);
+at::Tensor Block::forward(const BlockContext& context, const QueryRows& queries,
+                          const at::Tensor& x, const at::Tensor& memory, Stores residents,
+                          Keep keep, BlockRecord& record) const {
+  record.input = x;
+  project(context, keep == Keep::kAll, record);
+  {
+    const Phase phase("attention");
+    record.attention =
+        attention_forward(*queries.plan, attention.shape, attention.rule,
+                          select(record.qkv.narrow(1, 0, attention.q_width()), queries.index),
+                          attention.keys_values(record.qkv), residents);
   }
+  at::Tensor out = finish(queries, memory, residents, Output::kUsed, record);
+  if (keep == Keep::kAll) return out;
+  BlockRecord kept;
+  kept.qkv = std::move(record.qkv);
+  kept.cross.keys_values = std::move(record.cross.keys_values);
+  if (keep == Keep::kAttention) {
+    kept.input = std::move(record.input);
+    kept.attention = std::move(record.attention);
+    kept.cross.memory = std::move(record.cross.memory);
+  }
+  record = std::move(kept);
   return out;
+}
+
+void Block::recompute(const BlockContext& context, const QueryRows& queries, Stores residents,
+                      BlockRecord& record) const {
+  const Recomputation scope;
+  project(context, /*for_backward=*/true, record);
+  (void)finish(queries, record.cross.memory, residents, Output::kUnused, record);
 }
 
 at::Tensor Block::backward(const BlockContext& context, const QueryRows& queries,

@@ -54,6 +54,13 @@ struct BlockRecord {
   NormRecord output;    // [queries, hidden]
 };
 
+// What a layer keeps of its forward pass beside its keys and values.
+enum class Keep {
+  kNothing,
+  kAll,        // for backward
+  kAttention,  // its input and the result of attention, from which recompute() restores the rest
+};
+
 // Gradients that later passes added to a pass's keys and values of a layer (undefined: none).
 struct LaterGradients {
   KeysValues own;
@@ -86,11 +93,17 @@ struct Block {
   std::optional<Norm> output_norm;  // of the result, at the end of an encoder
 
   // Computes the layer: x [rows, hidden] -> [queries, hidden]. `memory` [memory rows, hidden] is
-  // undefined without cross attention. Always sets record.qkv and record.cross.keys_values, and the
-  // rest of `record` only if `for_backward`. The parameters must be in use.
+  // undefined without cross attention. Always sets record.qkv and record.cross.keys_values, and of
+  // the rest of `record` what it keeps. The parameters must be in use.
   [[nodiscard]] at::Tensor forward(const BlockContext& context, const QueryRows& queries,
                                    const at::Tensor& x, const at::Tensor& memory, Stores residents,
-                                   bool for_backward, BlockRecord& record) const;
+                                   Keep keep, BlockRecord& record) const;
+
+  // Sets what forward() sets with Keep::kAll, to the same bits, from the record of one with
+  // Keep::kAttention. Does not compute attention again, nor the MLP's output where no norm follows
+  // it. Collective as forward(). The work does not count as needed (nn/flops.h).
+  void recompute(const BlockContext& context, const QueryRows& queries, Stores residents,
+                 BlockRecord& record) const;
 
   // Returns the gradient of the layer's input, given that of its output, grad [queries, hidden]. If
   // `input_rows` (int64) is defined, computes only those rows: [input_rows, hidden]; only for a
@@ -102,6 +115,15 @@ struct Block {
                                     const LaterGradients& later, Stores residents,
                                     Stores grad_residents, const at::Tensor& input_rows,
                                     at::Tensor& grad_memory) const;
+
+ private:
+  // Computes queries, keys and values from record.input.
+  void project(const BlockContext& context, bool for_backward, BlockRecord& record) const;
+  enum class Output { kUsed, kUnused };
+  // Computes what follows attention, from record.input and record.attention. Returns the layer's
+  // result if it is used.
+  [[nodiscard]] at::Tensor finish(const QueryRows& queries, const at::Tensor& memory,
+                                  Stores residents, Output output, BlockRecord& record) const;
 };
 
 }  // namespace incipit::nn

@@ -18,6 +18,10 @@ class Mlp {
   // Returns down(activation(up(x))). Sets `hidden` to up(x), for backward.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x, const Additions& additions,
                                    at::Tensor& hidden) const;
+  // Returns up(x), what forward() sets `hidden` to.
+  [[nodiscard]] at::Tensor up(const at::Tensor& x, const Additions& additions) const {
+    return up_.forward(x, additions);
+  }
   // Returns the gradient with respect to x, as Linear::backward() does.
   [[nodiscard]] at::Tensor backward(const at::Tensor& grad, const at::Tensor& hidden,
                                     const at::Tensor& x, const Additions& additions) const;

@@ -197,7 +197,8 @@ RankCost rank_cost(const model::ModelSpec& spec, const comm::MeshShape& shape, i
     cost.sent = std::move(counts.sent);
   } else {
     // Rows at most as in the fullest branch: with fewer examples, branches are cut alike.
-    micro_batches = {.max_rows = cut.branches.front().forest.row_count(), .at_least = 1};
+    micro_batches.max_rows = cut.branches.front().forest.row_count();
+    micro_batches.at_least = 1;
     const auto in_branch = static_cast<std::int64_t>(cut.branches.front().forest.targets.size()) /
                            std::min(w.target_rows, w.example_rows);
     const auto step_of = [&](std::int64_t branches) {

@@ -68,6 +68,7 @@ class Step {
         link_(backbone_),
         objective_(objective),
         rows_(forest.row_count()),
+        recompute_(micro_batches.recompute),
         cut_(forest.row_count() == 0 ? ForestCut{}
                                      : cut_below_shared(forest, micro_batches.max_rows,
                                                         micro_batches.at_least, model.stores())),
@@ -133,8 +134,9 @@ class Step {
 
   void run_trunk() {
     if (!any_trunk_) return;
-    trunk_.emplace(pass_through(cut_.trunk, trunk_targets_,
-                                {.for_backward = any_trunk_learns_, .keep_keys_values = true}));
+    trunk_.emplace(pass_through(
+        cut_.trunk, trunk_targets_,
+        {.for_backward = any_trunk_learns_, .recompute = recompute_, .keep_keys_values = true}));
     if (any_trunk_learns_) trunk_->keys_values().enable_gradients();
   }
 
@@ -214,9 +216,11 @@ class Step {
 
   void run_forward(int branch) {
     Flying& flying = flying_[branch];
-    flying.pass.emplace(model_.stage_forward(
-        cut_.branches[branch].forest,
-        {.for_backward = true, .residents = residents(), .input = std::move(flying.input)}));
+    flying.pass.emplace(
+        model_.stage_forward(cut_.branches[branch].forest, {.for_backward = true,
+                                                            .recompute = recompute_,
+                                                            .residents = residents(),
+                                                            .input = std::move(flying.input)}));
     keep_likelihoods(*flying.pass, branch_targets_[branch]);
   }
 
@@ -234,6 +238,7 @@ class Step {
   model::StageLink link_;
   const Objective& objective_;
   const std::int64_t rows_;
+  const bool recompute_;
   ForestCut cut_;  // with empty branches where other ranks have more
   const bool trunk_learns_;
   const std::vector<bool> ahead_;  // per branch: runs an extra forward pass first
@@ -255,7 +260,8 @@ class Step {
 MicroBatches micro_batches(const TrainOptions& options, int stages) {
   const int automatic = stages > 1 ? 2 * stages : 1;
   return {.max_rows = options.micro_batch_tokens,
-          .at_least = options.micro_batches > 0 ? options.micro_batches : automatic};
+          .at_least = options.micro_batches > 0 ? options.micro_batches : automatic,
+          .recompute = options.recompute == Recompute::kLayer};
 }
 
 StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,

@@ -16,6 +16,7 @@ namespace incipit::trainer {
 struct MicroBatches {
   std::int64_t max_rows = 1;  // per micro-batch
   int at_least = 1;           // minimum number, if there are enough examples
+  bool recompute = false;     // model::ForestPassOptions::recompute
 };
 
 // Returns how the options split it on one of `stages` pipeline stages.

@@ -111,6 +111,10 @@ void declare(Schema& schema, TrainOptions& o) {
                     {.min = 1});
   schema.field("micro_batch_tokens", o.micro_batch_tokens, "rows computed at once on a rank",
                {.min = 1});
+  schema.choice(
+      "recompute", o.recompute, {{"none", Recompute::kNone}, {"layer", Recompute::kLayer}},
+      "layer: keep a quarter of a layer's activations or less, and compute the rest again; "
+      "changes memory and time, not results");
   schema.choice("loss", o.loss,
                 {{"target_tokens", Loss::kTargetTokens}, {"candidates", Loss::kCandidates}},
                 "mean over the target tokens, or cross-entropy over the verbalizers");

@@ -18,6 +18,12 @@ enum class Loss {
   kCandidates,    // candidates: cross-entropy over the verbalizers, mean over examples
 };
 
+// What a step computes again in its backward pass, so that it need not be kept.
+enum class Recompute {
+  kNone,   // none
+  kLayer,  // layer: all of a layer but its input and the result of its attention
+};
+
 enum class OptimizerKind { kAdamW, kAdafactor, kSgd };  // adamw, adafactor, sgd
 
 struct OptimizerOptions {
@@ -67,6 +73,7 @@ struct TrainOptions {
   // Minimum number of micro-batches, if there are enough examples. 0 (auto): two per pipeline
   // stage, so that stages wait little for each other; 1 without stages.
   int micro_batches = 0;
+  Recompute recompute = Recompute::kNone;
   Loss loss = Loss::kTargetTokens;
   bool shuffle = true;  // false: file order
   OptimizerOptions optimizer;

@@ -111,11 +111,11 @@ void check_replicas(const methods::Trainable& trained, const comm::Mesh& mesh) {
 
 // The passes of a step.
 trainer::StepSums run_passes(methods::PromptedModel& model, const std::vector<Sequence>& batch,
-                             int min_shared_rows, std::int64_t max_rows) {
+                             int min_shared_rows, const trainer::MicroBatches& micro_batches) {
   const Forest forest = pack(batch, min_shared_rows).forest;
   const auto objective = trainer::target_token_objective(forest, model.backbone().device());
   model.start_gradients();
-  const auto sums = trainer::forward_backward(model, forest, *objective, {.max_rows = max_rows});
+  const auto sums = trainer::forward_backward(model, forest, *objective, micro_batches);
   model.collect_gradients();
   return sums;
 }
@@ -123,8 +123,10 @@ trainer::StepSums run_passes(methods::PromptedModel& model, const std::vector<Se
 // One step on this rank's part of the mesh.
 Outcome step(methods::PromptedModel& model, const std::vector<Sequence>& batch,
              int min_shared_rows = 1, std::int64_t max_rows = 1000,
-             const comm::Mesh& mesh = one_rank()) {
-  Outcome outcome{run_passes(model, batch, min_shared_rows, max_rows).loss.item<double>(), {}};
+             const comm::Mesh& mesh = one_rank(), bool recompute = false) {
+  const auto sums =
+      run_passes(model, batch, min_shared_rows, {.max_rows = max_rows, .recompute = recompute});
+  Outcome outcome{sums.loss.item<double>(), {}};
   model.sum_gradients(mesh);
   mesh.along(comm::kBatch | comm::kPipeline)
       .all_reduce_sum(std::span<double>(&outcome.loss, 1), "loss");
@@ -243,8 +245,10 @@ TEST_P(Conformance, EveryMeshGivesTheLossAndGradientsOfOneRank) {
       for (std::size_t i = mesh.batch().rank(); i < all.size(); i += mesh.batch().size()) {
         share.push_back(all[i]);
       }
-      const Outcome outcome = step(model, share, 1, 9, mesh);
-      if (world.rank() == 0) expect_equal(outcome, one, 1e-4, comm::describe(shape));
+      for (const bool recompute : {false, true}) {
+        const Outcome outcome = step(model, share, 1, 9, mesh, recompute);
+        if (world.rank() == 0) expect_equal(outcome, one, 1e-4, comm::describe(shape));
+      }
     });
   }
 }
@@ -289,7 +293,7 @@ Cost cost_of(const model::Backbone& backbone, std::shared_ptr<methods::Trainable
   const double flops = nn::counted_flops();
   const nn::LedgerRecording recording;
   methods::PromptedModel model(backbone, {std::move(prompt)});
-  (void)run_passes(model, batch, 1, max_rows);
+  (void)run_passes(model, batch, 1, {.max_rows = max_rows});
   return {nn::counted_flops() - flops, recording.snapshot().total.peak_bytes};
 }
 
@@ -308,6 +312,33 @@ TEST_P(Conformance, AStepWithoutDataCostsWhatARealOneDoes) {
       EXPECT_EQ(planned.flops, is.flops);
       EXPECT_NEAR(planned.peak_bytes, is.peak_bytes, 0.1 * is.peak_bytes);
     }
+  }
+}
+
+TEST_P(Conformance, RecomputingLayersChangesNoBitAndSavesMemory) {
+  nn::start_ledger();
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const auto backbone = model::Backbone::random(spec_, 3, {.dtype = dtype});
+    auto model = prompted(backbone);
+    for (const std::int64_t rows : {1000, 9}) {  // whole, cut
+      const double before = nn::counted_flops();
+      const Outcome kept = step(model, batch(), 1, rows);
+      const double between = nn::counted_flops();
+      const Outcome again = step(model, batch(), 1, rows, one_rank(), /*recompute=*/true);
+      EXPECT_EQ(nn::counted_flops() - between, between - before);  // those that are needed
+      EXPECT_EQ(again.loss, kept.loss);
+      ASSERT_EQ(again.gradients.size(), kept.gradients.size());
+      for (const auto& [name, gradient] : kept.gradients) {
+        EXPECT_TRUE(again.gradients.at(name).equal(gradient)) << name;
+      }
+    }
+    const Forest forest = pack(long_batch_after(spec_, methods::prompt_rows(options_))).forest;
+    const auto saved_bytes = [&](bool recompute) {
+      const nn::LedgerRecording recording;
+      const auto pass = model.forward(forest, {.for_backward = true, .recompute = recompute});
+      return recording.snapshot().total.bytes;
+    };
+    EXPECT_LT(saved_bytes(true), 0.7 * saved_bytes(false));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
@@ -54,6 +55,22 @@ TEST_P(MatmulTest, StridesOf16Bits) {
     expect_both(wide.narrow(1, 7, 96), wide.narrow(1, 100, 37), at::randn({37, 96}, dtype));
     expect_both(wide.narrow(1, 7, 96), wide.narrow(1, 100, 37),
                 at::randn({37, 150}, dtype).narrow(1, 3, 96));
+  }
+}
+
+TEST_P(MatmulTest, AddsToColumnsOfASum) {
+  for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
+    const at::Tensor wide = at::randn({GetParam(), 200}, dtype);
+    const at::Tensor x = wide.narrow(1, 7, 8);
+    const at::Tensor grad = wide.narrow(1, 100, 37);
+    const at::Tensor weight = at::randn({37, 8}, dtype);
+    const at::Tensor sum = at::ones({GetParam(), 60}, dtype);
+    add_matmul_nt(sum.narrow(1, 2, 37), x, weight);
+    add_matmul_nn(sum.narrow(1, 45, 8), grad, weight);
+    const at::Tensor found = sum.sub(1);
+    expect_product(found.narrow(1, 2, 37).contiguous(), x, weight.t());
+    expect_product(found.narrow(1, 45, 8).contiguous(), grad, weight);
+    EXPECT_TRUE(found.narrow(1, 39, 6).eq(0).all().item<bool>());
   }
 }
 
