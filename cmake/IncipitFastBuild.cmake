@@ -13,7 +13,7 @@ option(INCIPIT_PCH "Use precompiled headers" ON)
 
 # Target size of a group. It gives enough groups for several processors and keeps a compiler process
 # below 1.5 GB.
-set(INCIPIT_GROUP_BYTES 90000 CACHE STRING "Source text compiled at once, in bytes")
+set(INCIPIT_GROUP_BYTES 180000 CACHE STRING "Source text compiled at once, in bytes")
 
 # incipit_group_sources(result comm a.cpp b.cpp) replaces the sources of this folder with files that
 # include them. Generated sources, generator expressions, objects and sources with their own compile
@@ -96,13 +96,14 @@ set(incipit_common_headers
     <exception> <filesystem> <fstream> <functional> <iostream> <limits> <map> <memory> <mutex>
     <numeric> <optional> <random> <set> <span> <sstream> <stdexcept> <string> <string_view>
     <thread> <unordered_map> <utility> <variant> <vector> <nlohmann/json.hpp>)
-set(incipit_torch_headers <ATen/core/Tensor.h>)
+set(incipit_torch_headers <ATen/core/Tensor.h> <ATen/ops/empty.h>)
 set(incipit_test_headers <gmock/gmock.h> <gtest/gtest.h>)
 
-# Compile options of each. Test assertions expand to much code, and code that calls libtorch waits
-# for it: neither gains from optimisation what it costs to compile.
+# Compile options of each. Test assertions expand to much code, code that calls libtorch waits for it,
+# and most of the rest runs once: none gains from optimisation what it costs to compile. The
+# exceptions are HOT (incipit_library).
 set(incipit_little_optimised $<$<CONFIG:Release>:-O1>)
-set(incipit_options_library_plain $<$<CONFIG:Release>:-O2> ${incipit_hardened})
+set(incipit_options_library_plain ${incipit_little_optimised} ${incipit_hardened})
 set(incipit_options_library_torch ${incipit_little_optimised})
 set(incipit_options_test_plain ${incipit_little_optimised})
 set(incipit_options_test_torch ${incipit_little_optimised})

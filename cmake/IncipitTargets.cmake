@@ -40,9 +40,8 @@ function(incipit_export target name export)
 endfunction()
 
 # incipit_library(comm SOURCES a.cpp b.cpp PUBLIC incipit::core PRIVATE MPI::MPI_C)
-# creates the static library of a folder, incipit::comm. A library that uses libtorch spends its
-# time there, so it is compiled with -O1 to save build time; HOT keeps full optimisation, for
-# libraries with their own hot loops.
+# creates the static library of a folder, incipit::comm. It is compiled with -O1 to save build time;
+# HOT keeps full optimisation, for libraries with hot loops.
 function(incipit_library name)
   cmake_parse_arguments(ARG "HOT" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   incipit_group_sources(sources ${name} ${ARG_SOURCES})
@@ -50,7 +49,9 @@ function(incipit_library name)
   target_link_libraries(incipit_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
   incipit_export(incipit_${name} ${name} IncipitTargets)
   incipit_find_variant(incipit_${name} plain ${ARG_PUBLIC} ${ARG_PRIVATE})
-  if(NOT ARG_HOT)
+  if(ARG_HOT)
+    target_compile_options(incipit_${name} PRIVATE ${incipit_hardened})
+  else()
     incipit_use_precompiled(incipit_${name} library)
   endif()
 endfunction()
