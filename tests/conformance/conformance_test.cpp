@@ -363,12 +363,27 @@ TEST_P(Conformance, AStepReadsNothingFromTheDevice) {
   }
 }
 
+// Rounding can be large beside a gradient that happens to be small. A mistake shows with most
+// weights.
 TEST_P(Conformance, BFloat16FollowsFloat32) {
-  const auto wide = model::Backbone::random(spec_, 3, {});
-  const auto narrow = model::Backbone::random(spec_, 3, {.dtype = at::kBFloat16});
-  auto a = prompted(narrow);
-  auto b = prompted(wide);
-  expect_equal(step(a, batch()), step(b, batch()), 0.1, "bfloat16");
+  std::map<std::string, std::vector<double>> errors;
+  for (const std::uint64_t seed : {3, 4, 5}) {
+    const auto wide = model::Backbone::random(spec_, seed, {});
+    const auto narrow = model::Backbone::random(spec_, seed, {.dtype = at::kBFloat16});
+    auto a = prompted(narrow);
+    auto b = prompted(wide);
+    const Outcome exact = step(b, batch());
+    const Outcome rounded = step(a, batch());
+    EXPECT_NEAR(rounded.loss, exact.loss, 0.1 * std::abs(exact.loss));
+    for (const auto& [name, gradient] : exact.gradients) {
+      const at::Tensor error = rounded.gradients.at(name).sub(gradient);
+      errors[name].push_back(error.norm().item<double>() / gradient.norm().item<double>());
+    }
+  }
+  for (auto& [name, values] : errors) {
+    std::sort(values.begin(), values.end());
+    EXPECT_LT(values[values.size() / 2], 0.1) << name;
+  }
 }
 
 // Reads a prompt's adapter.
