@@ -141,10 +141,10 @@ TEST_F(PeftAdapter, OfTwoSubmodulesTheFirstIsTaken) {
 TEST_F(PeftAdapter, OtherMethodsAreRefusedByName) {
   change_config({{"peft_type", "PREFIX_TUNING"}});
   expect_refused("adapter_config.json: peft_type", "PREFIX_TUNING");
-  change_config({{"peft_type", "LORA"}});
-  expect_refused("adapter_config.json: peft_type", "LORA; expected PROMPT_TUNING");
+  change_config({{"peft_type", "LOHA"}});
+  expect_refused("adapter_config.json: peft_type", "LOHA; expected PROMPT_TUNING");
   EXPECT_THAT([&] { (void)methods::load_prompt(folder_.path()); },
-              ThrowsMessage<DataError>(HasSubstr("LORA; supported: PROMPT_TUNING, PREFIX_TUNING")));
+              ThrowsMessage<DataError>(HasSubstr("LOHA; supported: PROMPT_TUNING, PREFIX_TUNING")));
 }
 
 TEST_F(PeftAdapter, ShapesThatDisagreeAreRefused) {
