@@ -25,6 +25,7 @@ MOST_SECONDS = 20  # on a busy machine; reading 1 GiB as text or YAML takes long
 GIB = 1 << 30
 COLUMNS = ["--text", "text", "--label", "label"]
 OUTPUT = ["--set", "run.output_dir=OUT"]
+ORDERS = ["--set", "task.shots=2", "--set", "order.probes_per_order=0"]
 
 
 def sparse(path):
@@ -65,6 +66,13 @@ INPUTS = {
                   ["BAD", "--prompt", "hi", "--max-tokens", "2"], BAD_FILE, ["missing"])],
     "compare": [("configuration", ["BAD"], USAGE, []),
                 ("templates", ["plain.yaml", "--templates", "BAD", "--output", "OUT"], USAGE, [])],
+    "order": [("configuration", ["BAD"], USAGE, []),
+              ("examples", ["plain.yaml", "--set", "task.train=BAD", *ORDERS, "--output", "OUT"],
+               BAD_FILE, [])],
+    "explain": [("configuration",
+                 ["run/adapter/last", "--config", "BAD", "--output", "OUT"], USAGE, []),
+                ("run/adapter/last/adapter_model.safetensors",
+                 ["BAD", "--config", "run.yaml", "--output", "OUT"], BAD_FILE, [])],
     "validate": [("configuration", ["BAD"], USAGE, []),
                  ("task file", ["plain.yaml", "--set", "task.name=./BAD"], USAGE, []),
                  ("examples", ["plain.yaml", "--set", "task.test=BAD"], BAD_FILE, [])],
@@ -95,6 +103,10 @@ OUTPUTS = {
     "generate": (["model", "--prompt", "hi", "--max-tokens", "2"], None),
     "compare": (["plain.yaml", "--templates", "templates.yaml", "--output", "full3"],
                 ["plain.yaml", "--templates", "templates.yaml", "--output", "OUT"]),
+    "order": (["plain.yaml", *ORDERS, "--output", "full4"],
+              ["plain.yaml", *ORDERS, "--output", "OUT"]),
+    "explain": (["run/adapter/last", "--config", "run.yaml", "--output", "page.html"],
+                ["run/adapter/last", "--config", "run.yaml", "--output", "OUT"]),
     "validate": (["plain.yaml"], None),
     "plan": (["run.yaml", "--ranks", "2", "--json"], None),
     "report": (None, ["run", "--output", "OUT"]),  # prints nothing
