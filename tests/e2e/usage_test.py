@@ -57,7 +57,7 @@ class Mistakes(program.ProgramTest):
                       f"on line {where['batch_size: many']}", message)
         self.assertIn(f"bad.yaml:{where['scale']}:", message)
         self.assertIn("method.init.scale", message)
-        self.assertIn("eval.score: expected auto, sum, token_mean, byte_mean or pmi", message)
+        self.assertIn("eval.score: expected auto, sum, token_mean, byte_mean, pmi or calibrated", message)
         self.assertIn("--set train.shuffle=yes: train.shuffle: expected true or false", message)
 
     def test_come_before_the_model_is_looked_at(self):
