@@ -126,6 +126,16 @@ class ForestAttention : public ::testing::TestWithParam<std::tuple<int, bool, in
     grad_ = at::randn(queries_.sizes(), at::kDouble);
   }
 
+  void to_float32() {
+    const auto narrow = [](const KeysValues& x) {
+      return KeysValues{x.keys.to(at::kFloat), x.values.to(at::kFloat)};
+    };
+    queries_ = queries_.to(at::kFloat);
+    grad_ = grad_.to(at::kFloat);
+    own_ = narrow(own_);
+    for (KeysValues& store : residents_) store = narrow(store);
+  }
+
   // All rows of keys or of values: those of the forest, then those of the stores.
   [[nodiscard]] at::Tensor all(at::Tensor KeysValues::*part) const {
     return at::cat({own_.*part, residents_[0].*part, residents_[1].*part});
@@ -229,16 +239,10 @@ TEST_P(ForestAttention, WeightsTimesValuesAreTheOutput) {
 
 TEST_P(ForestAttention, Float32FollowsFloat64) {
   plan_ = AttentionPlan(forest_, index_);
-  const auto narrow = [](const KeysValues& x) {
-    return KeysValues{x.keys.to(at::kFloat), x.values.to(at::kFloat)};
-  };
   const AttentionResult wide =
       attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
   const Gradients exact = gradients(attention_backward_cpu, wide);
-  queries_ = queries_.to(at::kFloat);
-  grad_ = grad_.to(at::kFloat);
-  own_ = narrow(own_);
-  for (KeysValues& store : residents_) store = narrow(store);
+  to_float32();
   const AttentionResult rounded =
       attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
   const Gradients found = gradients(attention_backward_cpu, rounded);
@@ -255,16 +259,10 @@ TEST_P(ForestAttention, Float32FollowsFloat64) {
 // With flash attention where it supports the rule, and with the plain kernels.
 TEST_P(ForestAttention, KernelsOfAGpuFollowFloat64) {
   plan_ = AttentionPlan(forest_, index_);
-  const auto narrow = [](const KeysValues& x) {
-    return KeysValues{x.keys.to(at::kFloat), x.values.to(at::kFloat)};
-  };
   const AttentionResult wide =
       attention_forward_cpu(plan_, shape_, rule_, queries_, own_, residents_);
   const Gradients exact = gradients(attention_backward_cpu, wide);
-  queries_ = queries_.to(at::kFloat);
-  grad_ = grad_.to(at::kFloat);
-  own_ = narrow(own_);
-  for (KeysValues& store : residents_) store = narrow(store);
+  to_float32();
   const auto near = [](const at::Tensor& x, const at::Tensor& y) {
     return at::allclose(x.to(at::kDouble), y, 1e-5, 2e-5);
   };
