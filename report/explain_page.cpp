@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -155,48 +157,53 @@ void write_layers(Html& page, std::size_t layers) {
   write_heads(page, heads);
 }
 
+// Writes a table of positions and layers. `write_cells` writes the cells of one position.
+void write_by_layer(Html& page, const std::string& title, const std::string& caption,
+                    const Explanation& it, std::size_t layers,
+                    const std::function<void(const Position&)>& write_cells) {
+  page.leaf("h2", title);
+  const auto scroll = page.element("div", {{"class", "scroll"}});
+  const auto table = page.element("table", {{"class", "confusion"}});
+  page.leaf("caption", caption);
+  write_layers(page, layers);
+  const auto body = page.element("tbody");
+  for (std::size_t i = 0; i < it.positions.size(); ++i) {
+    const auto row = page.element("tr");
+    page.leaf("th", telemetry::grouped(static_cast<std::int64_t>(i)));
+    write_cells(it.positions[i]);
+  }
+}
+
 void write_attention(Html& page, const Explanation& it) {
-  page.leaf("h2", "Attention by position and layer");
   double largest = 0;
   for (const Position& position : it.positions) {
     largest =
         std::max(largest, *std::max_element(position.attention.begin(), position.attention.end()));
   }
-  const auto scroll = page.element("div", {{"class", "scroll"}});
-  const auto table = page.element("table", {{"class", "confusion"}});
-  page.leaf("caption",
-            "Percent of the attention of the rows that predict the answers, mean over heads and "
-            "examples. The rest goes to the text and to the answer.");
-  write_layers(page, it.positions.front().attention.size());
-  const auto body = page.element("tbody");
-  for (std::size_t i = 0; i < it.positions.size(); ++i) {
-    const auto row = page.element("tr");
-    page.leaf("th", telemetry::grouped(static_cast<std::int64_t>(i)));
-    for (const double weight : it.positions[i].attention) {
-      const std::string style = "--share:" + css_number(largest > 0 ? weight / largest : 0);
-      page.leaf("td", {{"style", style}}, telemetry::fixed(100 * weight, 1));
-    }
-  }
+  write_by_layer(page, "Attention by position and layer",
+                 "Percent of the attention of the rows that predict the answers, mean over heads "
+                 "and examples. The rest goes to the text and to the answer.",
+                 it, it.positions.front().attention.size(), [&](const Position& position) {
+                   for (const double weight : position.attention) {
+                     const double share = largest > 0 ? weight / largest : 0;
+                     page.leaf("td", {{"style", "--share:" + css_number(share)}},
+                               telemetry::fixed(100 * weight, 1));
+                   }
+                 });
 }
 
 void write_lens(Html& page, const Explanation& it) {
-  page.leaf("h2", "Logit lens by position and layer");
-  const auto scroll = page.element("div", {{"class", "scroll"}});
-  const auto table = page.element("table", {{"class", "confusion"}});
-  page.leaf("caption",
-            "The likeliest next token if this layer were the last one: the model's final norm and "
-            "head on its output (logit lens). Shaded by probability; more on hover.");
-  write_layers(page, it.positions.front().lens.size());
-  const auto body = page.element("tbody");
-  for (std::size_t i = 0; i < it.positions.size(); ++i) {
-    const auto row = page.element("tr");
-    page.leaf("th", telemetry::grouped(static_cast<std::int64_t>(i)));
-    for (const std::vector<RatedToken>& tokens : it.positions[i].lens) {
-      const std::string style = "--share:" + css_number(tokens.front().value);
-      const auto cell = page.element("td", {{"style", style}, {"title", tokens_text(tokens, 3)}});
-      page.leaf("code", telemetry::visible(tokens.front().text));
-    }
-  }
+  write_by_layer(page, "Logit lens by position and layer",
+                 "The likeliest next token if this layer were the last one: the model's final norm "
+                 "and head on its output (logit lens). Shaded by probability; more on hover.",
+                 it, it.positions.front().lens.size(), [&](const Position& position) {
+                   for (const std::vector<RatedToken>& tokens : position.lens) {
+                     const std::string style = "--share:" + css_number(tokens.front().value);
+                     const auto cell =
+                         page.element("td", {{"style", style}, {"title", tokens_text(tokens, 3)}});
+                     page.leaf("code", telemetry::visible(tokens.front().text));
+                   }
+                 });
 }
 
 void write_agreement(Html& page, const Explanation& it) {
