@@ -100,7 +100,7 @@ std::vector<std::vector<double>> attention_mass(const Subject& subject,
 std::vector<std::vector<std::vector<RatedToken>>> logit_lens(const Subject& subject,
                                                              const methods::Contribution& prompt,
                                                              int count) {
-  INCIPIT_CHECK(!is_deep(prompt), "a prompt of keys and values has no rows of its own");
+  INCIPIT_CHECK(!is_deep(prompt), "a prompt of keys and values has no rows");
   const model::Backbone& backbone = subject.backbone;
   const methods::PromptedModel model = model_with(backbone, prompt);
   const std::int64_t before = rows_before(subject.task, prompt);

@@ -56,7 +56,7 @@ class Compare(program.ProgramTest):
         self.assertIn(f"always '{chosen['majority']['answer']}'", done.stdout)
 
     def test_shows_how_far_answers_are_in_the_format_and_can_be_trusted(self):
-        """Guo et al. 2017: ten bins of confidence, from the scores of an evaluation of its own."""
+        """Guo et al. 2017: ten bins of confidence, from the scores of a separate evaluation."""
         run, done = self.compare("format")
         chosen = json.loads((run / "templates.json").read_text())
         best = next(each for each in chosen["templates"] if each["name"] == chosen["best"])
