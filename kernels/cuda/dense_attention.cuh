@@ -74,22 +74,34 @@ inline int64_t dense_shared_bytes(int64_t dim) {
   return numbers * static_cast<int64_t>(sizeof(float));
 }
 
+// The part of a head that a block computes: rows [first, first + count) of a sequence.
+struct DenseTile {
+  int64_t head;
+  int sequence;
+  int64_t first;
+  int count;
+};
+
+INCIPIT_DEVICE DenseTile tile_of(const Block& block, int64_t heads, const int32_t* tiles,
+                                 const int32_t* ends, int size) {
+  const int64_t tile = block.index() / heads;
+  const int sequence = tiles[2 * tile];
+  const int64_t first = tiles[2 * tile + 1];
+  return {block.index() % heads, sequence, first, least(size, ends[sequence + 1] - first)};
+}
+
 template <typename T>
 struct DenseForwardKernel {
   DenseAttention a;
 
   INCIPIT_DEVICE void operator()(const Block& block) const {
-    const int64_t tile = block.index() / a.heads;
-    const int64_t head = block.index() % a.heads;
-    const int sequence = a.query_tiles[2 * tile];
-    const int64_t first = a.query_tiles[2 * tile + 1];
-    const int count = least(kDenseQueries, a.query_ends[sequence + 1] - first);
+    const DenseTile tile = tile_of(block, a.heads, a.query_tiles, a.query_ends, kDenseQueries);
     const int64_t dim = a.head_dim;
     const DenseTiles s(block.shared<float>(), dim);
     float* const largest = s.rows;
     float* const total = s.rows + kDenseQueries;
     float* const shrink = s.rows + 2 * kDenseQueries;
-    load_tile<T>(block, a.queries, first, count, head, dim, s.queries);
+    load_tile<T>(block, a.queries, tile.first, tile.count, tile.head, dim, s.queries);
     block.each_thread([&](int t) {
       for (int64_t i = t; i < kDenseQueries * dim; i += block.threads()) s.sums[i] = 0;
       if (t < kDenseQueries) {
@@ -97,27 +109,28 @@ struct DenseForwardKernel {
         total[t] = 0;
       }
     });
-    const int64_t end = a.key_ends[sequence + 1];
-    for (int64_t key = a.key_ends[sequence]; key < end; key += kDenseKeys) {
+    const int64_t end = a.key_ends[tile.sequence + 1];
+    for (int64_t key = a.key_ends[tile.sequence]; key < end; key += kDenseKeys) {
       const int keys = least(kDenseKeys, end - key);
-      const int64_t kv_head = head / (a.heads / a.kv_heads);
+      const int64_t kv_head = tile.head / (a.heads / a.kv_heads);
       load_tile<T>(block, a.keys, key, keys, kv_head, dim, s.keys);
       load_tile<T>(block, a.values, key, keys, kv_head, dim, s.values);
       block.each_thread([&](int t) {
         for (int i = t; i < kDenseQueries * kDenseKeys; i += block.threads()) {
           const int q = i / kDenseKeys;
           const int k = i % kDenseKeys;
-          const bool seen = q < count && k < keys && sees(a, sequence, first + q, key + k);
+          const bool seen =
+              q < tile.count && k < keys && sees(a, tile.sequence, tile.first + q, key + k);
           s.scores[i] =
               seen ? score_of(a, dot(s.queries + q * (dim + 1), s.keys + k * (dim + 1), dim)).value
                    : -INFINITY;
         }
       });
       block.each_thread([&](int t) {
-        if (t < count) soften(s.scores + t * kDenseKeys, largest[t], total[t], shrink[t]);
+        if (t < tile.count) soften(s.scores + t * kDenseKeys, largest[t], total[t], shrink[t]);
       });
       block.each_thread([&](int t) {
-        for (int64_t i = t; i < count * dim; i += block.threads()) {
+        for (int64_t i = t; i < tile.count * dim; i += block.threads()) {
           const int64_t q = i / dim;
           float sum = s.sums[i] * shrink[q];
           for (int k = 0; k < keys; ++k) {
@@ -128,12 +141,13 @@ struct DenseForwardKernel {
       });
     }
     block.each_thread([&](int t) {
-      for (int64_t i = t; i < count * dim; i += block.threads()) {
+      for (int64_t i = t; i < tile.count * dim; i += block.threads()) {
         const int64_t q = i / dim;
         const float sum = total[q] == 0 ? 0.0F : s.sums[i] / total[q];
-        store(row_of<T>(a.output, first + q)[head * dim + i % dim], sum);
+        store(row_of<T>(a.output, tile.first + q)[tile.head * dim + i % dim], sum);
       }
-      if (t < count) a.lse[head * a.query_count + first + t] = largest[t] + logf(total[t]);
+      if (t < tile.count)
+        a.lse[tile.head * a.query_count + tile.first + t] = largest[t] + logf(total[t]);
     });
   }
 
@@ -197,26 +211,22 @@ struct DenseQueriesKernel {
   DenseAttention a;
 
   INCIPIT_DEVICE void operator()(const Block& block) const {
-    const int64_t tile = block.index() / a.heads;
-    const int64_t head = block.index() % a.heads;
-    const int sequence = a.query_tiles[2 * tile];
-    const int64_t first = a.query_tiles[2 * tile + 1];
-    const int count = least(kDenseQueries, a.query_ends[sequence + 1] - first);
+    const DenseTile tile = tile_of(block, a.heads, a.query_tiles, a.query_ends, kDenseQueries);
     const int64_t dim = a.head_dim;
     const DenseTiles s(block.shared<float>(), dim);
-    load_queries<T>(block, a, s, head, first, count);
+    load_queries<T>(block, a, s, tile.head, tile.first, tile.count);
     block.each_thread([&](int t) {
       for (int64_t i = t; i < kDenseQueries * dim; i += block.threads()) s.sums[i] = 0;
     });
-    const int64_t end = a.key_ends[sequence + 1];
-    for (int64_t key = a.key_ends[sequence]; key < end; key += kDenseKeys) {
+    const int64_t end = a.key_ends[tile.sequence + 1];
+    for (int64_t key = a.key_ends[tile.sequence]; key < end; key += kDenseKeys) {
       const int keys = least(kDenseKeys, end - key);
-      const int64_t kv_head = head / (a.heads / a.kv_heads);
+      const int64_t kv_head = tile.head / (a.heads / a.kv_heads);
       load_tile<T>(block, a.keys, key, keys, kv_head, dim, s.keys);
       load_tile<T>(block, a.values, key, keys, kv_head, dim, s.values);
-      dense_gradients<T>(block, a, s, sequence, head, first, count, key, keys);
+      dense_gradients<T>(block, a, s, tile.sequence, tile.head, tile.first, tile.count, key, keys);
       block.each_thread([&](int t) {
-        for (int64_t i = t; i < count * dim; i += block.threads()) {
+        for (int64_t i = t; i < tile.count * dim; i += block.threads()) {
           float sum = s.sums[i];
           for (int k = 0; k < keys; ++k) {
             sum += s.slopes[i / dim * kDenseKeys + k] * s.keys[k * (dim + 1) + i % dim];
@@ -226,8 +236,9 @@ struct DenseQueriesKernel {
       });
     }
     block.each_thread([&](int t) {
-      for (int64_t i = t; i < count * dim; i += block.threads()) {
-        store(row_of<T>(a.grad_queries, first + i / dim)[head * dim + i % dim], s.sums[i]);
+      for (int64_t i = t; i < tile.count * dim; i += block.threads()) {
+        store(row_of<T>(a.grad_queries, tile.first + i / dim)[tile.head * dim + i % dim],
+              s.sums[i]);
       }
     });
   }
@@ -238,29 +249,26 @@ struct DenseKeysKernel {
   DenseAttention a;
 
   INCIPIT_DEVICE void operator()(const Block& block) const {
-    const int64_t tile = block.index() / a.kv_heads;
-    const int64_t kv_head = block.index() % a.kv_heads;
-    const int sequence = a.key_tiles[2 * tile];
-    const int64_t key = a.key_tiles[2 * tile + 1];
-    const int keys = least(kDenseKeys, a.key_ends[sequence + 1] - key);
+    const DenseTile tile = tile_of(block, a.kv_heads, a.key_tiles, a.key_ends, kDenseKeys);
     const int64_t dim = a.head_dim;
     const DenseTiles s(block.shared<float>(), dim);
-    load_tile<T>(block, a.keys, key, keys, kv_head, dim, s.keys);
-    load_tile<T>(block, a.values, key, keys, kv_head, dim, s.values);
+    load_tile<T>(block, a.keys, tile.first, tile.count, tile.head, dim, s.keys);
+    load_tile<T>(block, a.values, tile.first, tile.count, tile.head, dim, s.values);
     block.each_thread([&](int t) {
       for (int64_t i = t; i < kDenseKeys * dim; i += block.threads()) {
         s.sums[i] = s.more_sums[i] = 0;
       }
     });
     const int64_t group = a.heads / a.kv_heads;
-    const int64_t end = a.query_ends[sequence + 1];
-    for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-      for (int64_t query = a.query_ends[sequence]; query < end; query += kDenseQueries) {
+    const int64_t end = a.query_ends[tile.sequence + 1];
+    for (int64_t head = tile.head * group; head < (tile.head + 1) * group; ++head) {
+      for (int64_t query = a.query_ends[tile.sequence]; query < end; query += kDenseQueries) {
         const int queries = least(kDenseQueries, end - query);
         load_queries<T>(block, a, s, head, query, queries);
-        dense_gradients<T>(block, a, s, sequence, head, query, queries, key, keys);
+        dense_gradients<T>(block, a, s, tile.sequence, head, query, queries, tile.first,
+                           tile.count);
         block.each_thread([&](int t) {
-          for (int64_t i = t; i < keys * dim; i += block.threads()) {
+          for (int64_t i = t; i < tile.count * dim; i += block.threads()) {
             const int64_t k = i / dim;
             for (int q = 0; q < queries; ++q) {
               const int64_t at = q * (dim + 1) + i % dim;
@@ -272,10 +280,10 @@ struct DenseKeysKernel {
       }
     }
     block.each_thread([&](int t) {
-      for (int64_t i = t; i < keys * dim; i += block.threads()) {
-        const int64_t column = kv_head * dim + i % dim;
-        store(row_of<T>(a.grad_keys, key + i / dim)[column], s.sums[i]);
-        store(row_of<T>(a.grad_values, key + i / dim)[column], s.more_sums[i]);
+      for (int64_t i = t; i < tile.count * dim; i += block.threads()) {
+        const int64_t column = tile.head * dim + i % dim;
+        store(row_of<T>(a.grad_keys, tile.first + i / dim)[column], s.sums[i]);
+        store(row_of<T>(a.grad_values, tile.first + i / dim)[column], s.more_sums[i]);
       }
     });
   }
