@@ -222,7 +222,9 @@ def main():
               "all": times}
     print(table(result))
     if arguments.out:
-        arguments.out.with_suffix(".md").write_text(table(result) + "\n")
+        head = (f"# Orders of few-shot examples\n\n{THREADS} threads, {arguments.rounds} rounds, "
+                "`bench/order/order.py`\n\n")
+        arguments.out.with_suffix(".md").write_text(head + table(result) + "\n")
         arguments.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     if apart > WITHIN:
         sys.exit("order: the sides disagree by more than the tolerance")
