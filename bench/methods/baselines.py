@@ -1,0 +1,70 @@
+"""Baselines that train no language model: each returns the figures of its record."""
+import sys
+
+import numpy as np
+import torch
+import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import records
+from settings import CONFIG, DATA, ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import bag_of_words  # noqa: E402
+import sentence_embeddings  # noqa: E402
+import text_classifier  # noqa: E402
+
+MODEL = ROOT / "models/smollm2-135m-instruct"
+
+
+def majority():
+    """Always the label that is the most common in train (the first one on a tie)."""
+    counts = np.bincount(records.labels("train"), minlength=len(records.LABELS))
+    row = np.log((counts + 1e-9 * (np.arange(len(counts)) == counts.argmax())) / counts.sum())
+    rows = {split: [row.tolist()] * len(records.labels(split)) for split in ("validation", "fresh")}
+    return figures(rows)
+
+
+def classifier(make_features):
+    """Logistic regression; its regularisation is chosen by accuracy on validation."""
+    splits = {split: text_classifier.read(DATA / f"{split}.jsonl", "text", "office")
+              for split in ("train", "validation", "fresh")}
+    features = make_features(splits["train"][1])
+    found = {split: features(texts) for split, (_, texts, _) in splits.items()}
+    model, _ = text_classifier.choose((found["train"], splits["train"][2]),
+                                      (found["validation"], splits["validation"][2]))
+    order = [model.classes_.tolist().index(label) for label in records.LABELS]
+    return figures({split: model.predict_log_proba(found[split])[:, order].round(4).tolist()
+                    for split in ("validation", "fresh")})
+
+
+def figures(rows):
+    return {"validation_cross_entropy": records.cross_entropy(rows["validation"], "validation"),
+            "fresh": rows["fresh"]}
+
+
+class States:
+    """The frozen model's last state of the template's last token, from transformers."""
+
+    def __init__(self):
+        self.tokenizer = AutoTokenizer.from_pretrained(MODEL)
+        self.model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).model.eval()
+        self.template = yaml.safe_load(CONFIG.read_text(encoding="utf8"))["task"]["template"]
+
+    @torch.no_grad()
+    def __call__(self, texts):
+        rows = []
+        for text in texts:
+            ids = self.tokenizer.encode(self.template.replace("{text}", text),
+                                        add_special_tokens=False)
+            rows.append(self.model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1])
+        return torch.stack(rows).numpy()
+
+
+METHODS = {
+    "majority": majority,
+    "bag of words": lambda: classifier(bag_of_words.make_features),
+    "sentence embeddings": lambda: classifier(
+        lambda texts: sentence_embeddings.Embeddings(sentence_embeddings.model_folder())),
+    "linear probe": lambda: classifier(lambda texts: States()),
+}
