@@ -5,8 +5,9 @@
 
 MPIRUN is scripts/mpirun.sh. Trains all weights of a tiny Llama and a tiny GPT-2, both with a tied
 head, for 20 steps, on one rank, on meshes, and on a mesh that resumes what another one began: the
-losses of transformers, and a model folder that transformers loads, with the log-likelihoods that `incipit eval` finds. In bfloat16, float32 masters
-let small updates add up. The texts are invented here.
+losses of transformers, and a model folder that transformers loads, with the log-likelihoods that
+`incipit eval` finds. In bfloat16, float32 masters let small updates add up. The texts are invented
+here.
 """
 import json
 import random
@@ -19,13 +20,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, GPT2Config
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-import tiny
+from training import (BATCH, LOSSES_WITHIN, SCORES_WITHIN, STEPS, WEIGHTS_WITHIN, apart, load_model,
+                      log_likelihood, losses, relative_change, tiny, train)
 
-STEPS, BATCH, RATE = 20, 6, 1e-3
-LOSSES_WITHIN = 1e-4   # relative
-WEIGHTS_WITHIN = 1e-2  # norm of the difference, over that of the change
-SCORES_WITHIN = 1e-3
+RATE = 1e-3
 SOURCE = "Is this order hot or cold? {text}\nAnswer:"
 
 # Ranks, and the settings of their mesh.
@@ -73,29 +71,15 @@ def records():
                "label": "hot" if hot else "cold"}
 
 
-def log_likelihood(model, text, answer):
-    """Returns the sum over the answer's tokens, and their number. A token is a byte."""
-    source, target = SOURCE.format(text=text).encode(), f" {answer}".encode()
-    logits = model(torch.tensor([list(source + target)])).logits[0, len(source) - 1:-1]
-    chosen = torch.log_softmax(logits, -1)[range(len(target)), list(target)]
-    return chosen.sum(), len(target)
+def source(record):
+    return SOURCE.format(text=record["text"])
 
 
 def train_with_transformers(folder):
     """Returns the losses and the trained model."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32,
-                                                 attn_implementation="eager").eval()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    losses, data = [], list(records())
-    for step in range(STEPS):
-        scored = [log_likelihood(model, each["text"], each["label"])
-                  for each in data[step * BATCH:(step + 1) * BATCH]]
-        loss = -sum(score for score, _ in scored) / sum(count for _, count in scored)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses, model
+    model = load_model(folder)
+    examples = [(source(record), f" {record['label']}") for record in records()]
+    return train(model, model.parameters(), examples, RATE), model
 
 
 class Comparison:
@@ -119,22 +103,17 @@ class Comparison:
                  for word in ("--set", setting)]
         subprocess.run([self.mpirun, "-n", str(ranks), self.incipit, "train", self.config, *words],
                        check=True, stdout=subprocess.DEVNULL)
-        lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-        return folder, [line["loss"] for line in lines if "loss" in line]
+        return folder, losses(folder)
 
     def equals_transformers(self, name, ranks, settings):
-        folder, losses = self.run(name, ranks, settings)
-        loss = max(abs(ours / theirs - 1)
-                   for ours, theirs in zip(losses, self.losses, strict=True))
+        folder, found = self.run(name, ranks, settings)
+        loss = apart(found, self.losses)
         # AdamW turns rounding of a gradient near zero (of GPT-2's key biases) into a step of the
         # learning rate, so single weights differ.
-        theirs, ours = self.trained.state_dict(), load_file(folder / "model/best/model.safetensors")
-        pairs = [(ours[key] - theirs[key], theirs[key] - before)
-                 for key, before in self.start.items()]
-        apart = (sum(float(d.square().sum()) for d, _ in pairs) /
-                 sum(float(c.square().sum()) for _, c in pairs)) ** 0.5
-        print(f"{name}: losses within {loss:.1e}, weights apart by {apart:.1e} of their change")
-        return loss <= LOSSES_WITHIN and apart <= WEIGHTS_WITHIN
+        weights = relative_change(load_file(folder / "model/best/model.safetensors"),
+                                  self.trained.state_dict(), self.start)
+        print(f"{name}: losses within {loss:.1e}, weights apart by {weights:.1e} of their change")
+        return loss <= LOSSES_WITHIN and weights <= WEIGHTS_WITHIN
 
     def resumes_on_another_mesh(self):
         half, (ranks, settings) = ["parallel.tensor=2"], MESHES["fsdp 2 x pipeline 2"]
@@ -152,17 +131,17 @@ class Comparison:
         with torch.no_grad():
             for record, line in list(zip(records(), lines, strict=True))[:20]:
                 for answer, score in json.loads(line)["scores"].items():
-                    theirs = log_likelihood(model, record["text"], answer)[0].item()
+                    theirs = log_likelihood(model, source(record), f" {answer}")[0].item()
                     worst = max(worst, abs(score - theirs))
         print(f"export: {model.dtype}, log-likelihoods within {worst:.1e}")
         return worst <= SCORES_WITHIN
 
     def bfloat16_learns_as_float32(self):
-        folder, losses = self.run("bfloat16", 2, ["parallel.fsdp=2", "model.dtype=bfloat16"])
-        apart = abs(losses[-1] / self.losses[-1] - 1)
+        folder, found = self.run("bfloat16", 2, ["parallel.fsdp=2", "model.dtype=bfloat16"])
+        difference = abs(found[-1] / self.losses[-1] - 1)
         stored = load_file(folder / "model/best/model.safetensors")
-        print(f"bfloat16: last loss within {apart:.1e}")
-        return apart < 0.02 and all(each.dtype == torch.bfloat16 for each in stored.values())
+        print(f"bfloat16: last loss within {difference:.1e}")
+        return difference < 0.02 and all(each.dtype == torch.bfloat16 for each in stored.values())
 
 
 def write_gpt2(folder):

@@ -17,71 +17,16 @@ from pathlib import Path
 import torch
 from peft import PeftModel, PromptEncoderConfig, TaskType, get_peft_model
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-import tiny
+from training import (LOSSES_WITHIN, SCORES_WITHIN, STEPS, WEIGHTS_WITHIN, Checks, apart, examples_of,
+                      largest_difference, load_model, losses, read_lines, relative_change, scores, tiny,
+                      train, write_config, write_data)
 
-STEPS, BATCH, RATE, TOKENS, HIDDEN = 20, 6, 3e-3, 5, 24
+TOKENS, HIDDEN = 5, 24
 ROWS_WITHIN = 1e-6
-LOSSES_WITHIN = 1e-4   # relative
-WEIGHTS_WITHIN = 1e-2  # norm of the difference, over that of the change
-SCORES_WITHIN = 1e-3
-ANSWERS = {"blue": " blue", "green": " grn"}
 LAYERS = {"MLP": 2, "LSTM": 3}  # encoder_num_layers; 2 is the only value for an MLP
 
-CONFIG = """
-run: {{name: p_tuning, output_dir: "{folder}/whole", seed: 5}}
-model: {{path: "{folder}/model", dtype: float32}}
-method:
-  kind: p_tuning
-  num_virtual_tokens: {tokens}
-  encoder_reparameterization_type: {kind}
-  encoder_hidden_size: {hidden}
-  encoder_num_layers: {layers}
-task:
-  data_dir: "{folder}"
-  train: train.jsonl
-  validation: 0
-  test: test.jsonl
-  on_overlap: warn
-  template: "{{text}} is"
-  verbalizer: {{blue: " blue", green: " grn"}}
-  bos: none
-train:
-  steps: {steps}
-  batch_size: {batch}
-  shuffle: false
-  optimizer: {{kind: adamw, lr: {rate}, weight_decay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1.0e-8}}
-  eval_every: 0
-  checkpoint_every: 1000
-"""
-
-failures = []
-
-
-def expect(what, worst, limit):
-    print(f"{what}: {worst:.1e}, allowed {limit:.0e}", flush=True)
-    if not worst <= limit:
-        failures.append(what)
-
-
-def expect_equal(what, ours, theirs):
-    print(f"{what}: {'equal' if ours == theirs else 'DIFFERENT'}", flush=True)
-    if ours != theirs:
-        failures.append(what)
-
-
-def read_lines(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
-
-
-def relative_change(ours, theirs, start):
-    """Returns the norm of ours - theirs, over that of theirs - start, of all tensors together."""
-    def norm(pairs):
-        return sum(float((a - b).square().sum()) for a, b in pairs) ** 0.5
-    return (norm((ours[name], theirs[name]) for name in start) /
-            norm((theirs[name], start[name]) for name in start))
+checks = Checks()
 
 
 class Incipit:
@@ -89,9 +34,9 @@ class Incipit:
 
     def __init__(self, program, folder, kind):
         self.program, self.folder, self.config = program, folder, folder / f"{kind}.yaml"
-        self.config.write_text(CONFIG.format(
-            folder=folder, tokens=TOKENS, kind=kind, hidden=HIDDEN, layers=LAYERS[kind],
-            steps=STEPS, batch=BATCH, rate=RATE))
+        write_config(self.config, folder, {
+            "kind": "p_tuning", "num_virtual_tokens": TOKENS, "encoder_reparameterization_type": kind,
+            "encoder_hidden_size": HIDDEN, "encoder_num_layers": LAYERS[kind]})
 
     def run(self, command, name, *words):
         folder = self.folder / name
@@ -108,10 +53,6 @@ class Incipit:
         return [line["scores"] for line in read_lines(folder / "predictions/test.jsonl")]
 
 
-def losses(run):
-    return [line["loss"] for line in read_lines(run / "metrics.jsonl") if "loss" in line]
-
-
 def parameters(run, step):
     """The encoder's parameters in a checkpoint, with PEFT's names."""
     state = load_file(run / f"checkpoints/step-{step}/state.safetensors")
@@ -123,59 +64,27 @@ def rows(adapter):
     return load_file(adapter / "adapter_model.safetensors")["prompt_embeddings"]
 
 
-def base_model(folder):
-    return AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32,
-                                                attn_implementation="eager").eval()
-
-
 def peft_model(folder, kind, start):
     config = PromptEncoderConfig(
         task_type=TaskType.CAUSAL_LM, num_virtual_tokens=TOKENS, encoder_hidden_size=HIDDEN,
         encoder_reparameterization_type=kind, encoder_num_layers=LAYERS[kind])
-    model = get_peft_model(base_model(folder), config)
+    model = get_peft_model(load_model(folder / "model"), config)
     model.prompt_encoder["default"].load_state_dict(start, strict=True)
     return model
 
 
-def log_likelihood(model, text, label):
-    """Returns the sum over the answer's tokens, and their number. A token is a byte."""
-    answer = ANSWERS[label].encode()
-    ids = torch.tensor([list(f"{text} is".encode() + answer)])
-    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
-    chosen = torch.log_softmax(logits[-len(answer) - 1:-1], -1)[range(len(answer)), list(answer)]
-    return chosen.sum(), len(answer)
-
-
-def train_with_peft(model, records):
-    """Returns the losses. Trains the encoder of the model."""
-    optimizer = torch.optim.AdamW(model.prompt_encoder.parameters(), lr=RATE, weight_decay=0.01)
-    found = []
-    for step in range(STEPS):
-        scored = [log_likelihood(model, each["text"], each["label"])
-                  for each in records[step * BATCH:(step + 1) * BATCH]]
-        loss = -sum(score for score, _ in scored) / sum(count for _, count in scored)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        found.append(loss.item())
-    return found
-
-
 def expect_equal_scores(what, incipit, model, adapter):
+    theirs = scores(model, read_lines(incipit.folder / "test.jsonl"))
     ours = incipit.scores(f"scored by {what}", adapter)
-    with torch.no_grad():
-        worst = max(abs(score - log_likelihood(model, record["text"], label)[0].item())
-                    for record, scores in zip(read_lines(incipit.folder / "test.jsonl"), ours,
-                                              strict=True)
-                    for label, score in scores.items())
-    expect(f"{what}, log-likelihoods", worst, SCORES_WITHIN)
+    checks.within(f"{what}, log-likelihoods", largest_difference(ours, theirs), SCORES_WITHIN)
 
 
 def expect_equal_bytes(what, run, other):
     """Every file of an adapter and of the last checkpoint's state."""
     for name in ("adapter/last/adapter_model.safetensors", "adapter/last/adapter_config.json",
                  f"checkpoints/step-{STEPS}/state.safetensors"):
-        expect_equal(f"{what}, {name}", (run / name).read_bytes(), (other / name).read_bytes())
+        checks.holds(f"{what}, {name} is equal",
+                     (run / name).read_bytes() == (other / name).read_bytes())
 
 
 def compare(incipit, kind):
@@ -184,30 +93,29 @@ def compare(incipit, kind):
     start = parameters(first, 1)  # at this learning rate they did not move
     model = peft_model(folder, kind, start)
     theirs = model.get_prompt_embedding_to_save("default")
-    expect(f"{kind}, rows of the start", float((rows(first / "adapter/last") - theirs).abs().max()),
-           ROWS_WITHIN)
+    ours = rows(first / "adapter/last")
+    checks.within(f"{kind}, rows of the start", float((ours - theirs).abs().max()), ROWS_WITHIN)
 
     run = incipit.train(f"{kind} whole")
-    expected = train_with_peft(model, read_lines(folder / "train.jsonl"))
+    expected = train(model, model.prompt_encoder.parameters(),
+                     examples_of(read_lines(folder / "train.jsonl")))
     print(f"{kind}: the loss falls from {expected[0]:.3f} to {expected[-1]:.3f}")
-    if expected[0] - expected[-1] < 0.1:
-        failures.append(f"{kind} did not learn")
-    expect(f"{kind}, losses, relative",
-           max(abs(a / b - 1) for a, b in zip(losses(run), expected, strict=True)), LOSSES_WITHIN)
+    checks.holds(f"{kind} learned", expected[0] - expected[-1] >= 0.1)
+    checks.within(f"{kind}, losses, relative", apart(losses(run), expected), LOSSES_WITHIN)
     trained = model.prompt_encoder["default"].state_dict()
-    expect(f"{kind}, change of the encoder, relative",
-           relative_change(parameters(run, STEPS), trained, start), WEIGHTS_WITHIN)
+    checks.within(f"{kind}, change of the encoder, relative",
+                  relative_change(parameters(run, STEPS), trained, start), WEIGHTS_WITHIN)
 
     model.save_pretrained(folder / f"{kind} peft")
     ours, peft = run / "adapter/last", folder / f"{kind} peft"
     configs = [json.loads((each / "adapter_config.json").read_text()) for each in (ours, peft)]
     for config in configs:
         del config["base_model_name_or_path"]
-    expect_equal(f"{kind}, adapter_config.json", *configs)
+    checks.holds(f"{kind}, adapter_config.json is equal", configs[0] == configs[1])
     expect_equal_scores(f"{kind}, our adapter", incipit,
-                        PeftModel.from_pretrained(base_model(folder), ours), ours)
+                        PeftModel.from_pretrained(load_model(folder / "model"), ours), ours)
     expect_equal_scores(f"{kind}, PEFT's adapter", incipit,
-                        PeftModel.from_pretrained(base_model(folder), peft), peft)
+                        PeftModel.from_pretrained(load_model(folder / "model"), peft), peft)
 
     resumed = incipit.train(f"{kind} resumed", f"train.steps={STEPS // 2}")
     incipit.train(f"{kind} resumed")
@@ -219,14 +127,11 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tiny.write_model(folder / "model")
-        tiny.write_records(folder / "train.jsonl", STEPS * BATCH, seed=1)
-        tiny.write_records(folder / "test.jsonl", 12, seed=3)
+        write_data(folder)
         for kind in LAYERS:
             compare(Incipit(sys.argv[1], folder, kind), kind)
-    for failure in failures:
-        print("FAILED:", failure)
-    return 1 if failures else 0
+    checks.end()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
