@@ -15,7 +15,13 @@ SIZES = {"train": 600, "validation": 150, "test": 300, "fresh": 700}
 # Scores are comparable only on the same messages: a change of them is a new task.
 SHA256 = {"test": "025aed0b2ff7d80e09b849b3b6e947335fbd08fa05bb1a7dc699a9af4547c58b",
           "fresh": "a70386dcab307c20d8634cc9788d561aae962ecf0df583b3f71da981354c0299"}
+OTHER_TOWN = ROOT / "configs/tasks/town_hall_harbour/test.jsonl"
+OTHER_TOWN_SHA256 = "2c53cc57ec129ee9ee76a6f0b7170a51c49ede0bd4edc7418207edd18919e06f"
 MOST_ALIKE = 0.3
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
 
 
 def words(text):
@@ -34,10 +40,7 @@ def likeness(a, b):
 class TownHall(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.splits = {}
-        for split in SIZES:
-            lines = (FOLDER / f"{split}.jsonl").read_text(encoding="utf8").splitlines()
-            cls.splits[split] = [json.loads(line) for line in lines]
+        cls.splits = {split: read(FOLDER / f"{split}.jsonl") for split in SIZES}
 
     def test_the_test_messages_are_frozen(self):
         for split, expected in SHA256.items():
@@ -54,8 +57,13 @@ class TownHall(unittest.TestCase):
             self.assertEqual(set(counts), OFFICES)
             self.assertLessEqual(max(counts.values()) - min(counts.values()), 1, split)
 
+    def test_the_other_town_has_the_same_offices(self):
+        self.assertEqual(hashlib.sha256(OTHER_TOWN.read_bytes()).hexdigest(), OTHER_TOWN_SHA256)
+        counts = collections.Counter(record["office"] for record in read(OTHER_TOWN))
+        self.assertEqual(counts, {office: 50 for office in OFFICES})
+
     def test_no_two_messages_are_alike(self):
-        records = list(itertools.chain.from_iterable(self.splits.values()))
+        records = [*itertools.chain.from_iterable(self.splits.values()), *read(OTHER_TOWN)]
         all_grams = [grams(record["text"], 5) for record in records]
         holders = collections.defaultdict(list)
         for index, each in enumerate(all_grams):
