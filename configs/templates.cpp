@@ -3,39 +3,25 @@
 #include <filesystem>
 
 #include "configs/builtin.h"
+#include "configs/list_blocks.h"
 #include "configs/yaml_reader.h"
 #include "core/error.h"
-#include "core/files.h"
 #include "core/text.h"
 
 namespace incipit::configs {
 namespace {
 
-std::string block_key(std::size_t index) { return "template " + std::to_string(index + 1); }
-
-// Converts the list to a document with one block per template, so that one reader finds all
-// mistakes.
-ConfigValue as_blocks(ConfigValue list, Problems& problems) {
-  ConfigValue blocks{.kind = ConfigValue::Kind::kMap, .where = list.where, .pairs = {}};
-  if (list.kind != ConfigValue::Kind::kSequence || list.items.empty()) {
-    problems.add(list.where,
-                 "expected a list of templates (- name: ...), found " + list.describe());
-  }
-  for (ConfigValue& item : list.items) {
-    std::string key = block_key(blocks.pairs.size());
-    blocks.pairs.push_back({std::move(key), item.where, std::move(item)});
-  }
-  return blocks;
-}
+constexpr const char* kTemplate = "template";
 
 void check_names(const std::vector<PromptTemplate>& templates, YamlReader& reader) {
   for (std::size_t i = 0; i < templates.size(); ++i) {
-    const std::string key = block_key(i) + ".name";
+    const std::string key = block_key(kTemplate, i) + ".name";
     if (!reader.was_given(key)) continue;  // already reported
     if (templates[i].name.empty()) reader.report(key, "is empty");
     for (std::size_t other = 0; other < i; ++other) {
       if (templates[other].name != templates[i].name) continue;
-      reader.report(key, block_key(other) + " is called '" + templates[i].name + "', too");
+      reader.report(key,
+                    block_key(kTemplate, other) + " is called '" + templates[i].name + "', too");
       break;
     }
   }
@@ -53,11 +39,7 @@ TemplatesText read_templates(const std::string& path_or_name) {
     throw ConfigError(path_or_name + ": no such file" + did_you_mean(path_or_name, names(known)) +
                       " (expected a YAML list of templates, or one that incipit ls shows)");
   }
-  try {
-    return {path_or_name, read_text(path_or_name, kMaxYamlBytes)};
-  } catch (const DataError& error) {
-    throw ConfigError(error.what());
-  }
+  return {path_or_name, read_yaml_text(path_or_name)};
 }
 
 void declare(Schema& schema, PromptTemplate& o) {
@@ -70,17 +52,17 @@ std::vector<PromptTemplate> parse_templates(const TemplatesText& list,
   Schema schema;
   YamlReader reader(schema);
   const ConfigValue blocks =
-      as_blocks(reader.parse_text(list.text, list.source), reader.problems());
+      as_blocks(reader.parse_text(list.text, list.source), kTemplate, reader.problems());
   std::vector<PromptTemplate> templates(blocks.pairs.size(),
                                         PromptTemplate{.name = "", .task = base});
   for (std::size_t i = 0; i < templates.size(); ++i) {
-    schema.block(block_key(i), templates[i], "");
+    schema.block(block_key(kTemplate, i), templates[i], "");
   }
   reader.apply(blocks);
   check_names(templates, reader);
   for (std::size_t i = 0; check && i < templates.size(); ++i) {
     check(templates[i].task, [&](const std::string& key, const std::string& message) {
-      reader.report(block_key(i) + "." + key, message);
+      reader.report(block_key(kTemplate, i) + "." + key, message);
     });
   }
   reader.finish();
