@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <numeric>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "eval/answer_loss.h"
 #include "eval/answers.h"
 #include "eval/bootstrap.h"
 
@@ -16,33 +16,14 @@ namespace {
 
 constexpr std::int64_t kIntervalResamples = 1000;
 
-// Makes each example's target its only candidate.
-data::Dataset with_targets_as_candidates(const data::Dataset& split) {
-  std::vector<data::Example> examples(split.begin(), split.end());
-  for (data::Example& example : examples) {
-    example.candidates = std::make_shared<data::Candidates>(
-        data::Candidates{{.label = "target", .text = {}, .tokens = example.target}});
-  }
-  return {split.file(), std::move(examples), split.skipped()};
-}
-
+// Returns the mean negative log-likelihood of the targets' tokens.
 double target_loss(const methods::Prompted& model, const data::Task& task,
-                   const data::Dataset& split, EvalOptions options, comm::Communicator& ranks,
-                   const ScoringProgress& on_progress) {
-  if (!split.labelled()) {
-    throw DataError(split.file() + ": task '" + task.options().name +
-                    "' is measured by the likelihood of its targets, and an example has none");
-  }
-  options.score = Score::kSum;
-  const Scores scores =
-      score_candidates(model, task, with_targets_as_candidates(split), options, ranks, on_progress);
-  double likelihood = 0;
+                   const data::Dataset& split, const EvalOptions& options,
+                   comm::Communicator& ranks, const ScoringProgress& on_progress) {
+  const auto losses = target_losses(model, task, split, options, ranks, on_progress);
   double tokens = 0;
-  for (std::int64_t i = 0; i < split.size(); ++i) {
-    likelihood += scores.scores[static_cast<std::size_t>(i)][0];
-    tokens += static_cast<double>(split[i].target.size());
-  }
-  return -likelihood / tokens;
+  for (const data::Example& example : split) tokens += static_cast<double>(example.target.size());
+  return std::accumulate(losses.begin(), losses.end(), 0.0) / tokens;
 }
 
 // Pairs are adjacent records, so one missing record would shift all later pairs.
