@@ -219,4 +219,16 @@ Dataset read_dataset(const Task& task, const fs::path& path, bool labelled, bool
   return {path.string(), std::move(examples), skipped};
 }
 
+std::vector<Record> example_records(const Task& task, const Dataset& dataset,
+                                    const std::vector<std::int64_t>& indices, bool training) {
+  const auto reader = open_records(dataset.file());
+  std::vector<Record> records;
+  for (const std::int64_t index : indices) {
+    const ExampleFacts facts = dataset.facts(index);
+    auto nested = task.expand(reader->at_line(facts.line), training);
+    records.push_back(std::move(nested.at(facts.part)));
+  }
+  return records;
+}
+
 }  // namespace incipit::data

@@ -114,6 +114,12 @@ constexpr std::uint64_t kCachedFileBytes = std::uint64_t{1} << 20;
 [[nodiscard]] Dataset read_dataset(const Task& task, const std::filesystem::path& path,
                                    bool labelled, bool training = false);
 
+// Reads the records of examples of `dataset` again, in the order of `indices`. `training` is as in
+// read_dataset(). Throws DataError as reading does.
+[[nodiscard]] std::vector<Record> example_records(const Task& task, const Dataset& dataset,
+                                                  const std::vector<std::int64_t>& indices,
+                                                  bool training);
+
 struct Splits {
   Dataset train;
   Dataset validation;
@@ -158,6 +164,10 @@ struct WhichSplits {
 // without gaps.
 [[nodiscard]] std::vector<std::int64_t> draw_share(const std::vector<std::int64_t>& groups,
                                                    double share, std::uint64_t seed);
+
+// Draws at most `most` examples by `seed`, each as likely as any other, in the order of the file.
+// 0: all.
+[[nodiscard]] Dataset draw_queries(const Dataset& split, std::int64_t most, std::uint64_t seed);
 
 // Draws `count` training examples by `seed`, with about the same share of every label
 // (stratified_order), and returns their indices in ascending order. The examples of a smaller count

@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/random.h"
-#include "data/records.h"
 
 namespace incipit::data {
 namespace {
@@ -104,14 +103,7 @@ std::vector<std::int64_t> choose_demonstrations(const TaskOptions& options, cons
 
 std::vector<Record> demonstration_records(const Task& task, const Dataset& train,
                                           const std::vector<std::int64_t>& indices) {
-  const auto reader = open_records(train.file());
-  std::vector<Record> records;
-  for (const std::int64_t index : indices) {
-    const ExampleFacts facts = train.facts(index);
-    auto nested = task.expand(reader->at_line(facts.line), true);
-    records.push_back(std::move(nested.at(facts.part)));
-  }
-  return records;
+  return example_records(task, train, indices, /*training=*/true);
 }
 
 }  // namespace incipit::data

@@ -16,8 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A random stream of the seed.
+// Random streams of the seed.
 constexpr std::uint64_t kValidationStream = 0x73656c656374;  // changes every drawn split
+constexpr std::uint64_t kQueryStream = 0x71756572696573;     // "queries"
 
 std::vector<std::int64_t> all_but(std::int64_t size, std::vector<std::int64_t> taken) {
   std::sort(taken.begin(), taken.end());
@@ -78,6 +79,17 @@ std::vector<std::int64_t> draw_examples(const Dataset& train, std::int64_t count
   order.resize(static_cast<std::size_t>(count));
   std::sort(order.begin(), order.end());
   return order;
+}
+
+Dataset draw_queries(const Dataset& split, std::int64_t most, std::uint64_t seed) {
+  if (most == 0 || split.size() <= most) return split;
+  std::vector<std::int64_t> drawn(static_cast<std::size_t>(split.size()));
+  std::iota(drawn.begin(), drawn.end(), 0);
+  Random random(seed, kQueryStream);
+  random.shuffle(std::span(drawn));
+  drawn.resize(static_cast<std::size_t>(most));
+  std::sort(drawn.begin(), drawn.end());
+  return split.subset(drawn);
 }
 
 namespace {

@@ -6,8 +6,8 @@
 
 #include "report/line_chart.h"
 #include "report/order_texts.h"
-#include "report/page_parts.h"
 #include "report/page_skeleton.h"
+#include "report/plain_table.h"
 #include "telemetry/output.h"
 
 namespace incipit::report {
@@ -92,31 +92,6 @@ void write_charts(Html& page, const OrderResults& results) {
   draw(page, entropy_chart(results, "LocalE", &OrderFigures::local));
 }
 
-using Rows = std::vector<std::vector<std::string>>;
-
-// The first cell of a row is its head; the others are right-aligned where `numbers`.
-void write_table(Html& page, const std::vector<std::string>& header, const Rows& rows,
-                 bool numbers) {
-  const auto card = page.element("div", {{"class", "card scroll"}});
-  const auto table = page.element("table", {{"class", "wide"}});
-  const char* kind = numbers ? "n" : "";
-  {
-    const auto head = page.element("thead");
-    const auto row = page.element("tr");
-    for (std::size_t c = 0; c < header.size(); ++c) {
-      page.leaf("th", {{"scope", "col"}, {"class", c == 0 ? "" : kind}}, header[c]);
-    }
-  }
-  const auto body = page.element("tbody");
-  for (const auto& cells : rows) {
-    const auto row = page.element("tr");
-    page.leaf("th", {{"scope", "row"}}, cells.front());
-    for (std::size_t c = 1; c < cells.size(); ++c) {
-      page.leaf("td", {{"class", kind}}, cells[c]);
-    }
-  }
-}
-
 void write_orders(Html& page, const OrderResults& results) {
   std::vector<std::string> header{"order"};
   for (const OrderFigures& figures : results.figures) {
@@ -126,7 +101,7 @@ void write_orders(Html& page, const OrderResults& results) {
     header.push_back("GlobalE, " + figures.name);
     header.push_back("LocalE, " + figures.name);
   }
-  Rows rows;
+  TableRows rows;
   for (const std::size_t order : best_first(results.figures.front())) {
     std::vector<std::string>& row = rows.emplace_back(1, order_letters(results.orders[order]));
     for (const OrderFigures& figures : results.figures) {
@@ -146,7 +121,7 @@ void write_orders(Html& page, const OrderResults& results) {
 
 void write_examples(Html& page, const OrderResults& results) {
   page.leaf("h2", "Few-shot examples");
-  Rows rows;
+  TableRows rows;
   for (std::size_t i = 0; i < results.demonstrations.size(); ++i) {
     const eval::ShownDemonstration& each = results.demonstrations[i];
     rows.push_back({example_letter(i), each.place, each.label, each.text});

@@ -13,7 +13,6 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/log.h"
-#include "core/random.h"
 #include "core/sha256.h"
 #include "core/stop_request.h"
 #include "data/demonstrations.h"
@@ -28,8 +27,7 @@
 #include "launcher/order_journal.h"
 #include "launcher/order_table.h"
 #include "launcher/prompt_source.h"
-#include "launcher/run_dir.h"
-#include "launcher/run_lock.h"
+#include "launcher/search_dir.h"
 #include "launcher/session.h"
 #include "report/order_page.h"
 #include "telemetry/output.h"
@@ -76,19 +74,6 @@ configs::RunConfig load_order(const OrderArguments& arguments) {
   return config;
 }
 
-// Draws at most `most` examples of a split; 0: all.
-data::Dataset draw_queries(const data::Dataset& split, std::int64_t most, std::uint64_t seed) {
-  if (most == 0 || split.size() <= most) return split;
-  constexpr std::uint64_t kStream = 0x71756572696573;  // "queries"
-  std::vector<std::int64_t> drawn(static_cast<std::size_t>(split.size()));
-  std::iota(drawn.begin(), drawn.end(), 0);
-  Random random(seed, kStream);
-  random.shuffle(std::span(drawn));
-  drawn.resize(static_cast<std::size_t>(most));
-  std::sort(drawn.begin(), drawn.end());
-  return split.subset(drawn);
-}
-
 // One search, on all ranks.
 class OrderCommand {
  public:
@@ -104,14 +89,15 @@ class OrderCommand {
     const bool tests = !splits.test.empty();
     const configs::RunConfig& c = session_.config;
     results_.split = tests ? "test" : "validation";
-    queries_ = draw_queries(tests ? splits.test : splits.validation, c.order.queries, c.run.seed);
+    queries_ =
+        data::draw_queries(tests ? splits.test : splits.validation, c.order.queries, c.run.seed);
     if (!queries_.labelled()) {
       throw DataError(
           queries_.file() +
           ": an example has no label; measuring orders needs the label of every example");
     }
     if (tests && !splits.validation.empty()) {
-      held_back_ = draw_queries(splits.validation, c.order.queries, c.run.seed);
+      held_back_ = data::draw_queries(splits.validation, c.order.queries, c.run.seed);
     }
   }
 
@@ -164,14 +150,7 @@ std::string OrderCommand::identity() const {
 void OrderCommand::open_journal() {
   const fs::path file = dir_ / "order.jsonl";
   const std::string own = identity();
-  if (session_.is_rank_zero()) {
-    lock_run_dir(dir_, LockFile::kExisting);
-    if (!OrderJournal::is_of(file, own)) {
-      make_run_dir(dir_);
-      describe_run(dir_, configs::resolved_yaml(session_.config), manifest(session_, "order"));
-    }
-    lock_run_dir(dir_, LockFile::kCreate);
-  }
+  open_search_dir(session_, dir_, "order.jsonl", own, "order");
   journal_.emplace(file, own, session_.world());
   on_stop_signal(OnSignal::kStop);
   if (journal_->resumed() > 0) {

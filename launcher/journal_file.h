@@ -1,0 +1,37 @@
+// The file in which a search notes what it has done, so that a stopped search continues where it
+// was.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "telemetry/append_file.h"
+
+namespace incipit::launcher {
+
+// A file with one JSON object a line, of which the first is {"search": IDENTITY}. Rank 0 reads and
+// writes it. A last line that is not complete is dropped.
+class JournalFile {
+ public:
+  // Returns whether `file` is the journal of the search `identity`.
+  [[nodiscard]] static bool is_of(const std::filesystem::path& file, const std::string& identity);
+
+  // Opens the journal of the search `identity`, or starts one. Throws DataError naming the file.
+  // Collective over `world`.
+  JournalFile(const std::filesystem::path& file, const std::string& identity,
+              comm::Communicator& world);
+
+  // The lines that were read, without the first; the same on every rank.
+  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
+  // Rank 0 appends a line; other ranks do nothing. Throws DataError naming the file.
+  void append(const std::string& line);
+
+ private:
+  std::vector<std::string> lines_;
+  std::optional<telemetry::AppendFile> file_;  // rank 0 only
+};
+
+}  // namespace incipit::launcher
