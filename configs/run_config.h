@@ -13,6 +13,7 @@
 #include "data/task_options.h"
 #include "eval/eval_options.h"
 #include "eval/order_options.h"
+#include "eval/search_options.h"
 #include "methods/method_options.h"
 #include "model/model_options.h"
 #include "telemetry/endpoint_options.h"
@@ -37,6 +38,7 @@ struct RunConfig {
   trainer::TrainOptions train;
   eval::EvalOptions eval;
   eval::OrderOptions order;
+  eval::SearchOptions search;
   telemetry::EndpointOptions metrics;
   log::LogOptions log;
 

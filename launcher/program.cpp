@@ -33,6 +33,7 @@
 #include "launcher/commands/plan.h"
 #include "launcher/commands/predict.h"
 #include "launcher/commands/report.h"
+#include "launcher/commands/search.h"
 #include "launcher/commands/show.h"
 #include "launcher/commands/tokenize.h"
 #include "launcher/commands/train.h"
@@ -106,6 +107,7 @@ int run_program(int argc, const char* const* argv) {
   add_generate_command(commands);
   add_compare_command(commands);
   add_order_command(commands);
+  add_search_command(commands);
   add_explain_command(commands);
   add_validate_command(commands);
   add_plan_command(commands);

@@ -23,7 +23,7 @@ PAGES = {
     "init": "your_own_task.md", "train": "getting_started.md", "predict": "predicting.md",
     "generate": "predicting.md", "report": "report.md", "doctor": "your_own_model.md",
     "validate": "configuration.md", "plan": "planning.md", "compare": "few_shot.md",
-    "order": "few_shot.md", "explain": "explaining.md",
+    "order": "few_shot.md", "search": "word_search.md", "explain": "explaining.md",
 }
 
 

@@ -13,6 +13,7 @@
 #include "report/order_page.h"
 #include "report/page.h"
 #include "report/page_parts.h"
+#include "report/search_page.h"
 #include "telemetry/output.h"
 
 namespace incipit::launcher {
@@ -32,19 +33,34 @@ fs::path page_path(const ReportArguments& arguments) {
   return arguments.runs.size() == 1 ? arguments.runs[0] / "report.html" : fs::path("report.html");
 }
 
-// Writes the page of an order search.
-void report_orders(const ReportArguments& arguments, const fs::path& results) {
+// Writes the page of a search, which has its figures in `results`.
+void report_search(const ReportArguments& arguments, const fs::path& results,
+                   const std::string& page) {
   const fs::path path = page_path(arguments);
-  write_atomically(path,
-                   report::order_page(eval::read_orders(read_text(results), results.string())));
+  write_atomically(path, page);
   telemetry::Facts facts{{"page", path.string()}, {"figures", results.string()}};
   telemetry::print_facts(std::cout, telemetry::Style::of_stdout(), facts);
 }
 
+// Returns whether the run is a search, whose page it then writes.
+bool report_one_search(const ReportArguments& arguments) {
+  if (arguments.runs.size() != 1) return false;
+  const fs::path orders = arguments.runs.front() / "order.json";
+  const fs::path words = arguments.runs.front() / "search.json";
+  if (fs::exists(orders)) {
+    report_search(arguments, orders,
+                  report::order_page(eval::read_orders(read_text(orders), orders.string())));
+    return true;
+  }
+  if (!fs::exists(words)) return false;
+  report_search(arguments, words,
+                report::search_page(eval::read_search(read_text(words), words.string())));
+  return true;
+}
+
 void run_report(const ReportArguments& arguments) {
   log::configure("error");  // the runs already logged the warnings of data/
-  const fs::path orders = arguments.runs.front() / "order.json";
-  if (arguments.runs.size() == 1 && fs::exists(orders)) return report_orders(arguments, orders);
+  if (report_one_search(arguments)) return;
   const report::Report report = report::gather(arguments.runs, arguments.task);
   const fs::path path = page_path(arguments);
   write_atomically(path, report::render(report));

@@ -26,6 +26,7 @@ GIB = 1 << 30
 COLUMNS = ["--text", "text", "--label", "label"]
 OUTPUT = ["--set", "run.output_dir=OUT"]
 ORDERS = ["--set", "task.shots=2", "--set", "order.probes_per_order=0"]
+SEARCH = ["--set", "search.passes=100", "--set", "search.examples=4"]
 
 
 def sparse(path):
@@ -69,6 +70,10 @@ INPUTS = {
     "order": [("configuration", ["BAD"], USAGE, []),
               ("examples", ["plain.yaml", "--set", "task.train=BAD", *ORDERS, "--output", "OUT"],
                BAD_FILE, [])],
+    "search": [("configuration", ["BAD"], USAGE, []),
+               ("phrases", ["plain.yaml", "--phrases", "BAD", "--output", "OUT"], USAGE, []),
+               ("examples", ["plain.yaml", "--set", "task.train=BAD", *SEARCH, "--output", "OUT"],
+                BAD_FILE, [])],
     "explain": [("configuration",
                  ["run/adapter/last", "--config", "BAD", "--output", "OUT"], USAGE, []),
                 ("run/adapter/last/adapter_model.safetensors",
@@ -105,6 +110,8 @@ OUTPUTS = {
                 ["plain.yaml", "--templates", "templates.yaml", "--output", "OUT"]),
     "order": (["plain.yaml", *ORDERS, "--output", "full4"],
               ["plain.yaml", *ORDERS, "--output", "OUT"]),
+    "search": (["plain.yaml", *SEARCH, "--output", "full5"],
+               ["plain.yaml", *SEARCH, "--output", "OUT"]),
     "explain": (["run/adapter/last", "--config", "run.yaml", "--output", "page.html"],
                 ["run/adapter/last", "--config", "run.yaml", "--output", "OUT"]),
     "validate": (["plain.yaml"], None),
