@@ -66,6 +66,11 @@ void Forest::check() const {
                 adapted_by.size() == parent.size());
   INCIPIT_CHECK(segment_begin.front() == 0 && segment_begin.back() == row_count());
   for (int segment = 0; segment < segment_count(); ++segment) check_segment(*this, segment);
+  INCIPIT_CHECK(padding_rows <= segment_count(), "padding rows without a segment");
+  for (std::int64_t i = 0; i < padding_rows; ++i) {
+    const auto segment = segment_count() - 1 - static_cast<int>(i);
+    INCIPIT_CHECK(rows(segment).size() == 1 && parent[segment] < 0, "padding of segment ", segment);
+  }
 
   std::int64_t prompt_rows = 0;
   std::int64_t row = 0;

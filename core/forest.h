@@ -95,6 +95,9 @@ struct Forest {
   // segment has the same as its parent.
   std::vector<std::int32_t> adapted_by;
 
+  // Rows at the end whose results nobody reads: segments of one row (core/padding.h).
+  std::int64_t padding_rows = 0;
+
   std::vector<PromptSpan> prompt_spans;  // ordered by row
   std::vector<Target> targets;           // ordered by row, then by id; each (row, id) occurs once
 

@@ -74,6 +74,8 @@ class AttentionPlan {
   [[nodiscard]] std::int64_t query_position(std::int64_t query) const {
     return query_positions_[query];
   }
+  // Returns the number of queries at padding rows, which are the last (core/padding.h).
+  [[nodiscard]] std::int64_t padding_queries() const { return padding_queries_; }
   // Whether queries and keys are of one stack, and its computed rows.
   [[nodiscard]] bool is_self_attention() const { return is_self_attention_; }
   [[nodiscard]] std::int64_t row_count() const { return row_count_; }
@@ -94,6 +96,8 @@ class AttentionPlan {
   }
   // Returns the number of pairs of a query and a key that it sees.
   [[nodiscard]] double pairs(const AttentionRule& rule) const;
+  // Whether the rule's window hides a key from a query.
+  [[nodiscard]] bool is_cut_by(const AttentionRule& rule) const;
   // Returns the index tensors on a device, which all layers use. Made on first use. Main thread.
   [[nodiscard]] AttentionParts& parts(at::Device device) const;
   // The same for flash calls, of layers whose rule is full or is not.
@@ -114,6 +118,7 @@ class AttentionPlan {
   mutable std::array<std::shared_ptr<FlashPlan>, 2> flash_plans_;
   bool is_self_attention_ = true;
   std::int64_t row_count_ = 0;
+  std::int64_t padding_queries_ = 0;
 };
 
 struct AttentionShape {

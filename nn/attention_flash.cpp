@@ -104,10 +104,7 @@ class PartRows {
 // Whether libtorch's flash attention computes this.
 bool takes_flash(const DevicePath& path, const AttentionPlan& plan, const AttentionShape& shape,
                  const AttentionRule& rule, at::ScalarType type) {
-  AttentionRule open = rule;
-  open.window.reset();
-  const bool is_cut = rule.window && plan.pairs(rule) < plan.pairs(open);
-  return path.has_flash(type, shape.head_dim) && !rule.softcap && !is_cut;
+  return path.has_flash(type, shape.head_dim) && !rule.softcap && !plan.is_cut_by(rule);
 }
 
 DenseCall dense_call(const FlashPlan::Part& part, const AttentionRule& rule, FlashCall call) {

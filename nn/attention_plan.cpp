@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -61,6 +62,9 @@ void AttentionPlan::make_segments(const Forest& forest, const PlanStacks& stacks
   }
   is_self_attention_ = stacks.queries == stacks.keys;
   row_count_ = rows_before[stacks.queries];
+  const std::int64_t first_padding = forest.row_count() - forest.padding_rows;
+  padding_queries_ =
+      query_rows_.end() - std::lower_bound(query_rows_.begin(), query_rows_.end(), first_padding);
 }
 
 void AttentionPlan::make_blocks() {
@@ -94,6 +98,12 @@ double AttentionPlan::pairs(const AttentionRule& rule) const {
     known->second += static_cast<double>(seen_keys(query, rule).size());
   }
   return known->second;
+}
+
+bool AttentionPlan::is_cut_by(const AttentionRule& rule) const {
+  AttentionRule open = rule;
+  open.window.reset();
+  return rule.window && pairs(rule) < pairs(open);
 }
 
 }  // namespace incipit::nn

@@ -1,70 +1,16 @@
 #include "nn/flash_plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <span>
 
 #include "kernels/cuda/table.h"
+#include "nn/flash_sequences.h"
 #include "nn/host_copy.h"
 
 namespace incipit::nn {
 namespace {
-
-// Consecutive queries that see the same keys, or of causal attention all keys up to the last one's.
-struct Sequence {
-  Range queries;
-  KeySpan keys;
-  std::int64_t position = 0;  // of the first key, along the path
-};
-
-struct SequencePart {
-  bool own = false;  // the segments' own keys
-  std::vector<Sequence> sequences{};
-};
-
-// Adds the sequences of a segment's queries and its own keys.
-void add_own(const AttentionPlan& plan, const AttentionPlan::Segment& segment, bool full,
-             std::vector<Sequence>& part) {
-  if (full) {
-    part.push_back({segment.queries, {segment.own_keys}, segment.ancestor_rows});
-    return;
-  }
-  // The causal mask of a flash call is for consecutive queries that end with the last key.
-  for (std::int64_t i = segment.queries.begin; i < segment.queries.end; ++i) {
-    const std::int64_t row = plan.query_row(i);
-    const bool follows = i > segment.queries.begin && part.back().keys.rows.end == row;
-    if (!follows) {
-      part.push_back({{i, i}, {{segment.own_keys.begin, row}}, segment.ancestor_rows});
-    }
-    part.back().queries.end = i + 1;
-    part.back().keys.rows.end = row + 1;
-  }
-}
-
-// Returns the sequences of each part.
-std::vector<SequencePart> sequences_of(const AttentionPlan& plan, bool full) {
-  std::vector<SequencePart> parts{{.own = true}};
-  for (const AttentionPlan::Segment& segment : plan.segments()) {
-    if (segment.queries.empty()) continue;
-    parts.resize(std::max(parts.size(), segment.ancestors.size() + 1));
-    std::int64_t position = 0;
-    for (std::size_t depth = 0; depth < segment.ancestors.size(); ++depth) {
-      std::vector<Sequence>& part = parts[depth + 1].sequences;
-      const KeySpan& keys = segment.ancestors[depth];
-      const bool same = !part.empty() && part.back().queries.end == segment.queries.begin &&
-                        part.back().keys.store == keys.store && part.back().keys.rows == keys.rows;
-      if (same) {
-        part.back().queries.end = segment.queries.end;
-      } else {
-        part.push_back({segment.queries, keys, position});
-      }
-      position += keys.rows.size();
-    }
-    add_own(plan, segment, full, parts[0].sequences);
-  }
-  std::erase_if(parts, [](const SequencePart& part) { return part.sequences.empty(); });
-  return parts;
-}
 
 // Index arrays that are uploaded at once.
 class Indices {
@@ -74,9 +20,15 @@ class Indices {
     pending_.push_back({&to, std::ssize(numbers_), std::ssize(numbers)});
     numbers_.insert(numbers_.end(), numbers.begin(), numbers.end());
   }
-  void upload(at::Device device) {
+  // Returns the lengths of the arrays.
+  std::vector<std::int64_t> upload(at::Device device) {
     const at::Tensor all = nn::upload(std::span<const std::int32_t>(numbers_), device);
-    for (const auto& [to, begin, count] : pending_) *to = all.narrow(0, begin, count);
+    std::vector<std::int64_t> lengths;
+    for (const auto& [to, begin, count] : pending_) {
+      *to = all.narrow(0, begin, count);
+      lengths.push_back(count);
+    }
+    return lengths;
   }
 
  private:
@@ -134,12 +86,20 @@ void add_tiles(std::vector<std::int32_t>& tiles, std::size_t sequence, std::size
   }
 }
 
-void fill_tiles(FlashPlan::Part& part, const AttentionPlan& plan,
-                const std::vector<Sequence>& sequences, Indices& indices) {
+// Adds tiles without rows, at the end of the first sequence, until there are `count`.
+void fill_up(std::vector<std::int32_t>& tiles, std::size_t count, std::int64_t end) {
+  while (tiles.size() < 2 * count) {
+    tiles.push_back(0);
+    tiles.push_back(static_cast<std::int32_t>(end));
+  }
+}
+
+void fill_tiles(FlashPlan::Part& part, const AttentionPlan& plan, const FlashSequences& sequences,
+                Indices& indices) {
   std::vector<std::int32_t> query_position, key_position, query_tiles, key_tiles;
   std::size_t key = 0;
-  for (std::size_t s = 0; s < sequences.size(); ++s) {
-    const auto& [queries, keys, position] = sequences[s];
+  for (std::size_t s = 0; s < sequences.sequences.size(); ++s) {
+    const auto& [queries, keys, position] = sequences.sequences[s];
     add_tiles(query_tiles, s, query_position.size(),
               query_position.size() + static_cast<std::size_t>(queries.size()),
               kernels::cuda::kDenseQueries);
@@ -151,20 +111,35 @@ void fill_tiles(FlashPlan::Part& part, const AttentionPlan& plan,
     key = end;
     key_position.push_back(static_cast<std::int32_t>(position));
   }
+  if (sequences.rounds_lengths) {
+    fill_up(query_tiles,
+            sequences.sequences.size() + query_position.size() / kernels::cuda::kDenseQueries,
+            sequences.sequences.front().queries.size());
+    fill_up(key_tiles, sequences.sequences.size() + key / kernels::cuda::kDenseKeys,
+            sequences.sequences.front().keys.rows.size());
+  }
   indices.add(query_position, part.query_position);
   indices.add(key_position, part.key_position);
   indices.add(query_tiles, part.query_tiles);
   indices.add(key_tiles, part.key_tiles);
 }
 
-void fill(FlashPlan::Part& part, const std::vector<Sequence>& sequences, std::int64_t all_queries,
+std::int64_t round_up(std::int64_t length) {
+  constexpr std::uint64_t kLeast = 256;  // a call costs no less for shorter ones
+  return static_cast<std::int64_t>(
+      std::bit_ceil(std::max(kLeast, static_cast<std::uint64_t>(length))));
+}
+
+void fill(FlashPlan::Part& part, const FlashSequences& of, std::int64_t all_queries,
           Indices& indices) {
+  const std::vector<FlashSequence>& sequences = of.sequences;
   std::vector<std::int32_t> query_index, key_store, key_row, query_ends{0}, key_ends{0};
   std::vector<std::int32_t> place(all_queries, -1);
   part.first_query = sequences.front().queries.begin;
   part.first_store = sequences.front().keys.store;
   part.first_key = sequences.front().keys.rows.begin;
-  part.queries_are_range = part.keys_are_range = true;
+  part.queries_are_range = !of.gathers_queries;
+  part.keys_are_range = !of.gathers_keys;
   for (const auto& [queries, keys, position] : sequences) {
     part.queries_are_range &= queries.begin == part.first_query + std::ssize(query_index);
     part.keys_are_range &=
@@ -182,6 +157,10 @@ void fill(FlashPlan::Part& part, const std::vector<Sequence>& sequences, std::in
     query_ends.push_back(static_cast<std::int32_t>(query_index.size()));
     key_ends.push_back(static_cast<std::int32_t>(key_row.size()));
   }
+  if (of.rounds_lengths) {
+    part.longest_queries = round_up(part.longest_queries);
+    part.longest_keys = round_up(part.longest_keys);
+  }
   part.queries = std::ssize(query_index);
   part.keys = std::ssize(key_row);
   indices.add(query_index, part.query_index);
@@ -195,23 +174,23 @@ void fill(FlashPlan::Part& part, const std::vector<Sequence>& sequences, std::in
 }  // namespace
 
 FlashPlan::FlashPlan(const AttentionPlan& plan, bool full, at::Device device) : device_(device) {
-  const std::vector<SequencePart> found = sequences_of(plan, full);
+  const std::vector<FlashSequences> found = flash_sequences(plan, full);
   parts_.resize(found.size());
   int stores = 0;
-  for (const SequencePart& part : found) {
-    for (const Sequence& sequence : part.sequences)
+  for (const FlashSequences& part : found) {
+    for (const FlashSequence& sequence : part.sequences)
       stores = std::max(stores, sequence.keys.store + 1);
   }
   Indices indices;
   SumEntries queries;
   std::vector<SumEntries> keys(stores + 1);
   for (std::size_t p = 0; p < found.size(); ++p) {
-    parts_[p].own = found[p].own;
-    fill(parts_[p], found[p].sequences, plan.query_count(), indices);
-    fill_tiles(parts_[p], plan, found[p].sequences, indices);
+    parts_[p].own = found[p].depth == 0;
+    fill(parts_[p], found[p], plan.query_count(), indices);
+    fill_tiles(parts_[p], plan, found[p], indices);
     std::int64_t query = 0;
     std::int64_t key = 0;
-    for (const Sequence& sequence : found[p].sequences) {
+    for (const FlashSequence& sequence : found[p].sequences) {
       for (std::int64_t i = sequence.queries.begin; i < sequence.queries.end; ++i) {
         queries.add(plan.query_row(i), static_cast<std::int64_t>(p), query++);
       }
@@ -225,7 +204,22 @@ FlashPlan::FlashPlan(const AttentionPlan& plan, bool full, at::Device device) : 
   keys[0].finish(plan.row_count(), indices, of_keys_);
   of_stores_.resize(stores);
   for (int store = 0; store < stores; ++store) keys[store + 1].finish(indices, of_stores_[store]);
-  indices.upload(device);
+  lengths_ = indices.upload(device);
+}
+
+std::vector<std::int64_t> FlashPlan::shape() const {
+  std::vector<std::int64_t> shape = lengths_;
+  for (const Part& part : parts_) {
+    shape.insert(
+        shape.end(),
+        {part.own, part.queries_are_range, part.queries_are_range ? part.first_query : 0,
+         part.keys_are_range, part.keys_are_range ? part.first_store : 0,
+         part.keys_are_range ? part.first_key : 0, part.longest_queries, part.longest_keys});
+  }
+  for (const PartSums& sums : of_stores_) {
+    shape.insert(shape.end(), {sums.rows.begin, sums.rows.end});
+  }
+  return shape;
 }
 
 }  // namespace incipit::nn

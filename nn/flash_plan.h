@@ -57,12 +57,16 @@ class FlashPlan {
   [[nodiscard]] const PartSums& of_queries() const { return of_queries_; }
   [[nodiscard]] const PartSums& of_keys() const { return of_keys_; }
   [[nodiscard]] const PartSums& of_store(int store) const { return of_stores_[store]; }
+  // Returns the numbers with which calls are made, besides the contents of the index arrays: equal
+  // for plans of which a device can repeat the work (model/pass_graphs.h).
+  [[nodiscard]] std::vector<std::int64_t> shape() const;
 
  private:
   at::Device device_;
   std::vector<Part> parts_;
   PartSums of_queries_, of_keys_;
   std::vector<PartSums> of_stores_;
+  std::vector<std::int64_t> lengths_;  // of all index arrays
 };
 
 }  // namespace incipit::nn

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/padding.h"
 #include "core/random.h"
 
 namespace incipit {
@@ -268,6 +269,26 @@ TEST(Forest, CheckRefusesABrokenPreorder) {
   Forest forest = pack(std::vector{sequence(1, {1}), sequence(1, {2}), sequence(0, {3})}).forest;
   forest.parent[3] = 1;  // below the first leaf, but after the second
   EXPECT_THROW(forest.check(), LogicError);
+}
+
+TEST(Padding, AddsRowsAndTargetsAtTheEnd) {
+  const Forest plain = pack({{sequence(3, {7, 8}, {{3, 5}, {4, 6}})}}).forest;
+  const Forest forest = padded(plain, {.rows = 4, .target_rows = 2, .targets = 3});
+  forest.check();
+  EXPECT_EQ(forest.row_count(), 9);
+  EXPECT_EQ(forest.padding_rows, 4);
+  EXPECT_EQ(forest.segment_count(), plain.segment_count() + 4);
+  EXPECT_THAT(forest.targets, ElementsAre(plain.targets[0], plain.targets[1], Target{5, 0, 0},
+                                          Target{6, 0, 0}, Target{6, 1, 0}));
+  EXPECT_THROW((void)padded(plain, {.rows = 1, .target_rows = 2, .targets = 2}), LogicError);
+}
+
+TEST(Padding, BucketsGrowWithTheCount) {
+  EXPECT_EQ(bucket_size(1, 8), 8);
+  EXPECT_EQ(bucket_size(8, 8), 8);
+  EXPECT_EQ(bucket_size(9, 8), 16);
+  EXPECT_EQ(bucket_size(1000, 128), 1024);
+  EXPECT_EQ(bucket_size(4100, 128), 4608);
 }
 
 }  // namespace
