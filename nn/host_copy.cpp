@@ -4,12 +4,17 @@
 #include <ATen/ops/tensor.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include "nn/input_buffer.h"
+
 namespace incipit::nn {
 namespace {
 
 // A copy from memory that is not pinned is staged before the call returns, so `numbers` may go.
 template <typename T>
 at::Tensor uploaded(std::span<const T> numbers, at::ScalarType type, at::Device device) {
+  if (InputBuffer* const buffer = InputBuffer::collecting()) {
+    return buffer->add(std::as_bytes(numbers), type);
+  }
   return at::tensor(at::ArrayRef<T>(numbers.data(), numbers.size()), type)
       .to(device, /*non_blocking=*/true);
 }

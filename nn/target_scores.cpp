@@ -43,13 +43,16 @@ TargetScores::TargetScores(const Head* head, at::ScalarType compute, at::Device 
     if (rows_.empty() || rows_.back() != target.row) rows_.push_back(target.row);
     slot_.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
   }
-  if (head_) chunks_ = make_chunks();
+  const bool has_kernels =
+      head_ != nullptr && device_path(head_->table.chunks.front().rows->stored()) != nullptr;
+  if (head_) chunks_ = make_chunks(has_kernels);
+  if (has_kernels) return;  // forward() makes the results
   const at::TensorOptions options = at::TensorOptions(device).dtype(wide_);
   log_likelihoods_ = at::zeros({std::ssize(targets_)}, options);
   argmax_ = at::empty({0}, options.dtype(at::kLong));
 }
 
-std::vector<TargetScores::Chunk> TargetScores::make_chunks() const {
+std::vector<TargetScores::Chunk> TargetScores::make_chunks(bool has_kernels) const {
   std::vector<Chunk> chunks;
   const std::int64_t rows = std::ssize(rows_);
   const auto first_target_at = [&](std::int64_t slot) {
@@ -61,26 +64,40 @@ std::vector<TargetScores::Chunk> TargetScores::make_chunks() const {
     chunk.rows = std::min(kHeadRows, rows - row);
     chunk.first_target = first_target_at(row);
     chunk.targets = first_target_at(row + chunk.rows) - chunk.first_target;
-    std::vector<std::int64_t> row_of;
-    for (std::int64_t t = 0; t < chunk.targets; ++t) {
-      row_of.push_back(slot_[chunk.first_target + t] - row);
-    }
-    chunk.row_of = upload(row_of, device_);
-    std::vector<std::int32_t> first_of(static_cast<std::size_t>(chunk.rows) + 1);
-    for (std::int64_t at = 0; at <= chunk.rows; ++at) {
-      first_of[at] = static_cast<std::int32_t>(first_target_at(row + at) - chunk.first_target);
-    }
-    std::vector<std::int64_t> ids;
-    for (std::int64_t t = 0; t < chunk.targets; ++t) {
-      ids.push_back(targets_[chunk.first_target + t].id);
-    }
-    chunk.first_target_of = upload(first_of, device_);
-    chunk.ids = upload(ids, device_);
-    for (const VocabularyTable::Chunk& part : head_->table.chunks) {
-      chunk.places.push_back(find_places(chunk, part.ids));
-    }
+    has_kernels ? add_kernel_places(chunk) : add_places(chunk);
   }
   return chunks;
+}
+
+void TargetScores::add_kernel_places(Chunk& chunk) const {
+  std::vector<std::int32_t> first_of(static_cast<std::size_t>(chunk.rows) + 1);
+  std::vector<std::int64_t> ids;
+  for (std::int64_t t = 0; t < chunk.targets; ++t) {
+    ids.push_back(targets_[chunk.first_target + t].id);
+    const std::int64_t row = slot_[chunk.first_target + t] - chunk.first_row;
+    first_of[row + 1] = static_cast<std::int32_t>(t + 1);  // every row has a target
+  }
+  chunk.first_target_of = upload(first_of, device_);
+  chunk.ids = upload(ids, device_);
+}
+
+void TargetScores::add_places(Chunk& chunk) const {
+  std::vector<std::int64_t> row_of;
+  for (std::int64_t t = 0; t < chunk.targets; ++t) {
+    row_of.push_back(slot_[chunk.first_target + t] - chunk.first_row);
+  }
+  chunk.row_of = upload(row_of, device_);
+  for (const VocabularyTable::Chunk& part : head_->table.chunks) {
+    chunk.places.push_back(find_places(chunk, part.ids));
+  }
+}
+
+std::vector<std::int64_t> TargetScores::shape() const {
+  std::vector<std::int64_t> shape{std::ssize(targets_)};
+  for (const Chunk& chunk : chunks_) {
+    shape.insert(shape.end(), {chunk.first_row, chunk.rows, chunk.first_target, chunk.targets});
+  }
+  return shape;
 }
 
 TargetScores::Places TargetScores::find_places(const Chunk& chunk, const Range& ids) const {

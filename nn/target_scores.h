@@ -38,6 +38,10 @@ class TargetScores {
   // announced again. Collective as forward() is.
   [[nodiscard]] at::Tensor backward(const at::Tensor& last, const at::Tensor& grad) const;
 
+  // Returns the numbers with which kernels are called, besides the contents of their arrays: equal
+  // for targets for which a device can repeat the work (model/pass_graphs.h).
+  [[nodiscard]] std::vector<std::int64_t> shape() const;
+
   // Results of forward(), equal on all tensor parallel ranks. See ForestPass. argmax() is [targets]
   // int64.
   [[nodiscard]] const at::Tensor& log_likelihoods() const { return log_likelihoods_; }
@@ -56,6 +60,7 @@ class TargetScores {
     std::int64_t rows = 0;
     std::int64_t first_target = 0;
     std::int64_t targets = 0;
+    // Without kernels of a GPU:
     at::Tensor row_of{};               // [targets]: counted from first_row
     std::vector<Places> places{};      // by part of this rank's vocabulary
     std::vector<at::Tensor> maxima{};  // by part: [rows] float64, the largest logits
@@ -64,7 +69,9 @@ class TargetScores {
     at::Tensor first_target_of{};  // [rows + 1] int32
     at::Tensor ids{};              // [targets] int64
   };
-  [[nodiscard]] std::vector<Chunk> make_chunks() const;
+  [[nodiscard]] std::vector<Chunk> make_chunks(bool has_kernels) const;
+  void add_kernel_places(Chunk& chunk) const;
+  void add_places(Chunk& chunk) const;
   [[nodiscard]] Places find_places(const Chunk& chunk, const Range& ids) const;
   // Returns the chunk's rows after the final norm.
   [[nodiscard]] at::Tensor normal(const at::Tensor& last, const Chunk& chunk,
