@@ -70,3 +70,23 @@ function(incipit_cuda_module)
   list(JOIN INCIPIT_CUDA_ARCHITECTURES ", sm_" names)
   message(STATUS "GPU kernels: ${nvcc}, for sm_${names}")
 endfunction()
+
+# Adds the target incipit_cuda_graphs, libincipit_cuda_graphs.so beside the kernels, where they and
+# the headers of the CUDA runtime are, and libtorch is its CUDA build.
+function(incipit_cuda_graphs_module source)
+  get_target_property(torch_lib torch::cpu IMPORTED_LOCATION)
+  cmake_path(GET torch_lib PARENT_PATH torch_lib)
+  if(NOT TARGET incipit_cuda OR NOT TARGET nccl::headers
+     OR NOT EXISTS "${torch_lib}/libtorch_cuda.so")
+    message(STATUS "CUDA graphs: not built (they need the kernels, headers of CUDA and libtorch's "
+                   "CUDA build)")
+    return()
+  endif()
+  add_library(incipit_cuda_graphs MODULE "${source}")
+  target_compile_features(incipit_cuda_graphs PRIVATE cxx_std_20)
+  target_link_libraries(incipit_cuda_graphs PRIVATE nccl::headers torch::cpu
+    "${torch_lib}/libtorch_cuda.so" "${torch_lib}/libc10_cuda.so")
+  set_target_properties(incipit_cuda_graphs PROPERTIES CXX_VISIBILITY_PRESET hidden
+    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/kernels")
+  install(TARGETS incipit_cuda_graphs LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endfunction()

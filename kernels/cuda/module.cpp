@@ -22,19 +22,18 @@ constexpr const char* kBuildFolder = INCIPIT_CUDA_MODULE_FOLDER;
 constexpr const char* kBuildFolder = "";
 #endif
 
-std::string find_file() {
-  if (const char* named = std::getenv("INCIPIT_CUDA_MODULE")) return named;
+}  // namespace
+
+std::string find_module(const std::string& file) {
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
   const std::vector<fs::path> folders{program, program.parent_path() / "lib",
                                       program.parent_path() / "lib64", fs::path(kBuildFolder)};
   for (const fs::path& folder : folders) {
-    if (!folder.empty() && fs::exists(folder / kFile, error)) return folder / kFile;
+    if (!folder.empty() && fs::exists(folder / file, error)) return folder / file;
   }
-  return kFile;  // the loader's path
+  return file;
 }
-
-}  // namespace
 
 Module load_module(const std::string& file) {
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -57,7 +56,10 @@ Module load_module(const std::string& file) {
 }
 
 const Module& module() {
-  static const Module loaded = load_module(find_file());
+  static const Module loaded = [] {
+    const char* const named = std::getenv("INCIPIT_CUDA_MODULE");
+    return load_module(named != nullptr ? named : find_module(kFile));
+  }();
   return loaded;
 }
 

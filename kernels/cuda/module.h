@@ -13,6 +13,11 @@ struct Module {
   std::string problem;           // why, and what to do
 };
 
+// Returns the path of a module named `file`, from the first place that has it: the folder of the
+// program, ../lib and ../lib64 beside it, the build folder. Otherwise returns `file`, for the
+// loader's path.
+[[nodiscard]] std::string find_module(const std::string& file);
+
 // Loads the module from `file`, or from the first place that has it: the file that the environment
 // variable INCIPIT_CUDA_MODULE names, the folder of the program, ../lib beside it, the build
 // folder. It stays loaded. Throws ConfigError if the module is of another version than the program.
