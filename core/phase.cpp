@@ -55,6 +55,10 @@ std::vector<PhaseSpan> PhaseRecorder::take_oldest() {
   return spans;
 }
 
+PhasePause::PhasePause() : recorder_(std::exchange(current, nullptr)) {}
+
+PhasePause::~PhasePause() { current = recorder_; }
+
 Phase::Phase(const char* name) : recorder_(current) {
   if (recorder_ == nullptr) return;
   if (name == nullptr || (recorder_->open_.empty() && std::strcmp(name, kStepPhase) != 0)) {

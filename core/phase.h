@@ -101,4 +101,16 @@ class Phase {
   PhaseRecorder* recorder_;  // null: nothing is recorded, or the phase has ended
 };
 
+// No phase of this thread is recorded while it exists.
+class PhasePause {
+ public:
+  PhasePause();
+  ~PhasePause();
+  PhasePause(const PhasePause&) = delete;
+  PhasePause& operator=(const PhasePause&) = delete;
+
+ private:
+  PhaseRecorder* recorder_;
+};
+
 }  // namespace incipit

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/forest.h"
@@ -20,6 +21,8 @@
 #include "nn/weight_store.h"
 
 namespace incipit::model {
+
+class PassGraphs;
 
 struct BackboneOptions {
   at::ScalarType dtype = at::kFloat;  // kFloat, kBFloat16; kDouble in tests
@@ -80,6 +83,10 @@ class Backbone {
   // of them get the rows.
   [[nodiscard]] at::Tensor embed(std::span<const TokenId> ids) const;
 
+  // Lets passes run by graphs (model/pass_graphs.h), which read the weights where they are now.
+  void set_graphs(std::shared_ptr<PassGraphs> graphs) { graphs_ = std::move(graphs); }
+  [[nodiscard]] PassGraphs* graphs() const { return graphs_.get(); }  // or null
+
   // Bytes of the weights on this rank, including FSDP's buffers.
   [[nodiscard]] std::int64_t weight_bytes() const { return weights_->bytes(); }
   // Hash of the weights on this rank (SHA-256, hex). It depends on dtype and partition and reads
@@ -98,6 +105,7 @@ class Backbone {
   std::vector<nn::Block> blocks_;
   std::optional<nn::Head> head_;
   std::vector<nn::Rotary> rotary_;
+  std::shared_ptr<PassGraphs> graphs_;
 };
 
 }  // namespace incipit::model

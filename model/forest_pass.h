@@ -53,6 +53,9 @@ struct ForestPassOptions {
   std::function<void(const LayerView&)> on_layer{};  // called after each layer of the stage
 };
 
+class PassState;
+class PassReplay;
+
 class ForestPass {
  public:
   // Runs the forward pass. `prompts[i]` is soft prompt i of the batch: [rows, hidden], float32, on
@@ -97,8 +100,9 @@ class ForestPass {
                       at::Tensor grad_output = {});
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  // One of them.
+  std::unique_ptr<PassState> state_;
+  std::unique_ptr<PassReplay> replay_;
 };
 
 }  // namespace incipit::model

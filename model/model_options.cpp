@@ -21,6 +21,11 @@ void declare(Schema& schema, ModelOptions& o) {
                 {{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
                 "where the model computes; cuda: each rank on the GPU of its local rank; auto: "
                 "cuda where there is a GPU");
+  schema.choice("cuda_graphs", o.cuda_graphs,
+                {{"auto", CudaGraphs::kAuto}, {"on", CudaGraphs::kOn}, {"off", CudaGraphs::kOff}},
+                "repeat passes of equal sizes on a GPU by one launch; auto: those of at most 2048 "
+                "rows, where the rank has the whole model and run.deterministic is false; on: all "
+                "sizes, and an error where that is impossible");
   schema.choice("check_weights", o.check_weights,
                 {{"sample", CheckWeights::kSample}, {"whole", CheckWeights::kWhole}},
                 "the bytes of the weights that ranks compare before work starts: up to 32 KiB of "

@@ -24,10 +24,18 @@ enum class CheckWeights {
   kWhole,   // every byte
 };
 
+// Whether passes run as CUDA graphs (model/pass_graphs.h).
+enum class CudaGraphs {
+  kAuto,  // small batches, where graphs can compute them
+  kOn,    // batches of any size
+  kOff,
+};
+
 struct ModelOptions {
   std::string path;  // a model folder in Hugging Face layout
   Dtype dtype = Dtype::kAuto;
   Device device = Device::kAuto;  // kCuda: the GPU with the local rank's index; kAuto: kCuda if any
+  CudaGraphs cuda_graphs = CudaGraphs::kAuto;
   CheckWeights check_weights = CheckWeights::kSample;
 };
 

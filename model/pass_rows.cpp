@@ -68,15 +68,20 @@ nn::Additions additions_of(const Forest& forest, const Backbone& backbone,
 
 }  // namespace
 
+std::int64_t position_count(const Forest& forest) {
+  const auto last = std::max_element(forest.positions.begin(), forest.positions.end());
+  return last == forest.positions.end() ? 0 : *last + 1;
+}
+
 PassRows::PassRows(const Backbone& backbone, const Forest& forest,
                    const std::vector<std::int64_t>& target_rows,
-                   std::span<const nn::LowRankMaps* const> adapters)
+                   std::span<const nn::LowRankMaps* const> adapters,
+                   const std::vector<nn::ops::RotaryTable>* rotary)
     : rows_(forest.row_count()), target_plan_(forest) {
   const at::Device device = backbone.device();
   const int last = backbone.spec().has_encoder() ? kDecoder : 0;
-  const auto last_position = std::max_element(forest.positions.begin(), forest.positions.end());
-  const auto rotary =
-      backbone.rotary_tables(last_position == forest.positions.end() ? 0 : *last_position + 1);
+  const std::vector<nn::ops::RotaryTable> tables =
+      rotary != nullptr ? *rotary : backbone.rotary_tables(position_count(forest));
   positions_ = nn::upload(forest.positions, device);
   const nn::Additions additions = additions_of(forest, backbone, adapters);
   std::vector<std::int64_t> target_places = target_rows;
@@ -90,7 +95,7 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
       positions = positions.index_select(0, index);
     }
     stacks_.push_back({index,
-                       {positions, nn::select(additions, index), rotary},
+                       {positions, nn::select(additions, index), tables},
                        nn::AttentionPlan(forest, nn::PlanStacks{stack, stack})});
   }
   target_index_ = nn::upload(target_places, device);

@@ -16,13 +16,18 @@
 
 namespace incipit::model {
 
+// Returns the number of positions, from 0, that a forest's rows have.
+[[nodiscard]] std::int64_t position_count(const Forest& forest);
+
 class PassRows {
  public:
   // Targets stand at `target_rows` of the forest, which are ascending and of the last stack.
-  // `adapters` are ForestPassOptions::adapters.
+  // `adapters` are ForestPassOptions::adapters. `rotary`: tables of the backbone for at least all
+  // positions; null: makes them.
   PassRows(const Backbone& backbone, const Forest& forest,
            const std::vector<std::int64_t>& target_rows,
-           std::span<const nn::LowRankMaps* const> adapters);
+           std::span<const nn::LowRankMaps* const> adapters,
+           const std::vector<nn::ops::RotaryTable>* rotary);
 
   [[nodiscard]] const nn::BlockContext& context(const nn::Block& block) const {
     return stacks_[block.stack].context;
@@ -30,6 +35,9 @@ class PassRows {
   // `last`: the model's last layer, which computes only the target rows.
   [[nodiscard]] nn::QueryRows queries(const nn::Block& block, bool last) const;
   [[nodiscard]] const at::Tensor& positions() const { return positions_; }  // [rows] int32
+  [[nodiscard]] const std::vector<nn::ops::RotaryTable>& rotary() const {
+    return stacks_.front().context.rotary;
+  }
   // Whether any row has additions.
   [[nodiscard]] bool has_additions() const { return !stacks_.front().context.additions.empty(); }
   // Whether the model has one stack.

@@ -14,6 +14,20 @@
 #include "nn/host_copy.h"
 
 namespace incipit::nn {
+namespace {
+
+// Returns where each prompt begins among the rows of all of them.
+std::vector<std::int64_t> first_rows(std::span<const at::Tensor> prompts) {
+  std::vector<std::int64_t> first;
+  std::int64_t rows = 0;
+  for (const at::Tensor& prompt : prompts) {
+    first.push_back(rows);
+    rows += prompt.defined() ? prompt.size(0) : 0;
+  }
+  return first;
+}
+
+}  // namespace
 
 std::vector<int> VocabularyTable::groups() const {
   std::vector<int> groups;
@@ -53,21 +67,36 @@ at::Tensor Embedding::rows(std::span<const TokenId> ids) const {
   return x;
 }
 
-at::Tensor Embedding::input(std::span<const TokenId> ids, std::span<const PromptSpan> spans,
-                            std::span<const at::Tensor> prompts,
-                            const at::Tensor& positions) const {
+at::Tensor Embedding::sources(std::span<const TokenId> ids, std::span<const PromptSpan> spans,
+                              std::span<const at::Tensor> prompts) const {
   const auto is_plain = [](const at::Tensor& prompt) {
-    return prompt.scalar_type() == at::kFloat && prompt.is_contiguous();
+    return !prompt.defined() || (prompt.scalar_type() == at::kFloat && prompt.is_contiguous());
   };
-  if (table_.chunks.size() == 1 && ranks_->size() == 1 &&
-      prompts.size() <= kernels::cuda::kMaxStores &&
-      std::all_of(prompts.begin(), prompts.end(), is_plain)) {
-    const VocabularyTable::Chunk& table = table_.chunks.front();
-    if (const DevicePath* const path = device_path(table.rows->stored())) {
-      const WeightStore::Use use = weights_->use(table.group);
-      return launch_input(*path, ids, spans, prompts, positions);
+  const VocabularyTable::Chunk& table = table_.chunks.front();
+  if (table_.chunks.size() > 1 || ranks_->size() > 1 ||
+      prompts.size() > kernels::cuda::kMaxStores ||
+      !std::all_of(prompts.begin(), prompts.end(), is_plain) ||
+      device_path(table.rows->stored()) == nullptr) {
+    return {};
+  }
+  std::vector<std::int32_t> source;
+  for (const TokenId id : ids) {
+    source.push_back(static_cast<std::int32_t>(id < 0 ? -1 : id - table.ids.begin));
+  }
+  const std::vector<std::int64_t> first = first_rows(prompts);
+  for (const PromptSpan& span : spans) {
+    for (std::int64_t i = 0; i < span.count; ++i) {
+      source[span.row + i] =
+          static_cast<std::int32_t>(-2 - (first[span.prompt] + span.prompt_row + i));
     }
   }
+  return upload(std::span<const std::int32_t>(source), table.rows->stored().device());
+}
+
+at::Tensor Embedding::input(std::span<const TokenId> ids, std::span<const PromptSpan> spans,
+                            std::span<const at::Tensor> prompts, const at::Tensor& positions,
+                            const at::Tensor& sources) const {
+  if (sources.defined()) return launch_input(sources, prompts, positions);
   at::Tensor x = rows(ids);
   for (const PromptSpan& span : spans) {
     x.narrow(0, span.row, span.count)
@@ -77,41 +106,28 @@ at::Tensor Embedding::input(std::span<const TokenId> ids, std::span<const Prompt
   return x;
 }
 
-at::Tensor Embedding::launch_input(const DevicePath& path, std::span<const TokenId> ids,
-                                   std::span<const PromptSpan> spans,
-                                   std::span<const at::Tensor> prompts,
+at::Tensor Embedding::launch_input(const at::Tensor& sources, std::span<const at::Tensor> prompts,
                                    const at::Tensor& positions) const {
+  const WeightStore::Use use = weights_->use(table_.chunks.front().group);
   const at::Tensor& table = table_.chunks.front().rows->values();
-  const std::int64_t first_id = table_.chunks.front().ids.begin;
-  at::Tensor x = at::empty({static_cast<std::int64_t>(ids.size()), table.size(1)}, table.options());
+  at::Tensor x = at::empty({sources.size(0), table.size(1)}, table.options());
   const auto factor = at::scalar_tensor(scale_.factor, table.scalar_type()).item<float>();
   kernels::cuda::Embed embed{.rows = x.size(0),
                              .width = x.size(1),
+                             .source = ints_of(sources),
                              .table = input_of(table),
                              .scale = factor,
                              .prompt_scale = scale_.prompts ? factor : 1.0F,
                              .prompts = static_cast<int>(prompts.size()),
                              .positions = positions.const_data_ptr<std::int32_t>(),
                              .to = output_of(x)};
-  std::int64_t rows = 0;  // of all prompts
+  const std::vector<std::int64_t> first = first_rows(prompts);
   for (std::size_t p = 0; p < prompts.size(); ++p) {
-    embed.prompt[p] = prompts[p].const_data_ptr<float>();
-    embed.prompt_first[p] = rows;
-    rows += prompts[p].size(0);
+    if (prompts[p].defined()) embed.prompt[p] = prompts[p].const_data_ptr<float>();
+    embed.prompt_first[p] = first[p];
   }
-  std::vector<std::int32_t> source;
-  for (const TokenId id : ids)
-    source.push_back(static_cast<std::int32_t>(id < 0 ? -1 : id - first_id));
-  for (const PromptSpan& span : spans) {
-    for (std::int64_t i = 0; i < span.count; ++i) {
-      source[span.row + i] =
-          static_cast<std::int32_t>(-2 - (embed.prompt_first[span.prompt] + span.prompt_row + i));
-    }
-  }
-  const at::Tensor uploaded = upload(std::span<const std::int32_t>(source), x.device());
-  embed.source = uploaded.const_data_ptr<std::int32_t>();
   if (positions_) embed.positions_table = input_of(positions_->values());
-  launch(path, x, path.kernels->embed, embed);
+  launch(*device_path(table), x, device_path(table)->kernels->embed, embed);
   return x;
 }
 

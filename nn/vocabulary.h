@@ -56,12 +56,16 @@ class Embedding {
   // token table, scaled unless prompts are; [ids, hidden] in the compute dtype, zeros for ids below
   // 0. The groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
   [[nodiscard]] at::Tensor rows(std::span<const TokenId> ids) const;
+  // Uploads where a GPU's kernel reads each row of input(), if one kernel computes it: the table is
+  // not split. Otherwise returns nothing.
+  [[nodiscard]] at::Tensor sources(std::span<const TokenId> ids, std::span<const PromptSpan> spans,
+                                   std::span<const at::Tensor> prompts) const;
   // Returns the input of the first layer: rows() with the rows of soft prompts inserted, completed.
-  // prompts: [rows, hidden] float32 each; positions [ids] int32. Like rows(). One kernel on a GPU,
-  // unless the table is split.
+  // prompts: [rows, hidden] float32 each; positions [ids] int32; sources() of the same. Like
+  // rows().
   [[nodiscard]] at::Tensor input(std::span<const TokenId> ids, std::span<const PromptSpan> spans,
-                                 std::span<const at::Tensor> prompts,
-                                 const at::Tensor& positions) const;
+                                 std::span<const at::Tensor> prompts, const at::Tensor& positions,
+                                 const at::Tensor& sources) const;
   // Completes x [rows, hidden], rows() with the rows of soft prompts inserted, in place: scales all
   // of it if prompts are scaled, then adds the learned positions. positions [rows] int32.
   void complete(at::Tensor x, const at::Tensor& positions) const;
@@ -81,8 +85,7 @@ class Embedding {
   };
   static Found find(const VocabularyTable::Chunk& chunk, std::span<const TokenId> ids);
   void scale(at::Tensor x) const;
-  at::Tensor launch_input(const DevicePath& path, std::span<const TokenId> ids,
-                          std::span<const PromptSpan> spans, std::span<const at::Tensor> prompts,
+  at::Tensor launch_input(const at::Tensor& sources, std::span<const at::Tensor> prompts,
                           const at::Tensor& positions) const;
 
   VocabularyTable table_;

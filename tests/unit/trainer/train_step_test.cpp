@@ -13,8 +13,11 @@
 #include "comm/single.h"
 #include "comm/threads.h"
 #include "core/phase.h"
+#include "model/pass_graphs.h"
 #include "nn/flops.h"
 #include "nn/ledger.h"
+#include "tests/support/fake_graphs.h"
+#include "tests/support/host_path.h"
 #include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 #include "trainer/batch_stream.h"
@@ -81,7 +84,7 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
       share.tasks.push_back(make_objective(Loss::kTargetTokens, batch, task, at::kCPU));
     }
     return StepNumbers(run_step(rank.model, *rank.optimizer, mesh, share,
-                                {.micro_batches = {.max_rows = 60}, .learning_rate = 0.1}));
+                                {.micro_batches = {.max_rows = max_rows_}, .learning_rate = 0.1}));
   }
 
   static void expect_same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
@@ -89,6 +92,7 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].equal(b[i])) << i;
   }
 
+  std::int64_t max_rows_ = 60;
   data::Task task_ = testing_support::tiny_task();
   data::Dataset dataset_ = testing_support::tiny_dataset(task_, 12, 3);
   model::Backbone backbone_ = testing_support::tiny_backbone();
@@ -166,6 +170,30 @@ TEST_P(TrainStep, LaterStepsKeepNoMoreMemory) {
     (void)step(rank, mesh, true, false);
     EXPECT_EQ(nn::ledger_snapshot().total.bytes, before);
   }
+}
+
+// On the path of a GPU, run on the host.
+TEST_P(TrainStep, GraphsTrainAsPassesWithoutThem) {
+  const testing::HostPath path;
+  const comm::Mesh mesh(comm::make_single(), {});
+  max_rows_ = 1000;  // one pass for a batch
+  Rank plain(backbone_, GetParam());
+  std::vector<StepNumbers> expected;
+  for (int i = 0; i < 5; ++i) expected.push_back(step(plain, mesh, /*both=*/i % 2 == 0, false));
+  testing::GraphCalls calls;
+  const auto graphs =
+      std::make_shared<model::PassGraphs>(std::make_unique<testing::FakeGraphs>(calls));
+  backbone_.set_graphs(graphs);
+  Rank rank(backbone_, GetParam());
+  for (int i = 0; i < 5; ++i) {
+    const StepNumbers numbers = step(rank, mesh, /*both=*/i % 2 == 0, false);
+    EXPECT_NEAR(numbers.loss, expected[i].loss, 1e-4 * std::abs(expected[i].loss));
+    EXPECT_NEAR(numbers.grad_norm, expected[i].grad_norm, 1e-3 * expected[i].grad_norm);
+    EXPECT_EQ(numbers.tokens, expected[i].tokens);
+  }
+  EXPECT_EQ(graphs->counts().captured, 2);
+  EXPECT_EQ(graphs->counts().replayed, 1);
+  EXPECT_EQ(graphs->counts().refused, 0);
 }
 
 TEST_P(TrainStep, PhasesHaveTheFlopsOfTheStepAndLieWithinEachOther) {
