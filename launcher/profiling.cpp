@@ -6,6 +6,7 @@
 
 #include "launcher/run_exporter.h"
 #include "launcher/system_info.h"
+#include "model/pass_graphs.h"
 #include "nn/device_clock.h"
 #include "nn/flops.h"
 #include "nn/host_copy.h"
@@ -24,14 +25,19 @@ std::string device_text(c10::Device device) {
 }  // namespace
 
 Profiling::Profiling(const Session& session)
-    : profile_({.device = device_text(session.backbone->device()),
+    : backbone_(*session.backbone),
+      profile_({.device = device_text(session.backbone->device()),
                 .device_flops = peak_flops(session),
                 .runs_ahead = nn::runs_ahead_of(session.backbone->device())}),
       recorder_(nn::counted_flops, nn::make_device_clock(session.backbone->device())) {}
 
 void Profiling::on_step(std::int64_t step) { profile_.add(step, recorder_.take_oldest()); }
 
-void Profiling::finish(const std::filesystem::path& run_dir, bool prints) const {
+void Profiling::finish(const std::filesystem::path& run_dir, bool prints) {
+  if (const model::PassGraphs* const graphs = backbone_.graphs()) {
+    const model::GraphCounts& counts = graphs->counts();
+    profile_.set_graphs({counts.passes(), counts.replayed, counts.captured, counts.text()});
+  }
   profile_.write(run_dir / "profile");
   if (prints) profile_.print(std::cout, telemetry::Style::of_stdout());
 }

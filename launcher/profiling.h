@@ -21,9 +21,10 @@ class Profiling {
 
   // Writes RUN/profile/; prints the phases if `prints`. Throws DataError if the files cannot be
   // written.
-  void finish(const std::filesystem::path& run_dir, bool prints) const;
+  void finish(const std::filesystem::path& run_dir, bool prints);
 
  private:
+  const model::Backbone& backbone_;
   telemetry::Profile profile_;
   PhaseRecorder recorder_;
 };

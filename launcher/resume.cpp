@@ -28,6 +28,7 @@ RunConfig comparable(RunConfig config) {
   const RunConfig standard;
   config.run.name = config.run.output_dir = "";
   config.model.device = standard.model.device;
+  config.model.cuda_graphs = standard.model.cuda_graphs;
   config.model.check_weights = standard.model.check_weights;
   config.parallel = standard.parallel;
   config.metrics = standard.metrics;

@@ -18,6 +18,7 @@
 #include "core/text.h"
 #include "eval/answers.h"
 #include "families/registry.h"
+#include "launcher/graphs_choice.h"
 #include "launcher/memory_budget.h"
 #include "launcher/model_check.h"
 #include "launcher/same_inputs.h"
@@ -202,6 +203,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   session.mesh = std::make_unique<comm::Mesh>(std::move(world), shape);
   session.local = session.world().local_rank("local rank");
   choose_model(session, described, shape);
+  check_graphs(session);
   require_memory(session.world(), session.local, described, shape, session.model_choice.options);
   const UsableCores cores = usable_cores();
   session.threads =
@@ -218,6 +220,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   const std::string fingerprint = require_same_model(session.world(), config.model, weights);
   load_data(session, prompt_rows, model_dir, transformer, which);
   load_weights(session, weights, fingerprint, transformer);
+  choose_graphs(session);
   if (session.watchdog) session.watchdog->end_start();
   return session;
 }

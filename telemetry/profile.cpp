@@ -125,6 +125,7 @@ void Profile::print(std::ostream& out, const Style& style) const {
     table.add(std::move(cells));
   }
   table.print(out, style);
+  if (graphs_) out << graphs_->text << '\n';
 }
 
 void Profile::write(const std::filesystem::path& folder) const {
@@ -139,6 +140,11 @@ void Profile::write(const std::filesystem::path& folder) const {
                                 {"host_seconds", row.host_seconds},
                                 {"flops", row.flops},
                                 {"calls", row.calls}});
+  }
+  if (graphs_) {
+    phases["graphs"] = {{"passes", graphs_->passes},
+                        {"replayed", graphs_->replayed},
+                        {"captured", graphs_->captured}};
   }
   Json events{thread_name(kHost, "host")};
   if (options_.runs_ahead) events.push_back(thread_name(kDevice, options_.device));

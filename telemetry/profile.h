@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <iosfwd>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,6 +26,15 @@ struct ProfileOptions {
 class Profile {
  public:
   explicit Profile(ProfileOptions options) : options_(std::move(options)) {}
+
+  // What is added to the printed table and to the file about passes that a GPU repeated.
+  struct Graphs {
+    std::int64_t passes = 0;
+    std::int64_t replayed = 0;
+    std::int64_t captured = 0;
+    std::string text;
+  };
+  void set_graphs(Graphs graphs) { graphs_ = std::move(graphs); }
 
   // Adds the phases of a step in the order of their begin, the step first (PhaseRecorder). The
   // first step is only in the trace, since much of it is done once, if there are others.
@@ -65,6 +75,7 @@ class Profile {
     std::vector<PhaseSpan> phases;
   };
   ProfileOptions options_;
+  std::optional<Graphs> graphs_;
   std::vector<Sum> sums_{{.row = {.name = "run", .depth = -1}, .children = {}}};  // [0]: the root
   std::int64_t added_ = 0;                                                        // steps
   std::int64_t summed_ = 0;                                                       // steps in sums_

@@ -17,6 +17,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/graphs_choice.h"
 #include "launcher/json_output.h"
 #include "launcher/learning_watch.h"
 #include "launcher/memory_report.h"
@@ -208,6 +209,7 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
   }
   write_memory_report(session, run_dir);
   if (profiling) profiling->finish(run_dir, /*prints=*/!json);
+  log_graphs(session);
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
   write_model_cards(session, result, run_dir);

@@ -75,6 +75,8 @@ class Mistakes(program.ProgramTest):
             return self.refused(2, "train", self.config, *sets)
         self.assertIn("train.eval_every: needs a validation split", refusal("task.validation=0"))
         self.assertIn("method.kind: none has nothing to train", refusal("method.kind=none"))
+        self.assertIn("model.cuda_graphs: on, but the model is not on a GPU; set it to auto or off",
+                      refusal("model.cuda_graphs=on", "model.device=cpu"))
         self.assertIn("parallel: one copy of the model takes 2 ranks (data 1 x tensor 2), which does "
                       "not divide the world of 1 rank", refusal("parallel.tensor=2"))
         self.assertIn("task.truncate.field: 'body' is no field of the template, which has text",

@@ -112,5 +112,19 @@ TEST(Profile, TracesTheFirstStepsOnly) {
   EXPECT_LT(trace.at("traceEvents").size(), 60);
 }
 
+TEST(Profile, SaysHowManyPassesGraphsRepeated) {
+  const testing::TemporaryFolder folder;
+  Profile profile({});
+  profile.add(1, step(1));
+  profile.set_graphs({.passes = 10, .replayed = 8, .captured = 1, .text = "8 of 10"});
+  std::ostringstream out;
+  profile.print(out, Style(false));
+  EXPECT_NE(out.str().find("\n8 of 10\n"), std::string::npos);
+  profile.write(folder.path());
+  const auto path = folder.path() / "phases.json";
+  const auto graphs = parse_json_of<nlohmann::json>(path, read_text(path)).at("graphs");
+  EXPECT_EQ(graphs, (nlohmann::json{{"passes", 10}, {"replayed", 8}, {"captured", 1}}));
+}
+
 }  // namespace
 }  // namespace incipit::telemetry
