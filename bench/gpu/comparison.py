@@ -8,6 +8,7 @@ from sides import DEFAULT_ATTENTION, Incipit, Matmuls, Peft
 
 LEARNING_RATE = 0.001  # low, so that rounding is not amplified
 WAYS = {"documented": "documented", "targets": "tuned"}  # of PEFT: name, that of its worker
+GRAPH_ROWS = 2048  # of the batches that Incipit runs with CUDA graphs (model.cuda_graphs: auto)
 TOLERANCE = {"float32": 2e-4, "bfloat16": 3e-3}  # relative, of every loss; of the mean score
 
 
@@ -16,6 +17,7 @@ class Steps(NamedTuple):
     pairs: int = 2    # of blocks
     peft: int = 4     # steps per block
     incipit: int = 12
+    met: int = 48    # batches before those with CUDA graphs, which are captured when sizes repeat
 
 
 class Case(NamedTuple):
@@ -66,12 +68,18 @@ class Blocks:
 
 
 class CaseRun:
-    def __init__(self, group, case, lengths):
+    def __init__(self, group, case, lengths, device):
         self.group, self.case, self.steps = group, case, group.steps
         count = self.steps.checked + self.steps.pairs * self.steps.incipit
         drawn = shapes.batches(case.work, count, case.batch, seed=7, lengths=lengths)
         self.checked, self.timed = drawn[:self.steps.checked], drawn[self.steps.checked:]
-        self.blocks = {name: Blocks() for name in (*WAYS, "incipit")}
+        self.met = shapes.batches(case.work, self.steps.met, case.batch, seed=8, lengths=lengths)
+        self.prompt = case.virtual_tokens if case.work == "train" else 0
+        self.rows = [shapes.forest_rows(batch, self.prompt) for batch in self.timed]
+        small = device != "cpu" and max(self.rows) <= GRAPH_ROWS
+        self.incipit = ("incipit", "graphs") if small else ("incipit",)
+        self.blocks = {name: Blocks() for name in (*WAYS, *self.incipit)}
+        self.passes = self.replayed = 0  # of the timed blocks with graphs
         self.attention = {"documented": DEFAULT_ATTENTION}
 
     def prepare_peft(self, peft):
@@ -90,33 +98,48 @@ class CaseRun:
             self.blocks[name].run_block(peft, self.case.work, self.block(pair, self.steps.peft))
 
     def prepare_incipit(self, incipit):
-        self.blocks["incipit"].run_checked(incipit, self.case.work, self.checked)
+        for name in self.incipit:
+            if name == "graphs":
+                incipit.use_graphs(True)
+                incipit.run(self.case.work, self.met)
+            self.blocks[name].run_checked(incipit, self.case.work, self.checked)
+        if "graphs" in self.incipit:
+            incipit.use_graphs(False)
 
     def incipit_block(self, incipit, pair):
-        self.blocks["incipit"].run_block(incipit, self.case.work,
-                                         self.block(pair, self.steps.incipit))
+        for name in self.incipit:
+            if name == "graphs":
+                before = incipit.use_graphs(True)
+            self.blocks[name].run_block(incipit, self.case.work,
+                                        self.block(pair, self.steps.incipit))
+            if name == "graphs":
+                passes, replayed = incipit.use_graphs(False)
+                self.passes += passes - before[0]
+                self.replayed += replayed - before[1]
 
     def result(self, matmuls, alternating):
         group, case = self.group, self.case
-        prompt = case.virtual_tokens if case.work == "train" else 0
-        rows = [shapes.forest_rows(batch, prompt) for batch in self.timed]
+        rows = self.rows
         times = matmuls.seconds(rows, backward=case.work == "train")
         ms = {name: statistics.median(blocks.milliseconds)
               for name, blocks in self.blocks.items()}
         ms["matmuls"] = 1e3 * statistics.fmean(times)
         flops = (case.rows_factor() * shapes.SHAPES[group.shape].layer_parameters()
                  * statistics.fmean(rows))
+        fastest = min(ms[name] for name in self.incipit)
         # A score is a log-likelihood of one example; a loss is already a mean over a batch.
         kind = "float32" if case.work == "train" else group.dtype
-        differs = {name: disagreement(self.blocks[name].checked, self.blocks["incipit"].checked,
-                                      kind) for name in WAYS}
+        differs = {f"{peft}, {name}": disagreement(self.blocks[peft].checked,
+                                                   self.blocks[name].checked, kind)
+                   for peft in WAYS for name in self.incipit}
         return {"shape": group.shape, "dtype": group.dtype, "work": case.work, "batch": case.batch,
-                "virtual_tokens": prompt, "alternating": alternating, "milliseconds": ms,
+                "virtual_tokens": self.prompt, "alternating": alternating, "milliseconds": ms,
                 "milliseconds_of_blocks": {name: blocks.milliseconds
                                            for name, blocks in self.blocks.items()},
-                "tflops": {name: flops / ms[name] / 1e9 for name in ("incipit", "matmuls")},
-                "over_matmuls": ms["incipit"] / ms["matmuls"],
-                "speed_over_peft": {name: ms[name] / ms["incipit"] for name in WAYS},
+                "tflops": {name: flops / ms[name] / 1e9 for name in (*self.incipit, "matmuls")},
+                "over_matmuls": {name: ms[name] / ms["matmuls"] for name in self.incipit},
+                "speed_over_peft": {name: ms[name] / fastest for name in WAYS},
+                "replayed": self.replayed / self.passes if self.passes else None,
                 "extra_bytes": {name: blocks.extra_bytes for name, blocks in self.blocks.items()},
                 "driver_allocations": {name: blocks.allocations
                                        for name, blocks in self.blocks.items()},
@@ -157,7 +180,7 @@ def compare(group, model, folder, device, device_gib, threads, lengths=None):
     together = group.fits_together(device_gib)
     all_runs = []
     for work in dict.fromkeys(case.work for case in group.cases):
-        runs = [CaseRun(group, case, lengths if work == "train" else None)
+        runs = [CaseRun(group, case, lengths if work == "train" else None, device)
                 for case in group.cases if case.work == work]
         prompt = (shapes.write_prompt(runs[0].case.virtual_tokens, hidden, folder)
                   if work == "train" else None)

@@ -32,7 +32,7 @@ from worker_process import WorkerError  # noqa: E402
 GROUPS = {
     "cuda": [Group("1b", "bfloat16", (Case("train", 32), Case("train", 8), Case("evaluate", 32)),
                    seconds=80, peft_extra_gib=21),
-             Group("1b", "float32", (Case("train", 8),), seconds=40, peft_extra_gib=10),
+             Group("1b", "float32", (Case("train", 8),), seconds=55, peft_extra_gib=10),
              Group("8b", "bfloat16", (Case("train", 32),), seconds=100, peft_extra_gib=55)],
     "cpu": [Group("tiny", "float32", (Case("train", 2, 20), Case("evaluate", 2)), seconds=0,
                   steps=Steps(checked=1, pairs=1, peft=1, incipit=2))]}

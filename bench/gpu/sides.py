@@ -72,6 +72,11 @@ class Incipit(Worker):
     def __init__(self, *arguments, **load):
         super().__init__([*LAUNCH, str(ROOT / "bin" / "incipit_bench_worker")], *arguments, **load)
 
+    def use_graphs(self, use):
+        """Returns how many passes there were with CUDA graphs, and how many of them were replayed."""
+        answer = self.ask("graphs", use=use)
+        return answer.get("passes", 0), answer.get("replayed", 0)
+
 
 class Matmuls:
     def __init__(self, folder, device, threads, shape, dtype):

@@ -2,7 +2,7 @@
 import json
 
 NAMES = {"documented": "PEFT documented", "targets": "PEFT, logits at targets only",
-         "incipit": "Incipit"}
+         "incipit": "Incipit", "graphs": "Incipit with CUDA graphs"}
 
 
 def title(result):
@@ -16,19 +16,24 @@ def _gib(number):
 
 def _row(result):
     ms, extra, speed = result["milliseconds"], result["extra_bytes"], result["speed_over_peft"]
+    over, tflops = result["over_matmuls"], result["tflops"]
+    with_graphs = "graphs" in ms
+    graphs = [f"{ms['graphs']:.1f} ({100 * result['replayed']:.0f} %)",
+              f"**{over['graphs']:.2f}**"] if with_graphs else ["–", "–"]
     return " | ".join([
         f"| {title(result)}", f"{ms['documented']:.1f}",
         f"{ms['targets']:.1f} ({result['peft_attention']['targets']})", f"{ms['incipit']:.1f}",
-        f"{ms['matmuls']:.1f}", f"**{result['over_matmuls']:.2f}**",
+        graphs[0], f"{ms['matmuls']:.1f}", f"**{over['incipit']:.2f}**", graphs[1],
         f"**{speed['documented']:.1f}×**", f"{speed['targets']:.1f}×",
-        f"{result['tflops']['incipit']:.0f} of {result['tflops']['matmuls']:.0f}",
-        f"{_gib(extra['documented'])} / {_gib(extra['targets'])} / {_gib(extra['incipit'])}",
+        f"{tflops['incipit']:.0f} of {tflops['matmuls']:.0f}",
+        " / ".join(_gib(extra[name]) for name in NAMES if name in extra),
         f"{max(result['disagreement'].values()):.0e}{'' if result['agrees'] else ' (too much)'} |"])
 
 
 def _results(results):
     head = ("| work | PEFT documented, ms | PEFT, logits at targets only, ms | Incipit, ms "
-            "| matmuls alone, ms | Incipit ÷ matmuls | over PEFT documented | over targets only "
+            "| with CUDA graphs, ms (replayed) | matmuls alone, ms | Incipit ÷ matmuls "
+            "| with graphs | over PEFT documented | over targets only "
             "| TFLOP/s of matmuls | extra GiB | differ by |")
     lines = [head, "|---|" + "---:|" * (head.count("|") - 2), *map(_row, results)]
     alone = [title(result) for result in results if not result["alternating"]]

@@ -23,6 +23,8 @@
 #include "model/device_memory.h"
 #include "model/forest_pass.h"
 #include "model/gpus.h"
+#include "model/pass_graphs.h"
+#include "nn/device_graphs.h"
 #include "nn/host_copy.h"
 #include "trainer/objective.h"
 #include "trainer/optimizer.h"
@@ -119,6 +121,21 @@ class Worker {
     return {{"seconds", watch.seconds()}, {"scores", scores}};
   }
 
+  // Begins or ends the use of CUDA graphs. Returns how many passes there were, and how many of them
+  // graphs repeated, since the first use.
+  Json graphs(const Json& request) {
+    const bool use = request.at("use");
+    if (use && !graphs_) {
+      nn::LoadedGraphs loaded = nn::load_graphs(backbone_->device());
+      if (!loaded.backend) throw ConfigError(loaded.problem);
+      graphs_ = std::make_shared<model::PassGraphs>(std::move(loaded.backend));
+    }
+    backbone_->set_graphs(use ? graphs_ : nullptr);
+    if (!graphs_) return Json::object();
+    const model::GraphCounts& counts = graphs_->counts();
+    return {{"passes", counts.passes()}, {"replayed", counts.replayed}};
+  }
+
   // Returns the memory on the device, and its peak since the last request.
   Json memory(const Json& /*request*/) {
     const MemoryUse use = model::device_memory(backbone_->device());
@@ -173,6 +190,7 @@ class Worker {
   const comm::Mesh mesh_{comm::make_single(), {}};
   trainer::OptimizerOptions options_;  // AdamW (0.9, 0.999, 1e-8), no decay
   std::optional<model::Backbone> backbone_;
+  std::shared_ptr<model::PassGraphs> graphs_;
   std::string prompt_path_;
   std::optional<methods::PromptedModel> model_;
   std::unique_ptr<trainer::Optimizer> optimizer_;
@@ -185,6 +203,7 @@ Json answer(Worker& worker, const Json& request) {
   if (command == "train") return worker.train(request);
   if (command == "score") return worker.score(request);
   if (command == "memory") return worker.memory(request);
+  if (command == "graphs") return worker.graphs(request);
   return {{"error", "unknown command " + command}};
 }
 
