@@ -171,7 +171,7 @@ def main():
         tiny.write_model(Path(scratch) / "model")
         compare("tiny", incipit, Path(scratch) / "model", 300, 2e-5)
     if default.exists():
-        compare("default", incipit, default, 80, 1e-3)
+        compare("default", incipit, default, 48, 1e-3)
     sys.exit("failed: " + ", ".join(failures) if failures else 0)
 
 
