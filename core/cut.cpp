@@ -1,11 +1,67 @@
 // cut_below_shared(): cuts a forest into a trunk of shared segments and the branches below it.
+// cut_into_parts(): into several such cuts.
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 #include "core/forest.h"
 
 namespace incipit {
 namespace {
+
+// Copies segments of a forest, in its order, to another one. `target_of`: receives the indices of
+// the copied targets.
+class Extraction {
+ public:
+  Extraction(const Forest& from, std::vector<std::int32_t>& target_of)
+      : from_(from), target_of_(target_of), new_index_(from.segment_count(), -1) {}
+
+  // Adds a segment with its rows, which it returns. A resident segment stays resident.
+  Range add_computed(int segment) {
+    const Range rows = from_.rows(segment);
+    const Range added{out_.row_count(), out_.row_count() + rows.size()};
+    const std::int64_t shift = added.begin - rows.begin;
+    const auto in_rows = [&](const auto& all) {
+      const auto before = [](const auto& each, std::int64_t row) { return each.row < row; };
+      return std::pair(std::lower_bound(all.begin(), all.end(), rows.begin, before),
+                       std::lower_bound(all.begin(), all.end(), rows.end, before));
+    };
+    for (auto [span, end] = in_rows(from_.prompt_spans); span != end; ++span) {
+      out_.prompt_spans.push_back(*span);
+      out_.prompt_spans.back().row += shift;
+    }
+    for (auto [target, end] = in_rows(from_.targets); target != end; ++target) {
+      target_of_.push_back(static_cast<std::int32_t>(target - from_.targets.begin()));
+      out_.targets.push_back(*target);
+      out_.targets.back().row += shift;
+    }
+    out_.tokens.insert(out_.tokens.end(), from_.tokens.begin() + rows.begin,
+                       from_.tokens.begin() + rows.end);
+    out_.positions.insert(out_.positions.end(), from_.positions.begin() + rows.begin,
+                          from_.positions.begin() + rows.end);
+    add_resident(segment, from_.resident[segment]);
+    return added;
+  }
+
+  // Adds a segment without rows.
+  void add_resident(int segment, const ResidentRows& resident) {
+    const int parent = from_.parent[segment];
+    new_index_[segment] = out_.segment_count();
+    out_.parent.push_back(parent < 0 ? -1 : new_index_[parent]);
+    out_.resident.push_back(resident);
+    out_.segment_begin.push_back(out_.row_count());
+    out_.stack.push_back(from_.stack[segment]);
+    out_.adapted_by.push_back(from_.adapted_by[segment]);
+  }
+
+  [[nodiscard]] Forest take() { return std::move(out_); }
+
+ private:
+  const Forest& from_;
+  std::vector<std::int32_t>& target_of_;
+  std::vector<int> new_index_;
+  Forest out_;
+};
 
 class Cutter {
  public:
@@ -76,44 +132,18 @@ class Cutter {
 
   [[nodiscard]] Forest extract(int part, std::vector<std::int32_t>& target_of) {
     const std::vector<char> in_part = wanted(part);
-    std::vector<int> new_index(forest_.segment_count(), -1);
-    Forest out;
-    auto span = forest_.prompt_spans.begin();
-    auto target = forest_.targets.begin();
+    Extraction extraction(forest_, target_of);
     for (int s = 0; s < forest_.segment_count(); ++s) {
-      const Range rows = forest_.rows(s);
-      const bool computed = branch_of_[s] == part;
-      const std::int64_t shift = out.row_count() - rows.begin;
-      for (; span != forest_.prompt_spans.end() && span->row < rows.end; ++span) {
-        if (!computed) continue;
-        out.prompt_spans.push_back(*span);
-        out.prompt_spans.back().row += shift;
+      if (branch_of_[s] == part) {
+        const Range rows = extraction.add_computed(s);
+        if (part == kTrunk) trunk_range_[s] = rows;
+      } else if (in_part[s]) {
+        extraction.add_resident(s, forest_.resident[s].empty()
+                                       ? ResidentRows{trunk_store_, trunk_range_[s]}
+                                       : forest_.resident[s]);
       }
-      for (; target != forest_.targets.end() && target->row < rows.end; ++target) {
-        if (!computed) continue;
-        target_of.push_back(static_cast<std::int32_t>(target - forest_.targets.begin()));
-        out.targets.push_back(*target);
-        out.targets.back().row += shift;
-      }
-      if (!in_part[s]) continue;
-      new_index[s] = out.segment_count();
-      out.parent.push_back(forest_.parent[s] < 0 ? -1 : new_index[forest_.parent[s]]);
-      if (computed) {
-        const auto at = [&](const auto& values, std::int64_t row) { return values.begin() + row; };
-        if (part == kTrunk) trunk_range_[s] = {out.row_count(), out.row_count() + rows.size()};
-        out.tokens.insert(out.tokens.end(), at(forest_.tokens, rows.begin),
-                          at(forest_.tokens, rows.end));
-        out.positions.insert(out.positions.end(), at(forest_.positions, rows.begin),
-                             at(forest_.positions, rows.end));
-      }
-      out.resident.push_back(!forest_.resident[s].empty() || computed
-                                 ? forest_.resident[s]
-                                 : ResidentRows{trunk_store_, trunk_range_[s]});
-      out.segment_begin.push_back(out.row_count());
-      out.stack.push_back(forest_.stack[s]);
-      out.adapted_by.push_back(forest_.adapted_by[s]);
     }
-    return out;
+    return extraction.take();
   }
 
   const Forest& forest_;
@@ -151,6 +181,33 @@ std::int64_t rows_for_branches(const Forest& forest, std::int64_t max_rows, int 
   return branches(equal) == count ? equal : enough;
 }
 
+// Returns the segments from which on prompts differ: the roots, or if there is a single one, before
+// all prompts (a BOS token), its children.
+std::vector<int> prompt_roots(const Forest& forest) {
+  std::vector<int> roots;
+  std::vector<int> children;
+  for (int s = 0; s < forest.segment_count(); ++s) {
+    if (forest.parent[s] < 0) roots.push_back(s);
+    if (forest.parent[s] == 0) children.push_back(s);
+  }
+  if (roots.size() != 1 || forest.prompt_spans.empty()) return roots;
+  const std::int64_t end = forest.rows(0).end;
+  const bool before_prompts = forest.prompt_spans.front().row >= end &&
+                              (forest.targets.empty() || forest.targets.front().row >= end);
+  return before_prompts ? children : roots;
+}
+
+// Returns the subtrees of `roots` [begin, end), which are in preorder, with their common parent.
+Forest subtrees(const Forest& forest, const std::vector<int>& roots, std::size_t begin,
+                std::size_t end, std::vector<std::int32_t>& target_of) {
+  Extraction extraction(forest, target_of);
+  const int parent = forest.parent[roots[begin]];
+  if (parent >= 0) extraction.add_computed(parent);
+  const int last = end < roots.size() ? roots[end] : forest.segment_count();
+  for (int s = roots[begin]; s < last; ++s) extraction.add_computed(s);
+  return extraction.take();
+}
+
 }  // namespace
 
 ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows, int min_branches,
@@ -171,6 +228,31 @@ ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows, int min_
     return whole;
   }
   return Cutter(forest, max_rows, stores).cut();
+}
+
+std::vector<ForestCut> cut_into_parts(const Forest& forest, std::int64_t max_rows, int min_branches,
+                                      int stores) {
+  std::vector<ForestCut> cuts{cut_below_shared(forest, max_rows, min_branches, stores)};
+  const std::vector<int> roots = prompt_roots(forest);
+  if (roots.size() < 2) return cuts;
+  const int parent = forest.parent[roots.front()];
+  const std::int64_t shared = parent < 0 ? 0 : forest.rows(parent).size();
+  if (cuts.front().trunk.row_count() - shared <= max_rows) return cuts;
+  cuts.clear();
+  const std::size_t middle = roots.size() / 2;
+  for (const auto& [begin, end] : {std::pair(std::size_t{0}, middle), {middle, roots.size()}}) {
+    std::vector<std::int32_t> target_of;
+    const Forest half = subtrees(forest, roots, begin, end, target_of);
+    const auto renumber = [&](std::vector<std::int32_t>& targets) {
+      for (std::int32_t& target : targets) target = target_of[target];
+    };
+    for (ForestCut& cut : cut_into_parts(half, max_rows, min_branches, stores)) {
+      renumber(cut.trunk_target_of);
+      for (ForestCut::Branch& branch : cut.branches) renumber(branch.target_of);
+      cuts.push_back(std::move(cut));
+    }
+  }
+  return cuts;
 }
 
 }  // namespace incipit

@@ -177,4 +177,10 @@ struct ForestCut {
 [[nodiscard]] ForestCut cut_below_shared(const Forest& forest, std::int64_t max_rows,
                                          int min_branches = 1, int stores = 0);
 
+// Returns the same as one cut, or if its trunk would have more than `max_rows` rows because of many
+// prompts, as several cuts of some prompts' sequences each. They can run one after the other. A
+// trunk has more rows only where those of a single prompt's sequences do.
+[[nodiscard]] std::vector<ForestCut> cut_into_parts(const Forest& forest, std::int64_t max_rows,
+                                                    int min_branches = 1, int stores = 0);
+
 }  // namespace incipit

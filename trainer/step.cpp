@@ -58,44 +58,38 @@ bool learns(const Forest& forest, const model::Backbone& backbone) {
                       [](int prompt) { return prompt >= 0; }));
 }
 
-// One call of forward_backward().
-class Step {
+Objective::Value evaluated(const Objective& objective, const at::Tensor& likelihoods) {
+  const Phase phase("loss");
+  return objective.evaluate(likelihoods);
+}
+
+// One of the cuts of a call of forward_backward(): a trunk and its branches.
+class Part {
  public:
-  Step(const methods::PromptedModel& model, const Forest& forest, const Objective& objective,
-       const MicroBatches& micro_batches)
+  // `likelihoods`: of all targets of the uncut forest, [targets] float64; receives the part's.
+  Part(const methods::PromptedModel& model, ForestCut cut, const Objective& objective,
+       bool recompute, const at::Tensor& likelihoods)
       : model_(model),
         backbone_(model.backbone()),
         link_(backbone_),
         objective_(objective),
-        rows_(forest.row_count()),
-        recompute_(micro_batches.recompute),
-        cut_(forest.row_count() == 0 ? ForestCut{}
-                                     : cut_below_shared(forest, micro_batches.max_rows,
-                                                        micro_batches.at_least, model.stores())),
+        recompute_(recompute),
+        cut_(std::move(cut)),
         trunk_learns_(learns(cut_.trunk, backbone_)),
-        ahead_(entangled(cut_, objective, forest.targets.size())),
-        likelihoods_(at::zeros({std::ssize(forest.targets)},
-                               at::TensorOptions(backbone_.device()).dtype(at::kDouble))) {
+        ahead_(entangled(cut_, objective, static_cast<std::size_t>(likelihoods.numel()))),
+        likelihoods_(likelihoods) {
     trunk_targets_ = index_on(backbone_.device(), cut_.trunk_target_of);
     for (const ForestCut::Branch& branch : cut_.branches) {
       branch_targets_.push_back(index_on(backbone_.device(), branch.target_of));
     }
   }
 
-  StepSums run() {
+  void run() {
     agree();
     run_trunk();
     run_ahead();
     run_branches();
-    const auto value = evaluate();
-    finish_trunk(value.gradient);
-    if (!backbone_.partition().scores) {
-      return {.loss = at::zeros_like(value.loss), .log_likelihoods = likelihoods_};
-    }
-    return {.loss = value.loss,
-            .count = objective_.count(),
-            .rows = rows_,
-            .log_likelihoods = likelihoods_};
+    finish_trunk();
   }
 
  private:
@@ -127,10 +121,7 @@ class Step {
     likelihoods_.index_copy_(0, targets, pass.log_likelihoods().to(at::kDouble));
   }
 
-  [[nodiscard]] Objective::Value evaluate() const {
-    const Phase phase("loss");
-    return objective_.evaluate(likelihoods_);
-  }
+  [[nodiscard]] Objective::Value evaluate() const { return evaluated(objective_, likelihoods_); }
 
   void run_trunk() {
     if (!any_trunk_) return;
@@ -140,8 +131,9 @@ class Step {
     if (any_trunk_learns_) trunk_->keys_values().enable_gradients();
   }
 
-  void finish_trunk(const at::Tensor& gradient) {
+  void finish_trunk() {
     if (!any_trunk_learns_) return;
+    const at::Tensor gradient = evaluate().gradient;
     link_.send_gradient(model_.backward(*trunk_, gradient.index_select(0, trunk_targets_),
                                         link_.receive_gradient(cut_.trunk.row_count())));
   }
@@ -237,7 +229,6 @@ class Step {
   const model::Backbone& backbone_;
   model::StageLink link_;
   const Objective& objective_;
-  const std::int64_t rows_;
   const bool recompute_;
   ForestCut cut_;  // with empty branches where other ranks have more
   const bool trunk_learns_;
@@ -250,7 +241,7 @@ class Step {
   // Indices into the targets of the uncut forest.
   at::Tensor trunk_targets_;
   std::vector<at::Tensor> branch_targets_;
-  at::Tensor likelihoods_;  // per target; 0 until its part has been computed
+  const at::Tensor likelihoods_;  // 0 until they have been computed
   std::optional<ForestPass> trunk_;
   std::vector<Flying> flying_;
 };
@@ -266,7 +257,26 @@ MicroBatches micro_batches(const TrainOptions& options, int stages) {
 
 StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,
                           const Objective& objective, const MicroBatches& micro_batches) {
-  return Step(model, forest, objective, micro_batches).run();
+  const model::Backbone& backbone = model.backbone();
+  std::vector<ForestCut> parts;
+  if (forest.row_count() > 0) {
+    parts = cut_into_parts(forest, micro_batches.max_rows, micro_batches.at_least, model.stores());
+  }
+  const auto most = backbone.placement().fsdp->all_reduce_max(std::ssize(parts), "parts of a step");
+  parts.resize(static_cast<std::size_t>(most));
+  const at::Tensor likelihoods = at::zeros({std::ssize(forest.targets)},
+                                           at::TensorOptions(backbone.device()).dtype(at::kDouble));
+  for (ForestCut& part : parts) {
+    Part(model, std::move(part), objective, micro_batches.recompute, likelihoods).run();
+  }
+  const Objective::Value value = evaluated(objective, likelihoods);
+  if (!backbone.partition().scores) {
+    return {.loss = at::zeros_like(value.loss), .log_likelihoods = likelihoods};
+  }
+  return {.loss = value.loss,
+          .count = objective.count(),
+          .rows = forest.row_count(),
+          .log_likelihoods = likelihoods};
 }
 
 }  // namespace incipit::trainer

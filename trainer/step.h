@@ -37,9 +37,11 @@ struct StepSums {
 //
 // The forest is cut below shared segments into micro-batches. Shared segments run forward once
 // before them and backward once after them. Loss and gradient therefore equal those of the whole
-// forest (up to rounding) for any micro-batch size. Pipeline stages work on different micro-batches
-// at the same time (trainer/pipeline_schedule.h). Collective over the ranks that share one copy of
-// the model. All stages pass the same forest and objective.
+// forest (up to rounding) for any micro-batch size. Where many prompts would make the shared
+// segments larger than a micro-batch, some prompts' sequences run after the others'
+// (cut_into_parts()). Pipeline stages work on different micro-batches at the same time
+// (trainer/pipeline_schedule.h). Collective over the ranks that share one copy of the model. All
+// stages pass the same forest and objective.
 [[nodiscard]] StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,
                                         const Objective& objective,
                                         const MicroBatches& micro_batches);

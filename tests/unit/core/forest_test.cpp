@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/padding.h"
 #include "core/random.h"
@@ -263,6 +265,57 @@ TEST(Cut, NoBranchIsLargerThanAskedUnlessASegmentIs) {
     EXPECT_EQ(targets, forest.targets.size());
     EXPECT_EQ(rows, forest.row_count());
   }
+}
+
+// Sequences of `prompts` prompts of three rows, four each, perhaps after a BOS token.
+Forest several_prompts(int prompts, bool bos) {
+  std::vector<Sequence> batch;
+  for (int prompt = 0; prompt < prompts; ++prompt) {
+    for (TokenId id = 0; id < 4; ++id) {
+      Sequence made;
+      if (bos) made.append_tokens(std::vector<TokenId>{99});
+      made.append_prompt({prompt, 3});
+      made.append_tokens(std::vector<TokenId>{id, 20});
+      made.predictions = {{std::ssize(made.inputs) - 1, 50 + prompt, 1}};
+      batch.push_back(std::move(made));
+    }
+  }
+  return pack(batch).forest;
+}
+
+TEST(Cut, GivesManyPromptsSeveralTrunks) {
+  for (const bool bos : {false, true}) {
+    const Forest forest = several_prompts(5, bos);
+    const std::vector<ForestCut> cuts = cut_into_parts(forest, 7);  // two prompts and BOS
+    ASSERT_EQ(cuts.size(), 3U);
+    std::vector<std::int32_t> targets;
+    for (const ForestCut& cut : cuts) {
+      cut.trunk.check();
+      EXPECT_LE(cut.trunk.row_count(), 7);
+      EXPECT_TRUE(cut.trunk_target_of.empty());
+      for (const ForestCut::Branch& branch : cut.branches) {
+        branch.forest.check();
+        EXPECT_LE(branch.forest.row_count(), 7);
+        ASSERT_EQ(branch.target_of.size(), branch.forest.targets.size());
+        for (std::size_t t = 0; t < branch.target_of.size(); ++t) {
+          EXPECT_EQ(branch.forest.targets[t].id, forest.targets[branch.target_of[t]].id);
+        }
+        targets.insert(targets.end(), branch.target_of.begin(), branch.target_of.end());
+      }
+    }
+    std::sort(targets.begin(), targets.end());
+    ASSERT_EQ(targets.size(), forest.targets.size());
+    for (std::size_t t = 0; t < targets.size(); ++t) EXPECT_EQ(targets[t], t);
+  }
+}
+
+TEST(Cut, GivesOnePromptOneTrunk) {
+  std::vector<Sequence> batch;
+  for (TokenId passage = 0; passage < 8; ++passage) {
+    for (TokenId id = 0; id < 2; ++id) batch.push_back(sequence(9, {passage, 20, 21, id}));
+  }
+  EXPECT_EQ(cut_into_parts(pack(batch).forest, 4).size(), 1U);
+  EXPECT_EQ(cut_into_parts(several_prompts(5, true), 16).size(), 1U);
 }
 
 TEST(Forest, CheckRefusesABrokenPreorder) {

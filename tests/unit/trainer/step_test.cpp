@@ -71,6 +71,38 @@ TEST_P(Step, MicroBatchesOfAnySizeGiveTheSameLossAndGradient) {
   }
 }
 
+// More prompts than a micro-batch has rows are trained one part after the other.
+TEST_P(Step, ManyPromptsGiveTheSameLossAndGradientsInParts) {
+  const std::vector<at::Tensor> prompts{tiny_prompt(kRows, at::kDouble),
+                                        tiny_prompt(kRows, at::kDouble).neg(),
+                                        tiny_prompt(kRows, at::kDouble).mul(0.5)};
+  std::vector<TrainSource> sources;
+  for (int i = 0; i < 3; ++i) sources.push_back({&task_, &dataset_, {.prompt = i, .rows = kRows}});
+  BatchStream stream(sources, {.batch_size = 3 * kExamples, .steps = 1, .loss = GetParam()});
+  const TrainBatch batch = stream.next();
+  const auto objective = make_objective(GetParam(), batch, at::kCPU);
+  const auto descend = [&](std::int64_t rows) {
+    methods::PromptedModel model(backbone_, testing_support::soft_prompts(prompts));
+    model.start_gradients();
+    const StepSums sums =
+        forward_backward(model, batch.packed.forest, *objective, {.max_rows = rows});
+    model.collect_gradients();
+    model.finish_gradients(1);
+    std::vector<at::Tensor> gradients;
+    for (std::size_t i = 0; i < 3; ++i) gradients.push_back(model.prompt(i).parameters()[0].grad);
+    return std::pair(sums.loss.item<double>(), gradients);
+  };
+  const std::int64_t rows = 2 * kRows;
+  ASSERT_GT(cut_into_parts(batch.packed.forest, rows).size(), 1u);
+  const auto whole = descend(1 << 20);
+  const auto parts = descend(rows);
+  EXPECT_NEAR(parts.first, whole.first, 1e-10);
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_GT(whole.second[i].abs().max().item<double>(), 1e-3);
+    EXPECT_LT(parts.second[i].sub(whole.second[i]).abs().max().item<double>(), 1e-10) << i;
+  }
+}
+
 TEST_P(Step, GradientMatchesFiniteDifferences) {
   const at::Tensor prompt = tiny_prompt(kRows, at::kDouble);
   const Descent exact = run(prompt, 60);
