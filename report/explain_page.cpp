@@ -23,25 +23,19 @@ std::string signed_number(double number) {
   return (number < 0 ? "\u2212" : "+") + telemetry::fixed(std::abs(number), 3);
 }
 
-void fact(Html& page, const std::string& name, const std::string& value) {
-  const auto pair = page.element("div");
-  page.leaf("dt", name);
-  page.leaf("dd", value);
-}
-
-void write_facts(Html& page, const Explanation& it) {
-  const auto list = page.element("dl", {{"class", "facts card"}});
-  fact(page, "loss (" + it.loss_name + ")", telemetry::fixed(it.loss, 4));
-  fact(page, "without a prompt", telemetry::fixed(it.loss_without, 4));
+telemetry::Facts facts_of(const Explanation& it) {
+  telemetry::Facts facts{{"loss (" + it.loss_name + ")", telemetry::fixed(it.loss, 4)},
+                         {"without a prompt", telemetry::fixed(it.loss_without, 4)}};
   if (it.loss_snapped) {
-    fact(page, "every position replaced by its nearest token",
-         telemetry::fixed(*it.loss_snapped, 4));
+    facts.emplace_back("every position replaced by its nearest token",
+                       telemetry::fixed(*it.loss_snapped, 4));
   }
-  if (it.loss_second) fact(page, "second prompt", telemetry::fixed(*it.loss_second, 4));
+  if (it.loss_second) facts.emplace_back("second prompt", telemetry::fixed(*it.loss_second, 4));
   if (it.split_half) {
-    fact(page, "rank correlation between halves", telemetry::fixed(*it.split_half, 2));
+    facts.emplace_back("rank correlation between halves", telemetry::fixed(*it.split_half, 2));
   }
-  fact(page, "examples", telemetry::grouped(it.examples) + ", " + it.split);
+  facts.emplace_back("examples", telemetry::grouped(it.examples) + ", " + it.split);
+  return facts;
 }
 
 void write_explain_head(Html& page, const Explanation& it) {
@@ -51,7 +45,7 @@ void write_explain_head(Html& page, const Explanation& it) {
     page.leaf("h1", it.adapters.front());
     page.leaf("p", {{"class", "soft"}}, it.model);
   }
-  write_facts(page, it);
+  write_facts(page, facts_of(it));
   if (it.deep) {
     page.leaf("p",
               "This prompt is keys and values in every layer. No token has such vectors, so only "

@@ -37,4 +37,13 @@ std::string whole_page(const std::string& title, const std::function<void(Html&)
   return page.markup();
 }
 
+void write_facts(Html& page, const telemetry::Facts& facts) {
+  const auto list = page.element("dl", {{"class", "facts card"}});
+  for (const auto& [name, value] : facts) {
+    const auto pair = page.element("div");
+    page.leaf("dt", name);
+    page.leaf("dd", value);
+  }
+}
+
 }  // namespace incipit::report
