@@ -99,6 +99,9 @@ void declare(Schema& schema, RunConfig& config) {
     for (NamedTask& task : config.tasks) tasks.block(task.name, task.options, "A task.");
   }
   schema.block("mixture", config.mixture, "How several `tasks` share a run.");
+  schema.block(
+      "sweep", config.sweep,
+      "Several prompts of one task, trained in one batch: every combination of the lists.");
   schema.block("train", config.train, "How the prompt is learned.");
   schema.block("eval", config.eval, "How candidates are scored.");
   schema.block("order", config.order, "The search for an order of few-shot examples.");

@@ -8,6 +8,7 @@
 
 #include "comm/mesh_options.h"
 #include "configs/run_options.h"
+#include "configs/sweep_options.h"
 #include "core/log_options.h"
 #include "data/mixture_options.h"
 #include "data/task_options.h"
@@ -35,6 +36,7 @@ struct RunConfig {
   data::TaskOptions task;  // `task:`; unused if there are `tasks:`
   std::vector<NamedTask> tasks{};
   data::MixtureOptions mixture;
+  SweepOptions sweep{};
   trainer::TrainOptions train;
   eval::EvalOptions eval;
   eval::OrderOptions order;
@@ -47,17 +49,22 @@ struct RunConfig {
   std::string picked{};
 };
 
+// Returns the members of the run's sweep; none without one.
+[[nodiscard]] std::vector<SweepMember> members(const RunConfig& config);
+
 // Returns the tasks of a run: those of `tasks:`, or the one of `task:`. The latter is named after
-// the stem of its file's name (a built-in task: its name), or else "task".
+// the stem of its file's name (a built-in task: its name), or else "task". In a sweep there is one
+// for each member, under its name, with the same options.
 [[nodiscard]] std::vector<NamedTask> all_tasks(const RunConfig& config);
 // Returns the names of the tasks, in order: "rte, cb".
 [[nodiscard]] std::string task_names(const RunConfig& config);
-// Returns whether the run has several tasks with one soft prompt each.
+// Returns whether the run has several tasks, or members of a sweep, with one soft prompt each.
 [[nodiscard]] bool has_several_prompts(const RunConfig& config);
 
-// Returns the configuration reduced to one of its tasks, for code that handles a single task.
-// `name` may be empty when the run has only one task. Throws ConfigError that lists the tasks when
-// none has this name, or when there are several and `name` is empty.
+// Returns the configuration reduced to one of its tasks, for code that handles a single task, with
+// the settings of a sweep's member except for its seed. `name` may be empty when the run has only
+// one task. Throws ConfigError that lists the tasks when none has this name, or when there are
+// several and `name` is empty.
 [[nodiscard]] RunConfig pick_task(RunConfig config, const std::string& name);
 
 // Declares every key, for the fields of `config`, which must outlive the schema.

@@ -8,8 +8,17 @@
 
 namespace incipit::configs {
 
+std::vector<SweepMember> members(const RunConfig& config) {
+  return sweep_members(config.sweep, config.run, config.method, config.train.optimizer);
+}
+
 std::vector<NamedTask> all_tasks(const RunConfig& config) {
   if (!config.tasks.empty()) return config.tasks;
+  if (!config.sweep.empty()) {
+    std::vector<NamedTask> tasks;
+    for (const SweepMember& member : members(config)) tasks.push_back({member.name, config.task});
+    return tasks;
+  }
   std::string name = config.picked;
   if (name.empty()) name = std::filesystem::path(config.task.name).stem().string();
   std::vector<NamedTask> tasks(1);
@@ -25,14 +34,16 @@ std::string task_names(const RunConfig& config) {
 }
 
 bool has_several_prompts(const RunConfig& config) {
+  if (!config.sweep.empty()) return true;
   return config.tasks.size() > 1 && config.mixture.prompts == data::MixturePrompts::kPerTask;
 }
 
 RunConfig pick_task(RunConfig config, const std::string& name) {
-  if (name.empty() && config.tasks.empty()) return config;
-  if (name.empty() && config.tasks.size() > 1) {
-    throw ConfigError("the configuration has several tasks; choose one of them with --task NAME: " +
-                      task_names(config));
+  if (name.empty() && config.tasks.empty() && config.sweep.empty()) return config;
+  if (name.empty() && all_tasks(config).size() > 1) {
+    throw ConfigError(std::string("the configuration has ") +
+                      (config.sweep.empty() ? "several tasks" : "several members of a sweep") +
+                      "; choose one of them with --task NAME: " + task_names(config));
   }
   const auto tasks = all_tasks(config);
   const auto found = std::find_if(tasks.begin(), tasks.end(), [&](const NamedTask& task) {
@@ -43,6 +54,12 @@ RunConfig pick_task(RunConfig config, const std::string& name) {
                       task_names(config));
   }
   if (has_several_prompts(config)) config.picked = found->name;
+  for (const SweepMember& member : members(config)) {
+    if (member.name != found->name) continue;
+    config.method = member.method;
+    config.train.optimizer.lr = member.lr;
+  }
+  config.sweep = {};
   config.task = found->options;
   config.tasks.clear();
   return config;

@@ -65,19 +65,6 @@ std::optional<data::Interval> interval_of(const std::string& metric, const data:
   return text_interval(*text, data::statistics_of(*text, answers.texts, answers.references));
 }
 
-void add_metrics(const data::Task& task, const data::Dataset& split, SplitResult& result) {
-  const data::Answers answers = labelled_answers(task, split, result.scores);
-  if (answers.labels.empty()) return;
-  for (const std::string& name : metric_names(task)) {
-    if (name == data::kLoss) continue;
-    const data::MetricValue value = data::compute_metric(name, answers);
-    result.metrics.emplace_back(name, value.value);
-    if (const auto interval = interval_of(name, value, answers)) {
-      result.intervals.emplace_back(name, *interval);
-    }
-  }
-}
-
 Metrics metric_values(const data::Task& task, const data::Answers& answers) {
   Metrics metrics;
   for (const std::string& name : metric_names(task)) {
@@ -103,6 +90,19 @@ void sort_metrics(const data::Task& task, Metrics& metrics) {
 }
 
 }  // namespace
+
+void add_metrics(const data::Task& task, const data::Dataset& split, SplitResult& result) {
+  const data::Answers answers = labelled_answers(task, split, result.scores);
+  if (answers.labels.empty()) return;
+  for (const std::string& name : metric_names(task)) {
+    if (name == data::kLoss) continue;
+    const data::MetricValue value = data::compute_metric(name, answers);
+    result.metrics.emplace_back(name, value.value);
+    if (const auto interval = interval_of(name, value, answers)) {
+      result.intervals.emplace_back(name, *interval);
+    }
+  }
+}
 
 std::vector<std::string> metric_names(const data::Task& task) {
   return data::metrics_of(task.options());
@@ -177,6 +177,28 @@ SplitResult evaluate(const methods::Prompted& model, const data::Task& task,
   add_metrics(task, split, result);
   sort_metrics(task, result.metrics);
   return result;
+}
+
+std::vector<SplitResult> evaluate_together(const methods::PromptedModel& model,
+                                           std::span<const std::size_t> prompts,
+                                           const data::Task& task, const data::Dataset& split,
+                                           const EvalOptions& options, comm::Communicator& ranks,
+                                           const ScoringProgress& on_progress) {
+  std::vector<SplitResult> results;
+  if (answers_by_generation(task) || has_loss(task.options())) {
+    for (const std::size_t prompt : prompts) {
+      results.push_back(evaluate({model, prompt}, task, split, options, ranks, on_progress));
+    }
+    return results;
+  }
+  check_pairs(task, split);
+  for (Scores& scores : score_together(model, prompts, task, split, options, ranks, on_progress)) {
+    SplitResult& result = results.emplace_back();
+    result.labels = task.labels();
+    result.scores = std::move(scores);
+    add_metrics(task, split, result);
+  }
+  return results;
 }
 
 }  // namespace incipit::eval

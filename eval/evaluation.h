@@ -62,6 +62,9 @@ struct ConstantAnswer {
 [[nodiscard]] Metrics answer_metrics(const data::Task& task, const data::Dataset& split,
                                      const Scores& scores);
 
+// Computes the task's metrics of result.scores over the labelled examples, except for the loss.
+void add_metrics(const data::Task& task, const data::Dataset& split, SplitResult& result);
+
 // Answers the examples as the task says (eval/answers.h) and compares the answers with labels and
 // references. "loss" is the mean negative log-likelihood of the tokens of free answers' targets.
 // Throws what answer_examples() throws, and DataError when a metric cannot be computed on this
@@ -71,5 +74,12 @@ struct ConstantAnswer {
                                    const data::Dataset& split, const EvalOptions& options,
                                    comm::Communicator& ranks,
                                    const ScoringProgress& on_progress = nullptr);
+
+// The same with several of the model's prompts, whose results it returns in order. Candidates are
+// scored in passes that all prompts share (score_together()).
+[[nodiscard]] std::vector<SplitResult> evaluate_together(
+    const methods::PromptedModel& model, std::span<const std::size_t> prompts,
+    const data::Task& task, const data::Dataset& split, const EvalOptions& options,
+    comm::Communicator& ranks, const ScoringProgress& on_progress = nullptr);
 
 }  // namespace incipit::eval

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "eval/batches.h"
 #include "eval/calibration.h"
 #include "eval/content_free.h"
+#include "eval/prompt_roots.h"
 #include "eval/shared_beginning.h"
 #include "nn/host_copy.h"
 
@@ -33,6 +36,17 @@ std::vector<std::int64_t> rows_by_example(const data::Dataset& dataset) {
   return all;
 }
 
+// Writes the log-likelihoods of the candidates of item `item` of a batch to `scores`.
+void add_up(const data::ScoringBatch& batch, std::size_t item, const double* by_target,
+            std::span<double> scores) {
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    scores[c] = 0;
+    for (const std::int32_t t : batch.packed.targets[batch.first[item] + c]) {
+      scores[c] += by_target[t];
+    }
+  }
+}
+
 class Scorer {
  public:
   Scorer(SharedBeginning& beginning, const data::Task& task)
@@ -48,14 +62,7 @@ class Scorer {
                     "log-likelihoods")
             .to(at::kDouble);
     const double* by_target = likelihoods.const_data_ptr<double>();
-    for (std::size_t i = 0; i < examples.size(); ++i) {
-      const data::Candidates& candidates = *examples[i]->candidates;
-      for (std::size_t c = 0; c < candidates.size(); ++c) {
-        double sum = 0;
-        for (const std::int32_t t : batch.packed.targets[batch.first[i] + c]) sum += by_target[t];
-        scores[i][c] = sum;
-      }
-    }
+    for (std::size_t i = 0; i < examples.size(); ++i) add_up(batch, i, by_target, scores[i]);
   }
 
  private:
@@ -89,26 +96,27 @@ double divisor(Score score, const data::Candidate& candidate) {
   throw LogicError("unknown score");
 }
 
-}  // namespace
+// Writes numbers of examples[i] to numbers[i].
+using BatchRun = std::function<void(std::span<const Example* const> examples,
+                                    std::span<const std::span<double>> numbers)>;
 
-bool leaves_alone(const model::Placement& placement) {
-  return placement.tensor->size() * placement.pipeline->size() * placement.fsdp->size() == 1;
-}
-
-Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& task,
-                                  const data::Dataset& dataset, const EvalOptions& options,
-                                  comm::Communicator& ranks, const ScoringProgress& on_progress) {
-  const methods::Prompted& model = beginning.model();
-  std::vector<std::size_t> first{0};  // start of each example's scores in `all`
+// Returns the numbers that `run` computes for every example, `copies` for each of its candidates,
+// in batches that ranks take in turn. Same contract as score_candidates() for ranks, progress and
+// errors.
+Likelihoods numbers_of_candidates(const methods::PromptedModel& model, const data::Dataset& dataset,
+                                  std::size_t copies, std::int64_t batch_tokens,
+                                  comm::Communicator& ranks, const ScoringProgress& on_progress,
+                                  const BatchRun& run) {
+  std::vector<std::size_t> first{0};  // start of each example's numbers in `all`
   for (const Example& example : dataset) {
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
-    first.push_back(first.back() + example.candidates->size());
+    first.push_back(first.back() + copies * example.candidates->size());
   }
   std::vector<double> all(first.back() + 1);  // last: number of ranks that left early
 
-  Scorer scorer(beginning, task);
-  const Batches plan =
-      plan_batches(dataset, rows_by_example(dataset), options.batch_tokens, ranks.size());
+  std::vector<std::int64_t> rows = rows_by_example(dataset);
+  for (std::int64_t& each : rows) each *= static_cast<std::int64_t>(copies);
+  const Batches plan = plan_batches(dataset, rows, batch_tokens, ranks.size());
   const auto tell = [&](int batches) {
     if (on_progress && ranks.rank() == 0) on_progress(plan.begins[batches], dataset.size());
   };
@@ -117,7 +125,7 @@ Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& 
     const int b = turn + ranks.rank();
     if (b >= plan.count()) {
       // Ranks that hold one model together run the last batch together.
-      (void)model.model.forward({});
+      (void)model.forward({});
       break;
     }
     if (stop_requested() && leaves_alone(model.backbone().placement())) {
@@ -125,15 +133,15 @@ Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& 
       break;
     }
     std::vector<Example> held;
-    std::vector<std::span<double>> scores;
+    std::vector<std::span<double>> numbers;
     for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
       const std::int64_t index = plan.order[i];
       held.push_back(dataset[index]);
-      scores.push_back(std::span(all).subspan(first[index], first[index + 1] - first[index]));
+      numbers.push_back(std::span(all).subspan(first[index], first[index + 1] - first[index]));
     }
     std::vector<const Example*> examples;
     for (const Example& example : held) examples.push_back(&example);
-    scorer.run(examples, scores);
+    run(examples, numbers);
     tell(std::min(turn + ranks.size(), plan.count()));
   }
   // Scores are nonzero only on the last pipeline stage of one model replica.
@@ -148,6 +156,93 @@ Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& 
   }
   check_finite(dataset, result);
   return result;
+}
+
+// Adds the log-likelihoods of each prompt to `by_prompt`.
+void add_likelihoods(const methods::PromptedModel& model, std::span<const std::size_t> prompts,
+                     const data::Task& task, const data::Dataset& dataset,
+                     const EvalOptions& options, comm::Communicator& ranks,
+                     const ScoringProgress& on_progress, std::vector<Likelihoods>& by_prompt) {
+  PromptRoots roots(model, prompts, task);
+  const auto run = [&](std::span<const Example* const> examples,
+                       std::span<const std::span<double>> numbers) {
+    const auto scored = roots.run(examples);
+    const at::Tensor by_target =
+        nn::to_host(scored.pass.log_likelihoods(), *model.backbone().placement().tensor,
+                    "log-likelihoods")
+            .to(at::kDouble);
+    for (std::size_t item = 0; item < prompts.size() * examples.size(); ++item) {
+      const std::size_t example = item % examples.size();
+      const std::size_t width = examples[example]->candidates->size();
+      add_up(scored.batch, item, by_target.const_data_ptr<double>(),
+             numbers[example].subspan(item / examples.size() * width, width));
+    }
+  };
+  const Likelihoods all = numbers_of_candidates(model, dataset, prompts.size(),
+                                                options.batch_tokens, ranks, on_progress, run);
+  const std::size_t before = by_prompt.size();
+  by_prompt.resize(before + prompts.size());
+  for (const std::vector<double>& numbers : all) {
+    const auto width = static_cast<std::ptrdiff_t>(numbers.size() / prompts.size());
+    for (std::size_t p = 0; p < prompts.size(); ++p) {
+      const auto begin = numbers.begin() + static_cast<std::ptrdiff_t>(p) * width;
+      by_prompt[before + p].emplace_back(begin, begin + width);
+    }
+  }
+}
+
+// Returns the log-likelihoods of each prompt. As many prompts share a pass as fit in a batch with
+// the longest example.
+std::vector<Likelihoods> likelihoods_together(const methods::PromptedModel& model,
+                                              std::span<const std::size_t> prompts,
+                                              const data::Task& task, const data::Dataset& dataset,
+                                              const EvalOptions& options, comm::Communicator& ranks,
+                                              const ScoringProgress& on_progress) {
+  std::int64_t longest = PromptRoots::longest(model, prompts, task);
+  for (const std::int64_t rows : rows_by_example(dataset)) longest = std::max(longest, rows);
+  const auto together = static_cast<std::size_t>(
+      std::max<std::int64_t>(1, options.batch_tokens / std::max<std::int64_t>(1, longest)));
+  std::vector<Likelihoods> by_prompt;
+  while (by_prompt.size() < prompts.size()) {
+    const auto left = prompts.subspan(by_prompt.size());
+    add_likelihoods(model, left.first(std::min(together, left.size())), task, dataset, options,
+                    ranks, on_progress, by_prompt);
+  }
+  return by_prompt;
+}
+
+// Returns the scores of candidates with these log-likelihoods. `inputs`, if the score needs them,
+// are the inputs without content, and `of_inputs` their log-likelihoods.
+Scores finished(Score score, const data::Dataset& dataset, Likelihoods likelihoods,
+                const std::optional<ContentFree>& inputs, const Likelihoods& of_inputs) {
+  const double on_format = candidate_mass(likelihoods);
+  if (inputs) inputs->apply(likelihoods, dataset, of_inputs);
+  divide_by_length(score, dataset, likelihoods);
+  Scores best = best_candidates(dataset, std::move(likelihoods));
+  best.on_format = on_format;
+  return best;
+}
+
+// Returns the inputs without content that the score needs, if any.
+std::optional<ContentFree> content_free(Score score, const data::Task& task,
+                                        const data::Dataset& dataset, PromptRows prompt) {
+  if (!needs_content_free(score)) return std::nullopt;
+  return ContentFree(score, task, dataset, prompt.rows > 0);
+}
+
+}  // namespace
+
+bool leaves_alone(const model::Placement& placement) {
+  return placement.tensor->size() * placement.pipeline->size() * placement.fsdp->size() == 1;
+}
+
+Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& task,
+                                  const data::Dataset& dataset, const EvalOptions& options,
+                                  comm::Communicator& ranks, const ScoringProgress& on_progress) {
+  Scorer scorer(beginning, task);
+  return numbers_of_candidates(beginning.model().model, dataset, 1, options.batch_tokens, ranks,
+                               on_progress,
+                               [&](auto examples, auto scores) { scorer.run(examples, scores); });
 }
 
 SharedBeginning beginning_of(const methods::Prompted& model, const data::Task& task) {
@@ -179,17 +274,34 @@ Scores score_candidates(const methods::Prompted& model, const data::Task& task,
                         comm::Communicator& ranks, const ScoringProgress& on_progress) {
   const Score score = options.score.value_or(task.options().score);
   SharedBeginning beginning = beginning_of(model, task);
-  Likelihoods scores = candidate_likelihoods(beginning, task, dataset, options, ranks, on_progress);
-  const double on_format = candidate_mass(scores);
-  if (needs_content_free(score)) {
-    const ContentFree inputs(score, task, dataset, model.rows().rows > 0);
-    inputs.apply(scores, dataset,
-                 candidate_likelihoods(beginning, task, inputs.dataset(), options, ranks));
+  Likelihoods likelihoods =
+      candidate_likelihoods(beginning, task, dataset, options, ranks, on_progress);
+  const auto inputs = content_free(score, task, dataset, model.rows());
+  Likelihoods of_inputs;
+  if (inputs) {
+    of_inputs = candidate_likelihoods(beginning, task, inputs->dataset(), options, ranks);
   }
-  divide_by_length(score, dataset, scores);
-  Scores best = best_candidates(dataset, std::move(scores));
-  best.on_format = on_format;
-  return best;
+  return finished(score, dataset, std::move(likelihoods), inputs, of_inputs);
+}
+
+std::vector<Scores> score_together(const methods::PromptedModel& model,
+                                   std::span<const std::size_t> prompts, const data::Task& task,
+                                   const data::Dataset& dataset, const EvalOptions& options,
+                                   comm::Communicator& ranks, const ScoringProgress& on_progress) {
+  INCIPIT_CHECK(!prompts.empty());
+  const Score score = options.score.value_or(task.options().score);
+  std::vector<Likelihoods> likelihoods =
+      likelihoods_together(model, prompts, task, dataset, options, ranks, on_progress);
+  const auto inputs = content_free(score, task, dataset, model.rows(prompts.front()));
+  std::vector<Likelihoods> of_inputs(prompts.size());
+  if (inputs) {
+    of_inputs = likelihoods_together(model, prompts, task, inputs->dataset(), options, ranks, {});
+  }
+  std::vector<Scores> scores;
+  for (std::size_t p = 0; p < prompts.size(); ++p) {
+    scores.push_back(finished(score, dataset, std::move(likelihoods[p]), inputs, of_inputs[p]));
+  }
+  return scores;
 }
 
 }  // namespace incipit::eval

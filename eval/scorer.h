@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,14 @@ using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total
                                       const data::Dataset& dataset, const EvalOptions& options,
                                       comm::Communicator& ranks,
                                       const ScoringProgress& on_progress = nullptr);
+
+// Scores with several of the model's prompts: each pass has a root for every one of them, or if
+// they do not fit in a batch with the longest example, for as many as do. Returns the scores of
+// each, in the order of `prompts`. Otherwise like score_candidates().
+[[nodiscard]] std::vector<Scores> score_together(
+    const methods::PromptedModel& model, std::span<const std::size_t> prompts,
+    const data::Task& task, const data::Dataset& dataset, const EvalOptions& options,
+    comm::Communicator& ranks, const ScoringProgress& on_progress = nullptr);
 
 // Returns the log-likelihoods of the candidates of `dataset` after `beginning`, which is that of
 // `task`. Otherwise like score_candidates().

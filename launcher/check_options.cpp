@@ -1,5 +1,6 @@
 #include "launcher/check_options.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,16 @@ std::vector<std::pair<std::string, const data::TaskOptions*>> task_blocks(
   return blocks;
 }
 
+bool starts_with_labels(const configs::RunConfig& config) {
+  const auto labels = [](const methods::MethodOptions& method) {
+    return methods::init_kind(method) == methods::InitKind::kClassLabels;
+  };
+  if (config.sweep.empty()) return labels(config.method);
+  const auto members = configs::members(config);
+  return std::any_of(members.begin(), members.end(),
+                     [&](const configs::SweepMember& member) { return labels(member.method); });
+}
+
 void check_trained_task(const configs::RunConfig& config, const std::string& block,
                         const data::TaskOptions& task, const configs::Report& report) {
   if (task.train.empty()) report(block + ".train", "missing; expected a file");
@@ -41,13 +52,13 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
   if (config.train.loss == trainer::Loss::kCandidates && task.candidates.foreach.empty()) {
     report("train.loss", "candidates needs " + block + ".verbalizer or " + block + ".candidates");
   }
-  if (methods::init_kind(config.method) == methods::InitKind::kClassLabels) {
+  if (starts_with_labels(config)) {
     report("method.init.kind", "class_labels needs " + block + ".verbalizer");
   }
 }
 
 void check_model_tuning(const configs::RunConfig& config, const configs::Report& report) {
-  if (configs::has_several_prompts(config)) {
+  if (config.sweep.empty() && configs::has_several_prompts(config)) {
     report("mixture.prompts", "model_tuning trains one model for all tasks; expected shared");
   }
   if (config.train.optimizer.kind == trainer::OptimizerKind::kAdafactor) {
@@ -57,11 +68,37 @@ void check_model_tuning(const configs::RunConfig& config, const configs::Report&
   }
 }
 
+// Reports what is wrong with the options of the run's method, or of a member of its sweep.
+void check_methods(const configs::RunConfig& config, const configs::Report& report) {
+  if (config.sweep.empty()) return report_all(report, "method", methods::validate(config.method));
+  for (const configs::SweepMember& member : configs::members(config)) {
+    const auto problems = methods::validate(member.method);
+    if (problems.empty()) continue;
+    return report("sweep", "member " + member.name + ": method." + problems.front().key + " " +
+                               problems.front().message);
+  }
+}
+
+void check_sweep(const configs::RunConfig& config, const configs::Report& report) {
+  if (config.sweep.empty()) return;
+  report_all(report, "sweep", configs::validate(config.sweep));
+  const std::string& kind = config.method.kind;
+  if (!config.tasks.empty()) report("sweep", "is of one task; expected `task`, not `tasks`");
+  if (!config.method.trains() || methods::trains_backbone(config.method)) {
+    return report("sweep", "is of prompts on one frozen model, and method.kind: " + kind +
+                               " has none; expected another method.kind");
+  }
+  if (!config.sweep.num_virtual_tokens.empty() && methods::prompt_rows(config.method).rows == 0) {
+    report("sweep.num_virtual_tokens", "method.kind: " + kind + " has no rows of a prompt");
+  }
+}
+
 }  // namespace
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
   report_all(report, "parallel", comm::validate(config.parallel));
-  report_all(report, "method", methods::validate(config.method));
+  check_methods(config, report);
+  check_sweep(config, report);
   for (const auto& [block, task] : task_blocks(config)) {
     report_all(report, block, data::validate(*task));
     if (config.parallel.fsdp > 1 && data::generates_answers(*task)) {

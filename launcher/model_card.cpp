@@ -17,13 +17,12 @@ std::string quoted(const std::string& text) {
 }
 
 // YAML at the top of the card, which the Hugging Face hub reads.
-std::string head(const Session& session) {
+std::string head(const Session& session, const methods::MethodOptions& method) {
   return "---\nbase_model: " + quoted(session.config.model.path) +
-         "\nlibrary_name: peft\ntags: [incipit, " + quoted(session.config.method.kind) +
-         "]\n---\n\n# " + session.config.run.name + "\n\nAn adapter (" +
-         session.config.method.kind + ": " + methods::prompt_title(session.config.method) +
-         ") for the frozen model `" + session.config.model.path + "`, learned by Incipit " +
-         incipit_version() + ".\n";
+         "\nlibrary_name: peft\ntags: [incipit, " + quoted(method.kind) + "]\n---\n\n# " +
+         session.config.run.name + "\n\nAn adapter (" + method.kind + ": " +
+         methods::prompt_title(method) + ") for the frozen model `" + session.config.model.path +
+         "`, learned by Incipit " + incipit_version() + ".\n";
 }
 
 std::string answers_of(const data::TaskOptions& options) {
@@ -70,16 +69,19 @@ void write_model_cards(const Session& session, const trainer::TrainResult& resul
   if (methods::trains_backbone(session.config.method)) return;
   const std::filesystem::path folder = run_dir / "adapter" / "best";
   const bool several = configs::has_several_prompts(session.config);
+  const std::vector<configs::SweepMember> members = configs::members(session.config);
   std::string all;
   for (std::size_t i = 0; i < result.tasks.size(); ++i) {
     const data::LoadedTask& task = session.tasks[i];
     const std::string text = task_text(task, result.tasks[i]);
     if (several) {
-      write_atomically(folder / task.name / "README.md", head(session) + text + kUse);
+      const auto& method = members.empty() ? session.config.method : members[i].method;
+      write_atomically(folder / task.name / "README.md", head(session, method) + text + kUse);
     }
     all += text;
   }
-  if (!several) write_atomically(folder / "README.md", head(session) + all + kUse);
+  if (several) return;
+  write_atomically(folder / "README.md", head(session, session.config.method) + all + kUse);
 }
 
 }  // namespace incipit::launcher

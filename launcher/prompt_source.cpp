@@ -14,13 +14,13 @@ namespace {
 // Returns the initial prompt for `tasks`. class_labels uses the labels of all of them.
 std::shared_ptr<methods::Trainable> start_prompt(const Session& session,
                                                  std::span<const data::LoadedTask> tasks,
-                                                 const std::string& name) {
-  const methods::MethodOptions& options = session.config.method;
+                                                 const methods::MethodOptions& options,
+                                                 std::uint64_t seed, const std::string& name) {
   const model::Backbone& backbone = *session.backbone;
   const data::Tokenizer& tokenizer = session.task->tokenizer();
   methods::StartInputs inputs;
   inputs.spec = backbone.spec();
-  inputs.seed = session.config.run.seed;
+  inputs.seed = seed;
   inputs.embed = [&backbone](std::span<const TokenId> ids) { return backbone.embed(ids); };
   for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
     if (tokenizer.is_special(id)) inputs.special_ids.push_back(id);
@@ -43,15 +43,29 @@ std::shared_ptr<methods::Trainable> start_prompt(const Session& session,
 
 }  // namespace
 
+std::vector<std::int64_t> prompt_rows_of(const configs::RunConfig& config) {
+  std::vector<std::int64_t> rows;
+  for (const configs::SweepMember& member : configs::members(config)) {
+    rows.push_back(methods::prompt_rows(member.method).rows);
+  }
+  if (rows.empty()) rows.push_back(methods::prompt_rows(config.method).rows);
+  return rows;
+}
+
 std::vector<std::shared_ptr<methods::Trainable>> start_prompts(const Session& session) {
   const std::span<const data::LoadedTask> tasks(session.tasks);
+  const configs::RunConfig& config = session.config;
+  const std::vector<configs::SweepMember> members = configs::members(config);
   std::vector<std::shared_ptr<methods::Trainable>> prompts;
-  if (configs::has_several_prompts(session.config)) {
+  if (configs::has_several_prompts(config)) {
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      prompts.push_back(start_prompt(session, tasks.subspan(i, 1), tasks[i].name));
+      prompts.push_back(start_prompt(
+          session, tasks.subspan(i, 1), members.empty() ? config.method : members[i].method,
+          members.empty() ? config.run.seed : members[i].seed, tasks[i].name));
     }
   } else {
-    prompts.push_back(start_prompt(session, tasks, session.config.run.name));
+    prompts.push_back(
+        start_prompt(session, tasks, config.method, config.run.seed, config.run.name));
   }
   require_same_prompts(session.world(), "initial prompts", prompts);
   return prompts;
@@ -119,16 +133,22 @@ std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained) {
   return trained ? trained->prompt->rows(0).rows : 0;
 }
 
-methods::PromptedModel prompted_model(const Session& session,
-                                      const std::optional<methods::LoadedPrompt>& trained,
-                                      const std::filesystem::path& adapter) {
+void check_prompt(const Session& session, const std::optional<methods::LoadedPrompt>& trained,
+                  const std::filesystem::path& adapter) {
   std::shared_ptr<methods::Trainable> prompt;
   if (trained) prompt = trained->prompt;
   require_same_prompts(session.world(), "adapter", {&prompt, 1});
-  if (!trained) return methods::PromptedModel(*session.backbone);
+  if (!trained) return;
   const auto own = std::filesystem::path(session.config.run.output_dir) / "adapter";
   methods::check_backbone(*trained, session.backbone->spec(), session.backbone_info,
                           adapter.empty() ? own : adapter);
+}
+
+methods::PromptedModel prompted_model(const Session& session,
+                                      const std::optional<methods::LoadedPrompt>& trained,
+                                      const std::filesystem::path& adapter) {
+  check_prompt(session, trained, adapter);
+  if (!trained) return methods::PromptedModel(*session.backbone);
   return methods::PromptedModel(*session.backbone, {trained->prompt});
 }
 

@@ -14,6 +14,9 @@
 
 namespace incipit::launcher {
 
+// Returns the rows of every member's prompt of a sweep, else one number for all tasks.
+[[nodiscard]] std::vector<std::int64_t> prompt_rows_of(const configs::RunConfig& config);
+
 // Returns what is trained, in its initial state: a prompt for each task or one for all, as
 // method.init says, or the weights of the model. The same on every rank.
 [[nodiscard]] std::vector<std::shared_ptr<methods::Trainable>> start_prompts(
@@ -40,9 +43,14 @@ namespace incipit::launcher {
 // Returns the number of rows that a trained prompt puts before a sequence.
 [[nodiscard]] std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained);
 
-// Returns the session's model with the prompt that trained_prompt() returned for the same
-// `adapter`, if any. The session must outlive it. Throws and warns as methods::check_backbone does
-// when the prompt was made for another model.
+// Checks that what trained_prompt() returned for `adapter` is the same on all ranks and fits the
+// model. Throws and warns as methods::check_backbone does when it was made for another one.
+// Collective.
+void check_prompt(const Session& session, const std::optional<methods::LoadedPrompt>& trained,
+                  const std::filesystem::path& adapter);
+
+// Returns the session's model with this prompt, if any, after check_prompt(). The session must
+// outlive it. Collective.
 [[nodiscard]] methods::PromptedModel prompted_model(
     const Session& session, const std::optional<methods::LoadedPrompt>& trained,
     const std::filesystem::path& adapter);

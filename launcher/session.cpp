@@ -99,7 +99,14 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
   which.train_examples = session.config.train.examples;
   std::map<data::Format, data::TaskModel> models;
   session.tasks.clear();
+  const bool sweeps = !session.config.sweep.empty();
+  const std::int64_t most_rows = *std::max_element(prompt_rows.begin(), prompt_rows.end());
   for (const auto& [name, options] : configs::all_tasks(session.config)) {
+    if (sweeps && !session.tasks.empty()) {  // the members share task and examples
+      session.tasks.push_back(session.tasks.front());
+      session.tasks.back().name = name;
+      continue;
+    }
     if (!models.contains(options.format)) {
       data::TaskModel& model = models[options.format];
       model = data::load_task_model(model_dir, options, limits_of(transformer));
@@ -108,7 +115,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
     const std::size_t number = session.tasks.size();
     data::LoadedTask& task = session.tasks.emplace_back();
     task.name = name;
-    task.prompt_rows = prompt_rows.size() == 1 ? prompt_rows.front() : prompt_rows.at(number);
+    task.prompt_rows = sweeps || prompt_rows.size() == 1 ? most_rows : prompt_rows.at(number);
     task.task = std::make_shared<data::Task>(options, models.at(options.format));
     task.splits = data::load_splits(*task.task, session.config.run.seed, task.prompt_rows, which);
     require_same_data(session.world(), task);

@@ -85,8 +85,10 @@ void PromptedModel::finish_gradients(double count) {
 }
 
 void PromptedModel::finish_gradients(const at::Tensor& count) {
-  for (const auto& prompt : prompts_) {
-    if (prompt) prompt->finish_gradients(count);
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    if (!prompts_[i]) continue;
+    prompts_[i]->finish_gradients(count.dim() == 0 ? count
+                                                   : count.select(0, static_cast<std::int64_t>(i)));
   }
 }
 

@@ -60,8 +60,8 @@ class PromptedModel {
   void collect_gradients();
   // Sums them over the ranks that have parts of them. Collective over the mesh.
   void sum_gradients(const comm::Mesh& mesh);
-  // Divides the sums by `count`, [] float64 on the backbone's device, and computes the gradients of
-  // all parameters from them.
+  // Divides the sums by `count`, [] float64 on the backbone's device or [prompts]: one for each
+  // prompt, and computes the gradients of all parameters from them.
   void finish_gradients(const at::Tensor& count);
   void finish_gradients(double count);
 

@@ -110,6 +110,9 @@ std::optional<Json> line_of(Json line, const std::string& task) {
   }
   if (!line.contains("losses") || !line["losses"].contains(task)) return std::nullopt;
   line["loss"] = line["losses"][task];
+  if (line.contains("learning_rates") && line["learning_rates"].contains(task)) {
+    line["learning_rate"] = line["learning_rates"][task];
+  }
   return line;
 }
 
@@ -178,7 +181,7 @@ void read_config(const fs::path& path, const std::string& task, RunData& run) {
   } catch (const ConfigError& error) {
     throw ConfigError(path.string() + ": " + error.what());
   }
-  if (all->tasks.size() <= 1) return;
+  if (configs::all_tasks(*all).size() <= 1) return;
   run.task = task;
   run.prompt_folder = run.config->picked;
   run.name += " " + task;

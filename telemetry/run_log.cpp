@@ -53,6 +53,7 @@ void RunLog::append(const StepRecord& record) {
             {"data_wait_seconds", record.data_wait_seconds},
             {"comm_seconds", record.comm_seconds}};
   for (const auto& [task, loss] : record.losses) line["losses"][task] = loss;
+  for (const auto& [member, rate] : record.learning_rates) line["learning_rates"][member] = rate;
   file_.append(dump_json(line) + "\n");
 }
 

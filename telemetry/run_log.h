@@ -5,6 +5,7 @@
 //   {"step":100,"split":"validation","accuracy":0.58}
 //
 // A run of several tasks adds the tasks: "losses":{"rte":0.69,"cb":1.1}, "task":"rte".
+// So does a sweep of its members, with "learning_rates":{"lr0.1":0.1,"lr0.3":0.3}.
 #pragma once
 
 #include <cstdint>

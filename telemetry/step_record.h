@@ -21,6 +21,8 @@ struct StepRecord {
   double flops = 0;         // FLOPs of this rank's part of the step (nn/flops.h)
   // Mean loss by task, for tasks with examples in the batch; empty in a run of one task.
   std::vector<std::pair<std::string, double>> losses{};
+  // Learning rates of the members of a sweep.
+  std::vector<std::pair<std::string, double>> learning_rates{};
 };
 
 }  // namespace incipit::telemetry

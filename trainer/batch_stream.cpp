@@ -29,7 +29,8 @@ data::MixtureSampler make_sampler(const std::vector<TrainSource>& sources,
   std::vector<data::Sampler> samplers;
   std::vector<std::int64_t> weights;
   for (const TrainSource& source : sources) {
-    samplers.emplace_back(source.train->groups(), options.seed, options.shuffle);
+    samplers.emplace_back(source.train->groups(), source.seed.value_or(options.seed),
+                          options.shuffle);
     weights.push_back(source.weight);
   }
   return {std::move(samplers), std::move(weights)};

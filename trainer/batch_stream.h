@@ -38,6 +38,7 @@ struct TrainSource {
   const data::Dataset* train = nullptr;
   PromptRows prompt = {};
   std::int64_t weight = 1;  // sampling weight relative to the other sources (data/mixture.h)
+  std::optional<std::uint64_t> seed{};  // of its order of examples; nothing: StreamOptions::seed
 };
 
 struct StreamOptions {

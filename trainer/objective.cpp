@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -22,17 +23,23 @@ class TargetTokenObjective final : public Objective {
  public:
   TargetTokenObjective(const std::vector<double>& weights, at::Device device)
       : weights_(nn::upload(weights, device)),
-        count_(std::accumulate(weights.begin(), weights.end(), 0.0)) {}
+        count_(std::accumulate(weights.begin(), weights.end(), 0.0)) {
+    const bool uses_all = std::find(weights.begin(), weights.end(), 0.0) == weights.end();
+    if (!uses_all) unused_ = weights_ == 0;
+  }
 
   [[nodiscard]] Value evaluate(const at::Tensor& log_likelihoods) const override {
     at::Tensor gradient = -weights_;
-    return {(gradient * log_likelihoods).sum(), gradient};
+    at::Tensor losses = gradient * log_likelihoods;
+    if (unused_.defined()) losses.masked_fill_(unused_, 0);  // others' may not be finite
+    return {losses.sum(), gradient};
   }
 
   [[nodiscard]] double count() const override { return count_; }
 
  private:
   at::Tensor weights_;  // per target
+  at::Tensor unused_;   // per target: whether the weight is 0; undefined if none is
   double count_;
 };
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <iterator>
 #include <map>
+#include <utility>
 
 #include "core/check.h"
 #include "nn/ledger.h"
@@ -35,8 +36,10 @@ struct Turn {
 // Parameters with state tensors, and for each group a step count.
 class StatefulOptimizer : public Optimizer {
  public:
-  StatefulOptimizer(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
-      : options_(options) {
+  StatefulOptimizer(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups,
+                    std::vector<double> factors)
+      : options_(options), factors_(std::move(factors)) {
+    factors_.resize(groups.size(), 1);
     for (const ParameterGroup& group : groups) {
       first_.push_back(parameters_.size());
       parameters_.insert(parameters_.end(), group.begin(), group.end());
@@ -57,7 +60,8 @@ class StatefulOptimizer : public Optimizer {
     const at::Tensor counts = steps_.clamp_min(1).to(at::kDouble);
     for (std::size_t group = 0; group + 1 < first_.size(); ++group) {
       const auto index = static_cast<std::int64_t>(group);
-      const Turn turn{learning_rate, rests.select(0, index), counts.select(0, index)};
+      const Turn turn{learning_rate * factors_[group], rests.select(0, index),
+                      counts.select(0, index)};
       for (std::size_t i = first_[group]; i < first_[group + 1]; ++i) {
         INCIPIT_CHECK(parameters_[i].grad.defined(), parameters_[i].name, " has no gradient");
         parameters_[i].grad.masked_fill_(turn.rests, 0);  // it may not be finite
@@ -98,6 +102,7 @@ class StatefulOptimizer : public Optimizer {
   std::vector<methods::Parameter> parameters_;  // of all groups
 
  private:
+  std::vector<double> factors_;     // of the learning rate, by group
   std::vector<std::size_t> first_;  // parameter of each group, and their number
   at::Tensor steps_;
   std::map<std::string, std::vector<at::Tensor>> state_;  // by parameter
@@ -105,8 +110,9 @@ class StatefulOptimizer : public Optimizer {
 
 class AdamW final : public StatefulOptimizer {
  public:
-  AdamW(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
-      : StatefulOptimizer(options, groups) {
+  AdamW(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups,
+        std::vector<double> factors)
+      : StatefulOptimizer(options, groups, std::move(factors)) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       mean_.push_back(add_state(i, "exp_avg", at::zeros_like(parameters_[i].value)));
       square_.push_back(add_state(i, "exp_avg_sq", at::zeros_like(parameters_[i].value)));
@@ -150,8 +156,9 @@ class AdamW final : public StatefulOptimizer {
 
 class Sgd final : public StatefulOptimizer {
  public:
-  Sgd(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
-      : StatefulOptimizer(options, groups) {
+  Sgd(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups,
+      std::vector<double> factors)
+      : StatefulOptimizer(options, groups, std::move(factors)) {
     if (options_.momentum == 0) return;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       velocity_.push_back(add_state(i, "momentum", at::zeros_like(parameters_[i].value)));
@@ -181,8 +188,9 @@ class Sgd final : public StatefulOptimizer {
 
 class Adafactor final : public StatefulOptimizer {
  public:
-  Adafactor(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups)
-      : StatefulOptimizer(options, groups), moments_(parameters_.size()) {
+  Adafactor(const OptimizerOptions& options, const std::vector<ParameterGroup>& groups,
+            std::vector<double> factors)
+      : StatefulOptimizer(options, groups, std::move(factors)), moments_(parameters_.size()) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       const at::Tensor& value = parameters_[i].value;
       if (factored(value)) {
@@ -268,15 +276,17 @@ class Adafactor final : public StatefulOptimizer {
 }  // namespace
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
-                                          const std::vector<ParameterGroup>& groups) {
+                                          const std::vector<ParameterGroup>& groups,
+                                          std::vector<double> factors) {
+  INCIPIT_CHECK(factors.empty() || factors.size() == groups.size(), factors.size(), " factors");
   const nn::LedgerScope scope(nn::MemoryKind::kOptimizer);
   switch (options.kind) {
     case OptimizerKind::kAdamW:
-      return std::make_unique<AdamW>(options, groups);
+      return std::make_unique<AdamW>(options, groups, std::move(factors));
     case OptimizerKind::kAdafactor:
-      return std::make_unique<Adafactor>(options, groups);
+      return std::make_unique<Adafactor>(options, groups, std::move(factors));
     case OptimizerKind::kSgd:
-      return std::make_unique<Sgd>(options, groups);
+      return std::make_unique<Sgd>(options, groups, std::move(factors));
   }
   throw LogicError("unknown optimizer");
 }

@@ -27,7 +27,8 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  // Updates every parameter with its `grad`. `learns`, if given, has one bool per group, [groups]
+  // Updates every parameter with its `grad`. The learning rate of a group is `learning_rate` times
+  // its factor (make_optimizer). `learns`, if given, has one bool per group, [groups]
   // on the device of the parameters. Of a group with false nothing changes, neither values nor
   // state nor the number of its steps, as torch.optim skips a parameter whose grad is None; its
   // gradients, which may not be finite, are set to zero. Reads nothing from the device.
@@ -46,7 +47,10 @@ class Optimizer {
 // adafactor: Shazeer & Stern 2018, as in T5X, where weight decay applies per step and is not
 //   multiplied by the learning rate.
 // sgd: as in torch.optim.SGD, with momentum and Nesterov momentum.
+//
+// `factors`: of the learning rate, one per group; empty: 1.
 [[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
-                                                        const std::vector<ParameterGroup>& groups);
+                                                        const std::vector<ParameterGroup>& groups,
+                                                        std::vector<double> factors = {});
 
 }  // namespace incipit::trainer

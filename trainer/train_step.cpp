@@ -43,49 +43,83 @@ at::Tensor contribution(const StepSums& sums, const StepBatch& batch,
   return numbers;
 }
 
-// Returns the sum of the squares of all gradients, [] float64. Collective over the mesh.
+// Returns the sum of the squares of each prompt's gradients, [prompts] float64. Collective over the
+// mesh.
 at::Tensor gradient_squares(const methods::PromptedModel& model, const comm::Mesh& mesh) {
   const at::Tensor squares =
-      at::zeros({}, at::TensorOptions(model.backbone().device()).dtype(at::kDouble));
+      at::zeros({static_cast<std::int64_t>(model.prompt_count())},
+                at::TensorOptions(model.backbone().device()).dtype(at::kDouble));
   for (std::size_t i = 0; i < model.prompt_count(); ++i) {
-    squares.add_(model.prompt(i).squared_gradient_norm(mesh));
+    squares.select(0, static_cast<std::int64_t>(i))
+        .copy_(model.prompt(i).squared_gradient_norm(mesh));
   }
   return squares;
 }
 
-// Scales the gradients so that their norm is at most `max_norm`, as torch's clip_grad_norm_ does.
+// Scales gradients so that their norm is at most `max_norm`, as torch's clip_grad_norm_ does: each
+// prompt's, or if `squares` has one number, all together.
 void clip_gradients(const methods::PromptedModel& model, const at::Tensor& squares,
                     double max_norm) {
   if (max_norm <= 0) return;
   constexpr double kTorchEpsilon = 1e-6;
-  const at::Tensor factor =
-      at::full_like(squares, max_norm).div_(squares.sqrt() + kTorchEpsilon).clamp_max_(1.0);
+  const at::Tensor factors = at::full_like(squares, max_norm)
+                                 .div_(squares.sqrt() + kTorchEpsilon)
+                                 .clamp_max_(1.0)
+                                 .expand({static_cast<std::int64_t>(model.prompt_count())});
   for (std::size_t i = 0; i < model.prompt_count(); ++i) {
     for (const methods::Parameter& parameter : model.prompt(i).parameters()) {
       at::Tensor gradient = parameter.grad;
-      gradient.mul_(factor);
+      gradient.mul_(factors.select(0, static_cast<std::int64_t>(i)));
     }
   }
 }
 
-// Completes the numbers with the sum of the gradients' squares and whether it or the loss of any
-// rank is not finite. Collective over the mesh.
-void add_squares(const at::Tensor& numbers, const at::Tensor& squares, const comm::Mesh& mesh) {
-  numbers.select(0, kGradSquares).copy_(squares);
-  const at::Tensor loss = numbers.select(0, kLoss) / numbers.select(0, kCount);
-  const at::Tensor finite = at::isfinite(loss).bitwise_and_(at::isfinite(squares));
-  const at::Tensor not_finite = finite.bitwise_not().to(at::kDouble);
-  nn::sum_over(mesh.world(), not_finite, "finite numbers");
-  numbers.select(0, kNotFinite).copy_(not_finite);
+// The sums of the tasks' losses and their counts, which alternate: [tasks, 2].
+at::Tensor of_tasks(const at::Tensor& numbers) {
+  return numbers.narrow(0, kFirstTask, numbers.size(0) - kFirstTask).view({-1, 2});
 }
 
-// Returns whether each of the prompts is updated: [prompts] bool.
-at::Tensor learns(const at::Tensor& numbers, std::int64_t prompts) {
-  const at::Tensor finite = numbers.select(0, kNotFinite) == 0;
+// Returns whether the losses and the squares of the gradients, [n] float64, are finite on every
+// rank: [n] bool. Collective over the mesh.
+at::Tensor finite_on_all_ranks(const at::Tensor& losses, const at::Tensor& squares,
+                               const comm::Mesh& mesh) {
+  const at::Tensor finite = at::isfinite(losses).bitwise_and_(at::isfinite(squares));
+  const at::Tensor not_finite = finite.bitwise_not().to(at::kDouble);
+  nn::sum_over(mesh.world(), not_finite, "finite numbers");
+  return not_finite == 0;
+}
+
+// Completes the numbers and clips the gradients, all together. Returns whether each of the prompts
+// is updated: [prompts] bool. Collective over the mesh.
+at::Tensor finish_together(const methods::PromptedModel& model, const at::Tensor& numbers,
+                           const at::Tensor& each, double max_norm, const comm::Mesh& mesh) {
+  const at::Tensor squares = each.sum(0, /*keepdim=*/true);
+  const at::Tensor loss = numbers.narrow(0, kLoss, 1) / numbers.narrow(0, kCount, 1);
+  const at::Tensor finite = finite_on_all_ranks(loss, squares, mesh);
+  numbers.narrow(0, kGradSquares, 1).copy_(squares);
+  numbers.narrow(0, kNotFinite, 1).copy_(finite.bitwise_not());
+  clip_gradients(model, squares, max_norm);
+  const std::int64_t prompts = each.size(0);
   if (prompts == 1 || numbers.size(0) == kFirstTask) return finite.expand({prompts});
   INCIPIT_CHECK(numbers.size(0) == kFirstTask + 2 * prompts);
-  const at::Tensor counts = numbers.narrow(0, kFirstTask, 2 * prompts).view({prompts, 2});
-  return (counts.select(1, 1) > 0).bitwise_and_(finite);
+  return (of_tasks(numbers).select(1, 1) > 0).bitwise_and_(finite);
+}
+
+// The same for separate prompts.
+at::Tensor finish_separately(const methods::PromptedModel& model, const at::Tensor& numbers,
+                             const at::Tensor& squares, double max_norm, const comm::Mesh& mesh) {
+  const at::Tensor sums = of_tasks(numbers).select(1, 0);
+  const at::Tensor counts = of_tasks(numbers).select(1, 1);
+  const at::Tensor finite = finite_on_all_ranks(sums / counts, squares, mesh);
+  const auto set = [&](std::int64_t position, const at::Tensor& of_each) {
+    numbers.select(0, position).copy_(of_each.masked_fill(finite.bitwise_not(), 0).sum());
+  };
+  set(kLoss, sums);
+  set(kCount, counts);
+  set(kGradSquares, squares);
+  numbers.select(0, kNotFinite).copy_(finite.any().bitwise_not());
+  clip_gradients(model, squares, max_norm);
+  return finite;
 }
 
 }  // namespace
@@ -117,13 +151,15 @@ at::Tensor run_step(methods::PromptedModel& model, Optimizer& optimizer, const c
   phase.next("sum gradients");
   model.sum_gradients(mesh);
   nn::sum_over(mesh.along(comm::kBatch | comm::kPipeline), numbers, "batch totals");
-  model.finish_gradients(numbers.select(0, kCount));
+  INCIPIT_CHECK(!settings.separate || batch.tasks.size() == model.prompt_count(),
+                "separate prompts need a task each");
+  model.finish_gradients(settings.separate ? of_tasks(numbers).select(1, 1)
+                                           : numbers.select(0, kCount));
   phase.next("optimizer");
-  const at::Tensor squares = gradient_squares(model, mesh);
-  add_squares(numbers, squares, mesh);
-  clip_gradients(model, squares, settings.max_grad_norm);
-  optimizer.step(settings.learning_rate,
-                 learns(numbers, static_cast<std::int64_t>(model.prompt_count())));
+  const auto finish = settings.separate ? finish_separately : finish_together;
+  const at::Tensor learns =
+      finish(model, numbers, gradient_squares(model, mesh), settings.max_grad_norm, mesh);
+  optimizer.step(settings.learning_rate, learns);
   return numbers;
 }
 

@@ -34,6 +34,10 @@ struct StepSettings {
   MicroBatches micro_batches;
   double learning_rate = 0;
   double max_grad_norm = 0;  // 0: no clipping
+  // Each prompt is trained as in a run of its own, whose batch is its task's examples: its loss is
+  // their mean, its gradient is clipped by its own norm, and it rests alone if these are not
+  // finite. Needs StepBatch::tasks.
+  bool separate = false;
 };
 
 // What the host reads of a step: numbers of the global batch, equal on all ranks.
@@ -46,7 +50,9 @@ struct StepNumbers {
   double grad_norm = 0;  // before clipping
   std::int64_t tokens = 0;
   std::int64_t examples = 0;
-  bool finite = true;  // loss and gradient; if false, nothing was updated
+  // Loss and gradient are finite; if not, nothing was updated. Of separate prompts: of one at
+  // least, and the numbers above are of those with finite ones.
+  bool finite = true;
   std::vector<TaskLoss> tasks{};
 
   // Reads the result of run_step() from host memory.

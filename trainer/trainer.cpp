@@ -51,7 +51,11 @@ void Trainer::train_step() {
   const double waited = batches_->wait_seconds();
   Phase phase("wait for data");
   const TrainBatch batch = batches_->next();
-  telemetry::StepRecord record{.step = step_, .learning_rate = learning_rate()};
+  const double rate = setup_.train.optimizer.lr * schedule();
+  telemetry::StepRecord record{.step = step_, .learning_rate = rate};
+  for (std::size_t i = 0; i < setup_.members.size(); ++i) {
+    record.learning_rates.emplace_back(setup_.tasks[i].name, setup_.members[i].lr * schedule());
+  }
   record.data_wait_seconds = batches_->wait_seconds() - waited;
   phase.end();
 
@@ -60,8 +64,9 @@ void Trainer::train_step() {
   const at::Tensor numbers =
       run_step(model_, *optimizer_, setup_.mesh, step_batch(batch),
                {.micro_batches = micro_batches(setup_.train, setup_.mesh.shape().pipeline),
-                .learning_rate = record.learning_rate,
-                .max_grad_norm = setup_.train.max_grad_norm});
+                .learning_rate = sweeps() ? schedule() : rate,
+                .max_grad_norm = setup_.train.max_grad_norm,
+                .separate = sweeps()});
   record.flops = nn::counted_flops() - computed;
   stopping_ = setup_.mesh.world().all_reduce_max(stop_requested() ? 1 : 0, "a stop") != 0;
   record.comm_seconds = setup_.mesh.world().context().seconds - talked;

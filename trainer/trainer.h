@@ -13,7 +13,8 @@
 //
 // A run trains one task or several on one backbone, in one batch (data/mixture.h). It has one soft
 // prompt per task (adapter/last/TASK and adapter/best/TASK) or one for all. Each prompt's best step
-// is chosen separately: the one with the highest mean score over the prompt's tasks.
+// is chosen separately: the one with the highest mean score over the prompt's tasks. In a sweep the
+// tasks are members, which are the same task under several names, with a prompt each.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,7 @@
 #include "core/files.h"
 #include "data/loaded_task.h"
 #include "data/mixture_options.h"
+#include "eval/ensemble.h"
 #include "eval/eval_options.h"
 #include "eval/evaluation.h"
 #include "methods/prompted_model.h"
@@ -46,6 +48,14 @@
 
 namespace incipit::trainer {
 
+// A member of a sweep: its prompt is trained as in a run of its own, with these settings in the
+// place of the run's, in one batch with the other members.
+struct SweepMember {
+  std::string setting;     // that it shares with the members that differ in the seed only
+  double lr = 0;           // in the place of train.optimizer.lr
+  std::uint64_t seed = 0;  // of the order of its examples
+};
+
 // The inputs of a run. All of them must outlive the trainer.
 struct TrainSetup {
   const model::Backbone& backbone;
@@ -57,6 +67,8 @@ struct TrainSetup {
   TrainOptions train;
   eval::EvalOptions eval;
   data::MixtureOptions mixture{};
+  // A sweep: one per task, all of which have the same examples; train.batch_size counts for each.
+  std::vector<SweepMember> members{};
   std::uint64_t seed = 0;
   std::filesystem::path run_dir;
   methods::BackboneInfo backbone_info;  // for the adapter files
@@ -81,6 +93,7 @@ struct TrainResult {
   bool stopped = false;        // by a signal; a checkpoint was written, and `tasks` is empty
   double last_loss = 0;
   std::vector<TaskResult> tasks{};
+  std::vector<eval::Ensemble> ensembles{};  // of a sweep's settings with several members
 };
 
 class Trainer {
@@ -122,11 +135,18 @@ class Trainer {
   [[nodiscard]] TrainResult stopped();
   void checkpoint();
   bool try_to_save(const std::function<void()>& action);
-  void test(std::vector<TaskResult>& results);
+  void test(TrainResult& result);
 
-  [[nodiscard]] double learning_rate() const;
+  // The learning rate's factor at this step.
+  [[nodiscard]] double schedule() const;
+  [[nodiscard]] bool sweeps() const { return !setup_.members.empty(); }
+  [[nodiscard]] std::vector<double> rate_factors() const;
+  // Returns the number of examples of a step, of all members together.
+  [[nodiscard]] std::int64_t batch_size() const;
   [[nodiscard]] comm::Activity& activity() const;
   [[nodiscard]] eval::SplitResult score(const ScoredSplit& which) const;
+  // Returns the results of all tasks; of a task without such a split, an empty one.
+  [[nodiscard]] std::vector<eval::SplitResult> score_all(const std::string& split) const;
   [[nodiscard]] double selection_score(std::size_t task, const eval::Metrics& metrics) const;
   [[nodiscard]] bool several_prompts() const { return prompts_.size() > 1; }
   [[nodiscard]] std::size_t prompt_of(std::size_t task) const {

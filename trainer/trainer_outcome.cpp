@@ -15,6 +15,10 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+const data::Dataset& split_of(const data::LoadedTask& task, const std::string& name) {
+  return name == "test" ? task.splits.test : task.splits.validation;
+}
+
 double signed_score(const std::string& metric, double value) {
   return eval::higher_is_better(metric) ? value : -value;
 }
@@ -24,11 +28,30 @@ double signed_score(const std::string& metric, double value) {
 eval::SplitResult Trainer::score(const ScoredSplit& which) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
   const data::LoadedTask& task = setup_.tasks[which.task];
-  const data::Dataset& split = which.split == "test" ? task.splits.test : task.splits.validation;
-  return eval::evaluate({model_, prompt_of(which.task)}, *task.task, split, setup_.eval,
-                        setup_.mesh.batch(), [&](std::int64_t done, std::int64_t total) {
+  return eval::evaluate({model_, prompt_of(which.task)}, *task.task, split_of(task, which.split),
+                        setup_.eval, setup_.mesh.batch(),
+                        [&](std::int64_t done, std::int64_t total) {
                           setup_.observer.on_evaluation_progress(which, done, total);
                         });
+}
+
+std::vector<eval::SplitResult> Trainer::score_all(const std::string& split) const {
+  std::vector<eval::SplitResult> results(setup_.tasks.size());
+  if (!sweeps()) {
+    for (std::size_t task = 0; task < results.size(); ++task) {
+      if (!split_of(setup_.tasks[task], split).empty()) results[task] = score({task, split});
+    }
+    return results;
+  }
+  const data::LoadedTask& task = setup_.tasks.front();
+  if (split_of(task, split).empty()) return results;
+  const comm::Activity::Scope scope(activity(), "evaluation");
+  std::vector<std::size_t> all(prompts_.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return eval::evaluate_together(model_, all, *task.task, split_of(task, split), setup_.eval,
+                                 setup_.mesh.batch(), [&](std::int64_t done, std::int64_t total) {
+                                   setup_.observer.on_evaluation_progress({0, split}, done, total);
+                                 });
 }
 
 double Trainer::selection_score(std::size_t task, const eval::Metrics& metrics) const {
@@ -62,8 +85,9 @@ void Trainer::save_last() const {
 void Trainer::evaluate() try {
   model_.refresh();
   std::vector<double> scores;
+  const std::vector<eval::SplitResult> results = score_all("validation");
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
-    const auto result = score({task, "validation"});
+    const eval::SplitResult& result = results[task];
     setup_.observer.on_scores(step_, {task, "validation"}, result.metrics);
     if (!result.scores.predictions.empty()) {
       setup_.observer.on_answers(step_, task, setup_.tasks[task].splits.validation, result.scores);
@@ -115,7 +139,7 @@ TrainResult Trainer::finish() {
       own.best_step = own.best_score ? best_at_[prompt_of(task)].step : step_;
     }
     swap_with_best();
-    test(result.tasks);
+    test(result);
     swap_with_best();
   }
   return stopping_ ? stopped() : result;
@@ -134,19 +158,26 @@ void Trainer::swap_with_best() {
 }
 
 // Scores the test splits once, with the prompts as they are.
-void Trainer::test(std::vector<TaskResult>& results) try {
-  std::vector<eval::SplitResult> scored(setup_.tasks.size());
+void Trainer::test(TrainResult& result) try {
+  const std::vector<eval::SplitResult> scored = score_all("test");
   std::vector<eval::TaskResults> named;
   for (std::size_t task = 0; task < setup_.tasks.size(); ++task) {
     const data::LoadedTask& loaded = setup_.tasks[task];
     if (loaded.splits.test.empty()) continue;
-    scored[task] = score({task, "test"});
     setup_.observer.on_scores(step_, {task, "test"}, scored[task].metrics);
-    results[task].test = scored[task].metrics;
-    results[task].test_intervals = scored[task].intervals;
+    result.tasks[task].test = scored[task].metrics;
+    result.tasks[task].test_intervals = scored[task].intervals;
     named.push_back({loaded.name, {{"test", &loaded.splits.test, &scored[task]}}});
   }
-  if (named.empty() || setup_.mesh.world().rank() != 0) return;
+  if (named.empty()) return;
+  if (sweeps()) {
+    const data::LoadedTask& task = setup_.tasks.front();
+    std::vector<std::string> settings;
+    for (const SweepMember& member : setup_.members) settings.push_back(member.setting);
+    result.ensembles = eval::ensembles_of(settings, scored, *task.task, task.splits.test);
+    eval::append_results(result.ensembles, "test", task.splits.test, named);
+  }
+  if (setup_.mesh.world().rank() != 0) return;
   if (setup_.tasks.size() == 1) return eval::write_results(setup_.run_dir, named[0].splits);
   eval::write_results(setup_.run_dir, named);
 } catch (const Stopped&) {

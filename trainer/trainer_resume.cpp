@@ -36,7 +36,7 @@ std::string joined(const std::string& name, const std::string& own) {
 TrainState Trainer::state() const {
   TrainState state{.step = step_,
                    .seed = setup_.seed,
-                   .samples = step_ * setup_.train.batch_size,
+                   .samples = step_ * batch_size(),
                    .tokens = tokens_,
                    .last_loss = last_loss_,
                    .nonfinite_in_a_row = nonfinite_in_a_row_,
@@ -76,7 +76,7 @@ void Trainer::restore(const TrainState& saved) {
   comm::Communicator& world = setup_.mesh.world();
   const TrainState state =
       parse_scalars(world.broadcast(scalars_json(saved), 0, "resume"), "the checkpoint of rank 0");
-  if (state.seed != setup_.seed || state.samples != state.step * setup_.train.batch_size ||
+  if (state.seed != setup_.seed || state.samples != state.step * batch_size() ||
       state.prompts.size() != prompts_.size() || state.task_scores.size() != setup_.tasks.size()) {
     throw DataError("the checkpoint of step " + std::to_string(state.step) +
                     " is of another seed, batch size or number of tasks; start anew with --fresh");

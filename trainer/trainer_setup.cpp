@@ -23,7 +23,7 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
 
 // Returns the key of a task's block, for messages.
 std::string block_of(const TrainSetup& setup, const data::LoadedTask& task) {
-  return setup.tasks.size() == 1 ? "task" : "tasks." + task.name;
+  return setup.tasks.size() == 1 || !setup.members.empty() ? "task" : "tasks." + task.name;
 }
 
 // Returns the metric by which evaluations of the task are compared.
@@ -53,12 +53,13 @@ Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::T
       best_(prompts_.size()),
       best_at_(prompts_.size()),
       task_scores_(setup.tasks.size()),
-      optimizer_(make_optimizer(setup.train.optimizer, parameters())),
+      optimizer_(make_optimizer(setup.train.optimizer, parameters(), rate_factors())),
       early_stop_(setup.train.early_stop),
       steps_ahead_(static_cast<std::size_t>(
           setup.steps_ahead.value_or(nn::runs_ahead_of(setup.backbone.device()) ? 1 : 0))) {
   INCIPIT_CHECK(prompts_.size() == 1 || prompts_.size() == setup.tasks.size(), prompts_.size(),
                 " prompts for ", setup.tasks.size(), " tasks");
+  INCIPIT_CHECK(!sweeps() || setup.members.size() == prompts_.size(), "a member for each prompt");
   for (const data::LoadedTask& task : setup.tasks) {
     check_splits(setup, task);
     selection_metrics_.push_back(selection_metric(setup, task));
@@ -72,16 +73,18 @@ Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::T
 std::unique_ptr<BatchStream> Trainer::make_batches() const {
   std::vector<std::int64_t> sizes;
   for (const data::LoadedTask& task : setup_.tasks) sizes.push_back(task.splits.train.size());
-  const auto weights = data::mixture_weights(setup_.mixture, sizes);
+  const std::vector<std::int64_t> weights = sweeps() ? std::vector<std::int64_t>(sizes.size(), 1)
+                                                     : data::mixture_weights(setup_.mixture, sizes);
   std::vector<TrainSource> sources;
   for (std::size_t i = 0; i < setup_.tasks.size(); ++i) {
     sources.push_back({.task = setup_.tasks[i].task.get(),
                        .train = &setup_.tasks[i].splits.train,
                        .prompt = model_.rows(prompt_of(i)),
                        .weight = weights[i]});
+    if (sweeps()) sources.back().seed = setup_.members[i].seed;
   }
   return std::make_unique<BatchStream>(std::move(sources),
-                                       StreamOptions{.batch_size = setup_.train.batch_size,
+                                       StreamOptions{.batch_size = batch_size(),
                                                      .steps = setup_.train.steps,
                                                      .first_step = step_,
                                                      .loss = setup_.train.loss,
@@ -98,9 +101,19 @@ std::vector<std::size_t> Trainer::tasks_of(std::size_t prompt) const {
   return all;
 }
 
-double Trainer::learning_rate() const {
-  return setup_.train.optimizer.lr *
-         schedule_factor(setup_.train.schedule, step_ - 1, setup_.train.steps);
+std::vector<double> Trainer::rate_factors() const {
+  std::vector<double> factors;
+  for (const SweepMember& member : setup_.members) factors.push_back(member.lr);
+  return factors;
+}
+
+std::int64_t Trainer::batch_size() const {
+  const std::int64_t members = sweeps() ? std::ssize(setup_.members) : 1;
+  return setup_.train.batch_size * members;
+}
+
+double Trainer::schedule() const {
+  return schedule_factor(setup_.train.schedule, step_ - 1, setup_.train.steps);
 }
 
 comm::Activity& Trainer::activity() const { return *setup_.mesh.world().context().activity; }

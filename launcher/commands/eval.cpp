@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "eval/ensemble.h"
 #include "eval/evaluation.h"
 #include "eval/results.h"
 #include "launcher/arguments.h"
@@ -64,6 +65,15 @@ class Prompts {
   [[nodiscard]] methods::PromptedModel model(const Session& session, std::size_t task) const {
     return prompted_model(session, trained_[task], adapters_[task]);
   }
+  // Returns the model with all prompts.
+  [[nodiscard]] methods::PromptedModel model(const Session& session) const {
+    std::vector<std::shared_ptr<methods::Trainable>> all;
+    for (std::size_t i = 0; i < trained_.size(); ++i) {
+      check_prompt(session, trained_[i], adapters_[i]);
+      all.push_back(trained_[i]->prompt);
+    }
+    return methods::PromptedModel(*session.backbone, std::move(all));
+  }
   // Returns the bytes of each prompt; empty without prompts.
   [[nodiscard]] std::vector<std::int64_t> bytes() const {
     std::vector<std::int64_t> bytes;
@@ -106,10 +116,27 @@ void print_tasks(const Session& session, const std::vector<eval::TaskResults>& r
   print_task_scores(std::cout, telemetry::Style::of_stdout(), scores);
 }
 
+// Prints the scores of the members of a sweep and of their ensembles.
+void print_members(const Session& session, const std::vector<eval::TaskResults>& results) {
+  std::vector<std::string> header{"member", "split", "examples"};
+  add_score_heads(header, *session.task);
+  telemetry::Table table(header);
+  for (const eval::TaskResults& member : results) {
+    for (const auto& [split, dataset, result] : member.splits) {
+      std::vector<std::string> row{member.task, split, telemetry::grouped(dataset->size())};
+      add_scores(row, *session.task, result->metrics, result->intervals);
+      table.add(std::move(row));
+    }
+  }
+  table.print(std::cout, telemetry::Style::of_stdout());
+}
+
 void print_results(const Session& session, const std::vector<eval::TaskResults>& results,
                    const Prompts& prompts, const fs::path& folder) {
   telemetry::Facts facts;
-  if (session.mixes()) {
+  if (!session.config.sweep.empty()) {
+    print_members(session, results);
+  } else if (session.mixes()) {
     print_tasks(session, results);
     const auto bytes = prompts.bytes();
     if (!bytes.empty()) {
@@ -173,36 +200,78 @@ void check_name(const std::string& name) {
   throw ConfigError("--name: '" + printable(name) + "' is no name; expected one without slashes");
 }
 
+struct Evaluation {
+  std::vector<eval::TaskResults> results;  // points into the others
+  std::deque<eval::SplitResult> scored{};
+  std::deque<std::vector<eval::Ensemble>> ensembles{};
+};
+
+// Scores the splits of every task, with its prompt.
+Evaluation evaluate_tasks(const EvalArguments& arguments, const Session& session,
+                          const Prompts& prompts) {
+  Evaluation evaluation;
+  EvaluationProgress progress(session.is_rank_zero());
+  for (std::size_t i = 0; i < session.tasks.size(); ++i) {
+    const data::LoadedTask& task = session.tasks[i];
+    const methods::PromptedModel model = prompts.model(session, i);
+    eval::TaskResults& own = evaluation.results.emplace_back(eval::TaskResults{task.name, {}});
+    for (const std::string& name : arguments.splits) {
+      const data::Dataset& split = scored_split(session, task, name);
+      evaluation.scored.push_back(
+          eval::evaluate(model, *task.task, split, session.config.eval, session.mesh->batch(),
+                         progress.titled(session.mixes() ? task.name + " " + name : name)));
+      progress.end();
+      own.splits.push_back({name, &split, &evaluation.scored.back()});
+    }
+  }
+  return evaluation;
+}
+
+// Scores the splits with all members of the sweep together, and their ensembles.
+Evaluation evaluate_members(const EvalArguments& arguments, const Session& session,
+                            const Prompts& prompts) {
+  Evaluation evaluation;
+  const data::LoadedTask& task = session.tasks.front();
+  const methods::PromptedModel model = prompts.model(session);
+  std::vector<std::size_t> numbers;
+  std::vector<std::string> settings;
+  for (const configs::SweepMember& member : configs::members(session.config)) {
+    numbers.push_back(numbers.size());
+    settings.push_back(member.setting);
+    evaluation.results.push_back({member.name, {}});
+  }
+  EvaluationProgress progress(session.is_rank_zero());
+  for (const std::string& name : arguments.splits) {
+    const data::Dataset& split = scored_split(session, task, name);
+    auto scored = eval::evaluate_together(model, numbers, *task.task, split, session.config.eval,
+                                          session.mesh->batch(), progress.titled(name));
+    progress.end();
+    evaluation.ensembles.push_back(eval::ensembles_of(settings, scored, *task.task, split));
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      evaluation.scored.push_back(std::move(scored[i]));
+      evaluation.results[i].splits.push_back({name, &split, &evaluation.scored.back()});
+    }
+    eval::append_results(evaluation.ensembles.back(), name, split, evaluation.results);
+  }
+  return evaluation;
+}
+
 void run_eval(const EvalArguments& arguments) {
   check_name(arguments.name);
   EvaluationRequest request{load_config(arguments.config, check_options), {}, arguments.name};
   const configs::RunConfig config = with_trained_weights(request.config);
   const Prompts prompts(config, arguments.adapters);
   request.adapters = adapters_by_task(config, arguments.adapters);
-  Session session = open_session(config, prompts.rows(),
-                                 {.train = asks_for(arguments, "train"),
-                                  .validation = asks_for(arguments, "validation"),
-                                  .test = asks_for(arguments, "test")});
-  std::deque<eval::SplitResult> scored;  // `results` points into it
-  std::vector<eval::TaskResults> results;
-  EvaluationProgress progress(session.is_rank_zero());
-  for (std::size_t i = 0; i < session.tasks.size(); ++i) {
-    const data::LoadedTask& task = session.tasks[i];
-    const methods::PromptedModel model = prompts.model(session, i);
-    eval::TaskResults& own = results.emplace_back(eval::TaskResults{task.name, {}});
-    for (const std::string& name : arguments.splits) {
-      const data::Dataset& split = scored_split(session, task, name);
-      scored.push_back(
-          eval::evaluate(model, *task.task, split, config.eval, session.mesh->batch(),
-                         progress.titled(session.mixes() ? task.name + " " + name : name)));
-      progress.end();
-      own.splits.push_back({name, &split, &scored.back()});
-    }
-  }
+  const Session session = open_session(config, prompts.rows(),
+                                       {.train = asks_for(arguments, "train"),
+                                        .validation = asks_for(arguments, "validation"),
+                                        .test = asks_for(arguments, "test")});
+  const auto evaluate = config.sweep.empty() ? evaluate_tasks : evaluate_members;
+  const Evaluation evaluation = evaluate(arguments, session, prompts);
   if (!session.is_rank_zero()) return;
-  const fs::path folder = write_run(request, session, results);
-  if (arguments.json) return print_results_as_json(session, results, folder);
-  print_results(session, results, prompts, folder);
+  const fs::path folder = write_run(request, session, evaluation.results);
+  if (arguments.json) return print_results_as_json(session, evaluation.results, folder);
+  print_results(session, evaluation.results, prompts, folder);
 }
 
 }  // namespace

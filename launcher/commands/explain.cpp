@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -43,10 +44,15 @@ struct ExplainArguments {
   bool json = false;
 };
 
+// Returns the absolute path, without a slash at its end.
+fs::path absolute_folder(const fs::path& path) {
+  fs::path whole = fs::absolute(path).lexically_normal();
+  return whole.filename().empty() ? whole.parent_path() : whole;
+}
+
 // Returns the directory of the run that an adapter belongs to; nothing if there is none.
 std::optional<fs::path> run_of(const fs::path& adapter) {
-  fs::path folder = fs::absolute(adapter).lexically_normal();
-  if (folder.filename().empty()) folder = folder.parent_path();
+  fs::path folder = absolute_folder(adapter);
   if (is_run_dir(folder)) return adapter;
   constexpr int kMostLevels = 3;  // RUN/adapter/best/TASK
   for (int level = 0; level < kMostLevels && folder.has_relative_path(); ++level) {
@@ -54,6 +60,13 @@ std::optional<fs::path> run_of(const fs::path& adapter) {
     if (is_run_dir(folder)) return folder;
   }
   return std::nullopt;
+}
+
+// Returns NAME of RUN/adapter/best/NAME: the task, or member of a sweep, of the prompt; else "".
+std::string task_of(const fs::path& run, const fs::path& adapter) {
+  const fs::path inside = absolute_folder(adapter).lexically_relative(absolute_folder(run));
+  constexpr int kLevels = 3;
+  return std::distance(inside.begin(), inside.end()) == kLevels ? inside.filename().string() : "";
 }
 
 configs::RunConfig load_explained(const ExplainArguments& arguments) {
@@ -66,6 +79,7 @@ configs::RunConfig load_explained(const ExplainArguments& arguments) {
                         "trained with by --config");
     }
     given.config = run->string();
+    if (given.task.empty()) given.task = task_of(*run, arguments.adapters.front());
   }
   configs::RunConfig config = load_one_task(given, check_options);
   if (methods::trains_backbone(config.method)) {

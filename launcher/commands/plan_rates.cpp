@@ -65,7 +65,7 @@ comm::MeshShape read_mesh(const fs::path& path) {
 }
 
 std::int64_t prompt_count(const configs::RunConfig& config) {
-  return configs::has_several_prompts(config) ? std::ssize(config.tasks) : 1;
+  return configs::has_several_prompts(config) ? std::ssize(configs::all_tasks(config)) : 1;
 }
 
 }  // namespace
@@ -78,8 +78,16 @@ plan::Workload planned_workload(const configs::RunConfig& config, const model::M
         source, task.max_source_tokens > 0 ? task.max_source_tokens : kRowsOfUnboundedExample);
   }
   const std::int64_t most = spec.max_positions - methods::prompt_rows(config.method).rows;
-  return {.method = config.method,
-          .train = config.train,
+  const std::vector<configs::SweepMember> members = configs::members(config);
+  trainer::TrainOptions train = config.train;
+  if (!members.empty()) train.batch_size *= std::ssize(members);
+  methods::MethodOptions method = members.empty() ? config.method : members.front().method;
+  for (const configs::SweepMember& member : members) {  // the longest prompt
+    const bool longer = member.method.num_virtual_tokens > method.num_virtual_tokens;
+    if (longer) method = member.method;
+  }
+  return {.method = method,
+          .train = train,
           .prompts = prompt_count(config),
           .example_rows = example_rows > 0 ? example_rows : std::min(source + kAnswerRows, most),
           .target_rows = kAnswerRows,

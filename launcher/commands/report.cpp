@@ -14,6 +14,7 @@
 #include "report/page.h"
 #include "report/page_parts.h"
 #include "report/search_page.h"
+#include "report/sweep.h"
 #include "telemetry/output.h"
 
 namespace incipit::launcher {
@@ -58,9 +59,21 @@ bool report_one_search(const ReportArguments& arguments) {
   return true;
 }
 
+void report_sweep(const ReportArguments& arguments) {
+  const report::Sweep sweep = report::read_sweep(arguments.runs.front());
+  const fs::path path = page_path(arguments);
+  write_atomically(path, report::sweep_page(sweep));
+  if (!arguments.json.empty()) write_atomically(arguments.json, report::sweep_json(sweep));
+  const telemetry::Style style = telemetry::Style::of_stdout();
+  report::print_sweep(std::cout, style, sweep);
+  telemetry::print_facts(std::cout, style, {{"page", path.string()}});
+}
+
 void run_report(const ReportArguments& arguments) {
   log::configure("error");  // the runs already logged the warnings of data/
   if (report_one_search(arguments)) return;
+  const bool one = arguments.runs.size() == 1 && arguments.task.empty();
+  if (one && report::is_sweep(arguments.runs.front())) return report_sweep(arguments);
   const report::Report report = report::gather(arguments.runs, arguments.task);
   const fs::path path = page_path(arguments);
   write_atomically(path, report::render(report));
@@ -91,7 +104,9 @@ void add_report_command(Command& program) {
       ->type_name("FILE");
   command->add_option("--json", arguments->json, "write the figures as JSON, too")
       ->type_name("FILE");
-  command->add_option("--task", arguments->task, "task to report on, for runs of several tasks")
+  command
+      ->add_option("--task", arguments->task,
+                   "task to report on, for runs of several tasks, or member of a sweep")
       ->type_name("NAME");
   command->example("incipit report runs/rte");
   command->callback([arguments] { run_report(*arguments); });

@@ -31,6 +31,7 @@
 #include "launcher/run_observer.h"
 #include "launcher/session.h"
 #include "methods/registry.h"
+#include "report/sweep.h"
 #include "telemetry/output.h"
 #include "trainer/diagnosis_file.h"
 #include "trainer/trainer.h"
@@ -86,7 +87,9 @@ void print_result(const Session& session, const trainer::TrainResult& result) {
             << " steps" << (result.stopped_early ? ", stopped early" : "") << ", last loss "
             << telemetry::fixed(result.last_loss, 4) << '\n';
   telemetry::Facts facts;
-  if (session.mixes()) {
+  if (!session.config.sweep.empty()) {
+    report::print_sweep(std::cout, style, report::read_sweep(session.config.run.output_dir));
+  } else if (session.mixes()) {
     add_results(facts, session, result);
   } else {
     const bool is_model = methods::trains_backbone(session.config.method);
@@ -94,6 +97,37 @@ void print_result(const Session& session, const trainer::TrainResult& result) {
   }
   facts.emplace_back("run", session.config.run.output_dir);
   telemetry::print_facts(std::cout, style, facts);
+}
+
+// Returns a score by its name; nothing if there is none.
+std::optional<double> score_of(const eval::Metrics& metrics, const std::string& name) {
+  for (const auto& [metric, value] : metrics) {
+    if (metric == name) return value;
+  }
+  return std::nullopt;
+}
+
+// Returns the results of a sweep.
+report::Sweep sweep_of(const Session& session, const trainer::TrainResult& result) {
+  report::Sweep sweep;
+  sweep.name = session.config.run.name;
+  sweep.metric = result.tasks.front().metric;
+  sweep.higher_is_better = eval::higher_is_better(sweep.metric);
+  const auto members = configs::members(session.config);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const trainer::TaskResult& own = result.tasks[i];
+    sweep.members.push_back({.name = members[i].name,
+                             .setting = members[i].setting,
+                             .best_step = own.best_step,
+                             .validation = own.best_score,
+                             .test = score_of(own.test, sweep.metric)});
+  }
+  for (const eval::Ensemble& each : result.ensembles) {
+    const auto vote = score_of(each.vote.metrics, sweep.metric);
+    const auto mean = score_of(each.mean.metrics, sweep.metric);
+    if (vote && mean) sweep.ensembles.push_back({each.name, *vote, *mean});
+  }
+  return sweep;
 }
 
 // What print_result() says, with the diagnoses.
@@ -111,6 +145,11 @@ void print_as_json(const Session& session, const trainer::TrainResult& result,
     if (own.best_score) task["validation"] = {{own.metric, *own.best_score}};
     if (!own.test.empty()) task["test"] = scores_json(own.test, own.test_intervals);
   }
+  for (const eval::Ensemble& each : result.ensembles) {
+    nlohmann::ordered_json& ensemble = json["ensembles"][each.name];
+    ensemble["vote"] = scores_json(each.vote.metrics, each.vote.intervals);
+    ensemble["mean_probability"] = scores_json(each.mean.metrics, each.mean.intervals);
+  }
   const std::filesystem::path diagnosis = run_dir / "diagnosis.json";
   json["diagnosis"] = parse_json_of<nlohmann::ordered_json>(diagnosis, read_text(diagnosis));
   print_json(json);
@@ -119,6 +158,7 @@ void print_as_json(const Session& session, const trainer::TrainResult& result,
 void judge(const Session& session, const RunObserver& observer, const trainer::TrainResult& result,
            bool prints) {
   std::vector<std::pair<std::string, trainer::Diagnosis>> diagnoses;
+  prints = prints && session.config.sweep.empty();  // one for each member would be many
   for (std::size_t i = 0; i < session.tasks.size(); ++i) {
     const data::LoadedTask& task = session.tasks[i];
     diagnoses.emplace_back(task.name,
@@ -167,9 +207,17 @@ void begin_to_write(Session& session) {
                 ": stopped while starting, nothing was written; start the same command again");
 }
 
+std::vector<trainer::SweepMember> sweep_members(const configs::RunConfig& config) {
+  std::vector<trainer::SweepMember> members;
+  for (const configs::SweepMember& member : configs::members(config)) {
+    members.push_back({member.setting, member.lr, member.seed});
+  }
+  return members;
+}
+
 // Sets config.train.steps to the number of steps, which train.epochs may decide.
 trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool json) {
-  Session session = open_session(config, methods::prompt_rows(config.method).rows, {});
+  Session session = open_session(config, prompt_rows_of(config), {});
   config.train.steps =
       trainer::steps_to_train(config.train, session.tasks.front().splits.train.size());
   trainer::require_warmup_within_steps(config.train);
@@ -196,6 +244,7 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
                             .train = config.train,
                             .eval = config.eval,
                             .mixture = config.mixture,
+                            .members = sweep_members(config),
                             .seed = config.run.seed,
                             .run_dir = run_dir,
                             .backbone_info = session.backbone_info,
@@ -213,6 +262,7 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
   write_model_cards(session, result, run_dir);
+  if (!config.sweep.empty()) report::write_sweep(run_dir, sweep_of(session, result));
   if (!json) print_result(session, result);
   judge(session, observer, result, /*prints=*/!json);
   if (json) print_as_json(session, result, run_dir);

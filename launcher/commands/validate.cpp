@@ -1,5 +1,6 @@
 #include "launcher/commands/validate.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "launcher/commands/validate_report.h"
 #include "launcher/memory_budget.h"
 #include "launcher/model_check.h"
+#include "launcher/prompt_source.h"
 #include "methods/registry.h"
 #include "model/as_stored.h"
 #include "model/weight_files.h"
@@ -51,11 +53,13 @@ void check_run(const ConfigArguments& arguments) {
   const model::WeightFiles weights(model_dir);
   const model::ModelSpec transformer = model::as_stored(families::read_model(model_dir), weights);
   std::vector<data::LoadedTask> tasks;
+  const std::vector<std::int64_t> prompt_rows = prompt_rows_of(config);
   for (const auto& [name, options] : configs::all_tasks(config)) {
+    if (!config.sweep.empty() && !tasks.empty()) break;  // its members share task and examples
     data::TaskModel task_model = data::load_task_model(model_dir, options, limits_of(transformer));
     data::LoadedTask& read = tasks.emplace_back();
     read.name = name;
-    read.prompt_rows = methods::prompt_rows(config.method).rows;
+    read.prompt_rows = *std::max_element(prompt_rows.begin(), prompt_rows.end());
     read.task = std::make_shared<data::Task>(options, std::move(task_model));
     read.splits = data::load_splits(
         *read.task, config.run.seed, read.prompt_rows,

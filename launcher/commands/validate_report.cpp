@@ -116,6 +116,10 @@ void print_summary(std::ostream& out, const telemetry::Style& style,
       {"dtype", dtype_text(choice)},
       {"device", device_text(choice)},
       {"method", method_text(config, transformer)}};
+  if (!config.sweep.empty()) {
+    facts.emplace_back("sweep", std::to_string(configs::members(config).size()) +
+                                    " members: " + configs::task_names(config));
+  }
   for (const data::LoadedTask& read : tasks) {
     const bool alone = tasks.size() == 1;
     facts.emplace_back(alone ? "task" : "task " + read.name, task_text(*read.task));
@@ -124,7 +128,8 @@ void print_summary(std::ostream& out, const telemetry::Style& style,
     const data::Splits several;  // the mixture line reports epochs
     if (tasks.size() > 1) facts.emplace_back("mixture", mixture_text(config, tasks));
     facts.emplace_back(
-        "training", training_text(config.train, tasks.size() > 1 ? several : tasks.front().splits));
+        config.sweep.empty() ? "training" : "training of each",
+        training_text(config.train, tasks.size() > 1 ? several : tasks.front().splits));
   }
   telemetry::print_facts(out, style, facts);
 }

@@ -79,5 +79,32 @@ TEST(CheckTrainingOptions, ExamplesOfAMixtureAreNotDrawn) {
   EXPECT_THAT(keys(check_options, config), ElementsAre("train.examples"));
 }
 
+TEST(CheckSweep, NeedsPromptsOfOneTask) {
+  configs::RunConfig config = good_run();
+  config.sweep.lr = {0.1, 0.2};
+  EXPECT_THAT(keys(check_training_options, config), IsEmpty());
+  config.tasks = {{"a", config.task}, {"b", config.task}};
+  EXPECT_THAT(keys(check_options, config), ElementsAre("sweep"));
+  config.tasks.clear();
+  config.method.kind = "model_tuning";
+  EXPECT_THAT(keys(check_options, config), ElementsAre("sweep"));
+  config.method.kind = "lora";
+  EXPECT_THAT(keys(check_options, config), IsEmpty());
+  config.sweep.num_virtual_tokens = {1, 2};
+  EXPECT_THAT(keys(check_options, config), ElementsAre("sweep.num_virtual_tokens"));
+}
+
+TEST(CheckSweep, ChecksTheMethodOfEveryMember) {
+  configs::RunConfig config = good_run();
+  config.sweep.init = {methods::InitKind::kSampledVocab, methods::InitKind::kText};
+  EXPECT_THAT(keys(check_options, config), ElementsAre("sweep"));
+  config.method.init.text = "Answer";
+  EXPECT_THAT(keys(check_options, config), IsEmpty());
+  config.sweep.init[0] = methods::InitKind::kClassLabels;
+  config.task.verbalizer.clear();
+  config.task.target = "{answer}";
+  EXPECT_THAT(keys(check_training_options, config), ElementsAre("method.init.kind"));
+}
+
 }  // namespace
 }  // namespace incipit::launcher

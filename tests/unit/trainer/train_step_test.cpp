@@ -67,7 +67,8 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
   };
 
   // Runs a step on examples of task 0, and on those of task 1 if `both`.
-  StepNumbers step(Rank& rank, const comm::Mesh& mesh, bool both, bool broken) {
+  StepNumbers step(Rank& rank, const comm::Mesh& mesh, bool both, bool broken,
+                   bool separate = false) {
     std::vector<TrainSource> sources{{&task_, &dataset_, rank.model.rows(0)}};
     if (both) sources.push_back({&task_, &dataset_, rank.model.rows(1)});
     BatchStream stream(sources, {.batch_size = 8,
@@ -83,8 +84,9 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
     for (const int task : {0, 1}) {
       share.tasks.push_back(make_objective(Loss::kTargetTokens, batch, task, at::kCPU));
     }
-    return StepNumbers(run_step(rank.model, *rank.optimizer, mesh, share,
-                                {.micro_batches = {.max_rows = max_rows_}, .learning_rate = 0.1}));
+    return StepNumbers(run_step(
+        rank.model, *rank.optimizer, mesh, share,
+        {.micro_batches = {.max_rows = max_rows_}, .learning_rate = 0.1, .separate = separate}));
   }
 
   static void expect_same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
@@ -113,6 +115,22 @@ TEST_P(TrainStep, AGradientThatIsNotFiniteChangesNeitherValuesNorStateNorStepCou
     EXPECT_EQ(rank.optimizer->steps()[0].item<std::int64_t>(), i + 1);
     EXPECT_FALSE(rank.everything(0)[0].equal(before.first[0]));
   }
+}
+
+TEST_P(TrainStep, OfSeparatePromptsOnlyThoseWithFiniteNumbersAreUpdated) {
+  const comm::Mesh mesh(comm::make_single(), {});
+  Rank rank(backbone_, GetParam());
+  at::Tensor wild = rank.model.prompt(1).parameters()[0].value;
+  wild.fill_(std::numeric_limits<float>::quiet_NaN());
+  const at::Tensor before = rank.everything(0)[0];
+  const StepNumbers numbers = step(rank, mesh, /*both=*/true, /*broken=*/false, /*separate=*/true);
+  EXPECT_TRUE(numbers.finite);
+  EXPECT_TRUE(std::isfinite(numbers.loss));
+  EXPECT_TRUE(std::isfinite(numbers.grad_norm));
+  EXPECT_FALSE(std::isfinite(numbers.tasks[1].sum));
+  EXPECT_FALSE(rank.everything(0)[0].equal(before));
+  EXPECT_EQ(rank.optimizer->steps()[0].item<std::int64_t>(), 1);
+  EXPECT_EQ(rank.optimizer->steps()[1].item<std::int64_t>(), 0);
 }
 
 // So a broken step leaves no trace.
