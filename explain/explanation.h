@@ -66,6 +66,19 @@ struct Projection {
   double explained = 0;  // share of the variance that the two components have
 };
 
+// A text and the mean divergence of the model's answers after it from those after the prompt.
+struct RatedText {
+  std::string text;
+  double divergence = 0;  // KL(prompt || text) over the candidates, in nats
+};
+
+// The search for a text in the place of a prompt (explain/in_words.h).
+struct InWords {
+  RatedText found;
+  RatedText start;   // what the search began with
+  RatedText random;  // of the same number of tokens
+};
+
 struct Explanation {
   std::vector<std::string> adapters;  // the one that is explained, then the others
   std::string model;
@@ -83,6 +96,7 @@ struct Explanation {
   std::vector<Position> positions;
   std::vector<Agreement> agreement;
   std::optional<Projection> projection;
+  std::optional<InWords> in_words;
 };
 
 // The warning that goes with every list of nearest tokens.

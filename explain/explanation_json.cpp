@@ -45,6 +45,10 @@ Json projection_json(const Projection& projection) {
   return {{"explained", projection.explained}, {"points", points}};
 }
 
+Json text_json(const RatedText& text) {
+  return {{"text", text.text}, {"divergence", text.divergence}};
+}
+
 }  // namespace
 
 Json explanation_json(const Explanation& explanation) {
@@ -69,6 +73,11 @@ Json explanation_json(const Explanation& explanation) {
                                  {"elsewhere", each.elsewhere}});
   }
   if (explanation.projection) json["projection"] = projection_json(*explanation.projection);
+  if (explanation.in_words) {
+    json["in_words"] = {{"found", text_json(explanation.in_words->found)},
+                        {"start", text_json(explanation.in_words->start)},
+                        {"random", text_json(explanation.in_words->random)}};
+  }
   return json;
 }
 

@@ -87,7 +87,10 @@ void write_losses(Html& page, const Explanation& it) {
       page.leaf("span", line.name);
     }
   }
-  draw(page, chart);
+  {
+    const auto charts = page.element("div", {{"class", "charts"}});
+    draw(page, chart);
+  }
   if (!it.split_half) return;
   page.leaf("p", {{"class", "soft"}},
             "The order of the positions by the loss without them has a rank correlation of " +
@@ -279,6 +282,27 @@ void write_projection_note(Html& page, const explain::Projection& projection) {
                 " of the variance. What is near here need not be near in all dimensions.");
 }
 
+void write_in_words(Html& page, const explain::InWords& words) {
+  page.leaf("h2", "In words");
+  const auto scroll = page.element("div", {{"class", "scroll"}});
+  const auto table = page.element("table", {{"class", "wide"}});
+  page.leaf("caption",
+            "The text, found by search, after which the model answers most like after the prompt: "
+            "mean KL divergence of the answers' probabilities, in nats. It is one of many, and no "
+            "translation of the prompt.");
+  write_heads(page, {"", "text", "divergence"});
+  const auto body = page.element("tbody");
+  const auto add = [&](const char* name, const explain::RatedText& text) {
+    const auto row = page.element("tr");
+    page.leaf("th", name);
+    page.leaf("td", {{"class", "text"}}, text.text);
+    page.leaf("td", {{"class", "n"}}, telemetry::fixed(text.divergence, 4));
+  };
+  add("found", words.found);
+  add("start of the search", words.start);
+  add("random", words.random);
+}
+
 }  // namespace
 
 std::string explain_page(const Explanation& explanation) {
@@ -289,6 +313,7 @@ std::string explain_page(const Explanation& explanation) {
     if (!explanation.agreement.empty()) write_agreement(page, explanation);
     write_attention(page, explanation);
     if (!explanation.deep) write_lens(page, explanation);
+    if (explanation.in_words) write_in_words(page, *explanation.in_words);
     if (!explanation.projection) return;
     write_projection(page, *explanation.projection);
     write_projection_note(page, *explanation.projection);

@@ -17,6 +17,7 @@
 #include "explain/explain.h"
 #include "explain/explanation_json.h"
 #include "explain/fixed_prompt.h"
+#include "explain/in_words.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
@@ -41,6 +42,7 @@ struct ExplainArguments {
   std::string split = "validation";
   std::int64_t examples = 64;
   fs::path output;
+  std::optional<std::int64_t> in_words;  // tokens of the text
   bool json = false;
 };
 
@@ -111,6 +113,28 @@ at::Tensor initial_rows(const Session& session, const methods::Contribution& tra
   return {};
 }
 
+// Returns the tokens that a search begins with: those of method.init.text, or those nearest to the
+// prompt's positions.
+std::vector<TokenId> start_text(const Session& session, const explain::Explanation& found) {
+  std::vector<TokenId> text = session.task->tokenizer().encode(session.config.method.init.text);
+  if (!text.empty()) return text;
+  for (const explain::Position& position : found.positions) {
+    text.push_back(position.trained.by_cosine.front().id);
+  }
+  return text;
+}
+
+// Throws ConfigError where there is nothing to say in words.
+void require_candidates(const Session& session, const data::Dataset& examples,
+                        const methods::Contribution& prompt) {
+  if (explain::is_deep(prompt)) {
+    throw ConfigError("--in-words: the prompt is keys and values, which no text has");
+  }
+  if (!examples[0].candidates->empty()) return;
+  throw ConfigError("--in-words: task '" + session.config.task.name +
+                    "' has free answers; expected one with a verbalizer or candidates");
+}
+
 // Draws at most `most` examples by the run's seed, in file order.
 data::Dataset draw(const data::Dataset& split, std::int64_t most, std::uint64_t seed) {
   if (split.size() <= most) return split;
@@ -155,17 +179,26 @@ explain::Explanation explain_prompt(const ExplainArguments& arguments) {
   request.initial = initial_rows(session, request.prompts.front().prompt);
   const data::Dataset examples =
       draw(labelled_split(session, arguments.split), arguments.examples, config.run.seed);
+  const methods::Contribution& prompt = request.prompts.front().prompt;
+  if (arguments.in_words) require_candidates(session, examples, prompt);
   EvaluationProgress progress(/*shown=*/true);
   request.on_progress = progress.titled("prompts");
-  explain::Explanation result =
-      explain::explain({.backbone = *session.backbone,
-                        .task = *session.task,
-                        .examples = examples,
-                        .ranks = session.world(),
-                        .by_candidates = config.train.loss == trainer::Loss::kCandidates,
-                        .batch_tokens = config.eval.batch_tokens},
-                       request);
+  const explain::Subject subject{.backbone = *session.backbone,
+                                 .task = *session.task,
+                                 .examples = examples,
+                                 .ranks = session.world(),
+                                 .by_candidates = config.train.loss == trainer::Loss::kCandidates,
+                                 .batch_tokens = config.eval.batch_tokens};
+  explain::Explanation result = explain::explain(subject, request);
   progress.end();
+  if (arguments.in_words) {
+    result.in_words = explain::in_words(subject, prompt,
+                                        {.tokens = *arguments.in_words,
+                                         .start = start_text(session, result),
+                                         .seed = config.run.seed,
+                                         .on_progress = progress.titled("texts")});
+    progress.end();
+  }
   result.model = config.model.path;
   result.split = arguments.split;
   return result;
@@ -227,6 +260,15 @@ void print_explanation(const explain::Explanation& found, const fs::path& page) 
                                         "positions " +
                                         telemetry::fixed(100 * each.elsewhere, 0) + " %)");
   }
+  if (found.in_words) {
+    const auto add = [&](const char* name, const explain::RatedText& text) {
+      facts.emplace_back(
+          name, telemetry::fixed(text.divergence, 4) + "  " + telemetry::visible(text.text));
+    };
+    add("in words (KL)", found.in_words->found);
+    add("start (KL)", found.in_words->start);
+    add("random text (KL)", found.in_words->random);
+  }
   facts.emplace_back("page", page.string());
   telemetry::print_facts(std::cout, style, facts);
 }
@@ -278,6 +320,13 @@ void add_explain_command(Command& program) {
       ->add_option("--output", arguments->output,
                    "HTML file (default: explain.html, in the run's directory)")
       ->type_name("FILE");
+  command
+      ->add_option(
+          "--in-words", arguments->in_words,
+          "search for a text of N tokens after which the model answers most like after the "
+          "prompt")
+      ->type_name("N")
+      ->positive();
   add_json_flag(*command, arguments->json);
   command->example("incipit explain runs/rte/adapter/best");
   command->callback([arguments] { run_explain(*arguments); });

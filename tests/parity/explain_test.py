@@ -22,7 +22,10 @@ import tiny
 
 ANSWERS = {"blue": " blue", "green": " grn"}
 WITHIN = 2e-5
+# The text that the search begins with; the tokens nearest to a prompt may be no text.
+START = "--set", "method.init.text=colour", "--set", "method.init.kind=text"
 EXAMPLES = 9
+WORDS = 6  # tokens of the text; a token is a byte
 
 failures = []
 
@@ -165,6 +168,25 @@ def compare_prompt(found, reference, rows, second, by_candidates):
     expect("agreement, cosine", abs(found["agreement"][0]["cosine"] - float(cosine)))
 
 
+def compare_words(found, reference, rows):
+    """The divergences of the found text, of the start and of the random text, and their order."""
+    def probabilities(**prompt):
+        scores = [torch.stack([reference.answer(record, label, **prompt)[0].sum()
+                               for label in ANSWERS]) for record in reference.records]
+        return torch.log_softmax(torch.stack(scores), -1)
+
+    prompt = probabilities(rows=rows)
+    for name, text in found["in_words"].items():
+        ids = list(text["text"].encode())
+        other = probabilities(rows=reference.table[ids])
+        divergence = float((prompt.exp() * (prompt - other)).sum(-1).mean())
+        expect(f"in words, {name}", abs(divergence - text["divergence"]))
+    words = found["in_words"]
+    expect_true("the search improves the text",
+                words["found"]["divergence"] < words["start"]["divergence"])
+    expect_true("of the asked length", len(words["found"]["text"].encode()) == WORDS)
+
+
 def compare_prefix(found, reference, values):
     """PEFT's layout: [positions, 2 layers, heads, head_dim], keys and values in turn."""
     def layers(kept):
@@ -213,9 +235,10 @@ def main():
             settings = [f"train.loss={loss}", "train.steps=12", "train.optimizer.lr=0.05"]
             first = runs.train(f"{loss} 5", *settings)
             second = runs.train(f"{loss} 6", *settings, "run.seed=6")
-            found = runs.explain(first, second)
+            found = runs.explain(first, second, "--in-words", str(WORDS), *START)
             compare_prompt(found, reference, rows_of(first), rows_of(second),
                            loss == "candidates")
+            compare_words(found, reference, rows_of(first))
             page = (first / "explain.html").read_text(encoding="utf8")
             expect_true("the page warns", "Khashabi" in page and "<svg" in page)
         prefix = runs.train("prefix", "method.kind=prefix_tuning", "method.init.kind=normal")
