@@ -122,11 +122,13 @@ WordScorer::Evaluated WordScorer::evaluate(const eval::Words& words, const std::
   const data::Task task = task_with(words);
   const data::Dataset dataset = examples.read(task);
   comm::Communicator& ranks = session_.mesh->batch();
+  const eval::EvalOptions& options = session_.config.eval;
   Evaluated evaluated;
-  evaluated.answers.losses =
-      eval::answer_losses(model_, task, dataset, session_.config.eval, ranks);
-  const eval::SplitResult result =
-      eval::evaluate(model_, task, dataset, session_.config.eval, ranks);
+  const eval::SplitResult result = eval::evaluate(model_, task, dataset, options, ranks);
+  const bool sums = options.score.value_or(task.options().score) == eval::Score::kSum &&
+                    !result.scores.scores.empty();
+  evaluated.answers.losses = sums ? eval::candidate_losses(dataset, result.scores.scores)
+                                  : eval::answer_losses(model_, task, dataset, options, ranks);
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
     const int label = dataset.facts(i).label;
     if (label < 0 || result.scores.predictions.empty()) continue;
