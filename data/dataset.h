@@ -130,6 +130,7 @@ struct Splits {
   std::int64_t test_in_train = 0;
   std::int64_t test_in_validation = 0;
   Dataset demonstrations;      // the few-shot examples, in the order in which they are shown
+  Dataset shot_pool;           // of shows_nearest(): the examples that inputs choose among
   std::int64_t available = 0;  // training examples before WhichSplits::train_examples were drawn
 };
 
@@ -147,7 +148,8 @@ struct WhichSplits {
 // If the validation split (`validation`) is a share of train, whole groups drawn by `seed` are
 // moved to it, and examples with the same text move together. They are then read as validation
 // examples, not as training examples. Few-shot examples are chosen from the rest of train
-// (data/demonstrations.h), removed from it and given to `task`. Every sequence, with a soft prompt
+// (data/demonstrations.h), removed from it and given to `task`; those that are the nearest to each
+// input are chosen later, with the model, and stay in train. Every sequence, with a soft prompt
 // of `prompt_rows` rows, is checked against the model's positions. Train is reduced to
 // `which.train_examples` (draw_examples): before few-shot examples are drawn, so that they are
 // among these; else at last.

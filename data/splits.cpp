@@ -252,7 +252,11 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
   const bool cut_first =
       options.shots > 0 && !options.shot_lines.given() && which.train_examples > 0;
   if (cut_first) draw_training_examples(task, seed, which.train_examples, splits);
-  if (!splits.train.empty() && options.shots > 0) take_demonstrations(task, seed, splits);
+  if (shows_nearest(options)) {
+    splits.shot_pool = splits.train;
+  } else if (!splits.train.empty() && options.shots > 0) {
+    take_demonstrations(task, seed, splits);
+  }
   if (which.train && splits.train.empty()) {
     throw DataError(data_path(options, options.train).string() +
                     ": no example is left to train on after task.validation and task.shots");

@@ -308,11 +308,11 @@ void Task::cut_source(const Record& record, const std::string& text,
 
 // --- few-shot examples and rows -----------------------------------------------------------
 
-void Task::set_demonstrations(const std::vector<Record>& records) {
-  prefix_.clear();
+std::vector<TokenId> Task::few_shot_tokens(const std::vector<Record>& records) const {
+  std::vector<TokenId> tokens;
   const auto append = [&](const std::string& text) {
-    const auto ids = prefix_.empty() ? tokenizer().encode(text) : text_after_text(text);
-    prefix_.insert(prefix_.end(), ids.begin(), ids.end());
+    const auto ids = tokens.empty() ? tokenizer().encode(text) : text_after_text(text);
+    tokens.insert(tokens.end(), ids.begin(), ids.end());
   };
   const bool chat = options_.format == Format::kChat;
   if (chat && options_.shots > 0) append(model_.chat->opening(options_.system));
@@ -328,6 +328,11 @@ void Task::set_demonstrations(const std::vector<Record>& records) {
       append(options_.shot_separator);
     }
   }
+  return tokens;
+}
+
+void Task::set_demonstrations(const std::vector<Record>& records) {
+  prefix_ = few_shot_tokens(records);
   if (const std::string why = objection(prefix_); !why.empty()) {
     throw ConfigError("task.shots: " + why);
   }

@@ -125,6 +125,9 @@ class Task {
 
   // Sets the few-shot examples that precede every source, in this order. Replaces earlier ones.
   void set_demonstrations(const std::vector<Record>& records);
+  // Returns the tokens that prefix() would have with these few-shot examples. Throws DataError as
+  // rendering does.
+  [[nodiscard]] std::vector<TokenId> few_shot_tokens(const std::vector<Record>& records) const;
   // Tokens between soft prompt and source; the same for every example.
   [[nodiscard]] const std::vector<TokenId>& prefix() const { return prefix_; }
 

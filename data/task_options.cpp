@@ -153,6 +153,10 @@ std::string place_text(const ExamplePlace& place) {
   return std::to_string(place.line) + (place.part > 0 ? ":" + std::to_string(place.part) : "");
 }
 
+bool shows_nearest(const TaskOptions& o) {
+  return o.shots > 0 && o.shot_choice == ShotChoice::kNearest && !o.shot_lines.given();
+}
+
 bool answers_freely(const TaskOptions& o) {
   return !o.target.empty() && o.labels.empty() && o.verbalizer.empty() &&
          o.candidates.foreach.empty();
@@ -236,8 +240,11 @@ void declare_shots(Schema& schema, TaskOptions& o) {
   schema.field("shots", o.shots, "few-shot examples from train", {.min = 0});
   schema.choice(
       "shot_choice", o.shot_choice,
-      {{"balanced", ShotChoice::kBalanced}, {"random", ShotChoice::kRandom}},
-      "how they are drawn: labels equally often where possible, or whatever their labels");
+      {{"balanced", ShotChoice::kBalanced},
+       {"random", ShotChoice::kRandom},
+       {"nearest", ShotChoice::kNearest}},
+      "drawn: labels equally often where possible, or whatever their labels; nearest: for every "
+      "input those with the most similar hidden states of the model");
   schema.integer_or("shot_seed", o.shot_seed, {{"auto", -1}}, "of the draw; auto: run.seed",
                     {.min = 0});
   schema.custom(shot_lines_field(o.shot_lines));

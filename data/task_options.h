@@ -59,6 +59,7 @@ enum class Score {
 enum class ShotChoice {
   kBalanced,  // balanced: by seed, labels equally often where possible
   kRandom,    // random: by seed, whatever their labels
+  kNearest,   // nearest: for every input those nearest to it, by the model's hidden states
 };
 
 // A training example, by its place in the file.
@@ -209,6 +210,10 @@ struct TaskOptions {
 // Reads a place: "12" or "12:1". Returns nothing if it is none.
 [[nodiscard]] std::optional<ExamplePlace> read_place(std::string_view text);
 [[nodiscard]] std::string place_text(const ExamplePlace& place);
+
+// Whether every input has few-shot examples of its own: there are some, they are the nearest, and
+// none are given.
+[[nodiscard]] bool shows_nearest(const TaskOptions& options);
 
 // Whether answers are free text: there are neither labels nor candidates.
 [[nodiscard]] bool answers_freely(const TaskOptions& options);

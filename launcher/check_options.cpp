@@ -93,6 +93,18 @@ void check_sweep(const configs::RunConfig& config, const configs::Report& report
   }
 }
 
+// Inputs without content have no examples that are the nearest to them.
+void check_nearest_shots(const configs::RunConfig& config, const std::string& block,
+                         const data::TaskOptions& task, const configs::Report& report) {
+  if (!data::shows_nearest(task)) return;
+  const data::Score score = config.eval.score.value_or(task.score);
+  if (score == data::Score::kPmi || score == data::Score::kCalibrated) {
+    report(block + ".shot_choice",
+           "nearest gives every input its own examples, and the scores pmi and calibrated compare "
+           "with inputs without content; expected balanced or random, or another score");
+  }
+}
+
 }  // namespace
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
@@ -101,6 +113,7 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
   check_sweep(config, report);
   for (const auto& [block, task] : task_blocks(config)) {
     report_all(report, block, data::validate(*task));
+    check_nearest_shots(config, block, *task, report);
     if (config.parallel.fsdp > 1 && data::generates_answers(*task)) {
       report("parallel.fsdp", "text is not generated from FSDP layers, and the metrics of " +
                                   block +
@@ -114,8 +127,17 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
   report_all(report, "metrics", telemetry::validate(config.metrics));
 }
 
-void check_training_options(const configs::RunConfig& config, const configs::Report& report) {
+void check_shared_options(const configs::RunConfig& config, const configs::Report& report) {
   check_options(config, report);
+  for (const auto& [block, task] : task_blocks(config)) {
+    if (!data::shows_nearest(*task)) continue;
+    report(block + ".shot_choice",
+           "nearest is for incipit eval and compare; expected balanced or random, or shot_lines");
+  }
+}
+
+void check_training_options(const configs::RunConfig& config, const configs::Report& report) {
+  check_shared_options(config, report);
   if (config.model.dtype == model::Dtype::kFloat16) {
     report("model.dtype",
            "float16 is for scoring and generating: gradients are too small for it; expected "

@@ -5,8 +5,10 @@
 
 namespace incipit::launcher {
 
-// Both are a configs::Check. They call each component's check of its own options.
+// All are a configs::Check. They call each component's check of its own options.
 void check_options(const configs::RunConfig& config, const configs::Report& report);
+// The same, plus that all inputs share their few-shot examples.
+void check_shared_options(const configs::RunConfig& config, const configs::Report& report);
 // The same, plus what training requires.
 void check_training_options(const configs::RunConfig& config, const configs::Report& report);
 

@@ -21,6 +21,7 @@
 #include "launcher/graphs_choice.h"
 #include "launcher/memory_budget.h"
 #include "launcher/model_check.h"
+#include "launcher/nearest_examples.h"
 #include "launcher/same_inputs.h"
 #include "launcher/system_info.h"
 #include "model/as_stored.h"
@@ -228,6 +229,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   load_data(session, prompt_rows, model_dir, transformer, which);
   load_weights(session, weights, fingerprint, transformer);
   choose_graphs(session);
+  show_nearest_examples(session);
   if (session.watchdog) session.watchdog->end_start();
   return session;
 }
@@ -237,6 +239,7 @@ void change_task(Session& session, const data::TaskOptions& task, const data::Wh
   const std::int64_t prompt_rows = session.tasks.front().prompt_rows;
   const fs::path model_dir = model::resolve_model_dir(session.config.model.path);
   load_data(session, {prompt_rows}, model_dir, families::read_model(model_dir), which);
+  show_nearest_examples(session);
 }
 
 const data::Dataset& scored_split(const Session& session, const data::LoadedTask& task,

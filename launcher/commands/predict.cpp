@@ -86,7 +86,7 @@ void require_another_file(const PredictArguments& arguments) {
 void run_predict(const PredictArguments& arguments) {
   require_another_file(arguments);
   const configs::RunConfig config =
-      with_trained_weights(load_one_task(arguments.config, check_options));
+      with_trained_weights(load_one_task(arguments.config, check_shared_options));
   Work work(config, arguments, arguments.input.empty() ? "-" : arguments.input);
   std::unique_ptr<predict::PredictionFile> file;
   std::unique_ptr<predict::PredictionProgress> progress;
@@ -115,7 +115,8 @@ void run_predict(const PredictArguments& arguments) {
 // --- submissions ------------------------------------------------------------------------------
 
 configs::RunConfig submission_config(const PredictArguments& arguments) {
-  configs::RunConfig config = with_trained_weights(load_one_task(arguments.config, check_options));
+  configs::RunConfig config =
+      with_trained_weights(load_one_task(arguments.config, check_shared_options));
   config.task.on_bad_record = data::OnBadRecord::kFail;  // every example must be answered
   if (arguments.input.empty() && config.task.test.empty()) {
     throw ConfigError("task.test: is missing: name the file to answer, here or with --input");

@@ -110,6 +110,20 @@ class Compare(program.ProgramTest):
         run, _ = self.compare("shots", "--set", "task.shots=2")
         self.assertIn("shots: 2", (run / "config.yaml").read_text())
 
+    def test_every_input_may_have_examples_of_its_own(self):
+        nearest = ["--set", "task.shots=2", "--set", "task.shot_choice=nearest"]
+        run, done = self.compare("nearest", *nearest)
+        self.assertIn("every input shows the 2 nearest of 30 training examples", done.stderr)
+        alone = read_lines(run / "predictions" / "test.jsonl")
+        for mesh in "data", "tensor", "pipeline", "fsdp":
+            run, _ = self.compare(f"nearest_{mesh}", *nearest, "--set", f"parallel.{mesh}=2", ranks=2)
+            for mine, theirs in zip(alone, read_lines(run / "predictions" / "test.jsonl"),
+                                    strict=True):
+                for label, score in mine["scores"].items():
+                    self.assertAlmostEqual(theirs["scores"][label], score, places=4)
+        message = self.refused(2, "order", self.config, *nearest)
+        self.assertIn("task.shot_choice: nearest is for incipit eval and compare", message)
+
     def test_all_mistakes_of_the_list_at_once(self):
         self.templates = self.write("bad.yaml", "- {name: a, temlate: x}\n- {template: y}\n")
         message = self.refused(2, "compare", self.config, "--templates", self.templates)

@@ -29,6 +29,19 @@ TEST(CheckOptions, FindsNothingInAGoodRun) {
   EXPECT_THAT(keys(check_training_options, good_run()), IsEmpty());
 }
 
+TEST(CheckOptions, InputsShareTheirExamplesWhereTheNearestAreUnknown) {
+  configs::RunConfig config = good_run();
+  config.task.shots = 2;
+  config.task.shot_choice = data::ShotChoice::kNearest;
+  EXPECT_THAT(keys(check_options, config), IsEmpty());
+  EXPECT_THAT(keys(check_shared_options, config), ElementsAre("task.shot_choice"));
+  EXPECT_THAT(keys(check_training_options, config), ElementsAre("task.shot_choice"));
+  config.eval.score = data::Score::kPmi;
+  EXPECT_THAT(keys(check_options, config), ElementsAre("task.shot_choice"));
+  config.task.shot_lines.places = {{1, 0}, {2, 0}};
+  EXPECT_THAT(keys(check_training_options, config), IsEmpty()) << "the given examples are shown";
+}
+
 TEST(CheckOptions, NamesKeysFromTheRoot) {
   configs::RunConfig config = good_run();
   config.train.schedule.warmup_steps = config.train.steps + 1;

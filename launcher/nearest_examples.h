@@ -1,0 +1,12 @@
+// Few-shot examples that every input has of its own (task.shot_choice: nearest).
+#pragma once
+
+#include "launcher/session.h"
+
+namespace incipit::launcher {
+
+// Puts the nearest training examples before every input of the validation and test splits of tasks
+// that show them. Collective; throws as eval::with_nearest_shots().
+void show_nearest_examples(Session& session);
+
+}  // namespace incipit::launcher
