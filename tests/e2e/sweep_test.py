@@ -91,6 +91,25 @@ class Sweep(program.ProgramTest):
                 self.assertEqual(bytes_of(run, name), bytes_of(whole, name))
         self.assertEqual(bytes_of(run, "scores.json"), bytes_of(whole, "scores.json"))
 
+    def test_learns_the_same_on_every_mesh_and_in_parts(self):
+        # A micro-batch of 9 rows is smaller than the prompts together, which are cut into parts.
+        block = "sweep: {num_virtual_tokens: [2, 5], seed: [3, 4]}\n"
+        config, runs = self.config_with("meshes", block), []
+        for name, ranks, *settings in (
+                ("one", 0), ("data", 2), ("tensor", 2, "parallel.tensor=2"),
+                ("parts", 0, "train.micro_batch_tokens=9"),
+                ("fsdp", 2, "parallel.fsdp=2", "train.micro_batch_tokens=9"),
+                ("pipeline", 2, "parallel.pipeline=2", "train.micro_batch_tokens=9")):
+            runs.append(self.folder / f"mesh {name}")
+            words = [word for each in settings for word in ("--set", each)]
+            self.incipit("train", config, "--set", f"run.output_dir={runs[-1]}", *words,
+                         ranks=ranks)
+        for run in runs[1:]:
+            for one, other in zip(steps_of(runs[0]), steps_of(run), strict=True):
+                self.assertEqual(one["losses"].keys(), other["losses"].keys())
+                for member, loss in one["losses"].items():
+                    self.assertAlmostEqual(loss, other["losses"][member], places=5, msg=run.name)
+
     def test_evaluates_members_again(self):
         run = self.train("evaluated")
         before = json.loads((run / "scores.json").read_text())
