@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "nn/collectives.h"
 #include "nn/ledger.h"
+#include "nn/updates.h"
 
 namespace incipit::methods {
 
@@ -35,6 +36,7 @@ at::Tensor Trainable::squared_gradient_norm(const comm::Mesh& /*mesh*/) const {
   const at::Tensor squares =
       at::zeros({}, at::TensorOptions(parameters_.front().grad.device()).dtype(at::kDouble));
   for (const Parameter& parameter : parameters_) {
+    if (nn::add_squares(parameter.grad, squares)) continue;
     squares.add_(parameter.grad.to(at::kDouble).square().sum());
   }
   return squares;

@@ -35,6 +35,45 @@ bool update_adamw(const AdamWUpdate& u) {
   return true;
 }
 
+bool update_sgd(const SgdUpdate& u) {
+  const DevicePath* const path = device_path(u.value);
+  if (path == nullptr || !fits(u.value) || !fits(u.grad)) return false;
+  launch(*path, u.value, path->kernels->sgd,
+         kernels::cuda::Sgd{.count = u.value.numel(),
+                            .value = numbers_of(u.value),
+                            .grad = numbers_of(u.grad),
+                            .velocity = numbers_of(u.velocity),
+                            .rests = u.rests.const_data_ptr<bool>(),
+                            .learning_rate = u.learning_rate,
+                            .momentum = u.momentum,
+                            .weight_decay = u.weight_decay,
+                            .nesterov = u.nesterov});
+  return true;
+}
+
+bool add_squares(const at::Tensor& x, const at::Tensor& sum) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr || !fits(x)) return false;
+  const at::Tensor scratch = at::empty({kernels::cuda::kSquareBlocks}, sum.options());
+  launch(*path, x, path->kernels->sum_of_squares,
+         kernels::cuda::SumOfSquares{.count = x.numel(),
+                                     .values = x.const_data_ptr<float>(),
+                                     .scratch = scratch.mutable_data_ptr<double>(),
+                                     .sum = sum.mutable_data_ptr<double>()});
+  return true;
+}
+
+bool clip_by_norm(const at::Tensor& x, const at::Tensor& squares, double max_norm) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr || !fits(x)) return false;
+  launch(*path, x, path->kernels->clip_by_norm,
+         kernels::cuda::ClipByNorm{.count = x.numel(),
+                                   .values = numbers_of(x),
+                                   .squares = squares.const_data_ptr<double>(),
+                                   .max_norm = max_norm});
+  return true;
+}
+
 bool update_adafactor(const AdafactorUpdate& u) {
   const DevicePath* const path = device_path(u.value);
   if (path == nullptr || !fits(u.value) || !fits(u.grad)) return false;

@@ -1,4 +1,4 @@
-// Updates of parameters by a kernel of a GPU.
+// Updates of parameters, and clipping of their gradients, by kernels of a GPU.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,5 +31,23 @@ struct AdafactorUpdate {
 
 // Updates value and moments as T5X's Adafactor does. Returns as update_adamw().
 [[nodiscard]] bool update_adafactor(const AdafactorUpdate& update);
+
+// As AdamWUpdate. `velocity` is undefined without momentum.
+struct SgdUpdate {
+  at::Tensor value, grad, velocity;
+  at::Tensor rests;
+  double learning_rate = 0, momentum = 0, weight_decay = 0;
+  bool nesterov = false;
+};
+
+// Updates value and velocity as torch.optim.SGD does. Returns as update_adamw().
+[[nodiscard]] bool update_sgd(const SgdUpdate& update);
+
+// Adds the sum of the squares of x to `sum`, [] float64. Returns as update_adamw().
+[[nodiscard]] bool add_squares(const at::Tensor& x, const at::Tensor& sum);
+
+// Scales x so that a gradient of which it is a part, with sum of squares `squares` ([] float64),
+// has a norm of at most `max_norm`, as torch's clip_grad_norm_ does. Returns as update_adamw().
+[[nodiscard]] bool clip_by_norm(const at::Tensor& x, const at::Tensor& squares, double max_norm);
 
 }  // namespace incipit::nn

@@ -171,6 +171,16 @@ class Sgd final : public StatefulOptimizer {
     for (std::size_t i = begin; i < end; ++i) {
       at::Tensor& value = parameters_[i].value;
       at::Tensor change = parameters_[i].grad;
+      if (nn::update_sgd({.value = value,
+                          .grad = change,
+                          .velocity = options_.momentum != 0 ? velocity_[i] : at::Tensor(),
+                          .rests = turn.rests,
+                          .learning_rate = turn.learning_rate,
+                          .momentum = options_.momentum,
+                          .weight_decay = options_.weight_decay,
+                          .nesterov = options_.nesterov})) {
+        continue;
+      }
       if (options_.weight_decay != 0) {
         change = change.add(value, options_.weight_decay).masked_fill_(turn.rests, 0);
       }

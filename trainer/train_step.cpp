@@ -11,6 +11,7 @@
 #include "core/phase.h"
 #include "nn/collectives.h"
 #include "nn/host_copy.h"
+#include "nn/updates.h"
 
 namespace incipit::trainer {
 namespace {
@@ -62,14 +63,17 @@ void clip_gradients(const methods::PromptedModel& model, const at::Tensor& squar
                     double max_norm) {
   if (max_norm <= 0) return;
   constexpr double kTorchEpsilon = 1e-6;
-  const at::Tensor factors = at::full_like(squares, max_norm)
-                                 .div_(squares.sqrt() + kTorchEpsilon)
-                                 .clamp_max_(1.0)
-                                 .expand({static_cast<std::int64_t>(model.prompt_count())});
-  for (std::size_t i = 0; i < model.prompt_count(); ++i) {
+  const auto prompts = static_cast<std::int64_t>(model.prompt_count());
+  at::Tensor factors;  // without kernels of a GPU
+  for (std::int64_t i = 0; i < prompts; ++i) {
     for (const methods::Parameter& parameter : model.prompt(i).parameters()) {
       at::Tensor gradient = parameter.grad;
-      gradient.mul_(factors.select(0, static_cast<std::int64_t>(i)));
+      if (nn::clip_by_norm(gradient, squares.expand({prompts}).select(0, i), max_norm)) continue;
+      if (!factors.defined()) {
+        factors =
+            at::full_like(squares, max_norm).div_(squares.sqrt() + kTorchEpsilon).clamp_max_(1.0);
+      }
+      gradient.mul_(factors.expand({prompts}).select(0, i));
     }
   }
 }

@@ -30,7 +30,10 @@ inline Table make_table(const char* (*last_error)()) {
           .combine_scores = combine_scores,
           .logit_gradient = logit_gradient,
           .adamw = adamw,
-          .adafactor = adafactor};
+          .adafactor = adafactor,
+          .sgd = sgd,
+          .sum_of_squares = sum_of_squares,
+          .clip_by_norm = clip_by_norm};
 }
 
 }  // namespace incipit::kernels::cuda

@@ -181,7 +181,82 @@ struct AdafactorUpdateKernel {
   }
 };
 
+struct SgdKernel {
+  Sgd a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    const bool rests = *a.rests;
+    const float decay = static_cast<float>(a.weight_decay);
+    const float momentum = static_cast<float>(a.momentum);
+    const float rate = static_cast<float>(-a.learning_rate);
+    block.each_thread([&](int t) {
+      const int64_t i = block.index() * block.threads() + t;
+      if (i >= a.count) return;
+      if (rests) {
+        a.grad[i] = 0;
+        return;
+      }
+      float change = a.grad[i] + decay * a.value[i];
+      if (a.velocity) {
+        const float velocity = a.velocity[i] * momentum + change;
+        a.velocity[i] = velocity;
+        change = a.nesterov ? change + momentum * velocity : velocity;
+      }
+      a.value[i] += rate * change;
+    });
+  }
+};
+
+// The sum of every kSquareBlocks-th run of a block's threads.
+struct SquaresKernel {
+  SumOfSquares a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    double* const partial = block.shared<double>();
+    block.each_thread([&](int t) {
+      double sum = 0;
+      for (int64_t i = block.index() * block.threads() + t; i < a.count;
+           i += int64_t{kSquareBlocks} * block.threads()) {
+        sum += static_cast<double>(a.values[i]) * a.values[i];
+      }
+      partial[t] = sum;
+    });
+    const double sum = block.reduce(partial, Sum());
+    block.each_thread([&](int t) {
+      if (t == 0) a.scratch[block.index()] = sum;
+    });
+  }
+};
+
+// One block adds the sums of all.
+struct AddSquaresKernel {
+  SumOfSquares a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    double* const partial = block.shared<double>();
+    block.each_thread([&](int t) { partial[t] = a.scratch[t]; });
+    const double sum = block.reduce(partial, Sum());
+    block.each_thread([&](int t) {
+      if (t == 0) *a.sum += sum;
+    });
+  }
+};
+
+struct ClipByNormKernel {
+  ClipByNorm a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    const double wanted = a.max_norm / (sqrt(*a.squares) + 1e-6);
+    const float factor = static_cast<float>(wanted < 1.0 ? wanted : 1.0);
+    block.each_thread([&](int t) {
+      const int64_t i = block.index() * block.threads() + t;
+      if (i < a.count) a.values[i] *= factor;
+    });
+  }
+};
+
 inline constexpr int kUpdateThreads = 256;
+static_assert(kUpdateThreads == kSquareBlocks);  // AddSquaresKernel: a thread for each block
 
 inline int64_t update_blocks(int64_t count) {
   return (count + kUpdateThreads - 1) / kUpdateThreads;
@@ -189,6 +264,21 @@ inline int64_t update_blocks(int64_t count) {
 
 inline void adamw(const Launch& to, const AdamW& a) {
   launch(to, AdamWKernel{a}, update_blocks(a.count), kUpdateThreads, 0);
+}
+
+inline void sgd(const Launch& to, const Sgd& a) {
+  launch(to, SgdKernel{a}, update_blocks(a.count), kUpdateThreads, 0);
+}
+
+inline void sum_of_squares(const Launch& to, const SumOfSquares& a) {
+  constexpr int64_t kShared = kUpdateThreads * int64_t{sizeof(double)};
+  if (a.count == 0) return;
+  launch(to, SquaresKernel{a}, kSquareBlocks, kUpdateThreads, kShared);
+  launch(to, AddSquaresKernel{a}, 1, kUpdateThreads, kShared);
+}
+
+inline void clip_by_norm(const Launch& to, const ClipByNorm& a) {
+  launch(to, ClipByNormKernel{a}, update_blocks(a.count), kUpdateThreads, 0);
 }
 
 inline void adafactor(const Launch& to, const Adafactor& a) {

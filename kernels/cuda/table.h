@@ -11,7 +11,7 @@
 namespace incipit::kernels::cuda {
 
 // Changes whenever a struct below or the meaning of a function changes.
-inline constexpr int kTableVersion = 1;
+inline constexpr int kTableVersion = 2;
 
 enum class Type : int { kFloat32, kBFloat16, kFloat16 };
 
@@ -288,6 +288,35 @@ struct Adafactor {
   bool scaled_by_value = false;
 };
 
+// As AdamW, without step. `velocity` is null without momentum.
+struct Sgd {
+  int64_t count = 0;
+  float* value = nullptr;
+  float* grad = nullptr;
+  float* velocity = nullptr;
+  const bool* rests = nullptr;
+  double learning_rate = 0, momentum = 0, weight_decay = 0;
+  bool nesterov = false;
+};
+
+// Adds the sum of the squares, in float64, to `sum`. Two launches. `scratch` [kSquareBlocks].
+inline constexpr int kSquareBlocks = 256;
+struct SumOfSquares {
+  int64_t count = 0;
+  const float* values = nullptr;
+  double* scratch = nullptr;
+  double* sum = nullptr;
+};
+
+// Multiplies the values by max_norm / (sqrt(squares) + 1e-6) where that is below 1, as torch's
+// clip_grad_norm_ does.
+struct ClipByNorm {
+  int64_t count = 0;
+  float* values = nullptr;
+  const double* squares = nullptr;
+  double max_norm = 0;
+};
+
 struct Table {
   int version = kTableVersion;
   // Returns a message about the last failed launch of this thread, or null, and forgets it.
@@ -311,6 +340,9 @@ struct Table {
   void (*logit_gradient)(const Launch&, const LogitGradient&) = nullptr;
   void (*adamw)(const Launch&, const AdamW&) = nullptr;
   void (*adafactor)(const Launch&, const Adafactor&) = nullptr;
+  void (*sgd)(const Launch&, const Sgd&) = nullptr;
+  void (*sum_of_squares)(const Launch&, const SumOfSquares&) = nullptr;
+  void (*clip_by_norm)(const Launch&, const ClipByNorm&) = nullptr;
 };
 
 }  // namespace incipit::kernels::cuda

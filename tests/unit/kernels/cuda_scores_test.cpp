@@ -10,6 +10,7 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -183,6 +184,62 @@ TEST_P(CudaOptimizers, AdamWFollowsItsDefinition) {
     }
     expect_within(value, v, 2e-6);
     expect_within(square, s, 2e-6);
+  }
+}
+
+TEST_P(CudaOptimizers, SgdFollowsItsDefinition) {
+  constexpr std::int64_t kCount = 1000;
+  constexpr double kRate = 0.1, kMomentum = 0.9, kDecay = 0.01;
+  for (const bool has_momentum : {true, false}) {
+    for (const bool nesterov : {has_momentum, false}) {
+      const at::Tensor value = floats({kCount}), grad = floats({kCount});
+      const at::Tensor velocity = at::zeros_like(value);
+      at::Tensor v = exact(value), m = exact(velocity);
+      for (int n = 1; n <= 3; ++n) {
+        const bool resting = n == 2;
+        grad.copy_(floats({kCount}));
+        const at::Tensor g = exact(grad), still = rests(resting);
+        if (resting) grad.fill_(INFINITY);
+        kernels().sgd(launch(), {.count = kCount,
+                                 .value = data<float>(value),
+                                 .grad = data<float>(grad),
+                                 .velocity = has_momentum ? data<float>(velocity) : nullptr,
+                                 .rests = data<bool>(still),
+                                 .learning_rate = kRate,
+                                 .momentum = kMomentum,
+                                 .weight_decay = kDecay,
+                                 .nesterov = nesterov});
+        if (resting) {
+          EXPECT_EQ(exact(grad).abs().max().item<double>(), 0);
+          continue;
+        }
+        at::Tensor change = g + kDecay * v;
+        if (has_momentum) {
+          m = kMomentum * m + change;
+          change = nesterov ? change + kMomentum * m : m;
+        }
+        v = v - kRate * change;
+        expect_within(value, v, 2e-6);
+      }
+    }
+  }
+}
+
+TEST_P(CudaOptimizers, ClipsToTheNormOfSeveralTensors) {
+  const at::Tensor a = floats({70000}), b = floats({3});  // more than all threads, and a few
+  const at::Tensor scratch = at::full({kSquareBlocks}, NAN, at::kDouble).to(device_);
+  const at::Tensor squares = at::zeros({}, at::kDouble).to(device_);
+  for (const at::Tensor& x : {a, b}) {
+    kernels().sum_of_squares(
+        launch(), {x.numel(), data<float>(x), data<double>(scratch), data<double>(squares)});
+  }
+  const double expected =
+      exact(a).square().sum().item<double>() + exact(b).square().sum().item<double>();
+  EXPECT_NEAR(squares.item<double>(), expected, 1e-12 * expected);
+  for (const double max_norm : {1.0, 1e6}) {
+    const at::Tensor before = exact(a);
+    kernels().clip_by_norm(launch(), {a.numel(), data<float>(a), data<double>(squares), max_norm});
+    expect_within(a, before * std::min(1.0, max_norm / (std::sqrt(expected) + 1e-6)), 1e-6);
   }
 }
 

@@ -1,9 +1,11 @@
 #include "trainer/train_step.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/full_like.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <map>
 #include <string>
@@ -84,9 +86,11 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
     for (const int task : {0, 1}) {
       share.tasks.push_back(make_objective(Loss::kTargetTokens, batch, task, at::kCPU));
     }
-    return StepNumbers(run_step(
-        rank.model, *rank.optimizer, mesh, share,
-        {.micro_batches = {.max_rows = max_rows_}, .learning_rate = 0.1, .separate = separate}));
+    return StepNumbers(run_step(rank.model, *rank.optimizer, mesh, share,
+                                {.micro_batches = {.max_rows = max_rows_},
+                                 .learning_rate = 0.1,
+                                 .max_grad_norm = max_grad_norm_,
+                                 .separate = separate}));
   }
 
   static void expect_same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
@@ -95,6 +99,7 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
   }
 
   std::int64_t max_rows_ = 60;
+  double max_grad_norm_ = 0;  // no clipping
   data::Task task_ = testing_support::tiny_task();
   data::Dataset dataset_ = testing_support::tiny_dataset(task_, 12, 3);
   model::Backbone backbone_ = testing_support::tiny_backbone();
@@ -188,6 +193,26 @@ TEST_P(TrainStep, LaterStepsKeepNoMoreMemory) {
     (void)step(rank, mesh, true, false);
     EXPECT_EQ(nn::ledger_snapshot().total.bytes, before);
   }
+}
+
+TEST_P(TrainStep, KernelsClipAsTheCpuDoes) {
+  const comm::Mesh mesh(comm::make_single(), {});
+  max_grad_norm_ = 0.01;
+  Rank plain(backbone_, GetParam());
+  const StepNumbers expected = step(plain, mesh, true, false);
+  EXPECT_GT(expected.grad_norm, max_grad_norm_);
+  const testing::HostPath path;
+  Rank rank(backbone_, GetParam());
+  const StepNumbers numbers = step(rank, mesh, true, false);
+  EXPECT_NEAR(numbers.grad_norm, expected.grad_norm, 1e-4 * expected.grad_norm);
+  for (std::size_t prompt : {0, 1}) {
+    const at::Tensor a = rank.model.prompt(prompt).parameters()[0].grad;
+    const at::Tensor b = plain.model.prompt(prompt).parameters()[0].grad;
+    EXPECT_LT((a - b).norm().item<double>(), 1e-3 * b.norm().item<double>());
+  }
+  const double norm = std::hypot(rank.model.prompt(0).parameters()[0].grad.norm().item<double>(),
+                                 rank.model.prompt(1).parameters()[0].grad.norm().item<double>());
+  EXPECT_NEAR(norm, max_grad_norm_, 1e-4 * max_grad_norm_);
 }
 
 // On the path of a GPU, run on the host.
