@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "nn/host_copy.h"
 
 namespace incipit::nn {
 namespace {
@@ -17,8 +18,10 @@ thread_local bool forbidden = false;
 // Returns a tensor of `bytes` of `type`.
 at::Tensor numbers_in(const at::Tensor& bytes, at::ScalarType type) { return bytes.view(type); }
 
-at::Tensor host_bytes(std::span<const std::byte> from) {
-  at::Tensor bytes = at::empty({std::ssize(from)}, at::kByte);
+// Returns the bytes in host memory, pinned if `pinned`.
+at::Tensor host_bytes(std::span<const std::byte> from, bool pinned) {
+  at::Tensor bytes =
+      at::empty({std::ssize(from)}, at::TensorOptions(at::kByte).pinned_memory(pinned));
   if (!from.empty()) std::memcpy(bytes.mutable_data_ptr(), from.data(), from.size());
   return bytes;
 }
@@ -49,7 +52,7 @@ at::Tensor InputBuffer::add(std::span<const std::byte> numbers, at::ScalarType t
   const std::int64_t begin = std::ssize(host_);
   host_.insert(host_.end(), numbers.begin(), numbers.end());
   host_.resize((host_.size() + kArrayAlignment - 1) / kArrayAlignment * kArrayAlignment);
-  if (!memory_.defined()) return numbers_in(host_bytes(numbers), type);
+  if (!memory_.defined()) return numbers_in(host_bytes(numbers, /*pinned=*/false), type);
   return numbers_in(memory_.narrow(0, begin, std::ssize(numbers)), type);
 }
 
@@ -59,8 +62,9 @@ void InputBuffer::allocate() {
 
 void InputBuffer::fill(const InputBuffer& from) {
   INCIPIT_CHECK(memory_.defined() && from.layout_ == layout_, "arrays of another layout");
-  // The memory is not pinned, so the copy is staged before the call returns.
-  memory_.copy_(host_bytes(from.host_), /*non_blocking=*/true);
+  // From memory that is not pinned, a large copy would wait for the work that was enqueued before.
+  // libtorch keeps the pinned memory until the copy is done.
+  memory_.copy_(host_bytes(from.host_, runs_ahead_of(device_)), /*non_blocking=*/true);
 }
 
 }  // namespace incipit::nn
