@@ -3,8 +3,13 @@
 #include <ATen/ops/empty.h>
 #include <dlfcn.h>
 
+#include <memory>
+#include <utility>
+
 #include "families/registry.h"
 #include "model/device_memory.h"
+#include "model/pass_graphs.h"
+#include "nn/device_graphs.h"
 #include "tests/unit/model/engine_run.h"
 
 namespace incipit::model {
@@ -62,6 +67,35 @@ TEST_F(EngineOnCuda, ARepeatedPassTakesNoMemoryFromTheDriver) {
 
 TEST_F(EngineOnCuda, BFloat16WithFlashAttentionFollowsFloat32) {
   expect_outcome(run_on(at::kBFloat16, gpu_, 1000), run_on(at::kFloat, at::kCPU, 1000), 0.15);
+}
+
+TEST_F(EngineOnCuda, GraphsRepeatPassesOnOtherBatches) {
+  const ModelSpec spec = device_config().spec();
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    Backbone backbone = Backbone::random(spec, 3, {.dtype = type, .device = gpu_});
+    const std::vector<at::Tensor> prompts{
+        at::ones({20, spec.hidden_size}, at::TensorOptions(gpu_).dtype(at::kFloat))};
+    const auto run = [&](std::uint64_t ids) {  // batches of equal lengths
+      const PackedForest packed = pack(device_batch(ids, 9));
+      const at::Tensor grad =
+          at::ones({std::ssize(packed.forest.targets)}, at::TensorOptions(gpu_).dtype(at::kDouble));
+      std::vector<at::Tensor> gradients{at::zeros(prompts[0].sizes(), prompts[0].options())};
+      ForestPass pass(backbone, packed.forest, prompts, {.for_backward = true});
+      const at::Tensor likelihoods = pass.log_likelihoods().cpu();
+      pass.backward(grad, gradients);
+      return DeviceOutcome{likelihoods, gradients[0].cpu()};
+    };
+    std::vector<DeviceOutcome> expected;
+    for (std::uint64_t ids = 80; ids > 72; --ids) expected.push_back(run(ids));
+    nn::LoadedGraphs loaded = nn::load_graphs(gpu_);
+    ASSERT_TRUE(loaded.backend) << loaded.problem;
+    const auto graphs = std::make_shared<PassGraphs>(std::move(loaded.backend));
+    backbone.set_graphs(graphs);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      expect_outcome(run(80 - i), expected[i], type == at::kFloat ? 1e-4 : 0.05);
+    }
+    EXPECT_GT(graphs->counts().replayed, 0);
+  }
 }
 
 }  // namespace
