@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "core/config_value.h"
 #include "core/problems.h"
 
 namespace incipit::configs {
