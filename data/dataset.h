@@ -130,7 +130,7 @@ struct Splits {
   std::int64_t test_in_train = 0;
   std::int64_t test_in_validation = 0;
   Dataset demonstrations;      // the few-shot examples, in the order in which they are shown
-  Dataset shot_pool{};           // of shows_nearest(): the examples that inputs choose among
+  Dataset shot_pool{};         // of shows_nearest(): the examples that inputs choose among
   std::int64_t available = 0;  // training examples before WhichSplits::train_examples were drawn
 };
 
