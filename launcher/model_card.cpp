@@ -57,10 +57,13 @@ std::string task_text(const data::LoadedTask& task, const trainer::TaskResult& r
          scores_of(result, task);
 }
 
-constexpr const char* kUse =
-    "\n## Use\n\nWith RUN, the directory of the run:\n\n```\nincipit predict RUN --input FILE\n```"
-    "\n\nor in Python: `PeftModel.from_pretrained(model, FOLDER)`, with the text of the template "
-    "before the answer.\n";
+std::string use(const methods::MethodOptions& method) {
+  return "\n## Use\n\nWith RUN, the directory of the run:\n\n```\nincipit predict RUN --input "
+         "FILE\n"
+         "```\n\nor in Python: " +
+         methods::loading_in_python(method) +
+         ", with the text of the template before the answer.\n";
+}
 
 }  // namespace
 
@@ -76,12 +79,14 @@ void write_model_cards(const Session& session, const trainer::TrainResult& resul
     const std::string text = task_text(task, result.tasks[i]);
     if (several) {
       const auto& method = members.empty() ? session.config.method : members[i].method;
-      write_atomically(folder / task.name / "README.md", head(session, method) + text + kUse);
+      write_atomically(folder / task.name / "README.md",
+                       head(session, method) + text + use(method));
     }
     all += text;
   }
   if (several) return;
-  write_atomically(folder / "README.md", head(session, session.config.method) + all + kUse);
+  const methods::MethodOptions& method = session.config.method;
+  write_atomically(folder / "README.md", head(session, method) + all + use(method));
 }
 
 }  // namespace incipit::launcher

@@ -8,20 +8,22 @@
 #include <string>
 #include <vector>
 
+#include "methods/adapter.h"
 #include "methods/method_options.h"
-#include "methods/prompt.h"
 #include "methods/start_inputs.h"
 
 namespace incipit::methods {
 
 struct LoadedPrompt {
-  std::shared_ptr<Prompt> prompt;
+  std::shared_ptr<Adapter> prompt;
   BackboneInfo backbone;  // as far as the files say
 };
 
 struct Method {
-  std::string kind;              // MethodOptions::kind
-  std::string peft_type;         // of its adapters
+  std::string kind;       // MethodOptions::kind
+  std::string peft_type;  // of its adapters
+  // How Python loads the folder FOLDER of an adapter, in Markdown.
+  std::string in_python = "`PeftModel.from_pretrained(model, \"FOLDER\")`";
   bool trains_backbone = false;  // Trainable::trains_backbone()
   // Return what the options alone say: the rows of the prompt, and a title such as "soft prompt of
   // 20 tokens".

@@ -67,7 +67,7 @@ void check_prefix_tuning(const MethodOptions& options, std::vector<OptionProblem
   check_shared_options(options, problems);
   const InitKind kind = init_kind(options);
   if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
-    problems.push_back({"init.kind", "prefix_tuning takes auto, normal, random_uniform or file"});
+    problems.push_back({"init.kind", options.kind + " takes auto, normal, random_uniform or file"});
   }
   if (options.prefix_projection && kind == InitKind::kFile) {
     problems.push_back({"prefix_projection",
@@ -118,6 +118,13 @@ void declare_lora(Schema& schema, MethodOptions& o) {
       "and value projections");
 }
 
+void check_lora_size(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  if (options.lora.r < 1) {
+    problems.push_back({"r", "must be at least 1, is " + std::to_string(options.lora.r)});
+  }
+  if (!(options.lora.alpha > 0)) problems.push_back({"alpha", "must be above 0"});
+}
+
 void check_lora(const MethodOptions& options, std::vector<OptionProblem>& problems) {
   check_shared_options(options, problems);
   const InitKind kind = options.init.kind;
@@ -127,10 +134,17 @@ void check_lora(const MethodOptions& options, std::vector<OptionProblem>& proble
   if (options.init.scale != MethodOptions().init.scale) {
     problems.push_back({"init.scale", "lora starts as in PEFT, without a scale; remove it"});
   }
-  if (options.lora.r < 1) {
-    problems.push_back({"r", "must be at least 1, is " + std::to_string(options.lora.r)});
-  }
-  if (!(options.lora.alpha > 0)) problems.push_back({"alpha", "must be above 0"});
+  check_lora_size(options, problems);
+}
+
+void check_prompt_with_lora(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  check_shared_options(options, problems);
+  check_lora_size(options, problems);
+}
+
+void check_prefix_with_lora(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  check_prefix_tuning(options, problems);
+  check_lora_size(options, problems);
 }
 
 std::vector<MethodDeclaration>& declarations() {
@@ -145,6 +159,8 @@ std::vector<MethodDeclaration>& declarations() {
        InitKind::kNormal, declare_p_tuning, check_p_tuning},
       {"lora", "low-rank additions to linear layers (Hu et al. 2021)", InitKind::kAuto,
        declare_lora, check_lora},
+      {"prompt_tuning+lora", "both", InitKind::kClassLabels, nullptr, check_prompt_with_lora},
+      {"prefix_tuning+lora", "both", InitKind::kNormal, nullptr, check_prefix_with_lora},
       {"model_tuning", "all weights of the model, the baseline", InitKind::kAuto, nullptr, nullptr},
   };
   return all;

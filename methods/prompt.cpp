@@ -19,15 +19,17 @@ at::Tensor Prompt::values(std::span<const at::Tensor> parameters) const {
 
 void Prompt::backward(const at::Tensor& grad_values) { parameters()[0].grad.copy_(grad_values); }
 
+std::vector<at::Tensor> Prompt::stored() const { return {values(current_parameters(*this))}; }
+
 PromptDescription Prompt::describe() const {
-  const at::Tensor values = this->values(current_parameters(*this));
+  const at::Tensor values = stored().front();
   return {.title = rows(0).resident ? "prefix" : "soft prompt",
           .facts = {{"virtual tokens", std::to_string(values.size(0))},
                     {"width", std::to_string(values.size(1))}}};
 }
 
 void Prompt::contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) {
-  const at::Tensor values = this->values(current_parameters(*this));
+  const at::Tensor values = stored().front();
   place(values, backbone, for_backward, to);
   grad_values_ = for_backward ? at::zeros_like(values) : at::Tensor();
 }

@@ -10,22 +10,14 @@
 // after every step.
 #pragma once
 
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "methods/trainable.h"
+#include "methods/adapter.h"
 
 namespace incipit::methods {
 
-// For people.
-struct PromptDescription {
-  std::string title;  // "soft prompt"
-  std::vector<std::pair<std::string, std::string>> facts;
-};
-
-class Prompt : public Trainable {
+class Prompt : public Adapter {
  public:
   // Returns the values for the given values of parameters().
   [[nodiscard]] virtual at::Tensor values(std::span<const at::Tensor> parameters) const;
@@ -44,14 +36,9 @@ class Prompt : public Trainable {
   // Writes a PEFT adapter folder of values in host memory. Equal input gives equal bytes.
   virtual void save_values(const std::filesystem::path& folder, const at::Tensor& values,
                            const BackboneInfo& backbone) const = 0;
-  // Throws DataError if the prompt cannot belong to the backbone; `path` is used in the message.
-  virtual void check(const model::ModelSpec& spec, const std::filesystem::path& path) const = 0;
 
-  [[nodiscard]] virtual PromptDescription describe() const;
-  // Returns what current parameters add to tensors of a checkpoint, by name, in the layout and
-  // shape in which it stores them, float32: what can be merged into the model. Rows add nothing.
-  [[nodiscard]] virtual std::map<std::string, at::Tensor> weight_changes() const { return {}; }
-
+  [[nodiscard]] std::vector<at::Tensor> stored() const final;
+  [[nodiscard]] PromptDescription describe() const override;
   void contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) final;
   void take_gradients(const Contribution& from, const model::Backbone& backbone) final;
   void sum_gradients(const comm::Mesh& mesh, std::vector<nn::PartialGradient>& flat) final;
@@ -61,7 +48,7 @@ class Prompt : public Trainable {
             const BackboneInfo& backbone, const comm::Mesh& mesh) const final;
 
  protected:
-  using Trainable::Trainable;
+  using Adapter::Adapter;
   void add_parameter(std::string name, const at::Tensor& value);
 
  private:

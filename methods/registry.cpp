@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "methods/combined/combined.h"
 #include "methods/lora/lora.h"
 #include "methods/model_tuning/model_tuning.h"
 #include "methods/p_tuning/p_tuning.h"
@@ -17,8 +18,15 @@ namespace incipit::methods {
 namespace {
 
 std::vector<Method>& all_methods() {
-  static std::vector<Method> all{prompt_tuning::method(), prefix_tuning::method(),
-                                 p_tuning::method(), lora::method(), model_tuning::method()};
+  static std::vector<Method> all{
+      prompt_tuning::method(),
+      prefix_tuning::method(),
+      p_tuning::method(),
+      lora::method(),
+      combined::with_lora(prompt_tuning::method(), lora::method()),
+      combined::with_lora(prefix_tuning::method(), lora::method()),
+      model_tuning::method(),
+  };
   return all;
 }
 
@@ -112,6 +120,11 @@ std::string prompt_title(const MethodOptions& options) {
   return method == nullptr ? "" : method->title(options);
 }
 
+std::string loading_in_python(const MethodOptions& options) {
+  const Method* method = find(options.kind);
+  return method == nullptr ? "" : method->in_python;
+}
+
 std::int64_t trained_numbers(const MethodOptions& options, const model::ModelSpec& spec) {
   const Method* method = find(options.kind);
   return method == nullptr ? 0 : method->numbers(options, spec);
@@ -125,11 +138,16 @@ std::vector<MethodOptions> example_options() {
   return all;
 }
 
+bool is_adapter(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "adapter_config.json") || combined::is_combined(folder);
+}
+
 LoadedPrompt load_prompt(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) {
     const prompt_tuning::LoadedPrompt loaded = prompt_tuning::load_file(path);
     return {std::make_shared<prompt_tuning::PromptTuning>(loaded.prompt), loaded.backbone};
   }
+  if (combined::is_combined(path)) return combined::load(path, load_prompt);
   const model::JsonObject config = read_peft_config(path);
   const std::string type = config.text("peft_type");
   const Method* method = find_loader(type);

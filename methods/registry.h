@@ -36,6 +36,8 @@ void add_method(Method method, MethodDeclaration declaration);
 // title such as "soft prompt of 20 tokens". Nothing for `none`.
 [[nodiscard]] PromptRows prompt_rows(const MethodOptions& options);
 [[nodiscard]] std::string prompt_title(const MethodOptions& options);
+// Returns how Python loads an adapter of the method (Method::in_python); "" for `none`.
+[[nodiscard]] std::string loading_in_python(const MethodOptions& options);
 // Returns the number of numbers that are saved. Throws ConfigError if the method does not fit the
 // model.
 [[nodiscard]] std::int64_t trained_numbers(const MethodOptions& options,
@@ -43,6 +45,9 @@ void add_method(Method method, MethodDeclaration declaration);
 
 // Returns Method::examples() of every method.
 [[nodiscard]] std::vector<MethodOptions> example_options();
+
+// Whether a folder has an adapter (adapter_config.json), or the two of methods/combined.
+[[nodiscard]] bool is_adapter(const std::filesystem::path& folder);
 
 // Loads a PEFT adapter folder of any of the methods, or a soft prompt from a .npy file. Throws
 // DataError when it is missing or damaged.

@@ -98,6 +98,7 @@ class Trainable {
  protected:
   explicit Trainable(std::string name) : name_(std::move(name)) {}
   void add_parameter(Parameter parameter) { parameters_.push_back(std::move(parameter)); }
+  void set_parameters(std::vector<Parameter> parameters) { parameters_ = std::move(parameters); }
 
  private:
   std::string name_;

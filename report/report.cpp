@@ -25,11 +25,17 @@ std::int64_t backbone_bytes(const RunData& run) {
   }
 }
 
+// Returns the bytes of the adapter, which may have several folders (methods/combined).
 std::int64_t adapter_bytes(const RunData& run) {
-  std::error_code missing;
-  const auto bytes = fs::file_size(
-      run.dir / "adapter" / "best" / run.prompt_folder / "adapter_model.safetensors", missing);
-  return missing ? 0 : static_cast<std::int64_t>(bytes);
+  std::int64_t bytes = 0;
+  std::error_code failed;  // the folder is missing, or a file was removed meanwhile
+  const fs::path best = run.dir / "adapter" / "best" / run.prompt_folder;
+  for (const auto& entry : fs::recursive_directory_iterator(best, failed)) {
+    if (entry.path().filename() != "adapter_model.safetensors") continue;
+    const auto size = entry.file_size(failed);
+    if (!failed) bytes += static_cast<std::int64_t>(size);
+  }
+  return bytes;
 }
 
 Cost cost_of(const RunData& run) {

@@ -27,7 +27,7 @@ OWNERS = [
     ("methods/prompt_tuning/", re.compile(r"prompt[_ ]tuning", re.I), None),
     ("methods/p_tuning/", re.compile(r"\bp_tuning", re.I), None),
     ("methods/lora/", re.compile(r"\blora\b", re.I),
-     re.compile(r"^core/forest\.h|^nn/low_rank\.|^launcher/commands/merge\.")),
+     re.compile(r"^core/forest\.h|^nn/low_rank\.|^launcher/commands/merge\.|^methods/combined/")),
     ("methods/prefix_tuning/", re.compile(r"prefix[_ ]tuning", re.I), None),
 ]
 

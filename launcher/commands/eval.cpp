@@ -79,9 +79,10 @@ class Prompts {
     std::vector<std::int64_t> bytes;
     for (const auto& each : trained_) {
       if (!each) continue;
-      const methods::Prompt& prompt = *each->prompt;
-      const at::Tensor values = prompt.values(methods::current_parameters(prompt));
-      bytes.push_back(static_cast<std::int64_t>(values.nbytes()));
+      bytes.push_back(0);
+      for (const at::Tensor& tensor : each->prompt->stored()) {
+        bytes.back() += static_cast<std::int64_t>(tensor.nbytes());
+      }
     }
     if (!several_ && !bytes.empty()) bytes.resize(1);
     return bytes;

@@ -158,7 +158,12 @@ explain::Explanation explain_prompt(const ExplainArguments& arguments) {
   std::int64_t rows = 0;
   for (const fs::path& adapter : arguments.adapters) {
     loaded.push_back(load_adapter(config, adapter));
-    rows = std::max<std::int64_t>(rows, loaded.back().prompt->rows(0).rows);
+    const PromptRows prompt = loaded.back().prompt->rows(0);
+    if (prompt.adapts) {
+      throw ConfigError(adapter.string() + ": is a " + loaded.back().prompt->describe().title +
+                        "; expected a prompt without additions to the model's layers");
+    }
+    rows = std::max<std::int64_t>(rows, prompt.rows);
   }
   const Session session = open_session(config, rows,
                                        {.train = arguments.split == "train",

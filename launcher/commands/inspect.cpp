@@ -83,11 +83,12 @@ void inspect_model(const telemetry::Style& style, const fs::path& path, const Sh
 
 void inspect_prompt(const telemetry::Style& style, const fs::path& path) {
   const methods::LoadedPrompt loaded = methods::load_prompt(path);
-  const methods::Prompt& prompt = *loaded.prompt;
-  const at::Tensor values = prompt.values(methods::current_parameters(prompt));
+  const methods::Adapter& prompt = *loaded.prompt;
+  std::int64_t parameters = 0;
+  for (const at::Tensor& tensor : prompt.stored()) parameters += tensor.numel();
   const methods::PromptDescription description = prompt.describe();
   telemetry::Facts facts(description.facts.begin(), description.facts.end());
-  facts.emplace_back("parameters", telemetry::grouped(values.numel()));
+  facts.emplace_back("parameters", telemetry::grouped(parameters));
   if (!prompt.name().empty()) facts.emplace_back("name", prompt.name());
   if (!loaded.backbone.name.empty()) facts.emplace_back("made for", loaded.backbone.name);
   if (!loaded.backbone.weights_fingerprint.empty()) {
@@ -144,7 +145,7 @@ void run_inspect(const fs::path& path, const Show& show) {
   if (!fs::exists(path)) throw DataError(path.string() + ": no such file or folder");
   const std::string ending = path.extension().string();
   if (fs::is_directory(path)) {
-    if (fs::exists(path / "adapter_config.json")) return inspect_prompt(style, path);
+    if (methods::is_adapter(path)) return inspect_prompt(style, path);
     if (is_run_dir(path)) return inspect_run(style, path);
     return inspect_model(style, path, show);
   }

@@ -27,8 +27,7 @@ inline methods::PromptedModel with_prompt(const model::Backbone& backbone,
 
 // Returns the current values of a prompt.
 inline at::Tensor values_of(const methods::Trainable& trainable) {
-  const auto& prompt = dynamic_cast<const methods::Prompt&>(trainable);
-  return prompt.values(methods::current_parameters(prompt));
+  return dynamic_cast<const methods::Prompt&>(trainable).stored().front();
 }
 
 inline Prompts soft_prompts(const std::vector<at::Tensor>& values) {
