@@ -2,7 +2,7 @@
 file(READ "${SOURCE}/page.css" style)
 file(READ "${SOURCE}/page.js" script)
 file(WRITE "${OUTPUT}" "// Made by report/embed.cmake.
-#include \"report/page_parts.h\"
+#include \"report/page_assets.h\"
 
 namespace incipit::report {
 

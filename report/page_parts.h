@@ -10,10 +10,6 @@
 
 namespace incipit::report {
 
-// Return page.css and page.js, which are embedded in the program.
-[[nodiscard]] std::string_view page_style();
-[[nodiscard]] std::string_view page_script();
-
 // Return "63.2 %", and "+4.1" (percentage points with a sign).
 [[nodiscard]] std::string percent(double share);
 [[nodiscard]] std::string points(double difference);

@@ -1,6 +1,6 @@
 #include "report/page_skeleton.h"
 
-#include "report/page_parts.h"
+#include "report/page_assets.h"
 
 namespace incipit::report {
 namespace {
