@@ -102,13 +102,13 @@ void KeyText::add(const TaskOptions& options) {
                preprocess, foreach, train_foreach, train_where, format, source_prefix,
                source_template, verbalizer, candidates, target, separator, system, labels,
                label_field, id_fields, group_field, metric_group, references, max_source_tokens,
-               truncate, bos, eos, shots, shot_choice, shot_seed, shot_lines, shot_separator,
-               answer, score, answer_rule, max_answer_tokens, metrics, submission, on_bad_record,
-               max_bad_records, on_overlap] = options;
+               truncate, bos, eos, prompt_file, shots, shot_choice, shot_seed, shot_lines,
+               shot_separator, answer, score, answer_rule, max_answer_tokens, answer_stop, metrics,
+               submission, on_bad_record, max_bad_records, on_overlap] = options;
   add_all(preprocess, foreach, train_foreach, train_where, format, source_prefix, source_template,
           verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
           group_field, metric_group, references, max_source_tokens, truncate, bos, eos,
-          shots > 0,  // a chat's opening then precedes them
+          has_prefix(options),  // a chat's opening then precedes them
           answer, answer_rule, on_bad_record, max_bad_records,
           std::count(metrics.begin(), metrics.end(), "numeric_match") > 0);  // rejects records
 }

@@ -1,5 +1,6 @@
 #include "data/preprocess.h"
 
+#include "data/preprocess_answers.h"
 #include "data/preprocess_record.h"
 #include "data/preprocess_wsc.h"
 
@@ -14,6 +15,9 @@ void preprocess(Preprocess kind, Record& record) {
       return;
     case Preprocess::kWsc:
       preprocess_wsc(record);
+      return;
+    case Preprocess::kAnswers:
+      preprocess_answers(record);
       return;
   }
 }

@@ -17,6 +17,12 @@
 //   wsc.before, wsc.pronoun, wsc.after   the text in three parts
 //   wsc.referent    span1_text as it appears in the text: case, white space, and no full stop at
 //                   its end, as in the corrected copy of the data that T5 used
+//
+// answers, for {better, worse}, and for {target_scores: {ANSWER: SCORE, ...}} or a list `examples`
+// of such objects, as the tasks of BIG-bench have it:
+//   answers         the answers to choose from: better and worse, or those that have a score
+//   right           the better one, or those with the highest score
+//   examples.N.answers, examples.N.right   the same for every element of `examples`
 #pragma once
 
 #include "data/record.h"

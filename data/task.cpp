@@ -5,8 +5,10 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/sha256.h"
 #include "data/answer_text.h"
 #include "data/content_hash.h"
+#include "data/dataset.h"
 #include "data/number_text.h"
 #include "data/preprocess.h"
 
@@ -105,6 +107,9 @@ Task::Task(TaskOptions options, TaskModel model)
     }
   }
   build_candidates();
+  if (!options_.prompt_file.empty()) {
+    hard_prompt_ = read_hard_prompt(data_path(options_, options_.prompt_file));
+  }
   set_demonstrations({});
 }
 
@@ -144,8 +149,8 @@ void Task::resolve_bos() {
 std::string Task::wrap(std::string text) const {
   if (options_.format == Format::kRaw) return text;
   const ChatFormat& chat = *model_.chat;
-  // With few-shot examples, the chat's opening is part of the prefix.
-  if (options_.shots > 0) return chat.question(text, false);
+  // The chat's opening is part of the prefix, if there is one.
+  if (has_prefix(options_)) return chat.question(text, false);
   return chat.opening(options_.system) +
          chat.question(text, chat.opens_with_system(options_.system));
 }
@@ -161,7 +166,7 @@ std::vector<TokenId> Task::text_after_text(const std::string& text) const {
 }
 
 std::vector<TokenId> Task::source_tokens(const std::string& text) const {
-  return options_.shots > 0 ? text_after_text(text) : tokenizer().encode(text);
+  return has_prefix(options_) ? text_after_text(text) : tokenizer().encode(text);
 }
 
 std::string Task::source_text(const Record& record) const { return wrap(content(record)); }
@@ -315,8 +320,12 @@ std::vector<TokenId> Task::few_shot_tokens(const std::vector<Record>& records) c
     tokens.insert(tokens.end(), ids.begin(), ids.end());
   };
   const bool chat = options_.format == Format::kChat;
-  if (chat && options_.shots > 0) append(model_.chat->opening(options_.system));
+  if (chat && has_prefix(options_)) append(model_.chat->opening(options_.system));
   bool after_system = chat && model_.chat->opens_with_system(options_.system);
+  if (hard_prompt_) {
+    append(chat ? chat_text(*hard_prompt_, *model_.chat, after_system) : raw_text(*hard_prompt_));
+    after_system = false;
+  }
   for (const Record& record : records) {
     const std::string text = content(record);
     if (chat) {
@@ -334,8 +343,12 @@ std::vector<TokenId> Task::few_shot_tokens(const std::vector<Record>& records) c
 void Task::set_demonstrations(const std::vector<Record>& records) {
   prefix_ = few_shot_tokens(records);
   if (const std::string why = objection(prefix_); !why.empty()) {
-    throw ConfigError("task.shots: " + why);
+    throw ConfigError((hard_prompt_ ? "task.prompt_file: " : "task.shots: ") + why);
   }
+}
+
+std::string Task::prefix_fingerprint() const {
+  return sha256_hex(std::as_bytes(std::span(prefix_)));
 }
 
 std::int64_t Task::rows(const Example& example, std::int64_t prompt_rows) const {
@@ -352,8 +365,9 @@ void Task::check_rows(const Example& example, const std::string& file,
   const std::string where = file + ":" + std::to_string(example.line) + ": ";
   const std::int64_t needed = rows(example, prompt_rows);
   if (model_.max_positions > 0 && needed > model_.max_positions) {
-    const std::string prefix =
-        prefix_.empty() ? "" : ", " + std::to_string(prefix_.size()) + " of few-shot examples";
+    const std::string prefix = prefix_.empty() ? ""
+                                               : ", " + std::to_string(prefix_.size()) +
+                                                     " of prompt and examples before it";
     throw DataError(where + "needs " + std::to_string(needed) + " positions (" +
                     std::to_string(example.source.size()) + " tokens of source" + prefix + ", " +
                     std::to_string(prompt_rows) + " rows of soft prompt), the model has " +

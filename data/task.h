@@ -4,8 +4,9 @@
 // A sequence, from its root, is
 //
 //   [BOS] soft prompt [BOS]   prefix()            source           target or candidate
-//   (before or after it)      few-shot examples,  source_prefix,   separator, text of the
-//                             chat's opening      template         verbalizer or candidate
+//   (before or after it)      chat's opening,     source_prefix,   separator, text of the
+//                             hard prompt,        template         verbalizer or candidate
+//                             few-shot examples
 //
 // Prefix, source and target are tokenized separately and joined, so each boundary between them is a
 // token boundary. Only what begins the text gets the mark that some tokenizers put there
@@ -24,6 +25,7 @@
 
 #include "core/forest.h"
 #include "data/chat.h"
+#include "data/hard_prompt.h"
 #include "data/record.h"
 #include "data/special_tokens.h"
 #include "data/task_options.h"
@@ -123,11 +125,14 @@ class Task {
   [[nodiscard]] std::vector<TokenId> source_opening(std::string_view text) const;
   [[nodiscard]] const Template& source_template() const { return template_; }
 
-  // Sets the few-shot examples that precede every source, in this order. Replaces earlier ones.
+  // Sets the few-shot examples that precede every source, in this order, after the hard prompt.
+  // Replaces earlier ones.
   void set_demonstrations(const std::vector<Record>& records);
   // Returns the tokens that prefix() would have with these few-shot examples. Throws DataError as
   // rendering does.
   [[nodiscard]] std::vector<TokenId> few_shot_tokens(const std::vector<Record>& records) const;
+  // Returns a hash of the prefix, for comparisons between ranks and runs.
+  [[nodiscard]] std::string prefix_fingerprint() const;
   // Tokens between soft prompt and source; the same for every example.
   [[nodiscard]] const std::vector<TokenId>& prefix() const { return prefix_; }
 
@@ -197,6 +202,7 @@ class Task {
   std::optional<TokenId> eos_;  // appended to every target and candidate
   std::vector<std::string> labels_;
   std::shared_ptr<const Candidates> candidates_;
+  std::optional<HardPrompt> hard_prompt_;
   std::vector<TokenId> prefix_;
 };
 

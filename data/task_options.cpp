@@ -226,8 +226,12 @@ void declare_texts(Schema& schema, TaskOptions& o) {
 void declare_records(Schema& schema, TaskOptions& o) {
   schema.choice(
       "preprocess", o.preprocess,
-      {{"none", Preprocess::kNone}, {"record", Preprocess::kRecord}, {"wsc", Preprocess::kWsc}},
-      "what is done to a record first: fields that ReCoRD or WSC need");
+      {{"none", Preprocess::kNone},
+       {"record", Preprocess::kRecord},
+       {"wsc", Preprocess::kWsc},
+       {"answers", Preprocess::kAnswers}},
+      "what is done to a record first: fields that ReCoRD or WSC need, or the lists `answers` and "
+      "`right` of a better and a worse answer, or of BIG-bench's target_scores");
   schema.mapping("foreach", o.foreach, kForeach,
                  "lists of a record, nested in this order: an example for each element, whose "
                  "fields are {NAME.field}");
@@ -237,6 +241,9 @@ void declare_records(Schema& schema, TaskOptions& o) {
 }
 
 void declare_shots(Schema& schema, TaskOptions& o) {
+  schema.field("prompt_file", o.prompt_file,
+               "file, from data_dir: a hard prompt before every source, as text, or in a .jsonl "
+               "file as conversations; empty: none");
   schema.field("shots", o.shots, "few-shot examples from train", {.min = 0});
   schema.choice(
       "shot_choice", o.shot_choice,
@@ -268,6 +275,8 @@ void declare_scoring(Schema& schema, TaskOptions& o) {
                 {{"exact", AnswerRule::kExact}, {"referent", AnswerRule::kReferent}},
                 "what a generated text counts as: the label of just this text, or WSC's rule");
   schema.field("max_answer_tokens", o.max_answer_tokens, "of a generated answer", {.min = 1});
+  schema.field("answer_stop", o.answer_stop,
+               "text that ends a generated answer and is left out of it; empty: only an EOS does");
   schema.field("metrics", o.metrics,
                "metrics; the first one decides. Empty: accuracy, or for free answers text_f1 and "
                "text_exact_match");

@@ -93,9 +93,10 @@ enum class AnswerRule {
 // Preprocessing of a record before anything else sees it. data/preprocess.h lists the fields that
 // it adds.
 enum class Preprocess {
-  kNone,    // none
-  kRecord,  // record: ReCoRD's passage, entities and queries
-  kWsc,     // wsc: the marked pronoun of the Winograd Schema Challenge
+  kNone,     // none
+  kRecord,   // record: ReCoRD's passage, entities and queries
+  kWsc,      // wsc: the marked pronoun of the Winograd Schema Challenge
+  kAnswers,  // answers: a better and a worse answer, or BIG-bench's answers with scores
 };
 
 // What to do when an example's text occurs in two splits.
@@ -190,7 +191,8 @@ struct TaskOptions {
   BosPolicy bos = BosPolicy::kAuto;
   EosPolicy eos = EosPolicy::kAuto;
 
-  std::int64_t shots = 0;  // few-shot examples
+  std::string prompt_file;  // relative to data_dir; before every source (data/hard_prompt.h)
+  std::int64_t shots = 0;   // few-shot examples
   ShotChoice shot_choice = ShotChoice::kBalanced;
   int shot_seed = -1;                   // of the draw; -1, auto: run.seed
   ShotLines shot_lines;                 // the first `shots` of them are shown, in this order
@@ -199,6 +201,7 @@ struct TaskOptions {
   Score score = Score::kSum;
   AnswerRule answer_rule = AnswerRule::kExact;
   std::int64_t max_answer_tokens = 64;  // of a generated answer
+  std::string answer_stop;              // ends a generated answer, and is left out; empty: none
   std::vector<std::string> metrics;     // data/task_metrics.h; empty: metrics_of()
   SubmissionOptions submission;
 
@@ -214,6 +217,11 @@ struct TaskOptions {
 // Whether every input has few-shot examples of its own: there are some, they are the nearest, and
 // none are given.
 [[nodiscard]] bool shows_nearest(const TaskOptions& options);
+
+// Whether text is computed once before all sources: a hard prompt or few-shot examples.
+[[nodiscard]] inline bool has_prefix(const TaskOptions& options) {
+  return options.shots > 0 || !options.prompt_file.empty();
+}
 
 // Whether answers are free text: there are neither labels nor candidates.
 [[nodiscard]] bool answers_freely(const TaskOptions& options);

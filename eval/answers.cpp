@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/random.h"
 #include "core/stop_request.h"
 #include "data/answer_text.h"
 #include "data/batch.h"
@@ -14,17 +16,19 @@
 namespace incipit::eval {
 namespace {
 
-// Merges the answers of all ranks, each a list of [example, text], into dataset order.
-std::vector<std::string> gather_answers(const nlohmann::json& mine, bool left,
-                                        const data::Dataset& dataset, comm::Communicator& ranks) {
-  std::vector<std::string> all(static_cast<std::size_t>(dataset.size()));
+// Merges the answers of all ranks, each a list of [example, tokens, ended], into dataset order.
+std::vector<GeneratedAnswer> gather_answers(const nlohmann::json& mine, bool left,
+                                            const data::Dataset& dataset,
+                                            comm::Communicator& ranks) {
+  std::vector<GeneratedAnswer> all(static_cast<std::size_t>(dataset.size()));
   bool stopped = false;
   const std::string told = dump_json(nlohmann::json{mine, left});
   for (const std::string& part : ranks.all_gather(told, "answers")) {
     const nlohmann::json theirs = parse_json<nlohmann::json>(part);
     stopped = stopped || theirs[1].get<bool>();
     for (const nlohmann::json& entry : theirs[0]) {
-      all[entry[0].get<std::size_t>()] = entry[1].get<std::string>();
+      all[entry[0].get<std::size_t>()] = {entry[1].get<std::vector<TokenId>>(),
+                                          entry[2].get<bool>()};
     }
   }
   if (stopped) throw Stopped(dataset.file() + ": a signal ended its evaluation");
@@ -37,17 +41,72 @@ int referent_label(const data::Example& example, std::string_view text) {
   return means ? static_cast<int>(*means) : -1;
 }
 
+// Generates answers until the task's `answer_stop`.
+class AnswerWriter {
+ public:
+  AnswerWriter(Generator& generator, const data::Task& task) : generator_(generator), task_(task) {}
+
+  [[nodiscard]] std::vector<GeneratedAnswer> write(std::vector<Sequence> sequences,
+                                                   const GenerationOptions& options) {
+    const std::string& stop = task_.options().answer_stop;
+    std::vector<std::vector<TokenId>> so_far(sequences.size());
+    const auto continues = [&](std::size_t sequence, TokenId token) {
+      so_far[sequence].push_back(token);
+      return text_of(so_far[sequence]).find(stop) == std::string::npos;
+    };
+    const auto generated =
+        generator_.run(std::move(sequences), options, stop.empty() ? TokenSink() : continues);
+    std::vector<GeneratedAnswer> answers;
+    for (const Generation& each : generated) {
+      answers.push_back({each.tokens, each.ending == Ending::kStop});
+      if (each.ending == Ending::kCaller) cut(answers.back().tokens);
+    }
+    return answers;
+  }
+
+ private:
+  [[nodiscard]] std::string text_of(const std::vector<TokenId>& tokens) const {
+    return task_.tokenizer().decode(tokens);
+  }
+
+  // Removes the tokens with which the stop begins, and those after them.
+  void cut(std::vector<TokenId>& tokens) const {
+    const std::size_t end = text_of(tokens).find(task_.options().answer_stop);
+    while (!tokens.empty() && text_of(tokens).size() > end) tokens.pop_back();
+  }
+
+  Generator& generator_;
+  const data::Task& task_;
+};
+
 }  // namespace
 
 std::vector<std::string> generate_answers(const methods::Prompted& model, const data::Task& task,
                                           const data::Dataset& dataset, const EvalOptions& options,
                                           std::int64_t max_tokens, comm::Communicator& ranks,
                                           const ScoringProgress& on_progress) {
+  const auto answers = generate_tokens(
+      model, task, dataset, options,
+      {.max_tokens = max_tokens, .repetition_penalty = task.model().special.repetition_penalty},
+      ranks, on_progress);
+  std::vector<std::string> texts;
+  for (const GeneratedAnswer& each : answers) texts.push_back(task.tokenizer().decode(each.tokens));
+  return texts;
+}
+
+std::vector<GeneratedAnswer> generate_tokens(const methods::Prompted& model, const data::Task& task,
+                                             const data::Dataset& dataset,
+                                             const EvalOptions& options,
+                                             GenerationOptions generation,
+                                             comm::Communicator& ranks,
+                                             const ScoringProgress& on_progress) {
+  generation.stops = task.model().special.stops;
   Generator generator(
       model, [&](PromptRows rows) { return data::source_sequence(task, data::Example{}, rows); });
+  AnswerWriter writer(generator, task);
   std::vector<std::int64_t> rows;
   for (const data::Example& example : dataset) {
-    rows.push_back(static_cast<std::int64_t>(example.source.size()) + max_tokens);
+    rows.push_back(static_cast<std::int64_t>(example.source.size()) + generation.max_tokens);
   }
   const Batches plan = plan_batches(dataset, rows, options.batch_tokens, ranks.size());
   const auto tell = [&](int batches) {
@@ -64,13 +123,12 @@ std::vector<std::string> generate_answers(const methods::Prompted& model, const 
       sequences.push_back(
           data::source_sequence(task, dataset[plan.order[i]], generator.prompt_rows()));
     }
-    const auto answers = generator.run(
-        std::move(sequences), {.max_tokens = max_tokens,
-                               .repetition_penalty = task.model().special.repetition_penalty,
-                               .stops = task.model().special.stops});
+    GenerationOptions of_batch = generation;
+    of_batch.seed = mix_seed(generation.seed, static_cast<std::uint64_t>(b));
+    const auto answers = writer.write(std::move(sequences), of_batch);
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      mine.push_back({plan.order[plan.begins[b] + static_cast<std::int64_t>(i)],
-                      task.tokenizer().decode(answers[i].tokens)});
+      mine.push_back({plan.order[plan.begins[b] + static_cast<std::int64_t>(i)], answers[i].tokens,
+                      answers[i].ended});
     }
     tell(std::min(b - ranks.rank() + ranks.size(), plan.count()));
   }

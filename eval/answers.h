@@ -13,16 +13,31 @@
 #include "data/dataset.h"
 #include "data/task.h"
 #include "eval/eval_options.h"
+#include "eval/generation.h"
 #include "eval/scorer.h"
 #include "methods/prompted_model.h"
 
 namespace incipit::eval {
 
-// Generates greedy answers of at most `max_tokens` tokens each and returns them in dataset order,
-// without special tokens. A batch has about options.batch_tokens rows, including the tokens still
-// to be generated. `on_progress` is called, and a stop request handled, as in score_candidates().
-// Throws what Generator::run throws, and Stopped. Collective over `ranks`, which share the
-// examples; every rank returns all answers.
+// The tokens of an answer.
+struct GeneratedAnswer {
+  std::vector<TokenId> tokens;  // without EOS, and without the task's `answer_stop`
+  bool ended = false;           // by an EOS
+};
+
+// Generates an answer to each example and returns them in dataset order. An answer ends with an EOS
+// of the model, with the task's `answer_stop`, or after generation.max_tokens. A batch has about
+// options.batch_tokens rows, including the tokens still to be generated; which examples are in one
+// depends on the number of ranks, and so do sampled answers. `on_progress` is called, and a stop
+// request handled, as in score_candidates(). Throws what Generator::run throws, and Stopped.
+// Collective over `ranks`, which share the examples; every rank returns all answers.
+[[nodiscard]] std::vector<GeneratedAnswer> generate_tokens(
+    const methods::Prompted& model, const data::Task& task, const data::Dataset& dataset,
+    const EvalOptions& options, GenerationOptions generation, comm::Communicator& ranks,
+    const ScoringProgress& on_progress = nullptr);
+
+// Generates greedy answers of at most `max_tokens` tokens each, as generate_tokens(), and returns
+// them without special tokens.
 [[nodiscard]] std::vector<std::string> generate_answers(
     const methods::Prompted& model, const data::Task& task, const data::Dataset& dataset,
     const EvalOptions& options, std::int64_t max_tokens, comm::Communicator& ranks,

@@ -154,6 +154,9 @@ trainer::RunFacts run_facts(const Session& session) {
     const std::string of = session.mixes() ? " of " + task.name : "";
     add_split(facts.identity, "train" + of, task.splits.train);
     add_split(facts.identity, "validation" + of, task.splits.validation);
+    if (!task.task->options().prompt_file.empty()) {
+      facts.identity["hard prompt" + of] = task.task->prefix_fingerprint();
+    }
   }
   facts.circumstances = {
       {"build", "incipit " + incipit_version() + ", libtorch " + libtorch_version()},

@@ -54,7 +54,8 @@ void require_same_data(comm::Communicator& world, const data::LoadedTask& task) 
   };
   comm::require_same(world, "data",
                      line("train", task.splits.train) + line("validation", task.splits.validation) +
-                         line("test", task.splits.test));
+                         line("test", task.splits.test) + task.name +
+                         " text before every source: " + task.task->prefix_fingerprint() + "\n");
 }
 
 void require_same_prompts(comm::Communicator& world, const std::string& what,

@@ -30,7 +30,7 @@ void require_same_build(comm::Communicator& world);
 // Compares the tokenizer, the special tokens and the chat format.
 void require_same_text_model(comm::Communicator& world, const data::TaskModel& model);
 
-// Compares the examples of all splits.
+// Compares the examples of all splits and the prefix.
 void require_same_data(comm::Communicator& world, const data::LoadedTask& task);
 
 // Compares the values of the prompts that a run starts from or uses. `what` names them:

@@ -65,6 +65,11 @@ void check_search_options(const configs::RunConfig& config, const configs::Repor
            "a search over tokens puts them before the input, not before examples; "
            "expected 0, or --phrases");
   }
+  if (tokens && !task.prompt_file.empty()) {
+    report("task.prompt_file",
+           "a search over tokens puts them before the input, not before a prompt; "
+           "expected none, or --phrases");
+  }
 }
 
 configs::RunConfig load_search(const SearchArguments& arguments) {

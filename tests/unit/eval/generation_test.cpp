@@ -25,6 +25,7 @@ using testing_support::tiny_backbone;
 using testing_support::tiny_dataset;
 using testing_support::tiny_generation_task;
 using testing_support::tiny_prompt;
+using testing_support::with_prompt;
 using Ids = std::vector<TokenId>;
 
 constexpr std::int64_t kTokens = 12;
@@ -211,6 +212,28 @@ TEST_F(GenerationTest, AnswersDoNotDependOnRanksAndBatches) {
     EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {}, 6, world),
               whole);
   });
+}
+
+TEST_F(GenerationTest, AnswersEndBeforeTheStopOfTheTask) {
+  const data::Dataset dataset = tiny_dataset(task_, 7, 5);
+  const methods::PromptedModel model = with_prompt(backbone_, tiny_prompt(4, at::kDouble));
+  const auto alone = comm::make_single();
+  const auto whole = generate_answers(model, task_, dataset, {}, 6, *alone);
+  data::TaskOptions options = task_.options();
+  std::size_t one = 0;  // an answer that has text
+  while (one < whole.size() && whole[one].empty()) ++one;
+  ASSERT_LT(one, whole.size());
+  options.answer_stop = whole[one].substr(whole[one].size() / 2, 1);
+  const data::Task stops(options, task_.model());
+  const auto cut = generate_answers(model, stops, dataset, {}, 6, *alone);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const std::size_t end = whole[i].find(options.answer_stop);
+    EXPECT_LE(cut[i].size(), end) << i;
+    if (end == std::string::npos) {
+      EXPECT_EQ(cut[i], whole[i]);
+    }
+  }
+  EXPECT_LT(cut[one].size(), whole[one].size());
 }
 
 }  // namespace
