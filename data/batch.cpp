@@ -1,5 +1,7 @@
 #include "data/batch.h"
 
+#include <iterator>
+
 #include "core/check.h"
 
 namespace incipit::data {
@@ -31,6 +33,37 @@ Sequence target_sequence(const Task& task, const Example& example, PromptRows pr
 
 namespace {
 
+// Scores `outputs`, equally many at each row of the scored text.
+Sequence places_sequence(const Task& task, const Example& example, PromptRows prompt,
+                         std::span<const TokenId> outputs, std::size_t at_each) {
+  Sequence sequence = source_sequence(task, example, prompt);
+  const auto first = std::ssize(sequence.inputs) - std::ssize(example.source);
+  const std::vector<std::int64_t>& rows = example.scored->rows;
+  INCIPIT_CHECK(outputs.size() == at_each * rows.size());
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    sequence.predictions.push_back({first + rows[k / at_each], outputs[k]});
+  }
+  return sequence;
+}
+
+}  // namespace
+
+Sequence tags_sequence(const Task& task, const Example& example, PromptRows prompt,
+                       std::span<const TokenId> tags) {
+  return places_sequence(task, example, prompt, tags, 1);
+}
+
+Sequence span_sequence(const Task& task, const Example& example, PromptRows prompt) {
+  std::vector<TokenId> outputs;
+  for (std::size_t k = 0; k < example.scored->rows.size(); ++k) {
+    outputs.push_back(0);
+    outputs.push_back(1);
+  }
+  return places_sequence(task, example, prompt, outputs, 2);
+}
+
+namespace {
+
 std::vector<BatchItem> items_of(const Task& task, std::span<const Example* const> examples,
                                 PromptRows prompt) {
   std::vector<BatchItem> items;
@@ -44,7 +77,18 @@ PackedForest pack_targets(std::span<const BatchItem> items) {
   std::vector<Sequence> sequences;
   for (const auto& [task, example, prompt] : items) {
     INCIPIT_CHECK(!example->target.empty(), "line ", example->line, " has no target");
-    sequences.push_back(target_sequence(*task, *example, prompt, example->target));
+    switch (task->options().kind) {
+      case TaskKind::kText:
+      case TaskKind::kSequenceClassification:
+        sequences.push_back(target_sequence(*task, *example, prompt, example->target));
+        break;
+      case TaskKind::kTokenClassification:
+        sequences.push_back(tags_sequence(*task, *example, prompt, example->target));
+        break;
+      case TaskKind::kExtractiveQuestion:
+        sequences.push_back(span_sequence(*task, *example, prompt));
+        break;
+    }
   }
   return pack(sequences);
 }

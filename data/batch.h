@@ -33,6 +33,13 @@ struct ScoringBatch {
 [[nodiscard]] Sequence target_sequence(const Task& task, const Example& example, PromptRows prompt,
                                        std::span<const TokenId> tokens, float weight = 1);
 
+// Returns source_sequence() with an output of the task's head to score at each row of the example's
+// scored text: `tags`, one for each row.
+[[nodiscard]] Sequence tags_sequence(const Task& task, const Example& example, PromptRows prompt,
+                                     std::span<const TokenId> tags);
+// The same with both outputs, 0 and then 1, at each row: the answer begins or ends there.
+[[nodiscard]] Sequence span_sequence(const Task& task, const Example& example, PromptRows prompt);
+
 // Packs the examples with their targets, sequence i being example i. No examples give an empty
 // forest. Throws LogicError when an example has no target.
 [[nodiscard]] PackedForest pack_targets(std::span<const BatchItem> items);

@@ -71,8 +71,63 @@ void check_candidates(const TaskOptions& t, Problems& problems) {
   }
 }
 
+// The text of which a head scores places.
+void check_text_field(const TaskOptions& t, Problems& problems) {
+  const auto parsed = parse(t.source_template, "template", problems);
+  if (!parsed) return;
+  const std::string field = text_field(t);
+  if (!parsed->has_field(field)) {
+    problems.push_back({"text_field", quoted(field) + " is no field of the template, which has " +
+                                          join(parsed->fields()) +
+                                          did_you_mean(field, parsed->fields())});
+  } else if (parsed->has_filter(field)) {
+    problems.push_back({"template", "{" + field +
+                                        "} has a filter, but the head scores places of the text "
+                                        "itself; expected no filter"});
+  }
+  if (t.truncate.kind == TruncateOptions::Kind::kField && t.truncate.field != field) {
+    problems.push_back({"truncate.field", "is " + quoted(t.truncate.field) +
+                                              "; of a task with a head only the end of " +
+                                              quoted(field) + " can be cut"});
+  }
+}
+
+void check_head_labels(const TaskOptions& t, Problems& problems) {
+  for (auto label = t.labels.begin(); label != t.labels.end(); ++label) {
+    if (std::count(t.labels.begin(), label, *label) == 0) continue;
+    problems.push_back({"labels", quoted(*label) + " occurs twice"});
+  }
+  if (t.kind == TaskKind::kSequenceClassification && t.labels.size() < 2) {
+    problems.push_back({"labels", "needs at least two classes of the head"});
+  } else if (t.kind == TaskKind::kTokenClassification && t.labels.empty()) {
+    problems.push_back({"labels", "needs at least one kind of entity"});
+  } else if (t.kind == TaskKind::kExtractiveQuestion && !t.labels.empty()) {
+    problems.push_back({"labels", "an answer is a span of the text; expected none"});
+  }
+  if (t.kind == TaskKind::kExtractiveQuestion || t.references.empty()) return;
+  problems.push_back({"references", "the right answers are labels or entities; expected none"});
+}
+
+// A head's answers are its outputs.
+void check_head(const TaskOptions& t, Problems& problems) {
+  const auto refuse = [&](bool given, const char* key, const char* why) {
+    if (given) problems.push_back({key, why});
+  };
+  const char* const no_text = "a head has no texts of answers; expected none";
+  refuse(!t.verbalizer.empty(), "verbalizer", no_text);
+  refuse(!t.target.empty(), "target", no_text);
+  refuse(!t.candidates.foreach.empty() || !t.candidates.text.empty(), "candidates", no_text);
+  refuse(t.shots > 0, "shots", "a head is trained, without few-shot examples; expected 0");
+  refuse(t.answer == Answer::kGenerate, "answer", "a head generates no text; expected auto");
+  refuse(t.score != Score::kSum, "score", "a head's classes are not tokens; expected sum");
+  refuse(t.eos == EosPolicy::kAlways, "eos", "no text follows the source; expected auto");
+  check_head_labels(t, problems);
+  if (scores_places(t)) check_text_field(t, problems);
+}
+
 // One of verbalizer, candidates and target defines the answers.
 void check_answers(const TaskOptions& t, Problems& problems) {
+  if (has_head(t)) return check_head(t, problems);
   const bool candidates = !t.candidates.foreach.empty() || !t.candidates.text.empty();
   if (t.verbalizer.empty() && t.target.empty() && !candidates) {
     problems.push_back({"verbalizer",
@@ -147,6 +202,10 @@ std::string missing_for(const std::string& metric, const TaskOptions& t) {
   const bool free = answers_freely(t);
   if (metric == kLoss) {
     return free ? "" : "a target without labels: it is the loss of generated answers";
+  }
+  if ((metric == kEntityF1) != (t.kind == TaskKind::kTokenClassification)) {
+    return metric == kEntityF1 ? "kind: token_classification"
+                               : "another kind of task; that of entities is entity_f1";
   }
   if (compares_texts(metric)) {
     return free || !t.references.empty()

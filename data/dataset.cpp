@@ -148,6 +148,19 @@ std::vector<Example> examples_of(const Task& task, Record record, std::int64_t n
   return examples;
 }
 
+std::string expected_text(RecordFormat format) {
+  switch (format) {
+    case RecordFormat::kJsonl:
+      return "one JSON object a line";
+    case RecordFormat::kConll:
+      return "a word and its tag a line";
+    case RecordFormat::kCsv:
+    case RecordFormat::kTsv:
+      return "a row with column names and a row for each example";
+  }
+  throw LogicError("unknown format");
+}
+
 // Passes every example of a file to `take` and returns the number of bad records.
 std::int64_t read_examples(const Task& task, const fs::path& path, const ReadAs& as,
                            const std::function<void(Example&&)>& take) {
@@ -178,9 +191,7 @@ std::int64_t read_examples(const Task& task, const fs::path& path, const ReadAs&
   }
   if (taken == 0) {
     throw DataError(path.string() + ": has no usable records; expected " +
-                    (record_format(path) == RecordFormat::kJsonl
-                         ? "one JSON object a line"
-                         : "a row with column names and a row for each example"));
+                    expected_text(record_format(path)));
   }
   return bad.count();
 }
@@ -210,7 +221,9 @@ std::optional<StoredExamples> read_cached(const Task& task, const fs::path& path
 
 Dataset read_dataset(const Task& task, const fs::path& path, bool labelled, bool training) {
   const ReadAs as{.labelled = labelled, .training = training};
-  if (const auto kept = read_cached(task, path, as)) {
+  // The cache has no places.
+  const auto kept = scores_places(task.options()) ? std::nullopt : read_cached(task, path, as);
+  if (kept) {
     return {path.string(), kept->store, kept->skipped};
   }
   std::vector<Example> examples;

@@ -99,15 +99,17 @@ class KeyText {
 // option decides here.
 void KeyText::add(const TaskOptions& options) {
   const auto& [name, data_dir, train, validation, test,  // the file is in the key
-               preprocess, foreach, train_foreach, train_where, format, source_prefix,
+               preprocess, foreach, train_foreach, train_where, kind, format, source_prefix,
                source_template, verbalizer, candidates, target, separator, system, labels,
-               label_field, id_fields, group_field, metric_group, references, max_source_tokens,
-               truncate, bos, eos, prompt_file, shots, shot_choice, shot_seed, shot_lines,
-               shot_separator, answer, score, answer_rule, max_answer_tokens, answer_stop, metrics,
-               submission, on_bad_record, max_bad_records, on_overlap] = options;
-  add_all(preprocess, foreach, train_foreach, train_where, format, source_prefix, source_template,
-          verbalizer, candidates, target, separator, system, labels, label_field, id_fields,
-          group_field, metric_group, references, max_source_tokens, truncate, bos, eos,
+               label_field, text_field, id_fields, group_field, metric_group, references,
+               max_source_tokens, truncate, bos, eos, prompt_file, shots, shot_choice, shot_seed,
+               shot_lines, shot_separator, answer, score, answer_rule, max_answer_tokens,
+               answer_stop, metrics, submission, on_bad_record, max_bad_records, on_overlap] =
+      options;
+  add_all(preprocess, foreach, train_foreach, train_where, kind, format, source_prefix,
+          source_template, verbalizer, candidates, target, separator, system, labels, label_field,
+          text_field, id_fields, group_field, metric_group, references, max_source_tokens, truncate,
+          bos, eos,
           has_prefix(options),  // a chat's opening then precedes them
           answer, answer_rule, on_bad_record, max_bad_records,
           std::count(metrics.begin(), metrics.end(), "numeric_match") > 0);  // rejects records

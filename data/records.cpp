@@ -4,8 +4,10 @@
 #include <cctype>
 
 #include "core/check.h"
+#include "data/conll.h"
 #include "data/csv.h"
 #include "data/jsonl.h"
+#include "data/squad.h"
 
 namespace incipit::data {
 
@@ -19,6 +21,7 @@ RecordFormat record_format(const std::filesystem::path& path) {
   std::string ending = lower_ending(path);
   if (ending == ".gz") ending = lower_ending(path.stem());
   if (ending == ".csv") return RecordFormat::kCsv;
+  if (ending == ".conll" || ending == ".bio" || ending == ".iob") return RecordFormat::kConll;
   return ending == ".tsv" ? RecordFormat::kTsv : RecordFormat::kJsonl;
 }
 
@@ -30,11 +33,14 @@ std::unique_ptr<RecordReader> make_record_reader(LineReader lines, RecordFormat 
       return std::make_unique<CsvReader>(std::move(lines));
     case RecordFormat::kTsv:
       return std::make_unique<CsvReader>(std::move(lines), '\t');
+    case RecordFormat::kConll:
+      return std::make_unique<ConllReader>(std::move(lines));
   }
   INCIPIT_CHECK(false);
 }
 
 std::unique_ptr<RecordReader> open_records(const std::filesystem::path& path) {
+  if (is_squad(path)) return std::make_unique<SquadReader>(path);
   return make_record_reader(LineReader(path), record_format(path));
 }
 

@@ -156,7 +156,9 @@ std::string Task::wrap(std::string text) const {
 }
 
 std::string Task::content(const Record& record) const {
-  return options_.source_prefix + template_.render(record);
+  if (!scores_places(options_)) return options_.source_prefix + template_.render(record);
+  return options_.source_prefix +
+         template_.render(record, text_field(options_), scored_text(record).text);
 }
 
 // In chat format, special tokens separate the texts, and each begins anew.
@@ -228,6 +230,10 @@ Example Task::question(const Record& record) const {
 
   const std::string text = content(record);
   example.content = content_hash(text);
+  if (scores_places(options_)) {
+    read_places(record, example);
+    return example;
+  }
   if (example.candidates != candidates_) {
     for (const Candidate& candidate : *example.candidates) {
       example.content = content_hash(std::as_bytes(std::span(candidate.text)), example.content);
@@ -247,11 +253,16 @@ Example Task::example(const Record& record, bool labelled) const {
   Example example = question(record);
   if (!options_.group_field.empty()) example.group = record.text(options_.group_field);
   if (!options_.metric_group.empty()) example.metric_group = record.text(options_.metric_group);
-  if (!options_.references.empty() && (labelled || record.has(options_.references))) {
+  if (!options_.references.empty() && !scores_places(options_) &&
+      (labelled || record.has(options_.references))) {
     example.references = references(record);
   }
   if (!labelled && !has_target(record)) {
     require_numbers(record, example.references);
+    return example;
+  }
+  if (scores_places(options_)) {
+    label_places(record, example);
     return example;
   }
   if (options_.references.empty() && answers_freely(options_)) {
@@ -260,6 +271,10 @@ Example Task::example(const Record& record, bool labelled) const {
   require_numbers(record, example.references);
   const Gold right = gold(record, *example.candidates);
   example.label = right.label;
+  if (has_head(options_)) {
+    example.target = example.candidates->at(static_cast<std::size_t>(right.label)).tokens;
+    return example;
+  }
   example.target = answer_tokens(right.text);
   if (example.target.empty()) record.fail("the target has no tokens");
   require_known(record, example.target);
@@ -276,15 +291,17 @@ void Task::require_numbers(const Record& record, const std::vector<std::string>&
   }
 }
 
+void Task::fail_too_long(const Record& record, std::size_t tokens) const {
+  record.fail(
+      "the source has " + std::to_string(tokens) + " tokens, task.max_source_tokens allows " +
+      std::to_string(options_.max_source_tokens) + "; choose what is cut with task.truncate");
+}
+
 void Task::cut_source(const Record& record, const std::string& text,
                       std::vector<TokenId>& source) const {
   const std::int64_t limit = options_.max_source_tokens;
   const auto kind = options_.truncate.kind;
-  if (kind == TruncateOptions::Kind::kNone) {
-    record.fail("the source has " + std::to_string(source.size()) +
-                " tokens, task.max_source_tokens allows " + std::to_string(limit) +
-                "; choose what is cut with task.truncate");
-  }
+  if (kind == TruncateOptions::Kind::kNone) fail_too_long(record, source.size());
   if (kind == TruncateOptions::Kind::kSourceHead && options_.format == Format::kRaw) {
     source.resize(static_cast<std::size_t>(limit));
     return;
@@ -352,7 +369,7 @@ std::string Task::prefix_fingerprint() const {
 }
 
 std::int64_t Task::rows(const Example& example, std::int64_t prompt_rows) const {
-  std::size_t answer = example.target.size();
+  std::size_t answer = example.scored ? 0 : example.target.size();
   for (const Candidate& candidate : *example.candidates) {
     answer = std::max(answer, candidate.tokens.size());
   }

@@ -25,6 +25,7 @@
 
 #include "core/forest.h"
 #include "data/chat.h"
+#include "data/entities.h"
 #include "data/hard_prompt.h"
 #include "data/record.h"
 #include "data/special_tokens.h"
@@ -38,10 +39,19 @@ namespace incipit::data {
 // A possible answer.
 struct Candidate {
   std::string label;
-  std::string text;  // as tokenized: with the separator, without EOS
-  std::vector<TokenId> tokens;
+  std::string text;             // as tokenized: with the separator, without EOS
+  std::vector<TokenId> tokens;  // of a trained head: the number of its output
 };
 using Candidates = std::vector<Candidate>;
+
+// A text of which a head scores places.
+struct ScoredText {
+  std::string text;
+  std::vector<Word> places;  // its words
+  // By place: the index of its last token in the source. In a causal model that token's row has
+  // seen the whole word. The places after these were cut (task.max_source_tokens).
+  std::vector<std::int64_t> rows;
+};
 
 struct Example {
   std::int64_t line = 0;  // in its file, from 1
@@ -62,7 +72,10 @@ struct Example {
   // Index into the candidates, or into the labels if there are no candidates. -1: unknown, or the
   // right answer is none of the record's candidates.
   int label = -1;
-  std::vector<TokenId> target;  // tokens of the right candidate or target; empty: unlabelled
+  // Tokens of the right candidate or target, or the outputs of a head; empty: unlabelled. With
+  // `scored`, the tags at its rows, or the answer's first and last place.
+  std::vector<TokenId> target;
+  std::shared_ptr<const ScoredText> scored;  // if the task scores places
   // In label order. Shared by all examples unless they depend on the record; empty: generation.
   std::shared_ptr<const Candidates> candidates;
 };
@@ -188,6 +201,20 @@ class Task {
   [[nodiscard]] Candidate own_candidate(const Record& record, std::string label,
                                         const Template& text) const;
   [[nodiscard]] std::vector<std::string> references(const Record& record) const;
+  // Returns the text of which places are scored, without rows (task_places.cpp).
+  [[nodiscard]] ScoredText scored_text(const Record& record) const;
+  // Whether a record has right outputs.
+  [[nodiscard]] bool has_right_outputs(const Record& record) const;
+  // Sets the source, and what follows from it.
+  void read_places(const Record& record, Example& example) const;
+  // Sets the right outputs, and the reference.
+  void label_places(const Record& record, Example& example) const;
+  [[nodiscard]] std::vector<int> right_tags(const Record& record, const ScoredText& scored) const;
+  void label_span(const Record& record, Example& example) const;
+  // Throws DataError "FILE:LINE: ..." because the source has so many tokens.
+  [[noreturn]] void fail_too_long(const Record& record, std::size_t tokens) const;
+  // Returns the index of the record's label in labels().
+  [[nodiscard]] int listed_label(const Record& record) const;
   [[nodiscard]] Gold gold(const Record& record, const Candidates& candidates) const;
   [[nodiscard]] Gold gold_of_own(const Record& record, const Candidates& candidates) const;
 

@@ -51,6 +51,7 @@ std::string Task::target_text(const Record& record) const {
 }
 
 bool Task::has_target(const Record& record) const {
+  if (scores_places(options_)) return has_right_outputs(record);
   const bool labelled = record.has(options_.label_field);
   if (target_ && labels_.empty()) {
     return std::all_of(target_->fields().begin(), target_->fields().end(),
@@ -64,6 +65,12 @@ bool Task::has_target(const Record& record) const {
 
 void Task::build_candidates() {
   auto candidates = std::make_shared<Candidates>();
+  if (has_head(options_) && !scores_places(options_)) {
+    labels_ = options_.labels;
+    for (const std::string& label : labels_) {
+      candidates->push_back({label, " " + label, {static_cast<TokenId>(candidates->size())}});
+    }
+  }
   for (int i = 0; i < verbalizer_.size(); ++i) labels_.push_back(verbalizer_.label(i));
   if (options_.answer_rule == AnswerRule::kReferent) labels_ = options_.labels;
   for (int i = 0; verbalizer_.is_fixed() && i < verbalizer_.size(); ++i) {
@@ -127,21 +134,25 @@ std::vector<std::string> Task::references(const Record& record) const {
   return texts;
 }
 
+int Task::listed_label(const Record& record) const {
+  const std::string label = label_text(record, options_.label_field);
+  const auto found = std::find(labels_.begin(), labels_.end(), label);
+  if (found == labels_.end()) {
+    record.fail("the label '" + label + "' is none of task.labels, " + join(labels_) +
+                did_you_mean(label, labels_));
+  }
+  return static_cast<int>(found - labels_.begin());
+}
+
 Task::Gold Task::gold(const Record& record, const Candidates& candidates) const {
   if (candidate_text_) return gold_of_own(record, candidates);
   if (target_) {
     Gold right{.label = -1, .text = answer_text(target_->render(record))};
-    if (labels_.empty()) return right;
-    const std::string label = label_text(record, options_.label_field);
-    const auto found = std::find(labels_.begin(), labels_.end(), label);
-    if (found == labels_.end()) {
-      record.fail("the label '" + label + "' is none of task.labels, " + join(labels_) +
-                  did_you_mean(label, labels_));
-    }
-    right.label = static_cast<int>(found - labels_.begin());
+    if (!labels_.empty()) right.label = listed_label(record);
     return right;
   }
-  const int label = verbalizer_.label_of(record, options_.label_field);
+  const int label = has_head(options_) ? listed_label(record)
+                                       : verbalizer_.label_of(record, options_.label_field);
   return {.label = label, .text = candidates[static_cast<std::size_t>(label)].text};
 }
 

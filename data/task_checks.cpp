@@ -106,9 +106,10 @@ std::vector<std::string> split_warnings(const Splits& splits) {
 std::vector<std::string> task_warnings(const Task& task, const Splits& splits, bool sum_of_tokens,
                                        std::int64_t records) {
   Warnings warnings;
-  check_candidates(task.candidates(), sum_of_tokens, warnings);
+  const bool texts = !has_head(task.options());
+  if (texts) check_candidates(task.candidates(), sum_of_tokens, warnings);
   const Dataset& split = splits.train.empty() ? splits.test : splits.train;
-  if (!split.empty()) {
+  if (texts && !split.empty()) {
     check_joints(task, split.file(), !splits.train.empty(), records, warnings);
   }
   for (auto& warning : split_warnings(splits)) warnings.push_back(std::move(warning));

@@ -170,11 +170,13 @@ bool has_interval(const std::string& metric) { return is_share(metric) || compar
 
 std::vector<std::string> metrics_of(const TaskOptions& task) {
   if (!task.metrics.empty()) return task.metrics;
+  if (task.kind == TaskKind::kTokenClassification) return {kEntityF1};
   if (answers_freely(task)) return {"text_f1", "text_exact_match"};
   return {"accuracy"};
 }
 
 bool generates_answers(const TaskOptions& task) {
+  if (has_head(task)) return false;
   if (answers_freely(task)) return metrics_of(task) != std::vector<std::string>{kLoss};
   return task.answer == Answer::kGenerate || !task.target.empty();
 }

@@ -59,11 +59,14 @@ struct MetricValue {
 // model (eval/evaluation.h), not from answers. Lower is better.
 inline constexpr const char* kLoss = "loss";
 
+// The metric of entities (data/text_metrics.h).
+inline constexpr const char* kEntityF1 = "entity_f1";
+
 // The metric names that a task's `metrics` may contain.
 [[nodiscard]] const std::vector<std::string>& metric_names();
 
-// Returns the metrics of a task: its `metrics`, or if it gives none accuracy, and for free answers
-// text_f1 and text_exact_match.
+// Returns the metrics of a task: its `metrics`, or if it gives none accuracy, for free answers
+// text_f1 and text_exact_match, and for entities entity_f1.
 [[nodiscard]] std::vector<std::string> metrics_of(const TaskOptions& task);
 
 // Whether an evaluation of the task generates answers. It does not if answers are free text and the

@@ -2,7 +2,9 @@
 
 #include <charconv>
 
+#include "core/error.h"
 #include "core/schema.h"
+#include "data/entities.h"
 
 namespace incipit::data {
 namespace {
@@ -157,7 +159,32 @@ bool shows_nearest(const TaskOptions& o) {
   return o.shots > 0 && o.shot_choice == ShotChoice::kNearest && !o.shot_lines.given();
 }
 
+std::string text_field(const TaskOptions& options) {
+  if (!options.text_field.empty()) return options.text_field;
+  return options.kind == TaskKind::kExtractiveQuestion ? "context" : "text";
+}
+
+std::string references_path(const TaskOptions& options) {
+  if (!options.references.empty()) return options.references;
+  return options.kind == TaskKind::kExtractiveQuestion ? "answers" : "";
+}
+
+std::vector<std::string> head_outputs(const TaskOptions& options) {
+  switch (options.kind) {
+    case TaskKind::kText:
+      return {};
+    case TaskKind::kSequenceClassification:
+      return options.labels;
+    case TaskKind::kTokenClassification:
+      return bio_tags(options.labels);
+    case TaskKind::kExtractiveQuestion:
+      return {"start", "end"};
+  }
+  throw LogicError("unknown kind of task");
+}
+
 bool answers_freely(const TaskOptions& o) {
+  if (has_head(o)) return scores_places(o);
   return !o.target.empty() && o.labels.empty() && o.verbalizer.empty() &&
          o.candidates.foreach.empty();
 }
@@ -198,9 +225,20 @@ void declare_prompt_template(Schema& schema, TaskOptions& o) {
 namespace {
 
 void declare_texts(Schema& schema, TaskOptions& o) {
+  schema.choice("kind", o.kind,
+                {{"text", TaskKind::kText},
+                 {"sequence_classification", TaskKind::kSequenceClassification},
+                 {"token_classification", TaskKind::kTokenClassification},
+                 {"extractive_question", TaskKind::kExtractiveQuestion}},
+                "what computes the answers: the model's own head, or a head that is trained with "
+                "the prompt (docs/heads.md)");
   declare_prompt_template(schema, o);
-  schema.field("labels", o.labels, "labels that the verbalizer must name, all of them");
+  schema.field("labels", o.labels,
+               "classes of a head; else labels that the verbalizer must name, all of them");
   schema.field("label_field", o.label_field, "field of the label");
+  schema.field("text_field", o.text_field,
+               "of a head: field of the text whose words are tagged or that has the answer, where "
+               "the template uses it last; empty: text, for extractive_question context");
   schema.custom(id_field(o.id_fields));
   schema.field("group_field", o.group_field,
                "records that agree in it stay together when shuffled");
@@ -278,8 +316,8 @@ void declare_scoring(Schema& schema, TaskOptions& o) {
   schema.field("answer_stop", o.answer_stop,
                "text that ends a generated answer and is left out of it; empty: only an EOS does");
   schema.field("metrics", o.metrics,
-               "metrics; the first one decides. Empty: accuracy, or for free answers text_f1 and "
-               "text_exact_match");
+               "metrics; the first one decides. Empty: accuracy, for free answers text_f1 and "
+               "text_exact_match, for entities entity_f1");
   schema.block("submission", o.submission, "The file for the server of a benchmark.");
 }
 

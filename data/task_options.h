@@ -19,6 +19,18 @@ class Schema;
 
 namespace incipit::data {
 
+// What computes the answers.
+enum class TaskKind {
+  kText,  // text: the model's own head; answers are texts that it scores or generates
+  // sequence_classification: a trained head; answers are `labels`, scored at the source's last row
+  kSequenceClassification,
+  // token_classification: a trained head; answers are entities of `labels`, from tags of words
+  kTokenClassification,
+  // extractive_question: a trained head; the answer is a span of a text, from its first to its last
+  // word
+  kExtractiveQuestion,
+};
+
 enum class Format {
   kRaw,   // raw: the template's text unchanged
   kChat,  // chat: the template's text as a user turn in the model's chat format
@@ -171,6 +183,7 @@ struct TaskOptions {
   std::vector<ForeachOptions> train_foreach;
   std::vector<std::pair<std::string, std::string>> train_where;
 
+  TaskKind kind = TaskKind::kText;
   Format format = Format::kRaw;
   std::string source_prefix;                // before the template's text: "rte "
   std::string source_template;              // `template`: text with {fields}, see data/template.h
@@ -179,8 +192,9 @@ struct TaskOptions {
   std::string target;                       // template of the target if there is neither
   std::string separator;            // between source and answer, tokenized with the answer: " "
   std::string system;               // chat only: system text; empty: the model's default
-  std::vector<std::string> labels;  // the verbalizer must name exactly these
+  std::vector<std::string> labels;  // of a head; a verbalizer must name exactly these
   std::string label_field = "label";
+  std::string text_field;  // whose words a head scores; empty: text, for a question context
   std::vector<std::string> id_fields{"idx"};  // `id_field`: one, or a list
   std::string group_field;   // examples with equal values stay together when shuffled
   std::string metric_group;  // examples with equal values are right together: MultiRC's question
@@ -222,6 +236,21 @@ struct TaskOptions {
 [[nodiscard]] inline bool has_prefix(const TaskOptions& options) {
   return options.shots > 0 || !options.prompt_file.empty();
 }
+// Whether a trained head, not the model's own, computes the answers.
+[[nodiscard]] inline bool has_head(const TaskOptions& options) {
+  return options.kind != TaskKind::kText;
+}
+// Whether the head scores places of a text (ScoredText).
+[[nodiscard]] inline bool scores_places(const TaskOptions& options) {
+  return options.kind == TaskKind::kTokenClassification ||
+         options.kind == TaskKind::kExtractiveQuestion;
+}
+// Returns text_field, or its default.
+[[nodiscard]] std::string text_field(const TaskOptions& options);
+// Returns the path of the right answers: `references`, or its default.
+[[nodiscard]] std::string references_path(const TaskOptions& options);
+// Returns the names of the outputs of a task's head.
+[[nodiscard]] std::vector<std::string> head_outputs(const TaskOptions& options);
 
 // Whether answers are free text: there are neither labels nor candidates.
 [[nodiscard]] bool answers_freely(const TaskOptions& options);

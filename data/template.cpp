@@ -81,6 +81,7 @@ bool Template::has_one_form(std::string_view field) const {
 }
 
 std::string Template::Piece::value(const Record& record) const {
+  if (!is_field) return text;
   std::string value = record.text(text);
   for (const TextFilter& filter : filters) value = filter.apply(std::move(value), record, text);
   return value;
@@ -106,15 +107,29 @@ std::string Template::render(const Record& record, std::string_view field,
                              std::string_view value) const {
   std::string out;
   for (const Piece& piece : pieces_) {
-    if (!piece.is_field) {
-      out += piece.text;
-    } else if (piece.text == field) {
-      out += value;
-    } else {
-      out += piece.value(record);
-    }
+    out += piece.is(field) ? std::string(value) : piece.value(record);
   }
   return out;
+}
+
+Template::Around Template::around(const Record& record, std::string_view field,
+                                  std::string_view value) const {
+  const auto last = std::find_if(pieces_.rbegin(), pieces_.rend(),
+                                 [&](const Piece& piece) { return piece.is(field); });
+  INCIPIT_CHECK(last != pieces_.rend(), "no field ", field);
+  Around around;
+  for (auto piece = pieces_.rbegin(); piece != last; ++piece) {
+    around.after = piece->value(record) + around.after;
+  }
+  for (auto piece = pieces_.begin(); piece + 1 != last.base(); ++piece) {
+    around.before += piece->is(field) ? std::string(value) : piece->value(record);
+  }
+  return around;
+}
+
+bool Template::has_filter(std::string_view field) const {
+  return std::any_of(pieces_.begin(), pieces_.end(),
+                     [&](const Piece& piece) { return piece.is(field) && !piece.filters.empty(); });
 }
 
 namespace {

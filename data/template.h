@@ -50,9 +50,21 @@ class Template {
   // Returns the text between the fields: the template with every field empty.
   [[nodiscard]] std::string blank() const { return filled(""); }
 
+  // What is before and after the last use of `field`, with `value` in place of its other uses, as
+  // in render(). The template uses it.
+  struct Around {
+    std::string before;
+    std::string after;
+  };
+  [[nodiscard]] Around around(const Record& record, std::string_view field,
+                              std::string_view value) const;
+
   // Like render(), but replaces `field` with `value`, to which no filter is applied.
   [[nodiscard]] std::string render(const Record& record, std::string_view field,
                                    std::string_view value) const;
+
+  // Whether a use of the field has a filter.
+  [[nodiscard]] bool has_filter(std::string_view field) const;
 
  private:
   struct Piece {
@@ -60,6 +72,7 @@ class Template {
     std::string text;  // literal text, or the field's name
     std::vector<TextFilter> filters;
     [[nodiscard]] std::string value(const Record& record) const;
+    [[nodiscard]] bool is(std::string_view field) const { return is_field && text == field; }
   };
   std::vector<Piece> pieces_;
   std::vector<std::string> fields_;

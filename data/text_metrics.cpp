@@ -7,6 +7,7 @@
 #include "data/answer_text.h"
 #include "data/bleu.h"
 #include "data/chrf.h"
+#include "data/entities.h"
 #include "data/number_text.h"
 
 namespace incipit::data {
@@ -53,6 +54,13 @@ std::vector<TextMetric> make_metrics() {
              return {rouge_l(answer, references)};
            },
            .score = mean},
+          {.name = "entity_f1",
+           .title = "entity F1",
+           .width = 3,
+           .statistics = [](std::string_view answer, References references) -> Statistics {
+             return entity_counts(answer, references.front());
+           },
+           .score = [](std::span<const double> sums, std::int64_t) { return entity_f1(sums); }},
           {.name = "bleu",
            .title = "BLEU",
            .width = kBleuStatistics,

@@ -29,6 +29,8 @@ struct TextMetric {
 //   text_f1           mean F1 of the answer's words against the best reference, so normalized
 //   numeric_match     share of answers whose last number is that of a reference (number_text.h)
 //   rouge_l           mean ROUGE-L F of the best reference, as rouge-score without stemming
+//   entity_f1         F1 of the entities of all answers together (micro-averaged), as seqeval
+//                     (data/entities.h); texts are lists of entities
 //   bleu, chrf        of all answers together, as sacrebleu (data/bleu.h, data/chrf.h)
 [[nodiscard]] const std::vector<TextMetric>& text_metrics();
 

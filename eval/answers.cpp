@@ -12,6 +12,7 @@
 #include "data/batch.h"
 #include "eval/batches.h"
 #include "eval/generation.h"
+#include "eval/place_answers.h"
 
 namespace incipit::eval {
 namespace {
@@ -163,6 +164,15 @@ Scores answer_examples(const methods::Prompted& model, const data::Task& task,
                        const data::Dataset& dataset, const EvalOptions& options,
                        comm::Communicator& ranks, const ScoringProgress& on_progress,
                        std::optional<std::int64_t> max_tokens) {
+  if (data::scores_places(task.options())) {
+    Scores result;
+    const auto find =
+        task.options().kind == data::TaskKind::kTokenClassification ? find_entities : find_spans;
+    result.texts = find(model, task, dataset, options, ranks, on_progress);
+    result.predictions.assign(result.texts.size(), -1);
+    result.on_format = 1;
+    return result;
+  }
   if (!answers_by_generation(task)) {
     return score_candidates(model, task, dataset, options, ranks, on_progress);
   }

@@ -52,9 +52,10 @@ struct GeneratedAnswer {
 [[nodiscard]] int label_of_answer(const data::Task& task, const data::Example& example,
                                   std::string_view text);
 
-// Scores candidates or generates answers, as the task says. Generated answers have at most
-// `max_tokens` tokens (default: task.max_answer_tokens). Throws what score_candidates() and
-// generate_answers() throw. Collective over `ranks`; every rank returns all answers.
+// Scores candidates, generates answers, or finds entities or spans (eval/place_answers.h), as the
+// task says. Generated answers have at most `max_tokens` tokens (default: task.max_answer_tokens).
+// Throws what score_candidates() and generate_answers() throw. Collective over `ranks`; every rank
+// returns all answers.
 [[nodiscard]] Scores answer_examples(const methods::Prompted& model, const data::Task& task,
                                      const data::Dataset& dataset, const EvalOptions& options,
                                      comm::Communicator& ranks,

@@ -168,6 +168,7 @@ SplitResult evaluate(const methods::Prompted& model, const data::Task& task,
   check_pairs(task, split);
   SplitResult result;
   result.labels = task.labels();
+  result.finds_entities = task.options().kind == data::TaskKind::kTokenClassification;
   if (has_loss(task.options())) {
     result.metrics.emplace_back(data::kLoss,
                                 target_loss(model, task, split, options, ranks, on_progress));

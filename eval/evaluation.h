@@ -43,6 +43,7 @@ struct SplitResult {
   Scores scores;    // empty when only the loss is requested
   Metrics metrics;  // over the labelled examples; empty if there are none
   Intervals intervals{};
+  bool finds_entities = false;        // texts are entities, in JSON
   std::vector<std::string> labels{};  // the task's; predictions without candidates index these
 };
 

@@ -23,6 +23,14 @@ Json prediction_line(const data::Example& example, std::size_t i, const SplitRes
   const int prediction = scores.predictions[i];
   Json line;
   line["idx"] = parse_json<Json>(example.id);
+  if (result.finds_entities) {
+    line["prediction"] = parse_json<Json>(scores.texts[i]);
+    line["label"] = nullptr;
+    for (const std::string& right : example.references) {
+      line["references"].push_back(parse_json<Json>(right));
+    }
+    return line;
+  }
   line["prediction"] = prediction < 0 ? std::string(data::stripped(scores.texts[i]))
                                       : label_name(example, prediction, result.labels);
   line["label"] =
@@ -30,6 +38,7 @@ Json prediction_line(const data::Example& example, std::size_t i, const SplitRes
   if (result.labels.empty() && !example.references.empty()) {
     line["references"] = example.references;
   }
+  if (example.scored) return line;
   if (scores.scores.empty()) {
     line["generated"] = scores.texts[i];
     return line;

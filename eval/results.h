@@ -24,6 +24,8 @@ struct NamedResult {
 //     {"idx":3,"prediction":"yes","label":"no","scores":{"yes":-1.25,"no":-1.5}}
 //     {"idx":3,"prediction":"yes","label":"no","generated":" yes"}
 //     {"idx":3,"prediction":"42","label":null,"references":["42"],"generated":" 42"}
+//     {"idx":3,"prediction":[{"start":4,"end":8,"label":"place","text":"mill"}],"label":null,
+//      "references":[[...]]}                                  entities; of spans, texts
 //     A generated answer that is no label is itself the prediction, without white space at its
 //     ends. The label is null if unknown or if answers are free text; these have the list of right
 //     answers.

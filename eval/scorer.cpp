@@ -96,27 +96,27 @@ double divisor(Score score, const data::Candidate& candidate) {
   throw LogicError("unknown score");
 }
 
-// Writes numbers of examples[i] to numbers[i].
-using BatchRun = std::function<void(std::span<const Example* const> examples,
-                                    std::span<const std::span<double>> numbers)>;
-
-// Returns the numbers that `run` computes for every example, `copies` for each of its candidates,
-// in batches that ranks take in turn. Same contract as score_candidates() for ranks, progress and
-// errors.
-Likelihoods numbers_of_candidates(const methods::PromptedModel& model, const data::Dataset& dataset,
-                                  std::size_t copies, std::int64_t batch_tokens,
-                                  comm::Communicator& ranks, const ScoringProgress& on_progress,
-                                  const BatchRun& run) {
-  std::vector<std::size_t> first{0};  // start of each example's numbers in `all`
+ExampleSizes sizes_of_candidates(const data::Dataset& dataset, std::size_t copies) {
+  ExampleSizes sizes{{}, rows_by_example(dataset)};
+  for (std::int64_t& rows : sizes.rows) rows *= static_cast<std::int64_t>(copies);
   for (const Example& example : dataset) {
     INCIPIT_CHECK(example.candidates && !example.candidates->empty(), "an example to be scored");
-    first.push_back(first.back() + copies * example.candidates->size());
+    sizes.numbers.push_back(copies * example.candidates->size());
   }
+  return sizes;
+}
+
+}  // namespace
+
+Likelihoods numbers_of_examples(const methods::PromptedModel& model, const data::Dataset& dataset,
+                                const ExampleSizes& sizes, std::int64_t batch_tokens,
+                                comm::Communicator& ranks, const ScoringProgress& on_progress,
+                                const BatchRun& run) {
+  std::vector<std::size_t> first{0};  // start of each example's numbers in `all`
+  for (const std::size_t numbers : sizes.numbers) first.push_back(first.back() + numbers);
   std::vector<double> all(first.back() + 1);  // last: number of ranks that left early
 
-  std::vector<std::int64_t> rows = rows_by_example(dataset);
-  for (std::int64_t& each : rows) each *= static_cast<std::int64_t>(copies);
-  const Batches plan = plan_batches(dataset, rows, batch_tokens, ranks.size());
+  const Batches plan = plan_batches(dataset, sizes.rows, batch_tokens, ranks.size());
   const auto tell = [&](int batches) {
     if (on_progress && ranks.rank() == 0) on_progress(plan.begins[batches], dataset.size());
   };
@@ -144,7 +144,7 @@ Likelihoods numbers_of_candidates(const methods::PromptedModel& model, const dat
     run(examples, numbers);
     tell(std::min(turn + ranks.size(), plan.count()));
   }
-  // Scores are nonzero only on the last pipeline stage of one model replica.
+  // The numbers are nonzero only on the last pipeline stage of one model replica.
   model.backbone().placement().pipeline->all_reduce_sum(std::span(all), "scores");
   ranks.all_reduce_sum(std::span(all), "scores");
   if (all.back() > 0) throw Stopped(dataset.file() + ": a signal ended its evaluation");
@@ -157,6 +157,8 @@ Likelihoods numbers_of_candidates(const methods::PromptedModel& model, const dat
   check_finite(dataset, result);
   return result;
 }
+
+namespace {
 
 // Adds the log-likelihoods of each prompt to `by_prompt`.
 void add_likelihoods(const methods::PromptedModel& model, std::span<const std::size_t> prompts,
@@ -178,8 +180,9 @@ void add_likelihoods(const methods::PromptedModel& model, std::span<const std::s
              numbers[example].subspan(item / examples.size() * width, width));
     }
   };
-  const Likelihoods all = numbers_of_candidates(model, dataset, prompts.size(),
-                                                options.batch_tokens, ranks, on_progress, run);
+  const Likelihoods all =
+      numbers_of_examples(model, dataset, sizes_of_candidates(dataset, prompts.size()),
+                          options.batch_tokens, ranks, on_progress, run);
   const std::size_t before = by_prompt.size();
   by_prompt.resize(before + prompts.size());
   for (const std::vector<double>& numbers : all) {
@@ -240,9 +243,9 @@ Likelihoods candidate_likelihoods(SharedBeginning& beginning, const data::Task& 
                                   const data::Dataset& dataset, const EvalOptions& options,
                                   comm::Communicator& ranks, const ScoringProgress& on_progress) {
   Scorer scorer(beginning, task);
-  return numbers_of_candidates(beginning.model().model, dataset, 1, options.batch_tokens, ranks,
-                               on_progress,
-                               [&](auto examples, auto scores) { scorer.run(examples, scores); });
+  return numbers_of_examples(beginning.model().model, dataset, sizes_of_candidates(dataset, 1),
+                             options.batch_tokens, ranks, on_progress,
+                             [&](auto examples, auto scores) { scorer.run(examples, scores); });
 }
 
 SharedBeginning beginning_of(const methods::Prompted& model, const data::Task& task) {

@@ -40,6 +40,25 @@ struct Scores {
 // the others keep pace with it.
 using ScoringProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
+// By example: how many numbers are computed, and the rows of the batch that it takes.
+struct ExampleSizes {
+  std::vector<std::size_t> numbers;
+  std::vector<std::int64_t> rows;
+};
+// Computes the numbers of examples[i] and writes them to numbers[i], on the ranks that hold one
+// copy of the model together; on all but the last pipeline stage, leaves or writes zeros.
+using BatchRun = std::function<void(std::span<const data::Example* const> examples,
+                                    std::span<const std::span<double>> numbers)>;
+
+// Returns the numbers that `run` computes for every example, in batches that ranks take in turn.
+// Same contract as score_candidates() for ranks, progress and errors.
+[[nodiscard]] Likelihoods numbers_of_examples(const methods::PromptedModel& model,
+                                              const data::Dataset& dataset,
+                                              const ExampleSizes& sizes, std::int64_t batch_tokens,
+                                              comm::Communicator& ranks,
+                                              const ScoringProgress& on_progress,
+                                              const BatchRun& run);
+
 // Scores the candidates of `dataset` with the model's prompt. Every example must have candidates.
 //
 // The beginning that all examples share (BOS, prompt, few-shot examples) is computed once and

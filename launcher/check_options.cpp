@@ -40,6 +40,33 @@ bool starts_with_labels(const configs::RunConfig& config) {
                      [&](const configs::SweepMember& member) { return labels(member.method); });
 }
 
+// What a head needs of the rest of the run.
+void check_head(const configs::RunConfig& config, const std::string& block,
+                const data::TaskOptions& task, const configs::Report& report) {
+  const bool probes = config.method.kind == methods::kLinearProbe;
+  if (!data::has_head(task)) {
+    if (probes) {
+      report("method.kind", "linear_probe trains nothing but a head, and " + block +
+                                ".kind: text has none; expected another kind");
+    }
+    return;
+  }
+  if (!config.method.trains()) {
+    report("method.kind", "the head of " + block + " is trained with a method, and none has no " +
+                              "head; expected linear_probe or a prompt");
+  } else if (methods::trains_backbone(config.method)) {
+    report("method.kind", config.method.kind + " trains the model's own head; for " + block +
+                              " expected linear_probe or a prompt");
+  }
+  if (config.tasks.size() > 1) {
+    report(block + ".kind", "a run of several tasks has no heads; expected text");
+  }
+  if (!config.sweep.empty()) {
+    report("sweep", "its members share batches, and those have no heads; expected no sweep for " +
+                        block + ".kind");
+  }
+}
+
 void check_trained_task(const configs::RunConfig& config, const std::string& block,
                         const data::TaskOptions& task, const configs::Report& report) {
   if (task.train.empty()) report(block + ".train", "missing; expected a file");
@@ -48,12 +75,18 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
     report("train.eval_every",
            "needs a validation split: set " + block + ".validation, or train.eval_every: 0");
   }
-  if (!task.verbalizer.empty()) return;
-  if (config.train.loss == trainer::Loss::kCandidates && task.candidates.foreach.empty()) {
+  if (data::scores_places(task) && config.train.loss == trainer::Loss::kCandidates) {
+    report("train.loss", "candidates are classes of a text, which " + block +
+                             ".kind has not; expected target_tokens");
+  }
+  const bool has_labels = data::has_head(task) && !task.labels.empty();
+  if (!task.verbalizer.empty() || has_labels) return;
+  if (config.train.loss == trainer::Loss::kCandidates && task.candidates.foreach.empty() &&
+      !data::has_head(task)) {
     report("train.loss", "candidates needs " + block + ".verbalizer or " + block + ".candidates");
   }
   if (starts_with_labels(config)) {
-    report("method.init.kind", "class_labels needs " + block + ".verbalizer");
+    report("method.init.kind", "class_labels needs " + block + ".verbalizer, or labels of a head");
   }
 }
 
@@ -105,6 +138,21 @@ void check_nearest_shots(const configs::RunConfig& config, const std::string& bl
   }
 }
 
+void require_shared_shots(const configs::RunConfig& config, const configs::Report& report) {
+  for (const auto& [block, task] : task_blocks(config)) {
+    if (!data::shows_nearest(*task)) continue;
+    report(block + ".shot_choice",
+           "nearest is for incipit eval and compare; expected balanced or random, or shot_lines");
+  }
+}
+
+void require_own_head(const configs::RunConfig& config, const configs::Report& report) {
+  for (const auto& [block, task] : task_blocks(config)) {
+    if (!data::has_head(*task)) continue;
+    report(block + ".kind", "this command uses the model's own head; expected text");
+  }
+}
+
 }  // namespace
 
 void check_options(const configs::RunConfig& config, const configs::Report& report) {
@@ -114,6 +162,7 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
   for (const auto& [block, task] : task_blocks(config)) {
     report_all(report, block, data::validate(*task));
     check_nearest_shots(config, block, *task, report);
+    check_head(config, block, *task, report);
     if (config.parallel.fsdp > 1 && data::generates_answers(*task)) {
       report("parallel.fsdp", "text is not generated from FSDP layers, and the metrics of " +
                                   block +
@@ -129,11 +178,17 @@ void check_options(const configs::RunConfig& config, const configs::Report& repo
 
 void check_shared_options(const configs::RunConfig& config, const configs::Report& report) {
   check_options(config, report);
-  for (const auto& [block, task] : task_blocks(config)) {
-    if (!data::shows_nearest(*task)) continue;
-    report(block + ".shot_choice",
-           "nearest is for incipit eval and compare; expected balanced or random, or shot_lines");
-  }
+  require_shared_shots(config, report);
+}
+
+void check_text_options(const configs::RunConfig& config, const configs::Report& report) {
+  check_options(config, report);
+  require_own_head(config, report);
+}
+
+void check_shared_text_options(const configs::RunConfig& config, const configs::Report& report) {
+  check_shared_options(config, report);
+  require_own_head(config, report);
 }
 
 void check_training_options(const configs::RunConfig& config, const configs::Report& report) {

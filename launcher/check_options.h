@@ -9,6 +9,10 @@ namespace incipit::launcher {
 void check_options(const configs::RunConfig& config, const configs::Report& report);
 // The same, plus that all inputs share their few-shot examples.
 void check_shared_options(const configs::RunConfig& config, const configs::Report& report);
+// The same, for commands that use the model's own head.
+void check_text_options(const configs::RunConfig& config, const configs::Report& report);
+// Both.
+void check_shared_text_options(const configs::RunConfig& config, const configs::Report& report);
 // The same, plus what training requires.
 void check_training_options(const configs::RunConfig& config, const configs::Report& report);
 

@@ -92,6 +92,8 @@ void Predictor::answer(const data::Dataset& examples) {
     const int label = scores.predictions[i];
     prediction.is_label = label >= 0;
     prediction.answer = std::string(data::stripped(scores.texts[i]));
+    prediction.is_json = task.options().kind == data::TaskKind::kTokenClassification;
+    if (example.scored) continue;
     if (!scores.scores.empty()) {
       prediction.candidates = example.candidates;
       prediction.probabilities = softmax(scores.scores[i]);

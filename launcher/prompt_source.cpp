@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "launcher/same_inputs.h"
 
 namespace incipit::launcher {
@@ -33,12 +34,42 @@ std::shared_ptr<methods::Trainable> start_prompt(const Session& session,
   }
   if (inputs.label_ids.empty()) {  // answers that depend on the record: use label names
     for (const data::LoadedTask& task : tasks) {
-      for (const std::string& label : task.task->labels()) {
+      const data::TaskOptions& options = task.task->options();
+      for (const std::string& label :
+           data::has_head(options) ? options.labels : task.task->labels()) {
         inputs.label_ids.push_back(tokenizer.encode_after("\n", " " + label));
       }
     }
   }
+  inputs.head = head_of(session.task->options());
+  if (inputs.head && inputs.spec.has_encoder()) {
+    throw ConfigError("task.kind: heads are trained on decoders, and " + session.config.model.path +
+                      " has an encoder; expected text");
+  }
   return methods::make_trainable(options, inputs, name);
+}
+
+// Throws ConfigError if an adapter was not trained for such a head.
+void require_head(const methods::BackboneInfo& adapter,
+                  const std::optional<methods::HeadOptions>& wanted,
+                  const std::filesystem::path& path) {
+  const std::optional<methods::TrainedHead>& head = adapter.head;
+  if (!head && !wanted) return;
+  if (!head || !wanted || head->kind != wanted->kind) {
+    throw ConfigError(path.string() + ": was trained " +
+                      (head ? "with a head of another kind of task" : "without a head") +
+                      "; expected an adapter for this task.kind");
+  }
+  const std::size_t outputs = wanted->outputs.size();
+  const bool named = !head->outputs.empty();
+  if (head->weight.size(0) == static_cast<std::int64_t>(outputs) &&
+      (!named || head->outputs == wanted->outputs)) {
+    return;
+  }
+  throw ConfigError("task.labels: the head of " + path.string() + " has " +
+                    (named ? "the outputs " + join(head->outputs)
+                           : std::to_string(head->weight.size(0)) + " outputs") +
+                    ", and the task has " + join(wanted->outputs));
 }
 
 }  // namespace
@@ -50,6 +81,21 @@ std::vector<std::int64_t> prompt_rows_of(const configs::RunConfig& config) {
   }
   if (rows.empty()) rows.push_back(methods::prompt_rows(config.method).rows);
   return rows;
+}
+
+std::optional<methods::HeadOptions> head_of(const data::TaskOptions& task) {
+  const std::vector<std::string> outputs = data::head_outputs(task);
+  switch (task.kind) {
+    case data::TaskKind::kText:
+      return std::nullopt;
+    case data::TaskKind::kSequenceClassification:
+      return methods::HeadOptions{methods::HeadKind::kSequence, outputs};
+    case data::TaskKind::kTokenClassification:
+      return methods::HeadOptions{methods::HeadKind::kTokens, outputs};
+    case data::TaskKind::kExtractiveQuestion:
+      return methods::HeadOptions{methods::HeadKind::kSpan, outputs};
+  }
+  throw LogicError("unknown kind of task");
 }
 
 std::vector<std::shared_ptr<methods::Trainable>> start_prompts(const Session& session) {
@@ -136,12 +182,13 @@ std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained) {
 void check_prompt(const Session& session, const std::optional<methods::LoadedPrompt>& trained,
                   const std::filesystem::path& adapter) {
   std::shared_ptr<methods::Trainable> prompt;
-  if (trained) prompt = trained->prompt;
+  if (trained) prompt = trained->trained();
   require_same_prompts(session.world(), "adapter", {&prompt, 1});
   if (!trained) return;
   const auto own = std::filesystem::path(session.config.run.output_dir) / "adapter";
-  methods::check_backbone(*trained, session.backbone->spec(), session.backbone_info,
-                          adapter.empty() ? own : adapter);
+  const std::filesystem::path path = adapter.empty() ? own : adapter;
+  methods::check_backbone(*trained, session.backbone->spec(), session.backbone_info, path);
+  require_head(trained->backbone, head_of(session.task->options()), path);
 }
 
 methods::PromptedModel prompted_model(const Session& session,
@@ -149,7 +196,7 @@ methods::PromptedModel prompted_model(const Session& session,
                                       const std::filesystem::path& adapter) {
   check_prompt(session, trained, adapter);
   if (!trained) return methods::PromptedModel(*session.backbone);
-  return methods::PromptedModel(*session.backbone, {trained->prompt});
+  return methods::PromptedModel(*session.backbone, {trained->trained()});
 }
 
 }  // namespace incipit::launcher

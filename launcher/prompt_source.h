@@ -17,6 +17,9 @@ namespace incipit::launcher {
 // Returns the rows of every member's prompt of a sweep, else one number for all tasks.
 [[nodiscard]] std::vector<std::int64_t> prompt_rows_of(const configs::RunConfig& config);
 
+// Returns the head that a task trains, if its kind has one.
+[[nodiscard]] std::optional<methods::HeadOptions> head_of(const data::TaskOptions& task);
+
 // Returns what is trained, in its initial state: a prompt for each task or one for all, as
 // method.init says, or the weights of the model. The same on every rank.
 [[nodiscard]] std::vector<std::shared_ptr<methods::Trainable>> start_prompts(
@@ -44,7 +47,8 @@ namespace incipit::launcher {
 [[nodiscard]] std::int64_t rows_of(const std::optional<methods::LoadedPrompt>& trained);
 
 // Checks that what trained_prompt() returned for `adapter` is the same on all ranks and fits the
-// model. Throws and warns as methods::check_backbone does when it was made for another one.
+// model. Throws and warns as methods::check_backbone does when it was made for another one. Throws
+// ConfigError when its head is not that of the session's task.
 // Collective.
 void check_prompt(const Session& session, const std::optional<methods::LoadedPrompt>& trained,
                   const std::filesystem::path& adapter);

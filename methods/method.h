@@ -17,6 +17,8 @@ namespace incipit::methods {
 struct LoadedPrompt {
   std::shared_ptr<Adapter> prompt;
   BackboneInfo backbone;  // as far as the files say
+  // Returns the prompt, with the head if there is one.
+  [[nodiscard]] std::shared_ptr<Trainable> trained() const;
 };
 
 struct Method {

@@ -161,6 +161,8 @@ std::vector<MethodDeclaration>& declarations() {
        declare_lora, check_lora},
       {"prompt_tuning+lora", "both", InitKind::kClassLabels, nullptr, check_prompt_with_lora},
       {"prefix_tuning+lora", "both", InitKind::kNormal, nullptr, check_prefix_with_lora},
+      {kLinearProbe, "nothing but a head on the model's last states, for a task with a head",
+       InitKind::kAuto, nullptr, nullptr},
       {"model_tuning", "all weights of the model, the baseline", InitKind::kAuto, nullptr, nullptr},
   };
   return all;

@@ -18,6 +18,8 @@ namespace incipit::methods {
 
 // `kind` of the frozen model without a prompt, for evaluation.
 inline constexpr const char* kNoMethod = "none";
+// `kind` of a head on the model's last states, with no prompt.
+inline constexpr const char* kLinearProbe = "linear_probe";
 
 enum class InitKind {
   kAuto,           // auto: class_labels for prompt_tuning, normal for the others

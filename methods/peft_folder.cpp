@@ -63,8 +63,9 @@ at::Tensor read_values(const SafetensorsFile& file, std::int64_t rows, std::int6
 }  // namespace
 
 void save_peft_files(const fs::path& folder, const PeftOrigin& origin,
-                     const std::map<std::string, at::Tensor>& tensors, const nlohmann::json& own) {
-  for (const auto& [name, values] : tensors) check_values(origin.name, values);
+                     const std::map<std::string, at::Tensor>& prompt, const nlohmann::json& own) {
+  for (const auto& [name, values] : prompt) check_values(origin.name, values);
+  std::map<std::string, at::Tensor> tensors = prompt;
   std::map<std::string, std::string> metadata;
   if (!origin.name.empty()) metadata[kNameKey] = origin.name;
   if (!origin.backbone.weights_fingerprint.empty()) {
@@ -78,6 +79,7 @@ void save_peft_files(const fs::path& folder, const PeftOrigin& origin,
       {"task_type", "CAUSAL_LM"},
   };
   config.update(own);
+  if (origin.backbone.head) add_head(*origin.backbone.head, tensors, config, metadata);
   model::write_safetensors(folder / kTensorFile, tensors, metadata);
   write_atomically(folder / kConfigFile, dump_json(config, 2, BadUtf8::kReplace, Letters::kAscii));
 }
@@ -113,6 +115,7 @@ PeftOrigin read_peft_origin(const fs::path& folder, const JsonObject& config,
   if (origin.name.empty()) origin.name = folder.filename().string();
   origin.backbone.name = config.text_or("base_model_name_or_path", "");
   origin.backbone.weights_fingerprint = metadata(kFingerprintKey);
+  origin.backbone.head = read_head(config, file);
   return origin;
 }
 
@@ -121,11 +124,7 @@ JsonObject read_peft_config(const fs::path& folder) {
     throw DataError((folder / kConfigFile).string() + ": is missing: no adapter here" +
                     subfolder_hint(folder));
   }
-  JsonObject config = JsonObject::read(folder / kConfigFile);
-  if (config.has("modules_to_save") && !config.value()["modules_to_save"].empty()) {
-    config.fail("modules_to_save", "further trained modules beside the prompt are not supported");
-  }
-  return config;
+  return JsonObject::read(folder / kConfigFile);
 }
 
 std::int64_t stored_width(const fs::path& folder) {

@@ -25,15 +25,15 @@ struct PeftOrigin {
 };
 
 // Writes both files to `folder`, which is created if missing. Each file is replaced atomically;
-// equal input gives equal bytes. `config` has the keys of this kind of adapter beside the common
-// ones. Throws NumericsError if a value is not finite.
+// equal input gives equal bytes. The head of the origin is written too. `config` has the keys of
+// this kind of adapter beside the common ones. Throws NumericsError if a value is not finite.
 void save_peft_files(const std::filesystem::path& folder, const PeftOrigin& origin,
-                     const std::map<std::string, at::Tensor>& tensors,
-                     const nlohmann::json& config);
+                     const std::map<std::string, at::Tensor>& prompt, const nlohmann::json& config);
 
 // Opens adapter_model.safetensors. Throws DataError if it is missing or damaged.
 [[nodiscard]] model::SafetensorsFile open_peft_tensors(const std::filesystem::path& folder);
 
+// Throws DataError if the adapter has other trained modules than the prompt and a head.
 [[nodiscard]] PeftOrigin read_peft_origin(const std::filesystem::path& folder,
                                           const model::JsonObject& config,
                                           const model::SafetensorsFile& file);
@@ -50,7 +50,7 @@ void save_peft_folder(const std::filesystem::path& folder, const PeftAdapter& ad
                       const nlohmann::json& config);
 
 // Reads adapter_config.json, which must be in `folder` itself. Throws DataError (file, key, what
-// was found, what was expected) if it is missing or needs modules beside the prompt.
+// was found, what was expected) if it is missing.
 [[nodiscard]] model::JsonObject read_peft_config(const std::filesystem::path& folder);
 
 // Returns the number of columns of the stored tensor. Throws DataError if the file is missing or

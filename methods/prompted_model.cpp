@@ -2,8 +2,10 @@
 
 #include <ATen/ops/full.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "core/check.h"
 #include "model/stage_link.h"
 #include "nn/collectives.h"
 #include "nn/ledger.h"
@@ -23,6 +25,11 @@ PromptedModel::PromptedModel(const model::Backbone& backbone,
 PromptRows PromptedModel::rows(std::size_t number) const {
   if (number >= prompts_.size() || !prompts_[number]) return {};
   return prompts_[number]->rows(static_cast<int>(number));
+}
+
+bool PromptedModel::has_head() const {
+  return std::any_of(contributions_.begin(), contributions_.end(),
+                     [](const auto& contribution) { return contribution->head.has_value(); });
 }
 
 void PromptedModel::refresh() { place(/*for_backward=*/false); }
@@ -50,10 +57,18 @@ model::ForestPass PromptedModel::forward(const Forest& forest,
 model::ForestPass PromptedModel::stage_forward(const Forest& forest,
                                                model::ForestPassOptions options) const {
   std::vector<nn::KeyValueStore*> residents;
+  bool learns = backbone_.weights().trains();  // below a head
   for (const auto& contribution : contributions_) {
+    learns = learns || contribution->input_rows.defined() ||
+             !contribution->residents.layers.empty() || !contribution->additions.empty();
     residents.push_back(&contribution->residents);
     options.adapters.push_back(&contribution->additions);
+    if (!contribution->head) continue;
+    INCIPIT_CHECK(options.class_head == nullptr, "two heads in a batch");
+    options.class_head = &*contribution->head;
   }
+  options.head_only =
+      options.class_head != nullptr && !learns && backbone_.placement().pipeline->size() == 1;
   residents.insert(residents.end(), options.residents.begin(), options.residents.end());
   options.residents = std::move(residents);
   return {backbone_, forest, input_rows_, options};

@@ -36,6 +36,8 @@ class PromptedModel {
   [[nodiscard]] bool is_frozen(std::size_t number) const { return !prompts_[number]; }
   // The rows that precede a sequence with this prompt; none if there is no such prompt.
   [[nodiscard]] PromptRows rows(std::size_t number) const;
+  // Whether a head is trained with a prompt.
+  [[nodiscard]] bool has_head() const;
   // The number of stores that the prompts take in a pass. A pass may use further stores
   // (ForestPassOptions::residents), which are numbered from here.
   [[nodiscard]] int stores() const { return static_cast<int>(prompts_.size()); }

@@ -3,8 +3,11 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/error.h"
 #include "core/text.h"
 #include "methods/combined/combined.h"
+#include "methods/headed.h"
+#include "methods/lora/linear_probe.h"
 #include "methods/lora/lora.h"
 #include "methods/model_tuning/model_tuning.h"
 #include "methods/p_tuning/p_tuning.h"
@@ -25,6 +28,7 @@ std::vector<Method>& all_methods() {
       lora::method(),
       combined::with_lora(prompt_tuning::method(), lora::method()),
       combined::with_lora(prefix_tuning::method(), lora::method()),
+      lora::linear_probe(),
       model_tuning::method(),
   };
   return all;
@@ -85,12 +89,18 @@ std::shared_ptr<Trainable> make_trainable(const MethodOptions& options, const St
                                           const std::string& name) {
   const Method* method = find(options.kind);
   INCIPIT_CHECK(method != nullptr, "this method trains nothing");
-  return method->make(options, inputs, name);
+  std::shared_ptr<Trainable> made = method->make(options, inputs, name);
+  if (!inputs.head) return made;
+  auto prompt = std::dynamic_pointer_cast<Adapter>(std::move(made));
+  INCIPIT_CHECK(prompt != nullptr, "no head can be trained with method ", options.kind);
+  return std::make_shared<Headed>(
+      std::move(prompt), start_head(*inputs.head, inputs.spec, inputs.seed, inputs.device));
 }
 
 std::shared_ptr<Trainable> make_trainable_without_data(MethodOptions options,
                                                        const model::ModelSpec& spec,
-                                                       const std::string& name) {
+                                                       const std::string& name,
+                                                       const std::optional<HeadOptions>& head) {
   nn::prepare_meta_device();
   options.init = {};
   options.init.kind = InitKind::kNormal;  // every method that has initial values has it
@@ -100,6 +110,7 @@ std::shared_ptr<Trainable> make_trainable_without_data(MethodOptions options,
                          .special_ids = {},
                          .text_ids = {},
                          .label_ids = {},
+                         .head = head,
                          .seed = 0,
                          .device = at::kMeta},
                         name);
@@ -125,9 +136,16 @@ std::string loading_in_python(const MethodOptions& options) {
   return method == nullptr ? "" : method->in_python;
 }
 
-std::int64_t trained_numbers(const MethodOptions& options, const model::ModelSpec& spec) {
+std::int64_t trained_numbers(const MethodOptions& options, const model::ModelSpec& spec,
+                             const std::optional<HeadOptions>& head) {
   const Method* method = find(options.kind);
-  return method == nullptr ? 0 : method->numbers(options, spec);
+  if (method == nullptr) return 0;
+  return method->numbers(options, spec) + (head ? head_numbers(*head, spec) : 0);
+}
+
+std::shared_ptr<Trainable> LoadedPrompt::trained() const {
+  if (!backbone.head) return prompt;
+  return std::make_shared<Headed>(prompt, *backbone.head);
 }
 
 std::vector<MethodOptions> example_options() {
@@ -160,6 +178,12 @@ LoadedPrompt load_prompt(const std::filesystem::path& path) {
 void check_backbone(const LoadedPrompt& loaded, const model::ModelSpec& spec,
                     const BackboneInfo& backbone, const std::filesystem::path& path) {
   loaded.prompt->check(spec, path);
+  const std::optional<TrainedHead>& head = loaded.backbone.head;
+  if (head && head->weight.size(1) != spec.hidden_size) {
+    throw DataError(path.string() + ": has a head of " + std::to_string(head->weight.size(1)) +
+                    " inputs, but the model's states have " + std::to_string(spec.hidden_size) +
+                    "; it belongs to another model");
+  }
   warn_of_other_weights(loaded.backbone, backbone, path);
 }
 

@@ -25,9 +25,9 @@ void add_method(Method method, MethodDeclaration declaration);
                                                         const std::string& name);
 
 // Returns the same without data, on the meta device. Reads neither files nor a model.
-[[nodiscard]] std::shared_ptr<Trainable> make_trainable_without_data(MethodOptions options,
-                                                                     const model::ModelSpec& spec,
-                                                                     const std::string& name);
+[[nodiscard]] std::shared_ptr<Trainable> make_trainable_without_data(
+    MethodOptions options, const model::ModelSpec& spec, const std::string& name,
+    const std::optional<HeadOptions>& head = {});
 
 // Whether the method trains the weights of the model (Trainable::trains_backbone).
 [[nodiscard]] bool trains_backbone(const MethodOptions& options);
@@ -41,7 +41,8 @@ void add_method(Method method, MethodDeclaration declaration);
 // Returns the number of numbers that are saved. Throws ConfigError if the method does not fit the
 // model.
 [[nodiscard]] std::int64_t trained_numbers(const MethodOptions& options,
-                                           const model::ModelSpec& spec);
+                                           const model::ModelSpec& spec,
+                                           const std::optional<HeadOptions>& head = {});
 
 // Returns Method::examples() of every method.
 [[nodiscard]] std::vector<MethodOptions> example_options();

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/forest.h"
+#include "methods/head.h"
 #include "model/spec.h"
 
 namespace incipit::methods {
@@ -22,6 +24,7 @@ struct StartInputs {
   std::vector<TokenId> special_ids;             // never sampled
   std::vector<TokenId> text_ids;                // init.text
   std::vector<std::vector<TokenId>> label_ids;  // one list per label
+  std::optional<HeadOptions> head{};            // to train with the prompt
   std::uint64_t seed = 0;
   at::Device device = at::kCPU;  // meta: the prompt has no data, and nothing is drawn
 };

@@ -7,9 +7,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "core/forest.h"
 #include "methods/backbone_info.h"
 #include "model/backbone.h"
+#include "nn/class_scores.h"
 #include "nn/collectives.h"
 #include "nn/key_values.h"
 #include "nn/low_rank.h"
@@ -42,6 +45,7 @@ struct Contribution {
   at::Tensor input_gradient;  // the same shape; undefined without gradients
   nn::KeyValueStore residents;
   nn::LowRankMaps additions;  // to linear maps of this rank
+  std::optional<nn::ClassHead> head;
 };
 
 class Trainable {
@@ -98,7 +102,10 @@ class Trainable {
  protected:
   explicit Trainable(std::string name) : name_(std::move(name)) {}
   void add_parameter(Parameter parameter) { parameters_.push_back(std::move(parameter)); }
-  void set_parameters(std::vector<Parameter> parameters) { parameters_ = std::move(parameters); }
+  // Makes the first parameters share the tensors of these.
+  void share_parameters(std::span<const Parameter> first) {
+    std::copy(first.begin(), first.end(), parameters_.begin());
+  }
 
  private:
   std::string name_;

@@ -85,19 +85,19 @@ Backbone Backbone::without_data(const ModelSpec& spec, at::ScalarType dtype,
   return {spec, {.dtype = dtype, .device = at::kMeta}, placement, {}};
 }
 
-std::vector<int> Backbone::forward_groups() const {
+std::vector<int> Backbone::forward_groups(bool scores_outputs) const {
   std::vector<int> groups;
   if (embedding_) groups = embedding_->groups();
   for (const nn::Block& block : blocks_) groups.push_back(block.group);
-  if (head_) {
+  if (head_ && scores_outputs) {
     for (const int group : head_->table.groups()) groups.push_back(group);
   }
   return groups;
 }
 
-std::vector<int> Backbone::backward_groups() const {
+std::vector<int> Backbone::backward_groups(bool scores_outputs) const {
   std::vector<int> groups;
-  if (head_) groups = head_->table.groups();
+  if (head_ && scores_outputs) groups = head_->table.groups();
   for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
     groups.push_back(block->group);
   }

@@ -72,8 +72,9 @@ class Backbone {
   // model that ties the two. Both stages have the same gradient after sum_gradients().
   [[nodiscard]] bool head_is_copy() const;
 
-  [[nodiscard]] std::vector<int> forward_groups() const;
-  [[nodiscard]] std::vector<int> backward_groups() const;
+  // `scores_outputs`: with the head's table.
+  [[nodiscard]] std::vector<int> forward_groups(bool scores_outputs = true) const;
+  [[nodiscard]] std::vector<int> backward_groups(bool scores_outputs = true) const;
 
   // Returns rotary tables for positions [0, count), by index into ModelSpec::rotary.
   [[nodiscard]] std::vector<nn::ops::RotaryTable> rotary_tables(std::int64_t count) const;

@@ -14,8 +14,8 @@ namespace incipit::model {
 namespace {
 
 void check_forest(const Forest& forest, const Backbone& backbone,
-                  std::span<const at::Tensor> prompts,
-                  std::span<nn::KeyValueStore* const> residents) {
+                  std::span<const at::Tensor> prompts, const ForestPassOptions& options) {
+  const std::vector<nn::KeyValueStore*>& residents = options.residents;
   const ModelSpec& c = backbone.spec();
   for (const PromptSpan& span : forest.prompt_spans) {
     INCIPIT_CHECK(span.prompt >= 0 && span.prompt < static_cast<int>(prompts.size()),
@@ -35,8 +35,9 @@ void check_forest(const Forest& forest, const Backbone& backbone,
   for (const TokenId token : forest.tokens) {
     INCIPIT_CHECK(token < c.vocab_size, "token id ", token, " of ", c.vocab_size);
   }
+  const std::int64_t outputs = options.class_head ? options.class_head->outputs() : c.outputs();
   for (const Target& target : forest.targets) {
-    INCIPIT_CHECK(target.id < c.outputs(), "target id ", target.id, " of ", c.outputs());
+    INCIPIT_CHECK(target.id < outputs, "target id ", target.id, " of ", outputs);
   }
   for (const auto& [store, rows] : forest.resident) {
     INCIPIT_CHECK(rows.empty() || (store < static_cast<int>(residents.size()) &&
@@ -57,7 +58,7 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
                        std::span<const at::Tensor> prompts, const ForestPassOptions& options) {
   const nn::LedgerScope scope(nn::MemoryKind::kActivations);
   const Phase forward("forward");
-  check_forest(forest, backbone, prompts, options.residents);
+  check_forest(forest, backbone, prompts, options);
   INCIPIT_CHECK(backbone.embedding().has_value() != options.input.defined(),
                 "an input belongs to a later stage");
   if (PassGraphs* const graphs = backbone.graphs()) {

@@ -26,6 +26,7 @@
 #include "core/forest.h"
 #include "model/backbone.h"
 #include "nn/block.h"
+#include "nn/class_scores.h"
 #include "nn/key_values.h"
 #include "nn/low_rank.h"
 
@@ -49,7 +50,10 @@ struct ForestPassOptions {
   std::vector<nn::KeyValueStore*> residents{};  // the stores that the forest refers to, by number
   // The additions to linear maps that the forest refers to, by number. Must outlive the pass.
   std::vector<const nn::LowRankMaps*> adapters{};
-  at::Tensor input{};  // output() of the previous stage; undefined: the first stage
+  // Scores targets in place of the model's head, if not null. Must outlive the pass.
+  const nn::ClassHead* class_head = nullptr;
+  bool head_only = false;  // backward() computes only its gradients; not over pipeline stages
+  at::Tensor input{};      // output() of the previous stage; undefined: the first stage
   std::function<void(const LayerView&)> on_layer{};  // called after each layer of the stage
 };
 
@@ -69,11 +73,12 @@ class ForestPass {
 
   // Returns log p(id | all preceding rows) of every target, natural logarithm: [T], float32
   // (float64 in a float64 backbone), on the backbone's device. Zeros on all but the last pipeline
-  // stage.
+  // stage. With a class head, log p(output id), or the output itself if it is not normalised.
   [[nodiscard]] const at::Tensor& log_likelihoods() const;
 
-  // Returns the most likely next token at each target's row, in the order of targets: [T] int64, on
-  // the backbone's device. Empty on all but the last pipeline stage.
+  // Returns the most likely next token (with a class head: output) at each target's row, in the
+  // order of targets: [T] int64, on the backbone's device. Empty on all but the last pipeline
+  // stage.
   [[nodiscard]] const at::Tensor& argmax() const;
 
   // Returns the logits at the target rows, each row once, in order: [distinct target rows, vocab],

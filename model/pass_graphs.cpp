@@ -30,8 +30,8 @@ bool can_capture(const Backbone& backbone, const Forest& forest, const ForestPas
   };
   const auto adds = [](const nn::LowRankMaps* maps) { return !maps->empty(); };
   return placement.tensor->size() * placement.fsdp->size() * placement.pipeline->size() == 1 &&
-         !options.on_layer && !options.keep_keys_values && !backbone.weights().trains() &&
-         !forest.targets.empty() && forest.row_count(1) == 0 &&
+         options.class_head == nullptr && !options.on_layer && !options.keep_keys_values &&
+         !backbone.weights().trains() && !forest.targets.empty() && forest.row_count(1) == 0 &&
          std::all_of(backbone.blocks().begin(), backbone.blocks().end(), is_causal) &&
          std::none_of(options.residents.begin(), options.residents.end(), has_gradients) &&
          std::none_of(options.adapters.begin(), options.adapters.end(), adds);
@@ -181,7 +181,7 @@ PassReplay::PassReplay(PassGraphs& graphs, std::shared_ptr<PassGraphs::Graph> gr
       waits_(options.for_backward) {
   graphs_.is_busy_ = waits_;
   // Copies, since other graphs take the same memory.
-  const nn::TargetScores& scores = graph_->state->scores();
+  const nn::Scores& scores = graph_->state->scores();
   log_likelihoods_ = scores.log_likelihoods().narrow(0, 0, targets_).clone();
   argmax_ = scores.argmax().narrow(0, 0, targets_).clone();
   if (!options.keep_logits) return;

@@ -12,13 +12,25 @@
 #include "nn/attention_flash.h"
 #include "nn/flash_plan.h"
 #include "nn/host_copy.h"
+#include "nn/target_scores.h"
 
 namespace incipit::model {
 namespace {
 
 nn::Keep kept_by(const ForestPassOptions& options) {
-  if (!options.for_backward) return nn::Keep::kNothing;
+  if (!options.for_backward || options.head_only) return nn::Keep::kNothing;
   return options.recompute ? nn::Keep::kAttention : nn::Keep::kAll;
+}
+
+std::unique_ptr<nn::Scores> make_scores(const Backbone& backbone, const Forest& forest,
+                                        const nn::ClassHead* classes) {
+  const nn::Head* head = backbone.head() ? &*backbone.head() : nullptr;
+  if (head && classes) {
+    return std::make_unique<nn::ClassScores>(head->norm, *classes, backbone.dtype(),
+                                             backbone.device(), forest.targets);
+  }
+  return std::make_unique<nn::TargetScores>(head, backbone.dtype(), backbone.device(),
+                                            forest.targets);
 }
 
 at::Tensor upload_prompt_rows(const Forest& forest, at::Device device) {
@@ -61,9 +73,8 @@ PassState::PassState(const Backbone& backbone, const Forest& forest,
       tokens_(forest.tokens),
       prompt_spans_(forest.prompt_spans),
       target_count_(std::ssize(forest.targets)),
-      scores_(backbone.head() ? &*backbone.head() : nullptr, backbone.dtype(), backbone.device(),
-              forest.targets),
-      rows_(backbone, forest, scores_.rows(), options.adapters, rotary) {
+      scores_(make_scores(backbone, forest, options.class_head)),
+      rows_(backbone, forest, scores_->rows(), options.adapters, rotary) {
   if (backbone.embedding()) {
     sources_ = backbone.embedding()->sources(tokens_, prompt_spans_, prompts);
   }
@@ -102,7 +113,7 @@ void PassState::forward(std::span<const at::Tensor> prompts) {
   Phase phase("embedding");
   keys_values_ = {};
   records_.clear();
-  backbone_.weights().announce(backbone_.forward_groups());
+  backbone_.weights().announce(backbone_.forward_groups(options_.class_head == nullptr));
   at::Tensor x = backbone_.embedding()
                      ? backbone_.embedding()->input(tokens_, prompt_spans_, prompts,
                                                     rows_.positions(), sources_)
@@ -118,7 +129,7 @@ void PassState::forward(std::span<const at::Tensor> prompts) {
   }
   last_ = std::move(x);
   const Phase scores("scores");
-  scores_.forward(last_, options_.keep_logits);
+  scores_->forward(last_, options_.keep_logits);
 }
 
 // Replaces x, the layer's input, by its output. Sets `memory` at the first layer that reads it.
@@ -134,11 +145,11 @@ void PassState::forward_layer(std::size_t layer, at::Tensor& x, at::Tensor& memo
   if (options_.on_layer) options_.on_layer({layer, block, queries, record.qkv, residents, out});
   if (options_.keep_keys_values || keep_ == nn::Keep::kAll) {
     keys_values_.layers.push_back(rows_.keys_values(block, record));
-  } else if (options_.for_backward) {
+  } else if (keep_ == nn::Keep::kAttention) {
     keys_values_.layers.emplace_back();
   }
   if (keep_ == nn::Keep::kAttention) record.qkv.reset();
-  if (options_.for_backward) records_.push_back(std::move(record));
+  if (keep_ != nn::Keep::kNothing) records_.push_back(std::move(record));
   x = is_last(layer) ? std::move(out) : rows_.replace(block, x, out);
 }
 
@@ -146,12 +157,16 @@ at::Tensor PassState::backward(const at::Tensor& grad, std::span<at::Tensor> pro
                                at::Tensor grad_output) {
   Phase phase("scores");
   const bool scores = backbone_.head().has_value();
+  if (options_.head_only) {
+    (void)scores_->backward(last_, grad);
+    return {};
+  }
   INCIPIT_CHECK(!records_.empty(), "backward of a pass that kept nothing for it");
   INCIPIT_CHECK(scores != grad_output.defined(), "a gradient of the output");
   INCIPIT_CHECK(!scores || grad.size(0) == target_count_, "a gradient per target");
   nn::WeightStore& weights = backbone_.weights();
-  weights.announce(backbone_.backward_groups());
-  at::Tensor grad_x = scores ? scores_.backward(last_, grad) : std::move(grad_output);
+  weights.announce(backbone_.backward_groups(options_.class_head == nullptr));
+  at::Tensor grad_x = scores ? scores_->backward(last_, grad) : std::move(grad_output);
   last_.reset();
   output_.reset();
   phase.end();
@@ -212,7 +227,7 @@ std::vector<std::int64_t> PassState::shape() const {
   for (const PromptSpan& span : prompt_spans_) {
     shape.insert(shape.end(), {span.prompt, span.prompt_row, span.count});
   }
-  const std::vector<std::int64_t> scores = scores_.shape();
+  const std::vector<std::int64_t> scores = scores_->shape();
   shape.insert(shape.end(), scores.begin(), scores.end());
   for (std::size_t layer = 0; layer < backbone_.blocks().size(); ++layer) {
     const nn::SelfAttention& attention = backbone_.blocks()[layer].attention;

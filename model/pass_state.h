@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -13,7 +14,7 @@
 #include "model/pass_rows.h"
 #include "nn/block.h"
 #include "nn/key_values.h"
-#include "nn/target_scores.h"
+#include "nn/scores.h"
 
 namespace incipit::model {
 
@@ -29,7 +30,7 @@ class PassState {
   void forward(std::span<const at::Tensor> prompts);
   at::Tensor backward(const at::Tensor& grad, std::span<at::Tensor> prompt_gradients,
                       at::Tensor grad_output);
-  [[nodiscard]] const nn::TargetScores& scores() const { return scores_; }
+  [[nodiscard]] const nn::Scores& scores() const { return *scores_; }
   [[nodiscard]] const at::Tensor& output() const { return output_; }
   [[nodiscard]] nn::KeyValueStore& keys_values() { return keys_values_; }
 
@@ -56,7 +57,7 @@ class PassState {
   std::vector<TokenId> tokens_;
   std::vector<PromptSpan> prompt_spans_;
   std::int64_t target_count_;
-  nn::TargetScores scores_;
+  std::unique_ptr<nn::Scores> scores_;
   PassRows rows_;
   at::Tensor sources_;      // nn::Embedding::sources()
   at::Tensor prompt_rows_;  // [rows of soft prompts] int64, for backward

@@ -90,7 +90,9 @@ struct ModelSpec {
   NormSpec final_norm;
   std::string head;          // tensor [outputs(), hidden_size]; "": the embedding (tied)
   std::int64_t classes = 0;  // the head scores these many classes instead of tokens; 0: tokens
-  std::string stored_head;   // name of that tensor in files of untied models (model/as_stored.h)
+  // The name in transformers of a head of classes of tokens, which adapters store.
+  std::string token_classifier = "score";
+  std::string stored_head;  // name of that tensor in files of untied models (model/as_stored.h)
   std::optional<double> logit_softcap;  // a logit l becomes softcap * tanh(l / softcap)
   std::optional<std::int32_t> bos_token_id;
   std::vector<std::int32_t> eos_token_ids;

@@ -35,21 +35,11 @@ enum { kNormaliser, kLargest, kLikeliest, kRowNumbers };
 
 TargetScores::TargetScores(const Head* head, at::ScalarType compute, at::Device device,
                            std::vector<Target> targets)
-    : head_(head),
-      wide_(ops::accumulate_type(compute)),
-      device_(device),
-      targets_(std::move(targets)) {
-  for (const Target& target : targets_) {
-    if (rows_.empty() || rows_.back() != target.row) rows_.push_back(target.row);
-    slot_.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
-  }
+    : Scores(std::move(targets), ops::accumulate_type(compute), device), head_(head) {
   const bool has_kernels =
       head_ != nullptr && device_path(head_->table.chunks.front().rows->stored()) != nullptr;
   if (head_) chunks_ = make_chunks(has_kernels);
-  if (has_kernels) return;  // forward() makes the results
-  const at::TensorOptions options = at::TensorOptions(device).dtype(wide_);
-  log_likelihoods_ = at::zeros({std::ssize(targets_)}, options);
-  argmax_ = at::empty({0}, options.dtype(at::kLong));
+  if (!has_kernels) clear_results();  // kernels make new ones
 }
 
 std::vector<TargetScores::Chunk> TargetScores::make_chunks(bool has_kernels) const {

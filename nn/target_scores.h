@@ -9,44 +9,31 @@
 
 #include "core/forest.h"
 #include "nn/linear.h"
+#include "nn/scores.h"
 #include "nn/vocabulary.h"
 
 namespace incipit::nn {
 
 struct DevicePath;
 
-// The log-likelihoods of a forest's targets, and their gradient. Logits exist only for some rows
-// and this rank's part of the vocabulary at a time. Ranks exchange a few numbers per row. All
-// results stay on the device.
-class TargetScores {
+// The log-likelihoods of next tokens. Logits exist only for some rows and this rank's part of the
+// vocabulary at a time. Ranks exchange a few numbers per row.
+class TargetScores final : public Scores {
  public:
   // `head` must outlive the object. It may be null on a pipeline stage without a head, which
   // computes nothing. `compute` is the compute dtype.
   TargetScores(const Head* head, at::ScalarType compute, at::Device device,
                std::vector<Target> targets);
 
-  // The distinct rows of targets, ascending.
-  [[nodiscard]] const std::vector<std::int64_t>& rows() const { return rows_; }
-
-  // Computes the scores. `last` [rows(), hidden] is the last layer's output at rows().
   // `keep_logits` gathers the logits from all ranks; only for a table of one chunk. The head's
   // groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
-  void forward(const at::Tensor& last, bool keep_logits);
+  void forward(const at::Tensor& last, bool keep_logits) override;
 
-  // Returns d(sum_t grad[t] * log_likelihood[t]) / d last, [rows(), hidden]. grad [targets]
-  // float64. Recomputes the logits instead of keeping them. The head's groups must have been
-  // announced again. Collective as forward() is.
-  [[nodiscard]] at::Tensor backward(const at::Tensor& last, const at::Tensor& grad) const;
+  // Recomputes the logits instead of keeping them. The head's groups must have been announced
+  // again. Collective as forward() is.
+  [[nodiscard]] at::Tensor backward(const at::Tensor& last, const at::Tensor& grad) const override;
 
-  // Returns the numbers with which kernels are called, besides the contents of their arrays: equal
-  // for targets for which a device can repeat the work (model/pass_graphs.h).
-  [[nodiscard]] std::vector<std::int64_t> shape() const;
-
-  // Results of forward(), equal on all tensor parallel ranks. See ForestPass. argmax() is [targets]
-  // int64.
-  [[nodiscard]] const at::Tensor& log_likelihoods() const { return log_likelihoods_; }
-  [[nodiscard]] const at::Tensor& argmax() const { return argmax_; }
-  [[nodiscard]] const at::Tensor& logits() const { return logits_; }
+  [[nodiscard]] std::vector<std::int64_t> shape() const override;
 
  private:
   // Where a chunk's targets are among its logits of one part of the vocabulary.
@@ -101,15 +88,7 @@ class TargetScores {
                                           const at::Tensor& grad) const;
 
   const Head* head_;
-  at::ScalarType wide_;  // accumulate type
-  at::Device device_;
-  std::vector<Target> targets_;
-  std::vector<std::int64_t> rows_;
-  std::vector<std::int64_t> slot_;  // by target: index of its row in rows_
   std::vector<Chunk> chunks_;
-  at::Tensor log_likelihoods_;
-  at::Tensor argmax_;
-  at::Tensor logits_;
 };
 
 }  // namespace incipit::nn

@@ -99,7 +99,8 @@ class Rank {
       const model::ModelSpec& spec) const {
     std::vector<std::shared_ptr<methods::Trainable>> all;
     for (std::int64_t i = 0; w_.method.trains() && i < w_.prompts; ++i) {
-      all.push_back(methods::make_trainable_without_data(w_.method, spec, std::to_string(i)));
+      all.push_back(
+          methods::make_trainable_without_data(w_.method, spec, std::to_string(i), w_.head));
     }
     return all;
   }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "methods/head.h"
 #include "methods/method_options.h"
 #include "trainer/train_options.h"
 
@@ -12,6 +14,7 @@ namespace incipit::plan {
 // alternate.
 struct Workload {
   methods::MethodOptions method{};
+  std::optional<methods::HeadOptions> head{};
   trainer::TrainOptions train{};
   std::int64_t prompts = 1;         // prompts trained in the run
   std::int64_t example_rows = 128;  // of one example, including its answers

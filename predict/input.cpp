@@ -64,6 +64,8 @@ std::string format_of_ending(const std::filesystem::path& path) {
       return "csv";
     case data::RecordFormat::kTsv:
       return "tsv";
+    case data::RecordFormat::kConll:
+      return "conll";
     case data::RecordFormat::kJsonl:
       return "jsonl";
   }
@@ -75,6 +77,7 @@ std::unique_ptr<data::RecordReader> make_reader(data::LineReader lines, const st
   if (format == "csv") return make_record_reader(std::move(lines), data::RecordFormat::kCsv);
   if (format == "tsv") return make_record_reader(std::move(lines), data::RecordFormat::kTsv);
   if (format == "jsonl") return make_record_reader(std::move(lines), data::RecordFormat::kJsonl);
+  if (format == "conll") return make_record_reader(std::move(lines), data::RecordFormat::kConll);
   if (fields.size() != 1) {
     throw ConfigError(lines.name() + ": lines of text can fill one field, and the template has " +
                       std::to_string(fields.size()) + " (" + join(fields) +

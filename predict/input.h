@@ -14,9 +14,9 @@ namespace incipit::predict {
 
 class PredictionInput {
  public:
-  // `path`: a file, or "-" for standard input. `format`: jsonl, csv, tsv or text (every line is the
-  // only field). "": by the file's extension (.txt is text); for standard input by its first line:
-  // jsonl if it begins with a brace or a bracket, csv if it names all of `fields`, else text.
+  // `path`: a file, or "-" for standard input. `format`: jsonl, csv, tsv, conll or text (every line
+  // is the only field). "": by the file's extension (.txt is text); for standard input by its first
+  // line: jsonl if it begins with a brace or a bracket, csv if it names all of `fields`, else text.
   // `fields`: those of the template. Throws DataError, and ConfigError when the format is text and
   // there are several fields.
   PredictionInput(const std::filesystem::path& path, const std::string& format,

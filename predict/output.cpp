@@ -37,7 +37,9 @@ class JsonlWriter : public PredictionWriter {
   void write(const Prediction& prediction) override {
     Json line;
     line["idx"] = parse_json<Json>(prediction.id);
-    line["prediction"] = prediction.answer ? Json(*prediction.answer) : Json(nullptr);
+    line["prediction"] = !prediction.answer   ? Json(nullptr)
+                         : prediction.is_json ? parse_json<Json>(*prediction.answer)
+                                              : Json(*prediction.answer);
     if (!prediction.answer) line["error"] = prediction.error;
     if (prediction.generated) line["generated"] = *prediction.generated;
     for (std::size_t i = 0; i < prediction.probabilities.size(); ++i) {

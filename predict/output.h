@@ -16,6 +16,7 @@ struct Prediction {
   std::string id;                        // JSON text: the record's own id, or its number
   bool has_id = false;                   // `id` is the record's own
   bool is_label = false;                 // `answer` is one of the labels or candidates
+  bool is_json = false;                  // `answer` is JSON
   std::optional<std::string> answer;     // a label or a text; nullopt: record skipped
   std::optional<std::string> generated;  // the text to be parsed as a label
   // The scored candidates and their probabilities; empty for generated text.
@@ -45,7 +46,8 @@ class PredictionWriter {
 //
 //   kJsonl     {"idx":3,"prediction":"parks","probabilities":{"parks":0.93,"roads":0.07}}, with
 //              "generated" in place of probabilities where a label was read from a text, and
-//              "error" where "prediction" is null
+//              "error" where "prediction" is null; entities are a list of
+//              {"start", "end", "label", "text"}, in characters
 //   kCsv       the input's columns (without any: idx and the template's fields), then prediction,
 //              probability_LABEL for each label (probability, of the answer, where every record
 //              has its own candidates), error

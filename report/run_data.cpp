@@ -66,16 +66,22 @@ void for_each_line(std::string_view text,
   }
 }
 
+// Returns an answer: a text, or a list of entities as JSON.
+std::string answer_at(const data::Record& record, const std::string& path) {
+  const std::string json = record.json_text(path);
+  return json.starts_with('[') ? json : record.text(path);
+}
+
 EvaluatedExample parse_prediction(const data::Record& record) {
   EvaluatedExample parsed;
   parsed.id = record.json_text("idx");
-  parsed.prediction = record.text("prediction");
+  parsed.prediction = answer_at(record, "prediction");
   if (record.has("label") && record.json_text("label") != "null") {
     parsed.label = record.text("label");
   }
   if (record.has("references")) {
     for (std::int64_t i = 0; i < record.list_size("references"); ++i) {
-      parsed.references.push_back(record.text("references." + std::to_string(i)));
+      parsed.references.push_back(answer_at(record, "references." + std::to_string(i)));
     }
   }
   if (!record.has("scores")) return parsed;

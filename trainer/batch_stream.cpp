@@ -36,11 +36,27 @@ data::MixtureSampler make_sampler(const std::vector<TrainSource>& sources,
   return {std::move(samplers), std::move(weights)};
 }
 
+// Adds the choices of the first and of the last word of the answer, if it is a span. `sequence` is
+// that of the example.
+void add_span(const data::Task& task, const data::Example& example, std::size_t sequence,
+              TrainBatch& batch) {
+  if (task.options().kind != data::TaskKind::kExtractiveQuestion) return;
+  const std::vector<std::int32_t>& targets = batch.packed.targets[sequence];
+  for (std::size_t output = 0; output < 2; ++output) {
+    CandidateGroup& group = batch.groups.emplace_back();
+    group.gold = example.target[output];
+    for (std::size_t t = output; t < targets.size(); t += 2) {
+      group.candidates.push_back({targets[t]});
+    }
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, at::Device device) {
-  return loss == Loss::kCandidates ? candidate_objective(batch.packed, batch.groups, device)
-                                   : target_token_objective(batch.packed.forest, device);
+  const bool chooses = loss == Loss::kCandidates || !batch.groups.empty();
+  return chooses ? candidate_objective(batch.groups, device)
+                 : target_token_objective(batch.packed.forest, device);
 }
 
 std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, int task,
@@ -55,7 +71,7 @@ std::unique_ptr<Objective> make_objective(Loss loss, const TrainBatch& batch, in
       sequences.push_back(static_cast<std::int32_t>(i));
     }
   }
-  return loss == Loss::kCandidates ? candidate_objective(batch.packed, groups, device)
+  return loss == Loss::kCandidates ? candidate_objective(groups, device)
                                    : target_token_objective(batch.packed, sequences, device);
 }
 
@@ -103,12 +119,15 @@ TrainBatch BatchStream::make(std::int64_t step) {
   }
   if (options_.loss == Loss::kTargetTokens) {
     batch.packed = data::pack_targets(items);
+    for (std::size_t i = 0; i < items.size(); ++i) add_span(*items[i].task, examples[i], i, batch);
     return batch;
   }
   data::ScoringBatch scoring = data::scoring_batch(items);
   for (std::size_t i = 0; i < items.size(); ++i) {
     CandidateGroup& group = batch.groups.emplace_back();
-    for (auto s = scoring.first[i]; s < scoring.first[i + 1]; ++s) group.sequences.push_back(s);
+    for (auto s = scoring.first[i]; s < scoring.first[i + 1]; ++s) {
+      group.candidates.push_back(scoring.packed.targets[s]);
+    }
     group.gold = examples[i].label;
   }
   batch.packed = std::move(scoring.packed);

@@ -19,9 +19,10 @@ namespace incipit::trainer {
 
 struct TrainBatch {
   PackedForest packed;
-  std::vector<CandidateGroup> groups;  // per example; only for Loss::kCandidates
-  std::vector<int> tasks;              // per example
-  std::int64_t examples = 0;           // on this rank
+  // Per example for Loss::kCandidates; of the first and the last words of answers that are spans.
+  std::vector<CandidateGroup> groups;
+  std::vector<int> tasks;     // per example
+  std::int64_t examples = 0;  // on this rank
 };
 
 // Returns the objective over the batch, on a device.

@@ -46,22 +46,21 @@ class TargetTokenObjective final : public Objective {
 // Candidates of all groups are numbered one after the other, and the targets of all candidates too.
 class CandidateObjective final : public Objective {
  public:
-  CandidateObjective(const PackedForest& packed, std::span<const CandidateGroup> groups,
-                     at::Device device)
+  CandidateObjective(std::span<const CandidateGroup> groups, at::Device device)
       : groups_(static_cast<std::int64_t>(groups.size())) {
     std::vector<std::int64_t> gold, group_of, candidate_of, targets;
     std::vector<double> is_gold;
     for (const CandidateGroup& group : groups) {
-      INCIPIT_CHECK(group.gold >= 0 && group.gold < static_cast<int>(group.sequences.size()),
-                    "gold candidate ", group.gold, " of ", group.sequences.size());
+      INCIPIT_CHECK(group.gold >= 0 && group.gold < static_cast<int>(group.candidates.size()),
+                    "gold candidate ", group.gold, " of ", group.candidates.size());
       const auto first = static_cast<std::int64_t>(group_of.size());
       gold.push_back(first + group.gold);
       auto& coupled = coupled_.emplace_back();
-      for (const std::int32_t sequence : group.sequences) {
+      for (const std::vector<std::int32_t>& of_candidate : group.candidates) {
         const auto candidate = static_cast<std::int64_t>(group_of.size());
         group_of.push_back(static_cast<std::int64_t>(coupled_.size()) - 1);
         is_gold.push_back(candidate == gold.back() ? 1 : 0);
-        for (const std::int32_t target : packed.targets[sequence]) {
+        for (const std::int32_t target : of_candidate) {
           coupled.push_back(target);
           targets.push_back(target);
           candidate_of.push_back(candidate);
@@ -132,10 +131,9 @@ std::unique_ptr<Objective> target_token_objective(const PackedForest& packed,
   return std::make_unique<TargetTokenObjective>(weights, device);
 }
 
-std::unique_ptr<Objective> candidate_objective(const PackedForest& packed,
-                                               std::span<const CandidateGroup> groups,
+std::unique_ptr<Objective> candidate_objective(std::span<const CandidateGroup> groups,
                                                at::Device device) {
-  return std::make_unique<CandidateObjective>(packed, groups, device);
+  return std::make_unique<CandidateObjective>(groups, device);
 }
 
 }  // namespace incipit::trainer

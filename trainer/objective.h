@@ -40,15 +40,14 @@ class Objective {
 [[nodiscard]] std::unique_ptr<Objective> target_token_objective(
     const PackedForest& packed, std::span<const std::int32_t> sequences, at::Device device);
 
-// The candidates of one example, as indices into the packed sequences.
+// The candidates of one answer, each as its targets in the forest.
 struct CandidateGroup {
-  std::vector<std::int32_t> sequences;
-  int gold = 0;  // index into `sequences`
+  std::vector<std::vector<std::int32_t>> candidates;
+  int gold = 0;  // index into `candidates`
 };
 
 // Cross-entropy of the gold candidate, with the candidates' summed log-likelihoods as logits.
-[[nodiscard]] std::unique_ptr<Objective> candidate_objective(const PackedForest& packed,
-                                                             std::span<const CandidateGroup> groups,
+[[nodiscard]] std::unique_ptr<Objective> candidate_objective(std::span<const CandidateGroup> groups,
                                                              at::Device device);
 
 }  // namespace incipit::trainer

@@ -48,10 +48,11 @@ at::Tensor index_on(at::Device device, std::span<const std::int32_t> target_of) 
   return nn::upload(index, device);
 }
 
-// Whether the keys and values of the forest have gradients that reach what is trained.
-bool learns(const Forest& forest, const model::Backbone& backbone) {
+// Whether the backward pass of the forest reaches what is trained.
+bool learns(const Forest& forest, const methods::PromptedModel& model) {
   return forest.row_count() > 0 &&
-         (backbone.weights().trains() || !forest.prompt_spans.empty() ||
+         (model.backbone().weights().trains() || (model.has_head() && !forest.targets.empty()) ||
+          !forest.prompt_spans.empty() ||
           std::any_of(forest.resident.begin(), forest.resident.end(),
                       [](const ResidentRows& resident) { return !resident.empty(); }) ||
           std::any_of(forest.adapted_by.begin(), forest.adapted_by.end(),
@@ -75,7 +76,7 @@ class Part {
         objective_(objective),
         recompute_(recompute),
         cut_(std::move(cut)),
-        trunk_learns_(learns(cut_.trunk, backbone_)),
+        trunk_learns_(learns(cut_.trunk, model)),
         ahead_(entangled(cut_, objective, static_cast<std::size_t>(likelihoods.numel()))),
         likelihoods_(likelihoods) {
     trunk_targets_ = index_on(backbone_.device(), cut_.trunk_target_of);

@@ -50,6 +50,7 @@ Batch make_batch(const data::Task& task, const std::vector<const data::Example*>
       (task.bos_place() == data::BosPlace::kNone ? 0 : 1) + std::ssize(task.prefix()) + place.first;
   std::vector<Sequence> sequences;
   std::vector<CandidateGroup> groups;
+  std::vector<std::vector<std::int32_t>> candidates;  // by group: sequences
   std::vector<std::int32_t> targets;
   const auto add = [&](const data::Example& example, std::span<const TokenId> answer) {
     sequences.push_back(data::target_sequence(task, example, {}, answer));
@@ -61,16 +62,21 @@ Batch make_batch(const data::Task& task, const std::vector<const data::Example*>
       targets.push_back(add(*example, example->target));
       continue;
     }
-    CandidateGroup& group = groups.emplace_back();
-    group.gold = example->label;
+    groups.emplace_back().gold = example->label;
+    std::vector<std::int32_t>& own = candidates.emplace_back();
     for (const data::Candidate& candidate : *example->candidates) {
-      group.sequences.push_back(add(*example, candidate.tokens));
+      own.push_back(add(*example, candidate.tokens));
     }
   }
   INCIPIT_CHECK(groups.empty() || targets.empty(), "candidates for all examples or for none");
   Batch batch{pack(sequences), nullptr};
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    for (const std::int32_t sequence : candidates[i]) {
+      groups[i].candidates.push_back(batch.packed.targets[sequence]);
+    }
+  }
   batch.objective = groups.empty() ? target_token_objective(batch.packed, targets, device)
-                                   : candidate_objective(batch.packed, groups, device);
+                                   : candidate_objective(groups, device);
   return batch;
 }
 

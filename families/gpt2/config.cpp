@@ -68,6 +68,7 @@ Config read_config(const JsonObject& json) {
 model::ModelSpec Config::spec() const {
   model::ModelSpec spec = spec_without_layers();
   spec.base_prefix = "transformer.";
+  spec.token_classifier = "classifier";
   spec.embedding = "transformer.wte.weight";
   spec.positions = "transformer.wpe.weight";
   const auto norm = [&](const std::string& name) {

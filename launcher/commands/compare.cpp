@@ -43,7 +43,7 @@ struct CompareArguments {
 configs::RunConfig load_comparison(const CompareArguments& arguments) {
   configs::RunConfig config = load_one_task(
       arguments.config, [](const configs::RunConfig& read, const configs::Report& report) {
-        check_options(read, report);
+        check_text_options(read, report);
         if (read.task.validation.file.empty() && read.task.validation.share == 0) {
           report("task.validation", "missing; templates are compared on the validation split");
         }

@@ -83,7 +83,7 @@ configs::RunConfig load_explained(const ExplainArguments& arguments) {
     given.config = run->string();
     if (given.task.empty()) given.task = task_of(*run, arguments.adapters.front());
   }
-  configs::RunConfig config = load_one_task(given, check_shared_options);
+  configs::RunConfig config = load_one_task(given, check_shared_text_options);
   if (methods::trains_backbone(config.method)) {
     throw ConfigError("method.kind: " + config.method.kind +
                       " trains the weights of the model; expected the adapter of a prompt");

@@ -66,7 +66,8 @@ configs::RunConfig config_of_model(const GenerateArguments& arguments) {
                            "}\nmethod: {kind: none}\nlog: {level: warn}\n"
                            "task: {template: \"{text}\", target: \"{text}\", eos: none, format: " +
                            (chat ? "chat" : "raw") + "}\n";
-  return configs::parse_run_config(yaml, path, arguments.config.overrides, check_shared_options);
+  return configs::parse_run_config(yaml, path, arguments.config.overrides,
+                                   check_shared_text_options);
 }
 
 // Returns the template's only field. A template with several fields is replaced by the plain text.
@@ -192,7 +193,7 @@ std::string read_stdin() {
 configs::RunConfig read_config(const GenerateArguments& arguments, bool is_model) {
   configs::RunConfig config =
       is_model ? config_of_model(arguments)
-               : with_trained_weights(load_one_task(arguments.config, check_shared_options));
+               : with_trained_weights(load_one_task(arguments.config, check_shared_text_options));
   if (arguments.chat) config.task.format = data::Format::kChat;
   if (arguments.raw) config.task.format = data::Format::kRaw;
   if (arguments.system.empty()) return config;

@@ -89,6 +89,11 @@ void inspect_prompt(const telemetry::Style& style, const fs::path& path) {
   const methods::PromptDescription description = prompt.describe();
   telemetry::Facts facts(description.facts.begin(), description.facts.end());
   facts.emplace_back("parameters", telemetry::grouped(parameters));
+  if (const auto& head = loaded.backbone.head) {
+    const std::string outputs = head->outputs.empty() ? "" : ": " + join(head->outputs);
+    facts.emplace_back(
+        "head", head->module + ", " + std::to_string(head->weight.size(0)) + " outputs" + outputs);
+  }
   if (!prompt.name().empty()) facts.emplace_back("name", prompt.name());
   if (!loaded.backbone.name.empty()) facts.emplace_back("made for", loaded.backbone.name);
   if (!loaded.backbone.weights_fingerprint.empty()) {

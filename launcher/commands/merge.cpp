@@ -30,6 +30,11 @@ void run_merge(const MergeArguments& arguments) {
   const fs::path adapter =
       is_run_dir(arguments.adapter) ? arguments.adapter / "adapter" / "best" : arguments.adapter;
   const methods::LoadedPrompt loaded = methods::load_prompt(adapter);
+  if (loaded.backbone.head) {
+    throw ConfigError(adapter.string() +
+                      ": has a trained head, which a model of text has no place for; only LoRA "
+                      "adapters without one can be merged");
+  }
   const auto changes = loaded.prompt->weight_changes();
   if (changes.empty()) {
     throw ConfigError(adapter.string() + ": is a " + loaded.prompt->describe().title +

@@ -47,7 +47,7 @@ struct OrderArguments {
 
 // Checks what an order search requires.
 void check_order_options(const configs::RunConfig& config, const configs::Report& report) {
-  check_shared_options(config, report);
+  check_shared_text_options(config, report);
   const data::TaskOptions& task = config.task;
   if (task.shots < 2) {
     report("task.shots",

@@ -12,6 +12,7 @@
 #include "families/registry.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
+#include "launcher/prompt_source.h"
 #include "methods/registry.h"
 
 namespace incipit::launcher {
@@ -87,6 +88,7 @@ plan::Workload planned_workload(const configs::RunConfig& config, const model::M
     if (longer) method = member.method;
   }
   return {.method = method,
+          .head = config.tasks.empty() ? head_of(config.task) : std::nullopt,
           .train = train,
           .prompts = prompt_count(config),
           .example_rows = example_rows > 0 ? example_rows : std::min(source + kAnswerRows, most),

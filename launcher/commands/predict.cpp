@@ -60,7 +60,7 @@ struct Work {
 predict::PredictionLayout layout_of(const Work& work) {
   const data::Task& task = *work.session.task;
   predict::PredictionLayout layout;
-  layout.scores = !eval::answers_by_generation(task);
+  layout.scores = !eval::answers_by_generation(task) && !data::scores_places(task.options());
   if (layout.scores) layout.labels = task.labels();
   layout.columns = work.input.input()->columns();
   layout.fields = data::Template(task.options().source_template).fields();
@@ -204,14 +204,15 @@ void add_predict_command(Command& program) {
                    "PEFT folder or .npy (default: adapter/best of the run directory)")
       ->type_name("PATH");
   command
-      ->add_option("--input", arguments->input,
-                   "records: .jsonl, .csv, .tsv, or .txt with one text per line (default: -)")
+      ->add_option(
+          "--input", arguments->input,
+          "records: .jsonl, .csv, .tsv, .conll, or .txt with one text per line (default: -)")
       ->type_name("FILE|-");
   command
       ->add_option("--input-format", arguments->input_format,
-                   "jsonl, csv, tsv or text (default: by file name, or by the first line)")
+                   "jsonl, csv, tsv, conll or text (default: by file name, or by the first line)")
       ->type_name("FORMAT")
-      ->one_of({"jsonl", "csv", "tsv", "text"});
+      ->one_of({"jsonl", "csv", "tsv", "conll", "text"});
   Option* output = command->add_option("--output", arguments->output, "predictions (default: -)")
                        ->type_name("FILE|-");
   Option* format =

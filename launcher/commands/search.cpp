@@ -49,7 +49,7 @@ struct SearchArguments {
 // Checks what a search over words requires.
 void check_search_options(const configs::RunConfig& config, const configs::Report& report,
                           bool tokens) {
-  check_shared_options(config, report);
+  check_shared_text_options(config, report);
   const data::TaskOptions& task = config.task;
   if (task.train.empty()) report("task.train", "missing; words are scored on training examples");
   if (task.validation.file.empty() && task.validation.share == 0) {

@@ -47,6 +47,11 @@ configs::RunConfig load(const ConfigArguments& arguments) {
                                    arguments.overrides, check_options);
 }
 
+// Returns the name of an output of the task's head.
+std::string output_name(const data::Task& task, TokenId output) {
+  return data::head_outputs(task.options()).at(static_cast<std::size_t>(output));
+}
+
 class Painter {
  public:
   Painter(const data::Task& task, const telemetry::Style& style, bool ids)
@@ -93,12 +98,15 @@ class Painter {
     for (const Target& target : forest.targets) {
       if (target.row < range.begin || target.row >= range.end) continue;
       if (!text.empty()) text += " ";
-      text += tokens({&target.id, 1}) + style_.dim("@" + std::to_string(target.row));
+      text += target_text(target.id) + style_.dim("@" + std::to_string(target.row));
     }
     return text;
   }
 
  private:
+  [[nodiscard]] std::string target_text(TokenId id) const {
+    return data::has_head(task_.options()) ? output_name(task_, id) : tokens({&id, 1});
+  }
   const data::Task& task_;
   const telemetry::Style& style_;
   bool ids_;
@@ -140,6 +148,7 @@ std::string label_of(const data::Task& task, const data::Example& example) {
   if (example.label >= 0 && !example.candidates->empty()) {
     return (*example.candidates)[static_cast<std::size_t>(example.label)].label;
   }
+  if (example.scored) return "";  // its references say it
   if (example.label >= 0) return task.labels()[static_cast<std::size_t>(example.label)];
   return example.target.empty() ? "" : task.tokenizer().decode(example.target);
 }
@@ -168,8 +177,13 @@ nlohmann::ordered_json segment_json(const data::Task& task, const Forest& forest
   }
   for (const Target& target : forest.targets) {
     if (target.row < rows.begin || target.row >= rows.end) continue;
-    json["targets"].push_back(token_json(task, target.id));
-    json["targets"].back()["row"] = target.row;
+    nlohmann::ordered_json& scored = json["targets"].emplace_back();
+    if (data::has_head(task.options())) {
+      scored["output"] = output_name(task, target.id);
+    } else {
+      scored = token_json(task, target.id);
+    }
+    scored["row"] = target.row;
   }
   return json;
 }

@@ -8,6 +8,7 @@
 #include "core/scalars.h"
 #include "core/text.h"
 #include "data/mixture.h"
+#include "launcher/prompt_source.h"
 #include "methods/registry.h"
 
 namespace incipit::launcher {
@@ -16,9 +17,11 @@ namespace {
 std::string method_text(const configs::RunConfig& config, const model::ModelSpec& transformer) {
   if (!config.method.trains()) return "none: the model as it is";
   const std::int64_t rows = methods::prompt_rows(config.method).rows;
-  const std::int64_t numbers = methods::trained_numbers(config.method, transformer);
+  const auto head = config.tasks.empty() ? head_of(config.task) : std::nullopt;
+  const std::int64_t numbers = methods::trained_numbers(config.method, transformer, head);
   const std::string title = methods::prompt_title(config.method) + ": ";
   const std::string parameters = telemetry::grouped(numbers) + " parameters";
+  if (head) return title + parameters + ", with a head";
   if (rows == 0) return title + parameters;
   return title + telemetry::grouped(rows) + " x " + telemetry::grouped(numbers / rows) + " = " +
          parameters;
@@ -30,6 +33,8 @@ std::string task_text(const data::Task& task) {
   text += options.format == data::Format::kChat ? "chat format: " + task.model().chat->name
                                                 : "raw format";
   if (task.generates()) return text + ", generates its answers";
+  if (data::has_head(options))
+    return text + "\noutputs of the head: " + join(head_outputs(options));
   const data::CandidateOptions& own = options.candidates;
   if (!own.foreach.empty())
     return text + "\n" + own.foreach + " -> \"" + telemetry::visible(own.text) + "\"";

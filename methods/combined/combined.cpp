@@ -48,19 +48,19 @@ std::vector<methods::MethodOptions> examples(const methods::Method& prompt,
 
 Combined::Combined(std::shared_ptr<methods::Adapter> prompt, std::shared_ptr<methods::Adapter> lora)
     : Adapter(prompt->name()), prompt_(std::move(prompt)), lora_(std::move(lora)) {
-  take_parameters();
+  for (const methods::Parameter& parameter : all_parameters()) add_parameter(parameter);
 }
 
-void Combined::take_parameters() {
+std::vector<methods::Parameter> Combined::all_parameters() const {
   std::vector<methods::Parameter> all = prompt_->parameters();
   all.insert(all.end(), lora_->parameters().begin(), lora_->parameters().end());
-  set_parameters(std::move(all));
+  return all;
 }
 
 void Combined::attach(const model::Backbone& backbone) {
   prompt_->attach(backbone);
   lora_->attach(backbone);
-  take_parameters();
+  share_parameters(all_parameters());
 }
 
 PromptRows Combined::rows(int number) const {

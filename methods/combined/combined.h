@@ -37,8 +37,7 @@ class Combined final : public methods::Adapter {
   [[nodiscard]] std::map<std::string, at::Tensor> weight_changes() const override;
 
  private:
-  // Has copies of the parts' parameters, which share their memory.
-  void take_parameters();
+  [[nodiscard]] std::vector<methods::Parameter> all_parameters() const;
 
   std::shared_ptr<methods::Adapter> prompt_;
   std::shared_ptr<methods::Adapter> lora_;

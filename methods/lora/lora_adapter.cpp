@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "core/error.h"
 #include "methods/values.h"
@@ -34,6 +35,19 @@ constexpr const char* kUnsupported[] = {"alora_invocation_tokens",
                                         "use_qalora",
                                         "velora_config",
                                         "kasa_config"};
+
+// The classes of transformers for questions call a decoder `transformer`, where the others call it
+// `model`.
+constexpr std::string_view kLayers = "model.layers.";
+constexpr std::string_view kLayersInQuestions = "transformer.layers.";
+
+std::string replace_beginning(const std::string& name, std::string_view from, std::string_view to) {
+  return name.starts_with(from) ? std::string(to) + name.substr(from.size()) : name;
+}
+
+bool is_for_questions(const methods::PeftOrigin& origin) {
+  return origin.backbone.head && origin.backbone.head->kind == methods::HeadKind::kSpan;
+}
 
 bool is_set(const JsonObject& config, const char* key) {
   if (!config.has(key)) return false;
@@ -103,9 +117,14 @@ std::string module_of(const SafetensorsFile& file, const std::string& name) {
 
 void save_lora_adapter(const std::filesystem::path& folder, const methods::PeftOrigin& origin,
                        const LoraShape& shape, std::span<const at::Tensor> tensors) {
+  const auto stored = [&](const std::string& name) {
+    return is_for_questions(origin) ? replace_beginning(name, kLayers, kLayersInQuestions) : name;
+  };
+  std::vector<std::string> targets;
+  for (const std::string& target : shape.targets) targets.push_back(stored(target));
   std::map<std::string, at::Tensor> named;
   for (std::size_t i = 0; i < shape.modules.size(); ++i) {
-    const std::string module = kPrefix + shape.modules[i].name;
+    const std::string module = kPrefix + stored(shape.modules[i].name);
     named[module + kA] = tensors[2 * i];
     named[module + kB] = tensors[2 * i + 1];
   }
@@ -120,7 +139,7 @@ void save_lora_adapter(const std::filesystem::path& folder, const methods::PeftO
                                {"lora_dropout", 0.0},
                                {"peft_type", kPeftType},
                                {"r", shape.r},
-                               {"target_modules", shape.targets},
+                               {"target_modules", targets},
                                {"task_type", shape.encoder_decoder ? "SEQ_2_SEQ_LM" : "CAUSAL_LM"},
                                {"use_dora", false},
                                {"use_rslora", shape.rslora},
@@ -140,13 +159,18 @@ LoadedLora load_lora_adapter(const std::filesystem::path& folder) {
   shape.encoder_decoder = config.text_or("task_type", "") == "SEQ_2_SEQ_LM";
   const bool transposed = config.boolean_or("fan_in_fan_out", false);
   std::map<std::string, bool> seen;
-  for (const std::string& name : file.names()) seen[module_of(file, name)] = true;
+  for (const std::string& name : file.names()) {
+    if (!methods::is_head_tensor(name)) seen[module_of(file, name)] = true;
+  }
   for (const auto& [name, unused] : seen) {
     const std::string module = kPrefix + name;
     const at::Tensor& a = loaded.tensors.emplace_back(matrix(file, module + kA, shape.r, -1));
     const std::int64_t inputs = a.size(1);
     const at::Tensor& b = loaded.tensors.emplace_back(matrix(file, module + kB, -1, shape.r));
-    shape.modules.push_back({name, b.size(0), inputs, transposed});
+    shape.modules.push_back({is_for_questions(loaded.origin)
+                                 ? replace_beginning(name, kLayersInQuestions, kLayers)
+                                 : name,
+                             b.size(0), inputs, transposed});
   }
   if (shape.modules.empty()) throw DataError(file.path().string() + ": has no tensors");
   shape.targets = targets_of(config, shape.modules);

@@ -9,6 +9,7 @@
 #include "core/scalars.h"
 #include "core/text.h"
 #include "methods/draws.h"
+#include "methods/lora/linear_probe.h"
 #include "methods/lora/lora.h"
 #include "methods/lora/lora_adapter.h"
 
@@ -114,6 +115,7 @@ methods::Method method() {
                         const model::ModelSpec& spec) { return shape_of(options, spec).numbers(); },
           .make = start,
           .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
+            if (is_linear_probe(folder)) return load_linear_probe(folder);
             const LoadedLora loaded = load_lora_adapter(folder);
             return {std::make_shared<Lora>(loaded.origin.name, loaded.shape, loaded.tensors),
                     loaded.origin.backbone};

@@ -19,6 +19,7 @@
 #include "comm/single.h"
 #include "comm/threads.h"
 #include "families/registry.h"
+#include "methods/headed.h"
 #include "methods/prompt.h"
 #include "methods/prompted_model.h"
 #include "methods/registry.h"
@@ -28,6 +29,7 @@
 #include "nn/ledger.h"
 #include "plan/rank_cost.h"
 #include "tests/conformance/conformance.h"
+#include "tests/conformance/subjects.h"
 #include "tests/support/temporary_folder.h"
 #include "trainer/optimizer.h"
 #include "trainer/step.h"
@@ -36,58 +38,15 @@
 namespace incipit {
 namespace {
 
+using conformance::all_models;
+using conformance::all_subjects;
+using conformance::batch_after;
+using conformance::long_batch_after;
+using conformance::start;
+using conformance::start_without_data;
+using conformance::Subject;
+
 namespace fs = std::filesystem;
-
-using Options = methods::MethodOptions;
-
-constexpr TokenId kDecoderStart = 1;
-
-std::vector<model::ModelSpec> all_models() {
-  std::vector<model::ModelSpec> models;
-  for (const families::Family& family : families::all_families()) {
-    for (const model::ModelSpec& spec : family.examples()) models.push_back(spec);
-  }
-  return models;
-}
-
-std::shared_ptr<methods::Trainable> start(const Options& options, const model::ModelSpec& spec,
-                                          std::uint64_t seed = 5) {
-  return methods::make_trainable(
-      options,
-      {.spec = spec, .embed = {}, .special_ids = {}, .text_ids = {}, .label_ids = {}, .seed = seed},
-      "task");
-}
-
-// Appends tokens. With an encoder the first `source` are its, and the others the decoder's, after
-// the token that its inputs begin with.
-void append(const model::ModelSpec& spec, std::vector<TokenId> ids, std::size_t source,
-            Sequence& sequence) {
-  if (!spec.has_encoder()) return sequence.append_tokens(ids);
-  const auto first = std::min(source, ids.size());
-  sequence.append_tokens(std::span(ids).first(first));
-  sequence.start_decoder();
-  sequence.inputs.push_back(Symbol::token(kDecoderStart));
-  sequence.append_tokens(std::span(ids).subspan(first));
-}
-
-// Sequences that share beginnings, of several lengths, after a prompt.
-std::vector<Sequence> batch_after(const model::ModelSpec& spec, const PromptRows& prompt) {
-  std::vector<Sequence> batch;
-  for (const std::vector<TokenId>& ids : {std::vector<TokenId>{7, 8, 9, 10},
-                                          {7, 8, 9, 60, 11},
-                                          {7, 8},
-                                          {20, 21, 22, 23, 24, 25},
-                                          {30},
-                                          {7, 8, 9, 10, 12, 13}}) {
-    Sequence& sequence = batch.emplace_back();
-    sequence.append_prompt(prompt);
-    append(spec, ids, /*source=*/2, sequence);
-    const auto last = static_cast<std::int64_t>(sequence.inputs.size()) - 1;
-    sequence.predictions = {{last, 3, 1.0F}, {last, 41, 0.5F}};
-    if (ids.size() > 2) sequence.predictions.push_back({last - 1, 17, 1.0F});
-  }
-  return batch;
-}
 
 struct Outcome {
   double loss = 0;
@@ -163,13 +122,12 @@ class Conformance : public ::testing::TestWithParam<Case> {
  protected:
   Conformance() { at::set_num_threads(1); }
   [[nodiscard]] methods::PromptedModel prompted(const model::Backbone& backbone) const {
-    return methods::PromptedModel(backbone, {start(options_, spec_)});
+    return methods::PromptedModel(backbone, {start(subject_, spec_)});
   }
-  [[nodiscard]] std::vector<Sequence> batch() const {
-    return batch_after(spec_, methods::prompt_rows(options_));
-  }
+  [[nodiscard]] std::vector<Sequence> batch() const { return batch_after(spec_, prompt_rows()); }
+  [[nodiscard]] PromptRows prompt_rows() const { return methods::prompt_rows(subject_.options); }
   model::ModelSpec spec_ = all_models()[std::get<0>(GetParam())];
-  Options options_ = methods::example_options()[std::get<1>(GetParam())];
+  Subject subject_ = all_subjects()[std::get<1>(GetParam())];
 };
 
 TEST_P(Conformance, FlatForestAndCutBatchesGiveEqualGradients) {
@@ -268,20 +226,6 @@ TEST_P(Conformance, ARankWithoutExamplesTakesPart) {
   });
 }
 
-// Longer than batch(), so that buffers of libraries, such as packed weights, matter little.
-std::vector<Sequence> long_batch_after(const model::ModelSpec& spec, const PromptRows& prompt) {
-  std::vector<Sequence> batch(50);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    std::vector<TokenId> ids(12, 7);
-    ids.front() = static_cast<TokenId>(i);
-    batch[i].append_prompt(prompt);
-    append(spec, ids, /*source=*/8, batch[i]);
-    const auto last = static_cast<std::int64_t>(batch[i].inputs.size()) - 1;
-    batch[i].predictions = {{last, 3}, {last - 1, 4}, {last - 2, 5}};
-  }
-  return batch;
-}
-
 // What the passes of a step take, without the weights.
 struct Cost {
   double flops = 0;
@@ -304,11 +248,10 @@ TEST_P(Conformance, AStepWithoutDataCostsWhatARealOneDoes) {
     const auto real = model::Backbone::random(spec_, 3, {.dtype = dtype});
     const auto meta = model::Backbone::without_data(spec_, dtype);
     EXPECT_EQ(meta.weight_bytes(), real.weight_bytes());
-    const auto batch = long_batch_after(spec_, methods::prompt_rows(options_));
-    for (const std::int64_t rows : {1000, 400}) {  // whole, cut
-      const Cost is = cost_of(real, start(options_, spec_), batch, rows);
-      const Cost planned =
-          cost_of(meta, methods::make_trainable_without_data(options_, spec_, "task"), batch, rows);
+    const auto batch = long_batch_after(spec_, prompt_rows());
+    for (const std::int64_t rows : {2000, 800}) {  // whole, cut
+      const Cost is = cost_of(real, start(subject_, spec_), batch, rows);
+      const Cost planned = cost_of(meta, start_without_data(subject_, spec_), batch, rows);
       EXPECT_EQ(planned.flops, is.flops);
       EXPECT_NEAR(planned.peak_bytes, is.peak_bytes, 0.1 * is.peak_bytes);
     }
@@ -332,12 +275,14 @@ TEST_P(Conformance, RecomputingLayersChangesNoBitAndSavesMemory) {
         EXPECT_TRUE(again.gradients.at(name).equal(gradient)) << name;
       }
     }
-    const Forest forest = pack(long_batch_after(spec_, methods::prompt_rows(options_))).forest;
+    const Forest forest = pack(long_batch_after(spec_, prompt_rows())).forest;
     const auto saved_bytes = [&](bool recompute) {
       const nn::LedgerRecording recording;
       const auto pass = model.forward(forest, {.for_backward = true, .recompute = recompute});
       return recording.snapshot().total.bytes;
     };
+    // For a head alone, no layer saves anything.
+    if (methods::trained_numbers(subject_.options, spec_) == 0) continue;
     EXPECT_LT(saved_bytes(true), 0.7 * saved_bytes(false));
   }
 }
@@ -345,8 +290,7 @@ TEST_P(Conformance, RecomputingLayersChangesNoBitAndSavesMemory) {
 // On a device every read makes the host wait. Here it throws.
 TEST_P(Conformance, AStepReadsNothingFromTheDevice) {
   const auto meta = model::Backbone::without_data(spec_, at::kFloat);
-  methods::PromptedModel model(meta,
-                               {methods::make_trainable_without_data(options_, spec_, "task")});
+  methods::PromptedModel model(meta, {start_without_data(subject_, spec_)});
   const Forest forest = pack(batch(), 1).forest;
   for (const auto kind : {trainer::OptimizerKind::kAdamW, trainer::OptimizerKind::kAdafactor,
                           trainer::OptimizerKind::kSgd}) {
@@ -388,11 +332,12 @@ TEST_P(Conformance, BFloat16FollowsFloat32) {
 
 // Reads a prompt's adapter.
 void expect_adapter(const fs::path& folder, const methods::Trainable& trained,
-                    const model::ModelSpec& spec, const Options& options) {
-  const auto& adapter = dynamic_cast<const methods::Adapter&>(trained);
+                    const model::ModelSpec& spec, const Subject& subject) {
+  const auto* headed = dynamic_cast<const methods::Headed*>(&trained);
+  const auto& prompt = headed ? headed->prompt() : dynamic_cast<const methods::Adapter&>(trained);
   const methods::LoadedPrompt loaded = methods::load_prompt(folder);
   loaded.prompt->check(spec, folder);
-  const std::vector<at::Tensor> stored = adapter.stored();
+  const std::vector<at::Tensor> stored = prompt.stored();
   const std::vector<at::Tensor> read = loaded.prompt->stored();
   ASSERT_EQ(read.size(), stored.size());
   std::int64_t numbers = 0;
@@ -400,35 +345,45 @@ void expect_adapter(const fs::path& folder, const methods::Trainable& trained,
     EXPECT_TRUE(read[i].equal(stored[i])) << i;
     numbers += stored[i].numel();
   }
+  EXPECT_EQ(loaded.backbone.head.has_value(), subject.head.has_value());
+  if (loaded.backbone.head) {
+    const methods::TrainedHead& head = *loaded.backbone.head;
+    EXPECT_EQ(head.outputs, subject.head->outputs);
+    const std::shared_ptr<methods::Trainable> again = loaded.trained();
+    ASSERT_EQ(again->parameters().size(),
+              prompt.parameters().size() + (head.bias.defined() ? 2 : 1));
+    numbers += head.weight.numel() + (head.bias.defined() ? head.bias.numel() : 0);
+    EXPECT_TRUE(again->parameters().back().value.equal(trained.parameters().back().value));
+  }
   EXPECT_EQ(loaded.prompt->name(), "task");
   EXPECT_EQ(loaded.backbone.weights_fingerprint, "abc");
   const PromptRows rows = loaded.prompt->rows(0);
-  EXPECT_EQ(rows.rows, adapter.rows(0).rows);
-  EXPECT_EQ(rows.resident, adapter.rows(0).resident);
-  EXPECT_EQ(rows.adapts, adapter.rows(0).adapts);
-  EXPECT_EQ(rows.rows, methods::prompt_rows(options).rows);
-  EXPECT_EQ(numbers, methods::trained_numbers(options, spec));
+  EXPECT_EQ(rows.rows, prompt.rows(0).rows);
+  EXPECT_EQ(rows.resident, prompt.rows(0).resident);
+  EXPECT_EQ(rows.adapts, prompt.rows(0).adapts);
+  EXPECT_EQ(rows.rows, methods::prompt_rows(subject.options).rows);
+  EXPECT_EQ(numbers, methods::trained_numbers(subject.options, spec, subject.head));
 }
 
 TEST_P(Conformance, WhatIsSavedReadsBackAsItWasWritten) {
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
     const testing::TemporaryFolder folder;
     const auto backbone = model::Backbone::random(spec_, 3, {.dtype = dtype});
-    const auto trained = start(options_, spec_);
+    const auto trained = start(subject_, spec_);
     methods::PromptedModel model(backbone, {trained});
     for (const methods::Parameter& parameter : trained->parameters()) parameter.value.mul_(1.1);
     model.refresh();
     const methods::BackboneInfo info{.name = "small", .weights_fingerprint = "abc"};
     trained->save(folder / "saved", methods::current_parameters(*trained), info, one_rank());
-    if (!methods::trains_backbone(options_)) {
-      expect_adapter(folder / "saved", *trained, spec_, options_);
+    if (!methods::trains_backbone(subject_.options)) {
+      expect_adapter(folder / "saved", *trained, spec_, subject_);
       continue;
     }
     // The weights that passes used, also where they are rounded from masters.
     const model::WeightFiles files(folder / "saved");
     const auto loaded = model::Backbone::load(spec_, files, {.dtype = dtype});
     EXPECT_EQ(loaded.weight_hash(), backbone.weight_hash()) << toString(dtype);
-    EXPECT_EQ(files.parameter_count(), methods::trained_numbers(options_, spec_));
+    EXPECT_EQ(files.parameter_count(), methods::trained_numbers(subject_.options, spec_));
   }
 }
 
@@ -443,13 +398,13 @@ std::string model_name(int model) { return numbered(all_models()[model].model_ty
 
 std::string name_of(const ::testing::TestParamInfo<Case>& info) {
   const auto& [model, method] = info.param;
-  return model_name(model) + "_" + numbered(methods::example_options()[method].kind, method);
+  return model_name(model) + "_" + numbered(all_subjects()[method].name(), method);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, Conformance,
     ::testing::Combine(::testing::Range(0, static_cast<int>(all_models().size())),
-                       ::testing::Range(0, static_cast<int>(methods::example_options().size()))),
+                       ::testing::Range(0, static_cast<int>(all_subjects().size()))),
     name_of);
 
 class MixedBatches : public ::testing::TestWithParam<int> {};
@@ -459,7 +414,7 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
   at::set_num_threads(1);
   const model::ModelSpec spec = all_models()[GetParam()];
   const auto backbone = model::Backbone::random(spec, 3, {.dtype = at::kDouble});
-  const std::vector<Options> options = methods::example_options();
+  const std::vector<methods::MethodOptions> options = methods::example_options();
   methods::PromptedModel none(backbone);
   const auto sequences_without = batch_after(spec, {});
   Outcome apart = step(none, sequences_without);
@@ -468,11 +423,11 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
   for (std::size_t i = 0; i < options.size(); ++i) {
     if (methods::trains_backbone(options[i])) continue;  // not beside a frozen model
     const auto number = static_cast<int>(prompts.size());
-    prompts.push_back(start(options[i], spec, i));
+    prompts.push_back(start({options[i]}, spec, i));
     for (const Sequence& sequence : batch_after(spec, prompts.back()->rows(number))) {
       mixed.push_back(sequence);
     }
-    methods::PromptedModel one(backbone, {start(options[i], spec, i)});
+    methods::PromptedModel one(backbone, {start({options[i]}, spec, i)});
     const Outcome own = step(one, batch_after(spec, one.rows(0)));
     apart.loss += own.loss;
     for (const auto& [name, gradient] : own.gradients) {

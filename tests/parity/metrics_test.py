@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Metrics beside scikit-learn, sacrebleu, rouge-score and an independent writing of the benchmark's
-evaluation.
+"""Metrics beside scikit-learn, sacrebleu, rouge-score, seqeval and an independent writing of the
+benchmark's evaluation.
 
 metrics_test.py METRICS_TOOL
 """
@@ -18,6 +18,12 @@ import unittest
 import sacrebleu
 from rouge_score import rouge_scorer
 from sklearn import metrics
+
+try:
+    from seqeval.metrics import f1_score
+    from seqeval.metrics.sequence_labeling import get_entities
+except ImportError:
+    get_entities = None
 
 TOOL = ""
 
@@ -158,6 +164,30 @@ class Metrics(unittest.TestCase):
                 cases = list(self.labelled(classes))
                 self.check([{"metric": name, "predictions": p, "labels": y} for p, y in cases],
                            [float(function(y, p)) for p, y in cases])
+
+    @unittest.skipIf(get_entities is None, "seqeval is not installed: run scripts/setup.sh")
+    def test_of_entities_are_those_of_seqeval(self):
+        """Tags of a model are any sequence: I may follow O, or a tag of another label."""
+        names = ["O"] + [f"{begin}-{label}" for label in "abc" for begin in "BI"]
+        draw = random.Random(4)
+        for labels in (1, 2, 3):
+            sentences = [[[draw.randrange(2 * labels + 1) for _ in range(draw.randrange(1, 12))]
+                          for _ in range(2)] for _ in range(200)]
+            for i, (right, given) in enumerate(sentences):  # of one length, alike in part
+                sentences[i] = [right, [tag if draw.random() < 0.5 else draw.randrange(2 * labels + 1)
+                                        for tag in right]]
+            tags = [tags for pair in sentences for tags in pair]
+            found = [each["entities"] for each in ask([{"tags": each} for each in tags])]
+            for each, entities in zip(tags, found, strict=True):
+                theirs = get_entities([names[tag] for tag in each])
+                self.assertEqual([["abc"[label], begin, end - 1] for begin, end, label in entities],
+                                 [list(entity) for entity in theirs], each)
+            answers = [json.dumps([{"start": begin, "end": end, "label": "abc"[label]}
+                                   for begin, end, label in entities]) for entities in found]
+            request = {"metric": "entity_f1", "texts": answers[1::2],
+                       "references": [[right] for right in answers[::2]]}
+            self.check([request], [float(f1_score(
+                *[[[names[tag] for tag in tags] for tags in side] for side in zip(*sentences)]))])
 
     def test_matthews_is_zero_where_it_is_undefined(self):
         cases = [([1, 1, 1], [0, 1, 1]), ([0, 1], [1, 1]), ([1], [1]), ([0], [1])]

@@ -6,11 +6,13 @@
 //   {"normalize": text}                -> {"text": ...}
 //   {"answer": text, "referent": text} -> {"means": true, false or null}
 //   {"tasks": [[x, ...], ...]}         -> {"value": x}
+//   {"tags": [0, 1, 2, ...]}           -> {"entities": [[first word, end, label], ...]}
 // Standard output: a line for each.
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "data/answer_text.h"
+#include "data/entities.h"
 #include "data/task_metrics.h"
 
 namespace incipit {
@@ -26,6 +28,14 @@ Json answer(const Json& request) {
     const auto means = data::names_referent(request["answer"].get<std::string>(),
                                             request["referent"].get<std::string>());
     return {{"means", means ? Json(*means) : Json(nullptr)}};
+  }
+  if (request.contains("tags")) {
+    Json entities = Json::array();
+    for (const auto& [words, label] :
+         data::entities_of_tags(request["tags"].get<std::vector<int>>())) {
+      entities.push_back({words.begin, words.end, label});
+    }
+    return {{"entities", entities}};
   }
   if (request.contains("tasks")) {
     return {

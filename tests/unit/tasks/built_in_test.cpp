@@ -24,7 +24,7 @@ TEST(BuiltInTasks, AreWithoutContradictionAndDescribed) {
 
 TEST(BuiltInTasks, WriteTheFileOfTheirBenchmark) {
   for (const auto& file : configs::builtin_tasks()) {
-    if (file.name == "town_hall" || file.name.starts_with("alignment_")) continue;
+    if (file.name.starts_with("town_hall") || file.name.starts_with("alignment_")) continue;
     const BuiltInTask task{std::string(file.name)};
     EXPECT_TRUE(task.task().options().submission.file.ends_with(".jsonl")) << file.name;
   }

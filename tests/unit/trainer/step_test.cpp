@@ -143,7 +143,9 @@ TEST(CandidateObjective, IsTheCrossEntropyOfTheGoldCandidate) {
   packed.forest.targets = {{0, 1, 1}, {0, 2, 1}, {1, 3, 1}};
   packed.targets = {{0}, {1, 2}};
   const auto objective = candidate_objective(
-      packed, std::vector<CandidateGroup>{{.sequences = {0, 1}, .gold = 1}}, at::kCPU);
+      std::vector<CandidateGroup>{
+          {.candidates = {packed.targets[0], packed.targets[1]}, .gold = 1}},
+      at::kCPU);
   const auto value = objective->evaluate(at::tensor({-1.0, -1.0, -2.0}, at::kDouble));
   EXPECT_NEAR(value.loss.item<double>(), 2.126928011042972, 1e-12);  // log(1 + e^2)
   EXPECT_NEAR(value.gradient[0].item<double>(), 0.8807970779778823, 1e-12);

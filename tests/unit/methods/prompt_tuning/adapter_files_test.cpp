@@ -164,6 +164,10 @@ TEST_F(PeftAdapter, AMissingTensorIsNamedBesideThoseThatAreThere) {
 TEST_F(PeftAdapter, FurtherTrainedModulesAreRefused) {
   change_config({{"modules_to_save", {"score"}}});
   expect_refused("modules_to_save", "not supported");
+  change_config({{"task_type", "SEQ_CLS"}, {"modules_to_save", {"score", "embed_tokens"}}});
+  expect_refused("modules_to_save", "\"embed_tokens\", which is no head of task_type SEQ_CLS");
+  change_config({{"modules_to_save", {"classifier", "score"}}});
+  expect_refused("has no tensor of the head", "SEQ_CLS");
 }
 
 TEST_F(PeftAdapter, NumbersThatAreNotFiniteAreNeitherSavedNorLoaded) {
