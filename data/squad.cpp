@@ -14,10 +14,11 @@ namespace incipit::data {
 bool is_squad(const std::filesystem::path& path) {
   if (path.extension() != ".json") return false;
   std::ifstream file(path, std::ios::binary);
-  std::string begin(64, ' ');
+  std::string begin(4096, ' ');  // has the first article's title and the key after it
   file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
   std::erase_if(begin, [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
-  return begin.starts_with("{\"data\":") || begin.starts_with("{\"version\":");
+  return (begin.starts_with("{\"data\":") || begin.starts_with("{\"version\":")) &&
+         begin.find("\"paragraphs\":") != std::string::npos;
 }
 
 SquadReader::SquadReader(const std::filesystem::path& path) : file_(path.string()) {

@@ -9,7 +9,7 @@
 namespace incipit::data {
 
 // Whether a file's name ends in .json and it begins as SQuAD's does: an object with "data" or
-// "version" first.
+// "version" first, and "paragraphs" soon after.
 [[nodiscard]] bool is_squad(const std::filesystem::path& path);
 
 // A record is a question: {"id", "title", "context", "question", "answers": [{"text",

@@ -7,6 +7,7 @@
 #include <incipit/core/error.h>
 #include <incipit/core/random.h>
 #include <incipit/core/schema.h>
+#include <incipit/methods/prompt.h>
 #include <incipit/methods/prompt_tuning/adapter_files.h>
 
 #include <cmath>

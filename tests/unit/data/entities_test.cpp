@@ -221,7 +221,7 @@ TEST(Squad, ItsQuestionsAreRecords) {
   folder.write("dev.json", R"({"data": [{"title": "T", "paragraphs": [{"context": "a b", "qas": [
       {"id": "1", "question": "x?", "answers": [{"text": "b", "answer_start": 2}]},
       {"id": "2", "question": "y?", "answers": []}]}]}], "version": "1.1"})");
-  folder.write("bad.json", R"({"data": [{"title": "T"}]})");
+  folder.write("bad.json", R"({"data": [{"paragraphs": [{"qas": [{"id": "1"}]}]}]})");
   folder.write("list.json", R"([{"text": "a"}])");
   const auto reader = open_records(folder / "dev.json");
   EXPECT_EQ(reader->next()->as_json(),
