@@ -1,4 +1,4 @@
-// Lists of blocks in files of their own, such as prompt templates, read as strictly as a
+// Lists of blocks in separate files, such as prompt templates, read as strictly as a
 // configuration.
 #pragma once
 

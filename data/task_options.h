@@ -228,7 +228,7 @@ struct TaskOptions {
 [[nodiscard]] std::optional<ExamplePlace> read_place(std::string_view text);
 [[nodiscard]] std::string place_text(const ExamplePlace& place);
 
-// Whether every input has few-shot examples of its own: there are some, they are the nearest, and
+// Whether few-shot examples differ between inputs: there are some, they are the nearest, and
 // none are given.
 [[nodiscard]] bool shows_nearest(const TaskOptions& options);
 

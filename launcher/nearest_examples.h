@@ -1,4 +1,4 @@
-// Few-shot examples that every input has of its own (task.shot_choice: nearest).
+// Few-shot examples chosen for each input (task.shot_choice: nearest).
 #pragma once
 
 #include "launcher/session.h"

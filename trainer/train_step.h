@@ -34,7 +34,7 @@ struct StepSettings {
   MicroBatches micro_batches;
   double learning_rate = 0;
   double max_grad_norm = 0;  // 0: no clipping
-  // Each prompt is trained as in a run of its own, whose batch is its task's examples: its loss is
+  // Each prompt is trained as in a separate run, whose batch is its task's examples: its loss is
   // their mean, its gradient is clipped by its own norm, and it rests alone if these are not
   // finite. Needs StepBatch::tasks.
   bool separate = false;

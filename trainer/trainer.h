@@ -48,7 +48,7 @@
 
 namespace incipit::trainer {
 
-// A member of a sweep: its prompt is trained as in a run of its own, with these settings in the
+// A member of a sweep: its prompt is trained as in a separate run, with these settings in the
 // place of the run's, in one batch with the other members.
 struct SweepMember {
   std::string setting;     // that it shares with the members that differ in the seed only

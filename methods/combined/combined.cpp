@@ -20,7 +20,7 @@ methods::MethodOptions part_options(methods::MethodOptions options, const std::s
   return options;
 }
 
-// Returns the same for LoRA, which has initial values of its own unless both are drawn or read.
+// Returns the same for LoRA, which starts as it does alone unless both parts are drawn or read.
 methods::MethodOptions lora_options(const methods::MethodOptions& options) {
   methods::MethodOptions lora = part_options(options, kLora, kLora);
   const methods::InitKind kind = options.init.kind;

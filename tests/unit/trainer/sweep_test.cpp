@@ -84,7 +84,7 @@ class SweepRun : public ::testing::Test {
     setup.members = std::move(members);
     return setup;
   }
-  // Trains a member as a run of its own.
+  // Trains a member as a separate run.
   TrainResult train_alone(std::size_t member, StepRecorder& recorder, at::Tensor& values) const {
     TrainSetup own = setup(recorder, "alone" + std::to_string(member), {});
     own.seed = members()[member].seed;
