@@ -53,11 +53,12 @@ class Runner:
             sys.exit(f"run.py: incipit {command} ended with exit code {done.returncode}; start "
                      "run.py again to continue")
 
-    def evaluate(self, what, output, split):
-        """Scores a run or a configuration on a file of messages."""
-        self.incipit("eval", *what, "--set", f"task.test={split}.jsonl", "--split", "test", "--name",
-                     split)
-        return records.read_scores(output / f"evaluations/{split}/predictions/test.jsonl")
+    def evaluate(self, what, output, messages):
+        """Scores a run or a configuration on the validation split or on the fresh messages."""
+        split = "test" if messages == "fresh" else messages
+        test = ["--set", "task.test=fresh.jsonl"] if messages == "fresh" else []
+        self.incipit("eval", *what, *test, "--split", split, "--name", messages)
+        return records.read_scores(output / f"evaluations/{messages}/predictions/{split}.jsonl")
 
     def scored(self, what, output, with_fresh):
         """The figures of a run: cross-entropy on validation, and scores of the fresh messages."""
