@@ -106,6 +106,7 @@ void declare(Schema& schema, RunConfig& config) {
   schema.block("eval", config.eval, "How candidates are scored.");
   schema.block("order", config.order, "The search for an order of few-shot examples.");
   schema.block("search", config.search, "The search for the words of a prompt.");
+  schema.block("distill", config.distill, "The teacher of `train.loss: distillation`.");
   schema.block("metrics", config.metrics, "What can be watched from outside.");
   schema.block("log", config.log, "What is said on standard error.");
 }

@@ -12,6 +12,7 @@
 #include "core/log_options.h"
 #include "data/mixture_options.h"
 #include "data/task_options.h"
+#include "eval/distill_options.h"
 #include "eval/eval_options.h"
 #include "eval/order_options.h"
 #include "eval/search_options.h"
@@ -41,6 +42,7 @@ struct RunConfig {
   eval::EvalOptions eval;
   eval::OrderOptions order;
   eval::SearchOptions search;
+  eval::DistillOptions distill;
   telemetry::EndpointOptions metrics;
   log::LogOptions log;
 

@@ -141,6 +141,7 @@ struct WhichSplits {
   bool validation = true;
   bool test = true;
   std::int64_t train_examples = 0;  // number to draw of the training examples; 0: all
+  bool labelled = true;  // false: training and validation examples may have no label or target
 };
 
 // Reads the splits that `which` requests and the options of `task` name; the others are empty.

@@ -147,7 +147,7 @@ std::int64_t check_overlap(const Dataset& earlier, const Dataset& later, const c
 }
 
 // Divides train if the validation split (`validation`) is a share of it.
-void draw_validation(const Task& task, std::uint64_t seed, Splits& splits) {
+void draw_validation(const Task& task, std::uint64_t seed, bool labelled, Splits& splits) {
   const TaskOptions& options = task.options();
   const double share = options.validation.share;
   if (options.train_foreach.empty() && options.train_where.empty()) {
@@ -157,7 +157,7 @@ void draw_validation(const Task& task, std::uint64_t seed, Splits& splits) {
     return;
   }
   // Training examples are only a part of the examples that the same records give for scoring.
-  const Dataset asked = read_dataset(task, splits.train.file(), true);
+  const Dataset asked = read_dataset(task, splits.train.file(), labelled);
   const auto drawn = draw_share(groups_with_duplicates(asked), share, seed);
   std::vector<std::int64_t> lines;
   for (const std::int64_t index : drawn) lines.push_back(asked.facts(index).line);
@@ -233,11 +233,12 @@ Splits load_splits(Task& task, std::uint64_t seed, std::int64_t prompt_rows,
   const bool needs_train = which.train || options.shots > 0 || (which.validation && shares);
   Splits splits;
   if (!options.train.empty() && needs_train) {
-    splits.train = read_dataset(task, split_file(options, options.train), true, true);
-    if (shares) draw_validation(task, seed, splits);
+    splits.train = read_dataset(task, split_file(options, options.train), which.labelled, true);
+    if (shares) draw_validation(task, seed, which.labelled, splits);
   }
   if (which.validation && !options.validation.file.empty()) {
-    splits.validation = read_dataset(task, split_file(options, options.validation.file), true);
+    splits.validation =
+        read_dataset(task, split_file(options, options.validation.file), which.labelled);
   }
   if (which.test && !options.test.empty()) {
     splits.test = read_dataset(task, split_file(options, options.test), false);

@@ -331,13 +331,12 @@ void Task::cut_source(const Record& record, const std::string& text,
 // --- few-shot examples and rows -----------------------------------------------------------
 
 std::vector<TokenId> Task::few_shot_tokens(const std::vector<Record>& records) const {
-  std::vector<TokenId> tokens;
+  std::vector<TokenId> tokens = has_prefix(options_) ? opening() : std::vector<TokenId>();
   const auto append = [&](const std::string& text) {
     const auto ids = tokens.empty() ? tokenizer().encode(text) : text_after_text(text);
     tokens.insert(tokens.end(), ids.begin(), ids.end());
   };
   const bool chat = options_.format == Format::kChat;
-  if (chat && has_prefix(options_)) append(model_.chat->opening(options_.system));
   bool after_system = chat && model_.chat->opens_with_system(options_.system);
   if (hard_prompt_) {
     append(chat ? chat_text(*hard_prompt_, *model_.chat, after_system) : raw_text(*hard_prompt_));
@@ -364,8 +363,17 @@ void Task::set_demonstrations(const std::vector<Record>& records) {
   }
 }
 
+std::vector<TokenId> Task::opening() const {
+  if (options_.format == Format::kRaw) return {};
+  return tokenizer().encode(model_.chat->opening(options_.system));
+}
+
 std::string Task::prefix_fingerprint() const {
   return sha256_hex(std::as_bytes(std::span(prefix_)));
+}
+
+void Task::shorten_prefix(std::int64_t tokens) {
+  prefix_.resize(std::min(prefix_.size(), static_cast<std::size_t>(tokens)));
 }
 
 std::int64_t Task::rows(const Example& example, std::int64_t prompt_rows) const {

@@ -144,8 +144,13 @@ class Task {
   // Returns the tokens that prefix() would have with these few-shot examples. Throws DataError as
   // rendering does.
   [[nodiscard]] std::vector<TokenId> few_shot_tokens(const std::vector<Record>& records) const;
+  // Returns the tokens of a chat's opening, with which prefix() begins if it is not empty, and else
+  // every source. Nothing in raw format.
+  [[nodiscard]] std::vector<TokenId> opening() const;
   // Returns a hash of the prefix, for comparisons between ranks and runs.
   [[nodiscard]] std::string prefix_fingerprint() const;
+  // Keeps at most the first `tokens` tokens of the prefix.
+  void shorten_prefix(std::int64_t tokens);
   // Tokens between soft prompt and source; the same for every example.
   [[nodiscard]] const std::vector<TokenId>& prefix() const { return prefix_; }
 

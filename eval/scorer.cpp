@@ -125,7 +125,7 @@ Likelihoods numbers_of_examples(const methods::PromptedModel& model, const data:
     const int b = turn + ranks.rank();
     if (b >= plan.count()) {
       // Ranks that hold one model together run the last batch together.
-      (void)model.forward({});
+      run({}, {});
       break;
     }
     if (stop_requested() && leaves_alone(model.backbone().placement())) {

@@ -46,7 +46,8 @@ struct ExampleSizes {
   std::vector<std::int64_t> rows;
 };
 // Computes the numbers of examples[i] and writes them to numbers[i], on the ranks that hold one
-// copy of the model together; on all but the last pipeline stage, leaves or writes zeros.
+// copy of the model together; on all but the last pipeline stage, leaves or writes zeros. Without
+// examples, runs the passes in which other ranks need this one (FSDP).
 using BatchRun = std::function<void(std::span<const data::Example* const> examples,
                                     std::span<const std::span<double>> numbers)>;
 

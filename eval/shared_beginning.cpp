@@ -62,7 +62,8 @@ SharedBeginning::Below SharedBeginning::run(const Forest& forest,
                                             model::ForestPassOptions options) {
   // If there is a target on the last row of the beginning (an empty source), that row is
   // recomputed.
-  const std::int64_t resident = std::min(rows(), forest.targets.front().row);
+  const std::int64_t resident =
+      forest.targets.empty() ? 0 : std::min(rows(), forest.targets.front().row);
   if (resident == 0) return {model_.model.forward(forest, options), 0};
   std::vector<ResidentRows> chain;
   for (const Range& part : parts(resident)) chain.push_back({model_.model.stores(), part});

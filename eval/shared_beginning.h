@@ -34,8 +34,8 @@ class SharedBeginning {
     model::ForestPass pass;
     std::int64_t resident = 0;
   };
-  // Runs `forest`. All its sequences start with the shared beginning, and it has at least one
-  // target.
+  // Runs `forest`. All its sequences start with the shared beginning. It has at least one target,
+  // or no rows.
   [[nodiscard]] Below run(const Forest& forest, model::ForestPassOptions options);
 
   [[nodiscard]] const methods::Prompted& model() const { return model_; }

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "data/task_metrics.h"
+#include "launcher/distillation.h"
 #include "methods/registry.h"
 
 namespace incipit::launcher {
@@ -87,6 +88,34 @@ void check_trained_task(const configs::RunConfig& config, const std::string& blo
   }
   if (starts_with_labels(config)) {
     report("method.init.kind", "class_labels needs " + block + ".verbalizer, or labels of a head");
+  }
+}
+
+void check_distillation(const configs::RunConfig& config, const configs::Report& report) {
+  if (config.distill.prompt.empty()) {
+    report("distill.prompt", "is missing; train.loss: distillation needs the long prompt's file");
+  }
+  if (methods::trains_backbone(config.method)) {
+    report("method.kind", "distillation needs a frozen model; expected another method");
+  }
+  if (!config.tasks.empty()) {
+    report("tasks", "one task of questions is distilled; expected `task`");
+    return;
+  }
+  if (!config.sweep.empty()) {
+    report("sweep", "one prompt is distilled at a time; expected no sweep");
+  }
+  const data::TaskOptions& task = config.task;
+  if (data::has_head(task)) {
+    report("task.kind", "distillation compares next tokens; expected text");
+    return;
+  }
+  if (task.target.empty()) {
+    report("task.target", "is missing; distillation needs a task with generated answers");
+  }
+  if (data::has_prefix(task)) {
+    report(task.shots > 0 ? "task.shots" : "task.prompt_file",
+           "only the learned prompt comes before the student's questions; expected none");
   }
 }
 
@@ -208,6 +237,7 @@ void check_training_options(const configs::RunConfig& config, const configs::Rep
     report("train.examples", "the tasks of a mixture differ in size; expected 0, all");
   }
   if (methods::trains_backbone(config.method)) check_model_tuning(config, report);
+  if (distils(config)) check_distillation(config, report);
   for (const auto& [block, task] : task_blocks(config)) {
     check_trained_task(config, block, *task, report);
   }

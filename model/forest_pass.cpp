@@ -61,6 +61,9 @@ ForestPass::ForestPass(const Backbone& backbone, const Forest& forest,
   check_forest(forest, backbone, prompts, options);
   INCIPIT_CHECK(backbone.embedding().has_value() != options.input.defined(),
                 "an input belongs to a later stage");
+  INCIPIT_CHECK(!options.teacher.defined() || options.class_head == nullptr,
+                "a teacher of a pass with a trained head");
+  INCIPIT_CHECK(!options.hidden_only || !options.for_backward, "a gradient of hidden states");
   if (PassGraphs* const graphs = backbone.graphs()) {
     replay_ = graphs->forward(backbone, forest, prompts, options);
     if (replay_) return;
@@ -85,6 +88,11 @@ const at::Tensor& ForestPass::logits() const {
   const at::Tensor& logits = replay_ ? replay_->logits() : state_->scores().logits();
   INCIPIT_CHECK(logits.defined(), "the pass kept no logits");
   return logits;
+}
+
+at::Tensor ForestPass::target_hidden() const {
+  INCIPIT_CHECK(state_, "hidden states of a pass without hidden_only");
+  return state_->target_hidden();
 }
 
 const at::Tensor& ForestPass::output() const {

@@ -53,7 +53,12 @@ struct ForestPassOptions {
   // Scores targets in place of the model's head, if not null. Must outlive the pass.
   const nn::ClassHead* class_head = nullptr;
   bool head_only = false;  // backward() computes only its gradients; not over pipeline stages
-  at::Tensor input{};      // output() of the previous stage; undefined: the first stage
+  // Hidden states of another pass, target_hidden(), one for every target: log_likelihoods() are
+  // negative divergences from its distributions, as nn/divergence_scores.h has them. Undefined:
+  // none. Not with class_head.
+  at::Tensor teacher{};
+  bool hidden_only = false;  // target_hidden() in place of scores; not with for_backward
+  at::Tensor input{};        // output() of the previous stage; undefined: the first stage
   std::function<void(const LayerView&)> on_layer{};  // called after each layer of the stage
 };
 
@@ -73,17 +78,23 @@ class ForestPass {
 
   // Returns log p(id | all preceding rows) of every target, natural logarithm: [T], float32
   // (float64 in a float64 backbone), on the backbone's device. Zeros on all but the last pipeline
-  // stage. With a class head, log p(output id), or the output itself if it is not normalised.
+  // stage. With a class head, log p(output id), or the output itself if it is not normalised. With
+  // a teacher, -KL(teacher || this pass) at each target's row.
   [[nodiscard]] const at::Tensor& log_likelihoods() const;
 
   // Returns the most likely next token (with a class head: output) at each target's row, in the
   // order of targets: [T] int64, on the backbone's device. Empty on all but the last pipeline
-  // stage.
+  // stage, and with a teacher.
   [[nodiscard]] const at::Tensor& argmax() const;
 
   // Returns the logits at the target rows, each row once, in order: [distinct target rows, vocab],
   // float32 (float64 in a float64 backbone), on the backbone's device. Needs keep_logits.
   [[nodiscard]] const at::Tensor& logits() const;
+
+  // Returns the hidden state after the last layer at each target's row, in the order of targets:
+  // [T, hidden] in the backbone's dtype. Undefined on all but the last pipeline stage. Needs
+  // hidden_only.
+  [[nodiscard]] at::Tensor target_hidden() const;
 
   // Returns the hidden states after this stage's layers: [rows, hidden] in the backbone's dtype.
   // Undefined on the last stage.

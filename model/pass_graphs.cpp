@@ -30,8 +30,9 @@ bool can_capture(const Backbone& backbone, const Forest& forest, const ForestPas
   };
   const auto adds = [](const nn::LowRankMaps* maps) { return !maps->empty(); };
   return placement.tensor->size() * placement.fsdp->size() * placement.pipeline->size() == 1 &&
-         options.class_head == nullptr && !options.on_layer && !options.keep_keys_values &&
-         !backbone.weights().trains() && !forest.targets.empty() && forest.row_count(1) == 0 &&
+         options.class_head == nullptr && !options.teacher.defined() && !options.hidden_only &&
+         !options.on_layer && !options.keep_keys_values && !backbone.weights().trains() &&
+         !forest.targets.empty() && forest.row_count(1) == 0 &&
          std::all_of(backbone.blocks().begin(), backbone.blocks().end(), is_causal) &&
          std::none_of(options.residents.begin(), options.residents.end(), has_gradients) &&
          std::none_of(options.adapters.begin(), options.adapters.end(), adds);

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/phase.h"
 #include "nn/attention_flash.h"
+#include "nn/divergence_scores.h"
 #include "nn/flash_plan.h"
 #include "nn/host_copy.h"
 #include "nn/target_scores.h"
@@ -23,11 +24,15 @@ nn::Keep kept_by(const ForestPassOptions& options) {
 }
 
 std::unique_ptr<nn::Scores> make_scores(const Backbone& backbone, const Forest& forest,
-                                        const nn::ClassHead* classes) {
+                                        const ForestPassOptions& options) {
   const nn::Head* head = backbone.head() ? &*backbone.head() : nullptr;
-  if (head && classes) {
-    return std::make_unique<nn::ClassScores>(head->norm, *classes, backbone.dtype(),
+  if (head && options.class_head) {
+    return std::make_unique<nn::ClassScores>(head->norm, *options.class_head, backbone.dtype(),
                                              backbone.device(), forest.targets);
+  }
+  if (head && options.teacher.defined()) {
+    return std::make_unique<nn::DivergenceScores>(*head, backbone.dtype(), backbone.device(),
+                                                  forest.targets, options.teacher);
   }
   return std::make_unique<nn::TargetScores>(head, backbone.dtype(), backbone.device(),
                                             forest.targets);
@@ -73,12 +78,20 @@ PassState::PassState(const Backbone& backbone, const Forest& forest,
       tokens_(forest.tokens),
       prompt_spans_(forest.prompt_spans),
       target_count_(std::ssize(forest.targets)),
-      scores_(make_scores(backbone, forest, options.class_head)),
+      scores_(make_scores(backbone, forest, options)),
       rows_(backbone, forest, scores_->rows(), options.adapters, rotary) {
   if (backbone.embedding()) {
     sources_ = backbone.embedding()->sources(tokens_, prompt_spans_, prompts);
   }
   if (options.for_backward) prompt_rows_ = upload_prompt_rows(forest, backbone.device());
+}
+
+bool PassState::reads_head() const {
+  return options_.class_head == nullptr && !options_.hidden_only;
+}
+
+at::Tensor PassState::target_hidden() const {
+  return last_.defined() ? scores_->by_target(last_) : at::Tensor();
 }
 
 bool PassState::is_last(std::size_t layer) const {
@@ -113,7 +126,7 @@ void PassState::forward(std::span<const at::Tensor> prompts) {
   Phase phase("embedding");
   keys_values_ = {};
   records_.clear();
-  backbone_.weights().announce(backbone_.forward_groups(options_.class_head == nullptr));
+  backbone_.weights().announce(backbone_.forward_groups(reads_head()));
   at::Tensor x = backbone_.embedding()
                      ? backbone_.embedding()->input(tokens_, prompt_spans_, prompts,
                                                     rows_.positions(), sources_)
@@ -128,6 +141,7 @@ void PassState::forward(std::span<const at::Tensor> prompts) {
     return;
   }
   last_ = std::move(x);
+  if (options_.hidden_only) return;
   const Phase scores("scores");
   scores_->forward(last_, options_.keep_logits);
 }
@@ -165,7 +179,7 @@ at::Tensor PassState::backward(const at::Tensor& grad, std::span<at::Tensor> pro
   INCIPIT_CHECK(scores != grad_output.defined(), "a gradient of the output");
   INCIPIT_CHECK(!scores || grad.size(0) == target_count_, "a gradient per target");
   nn::WeightStore& weights = backbone_.weights();
-  weights.announce(backbone_.backward_groups(options_.class_head == nullptr));
+  weights.announce(backbone_.backward_groups(reads_head()));
   at::Tensor grad_x = scores ? scores_->backward(last_, grad) : std::move(grad_output);
   last_.reset();
   output_.reset();

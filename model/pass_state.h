@@ -32,6 +32,7 @@ class PassState {
                       at::Tensor grad_output);
   [[nodiscard]] const nn::Scores& scores() const { return *scores_; }
   [[nodiscard]] const at::Tensor& output() const { return output_; }
+  [[nodiscard]] at::Tensor target_hidden() const;
   [[nodiscard]] nn::KeyValueStore& keys_values() { return keys_values_; }
 
   // Makes all index arrays. Returns the numbers and addresses with which the device is called,
@@ -40,6 +41,8 @@ class PassState {
   [[nodiscard]] std::vector<std::int64_t> shape() const;
 
  private:
+  // Whether the scores need the head's table.
+  [[nodiscard]] bool reads_head() const;
   // Whether a layer is the model's last one, which computes only the target rows.
   [[nodiscard]] bool is_last(std::size_t layer) const;
   [[nodiscard]] nn::QueryRows queries(std::size_t layer) const;

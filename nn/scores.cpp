@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "nn/host_copy.h"
+
 namespace incipit::nn {
 
 Scores::Scores(std::vector<Target> targets, at::ScalarType wide, at::Device device)
@@ -14,6 +16,10 @@ Scores::Scores(std::vector<Target> targets, at::ScalarType wide, at::Device devi
     if (rows_.empty() || rows_.back() != target.row) rows_.push_back(target.row);
     slot_.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
   }
+}
+
+at::Tensor Scores::by_target(const at::Tensor& last) const {
+  return last.index_select(0, upload(slot_, device_));
 }
 
 void Scores::clear_results() {

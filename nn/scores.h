@@ -17,6 +17,8 @@ class Scores {
 
   // The distinct rows of targets, ascending.
   [[nodiscard]] const std::vector<std::int64_t>& rows() const { return rows_; }
+  // Returns the row of every target, [targets, hidden], of `last` [rows(), hidden].
+  [[nodiscard]] at::Tensor by_target(const at::Tensor& last) const;
 
   // Computes the scores. `last` [rows(), hidden] is the last layer's output at rows().
   virtual void forward(const at::Tensor& last, bool keep_logits) = 0;

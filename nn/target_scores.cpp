@@ -4,7 +4,6 @@
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/index_copy.h>
 #include <ATen/ops/index_select.h>
@@ -18,15 +17,11 @@
 #include "core/check.h"
 #include "nn/collectives.h"
 #include "nn/device_path.h"
-#include "nn/flops.h"
 #include "nn/host_copy.h"
 #include "nn/ops.h"
 
 namespace incipit::nn {
 namespace {
-
-// Logits exist for this many rows at a time.
-constexpr std::int64_t kHeadRows = 256;
 
 // Numbers of a row that ranks exchange.
 enum { kNormaliser, kLargest, kLikeliest, kRowNumbers };
@@ -35,25 +30,22 @@ enum { kNormaliser, kLargest, kLikeliest, kRowNumbers };
 
 TargetScores::TargetScores(const Head* head, at::ScalarType compute, at::Device device,
                            std::vector<Target> targets)
-    : Scores(std::move(targets), ops::accumulate_type(compute), device), head_(head) {
+    : VocabularyScores(head, compute, device, std::move(targets)) {
   const bool has_kernels =
       head_ != nullptr && device_path(head_->table.chunks.front().rows->stored()) != nullptr;
-  if (head_) chunks_ = make_chunks(has_kernels);
+  chunks_ = make_chunks(has_kernels);
   if (!has_kernels) clear_results();  // kernels make new ones
 }
 
 std::vector<TargetScores::Chunk> TargetScores::make_chunks(bool has_kernels) const {
   std::vector<Chunk> chunks;
-  const std::int64_t rows = std::ssize(rows_);
   const auto first_target_at = [&](std::int64_t slot) {
     return std::lower_bound(slot_.begin(), slot_.end(), slot) - slot_.begin();
   };
-  for (std::int64_t row = 0; row < rows; row += kHeadRows) {
-    Chunk& chunk = chunks.emplace_back();
-    chunk.first_row = row;
-    chunk.rows = std::min(kHeadRows, rows - row);
-    chunk.first_target = first_target_at(row);
-    chunk.targets = first_target_at(row + chunk.rows) - chunk.first_target;
+  for (const RowRange& range : ranges_) {
+    Chunk& chunk = chunks.emplace_back(Chunk{range});
+    chunk.first_target = first_target_at(range.first_row);
+    chunk.targets = first_target_at(range.first_row + range.rows) - chunk.first_target;
     has_kernels ? add_kernel_places(chunk) : add_places(chunk);
   }
   return chunks;
@@ -100,24 +92,6 @@ TargetScores::Places TargetScores::find_places(const Chunk& chunk, const Range& 
     flat.push_back((slot_[chunk.first_target + t] - chunk.first_row) * ids.size() + id - ids.begin);
   }
   return {upload(targets, device_), upload(flat, device_)};
-}
-
-at::Tensor TargetScores::normal(const at::Tensor& last, const Chunk& chunk,
-                                NormStatistics& statistics) const {
-  return head_->norm.forward(last.narrow(0, chunk.first_row, chunk.rows), statistics);
-}
-
-Linear TargetScores::projection(std::size_t part) const {
-  return {*head_->table.chunks[part].rows, nullptr, Linear::Split::kOutputs, *head_->ranks};
-}
-
-at::Tensor TargetScores::logits_of(const Linear& projection, const at::Tensor& normal) const {
-  return capped(projection.forward(normal));
-}
-
-at::Tensor TargetScores::capped(const at::Tensor& product) const {
-  at::Tensor logits = product.to(wide_);
-  return head_->softcap ? ops::softcap_(logits, *head_->softcap) : logits;
 }
 
 void TargetScores::forward(const at::Tensor& last, bool keep_logits) {
@@ -195,45 +169,14 @@ at::Tensor TargetScores::gather_columns(const at::Tensor& logits) const {
   return at::cat(columns, 1);
 }
 
-at::Tensor TargetScores::backward(const at::Tensor& last, const at::Tensor& grad) const {
-  std::vector<at::Tensor> grad_normal(chunks_.size());
-  std::vector<NormStatistics> statistics(chunks_.size());
-  for (std::size_t part = 0; part < head_->table.chunks.size(); ++part) {
-    const WeightStore::Use use =
-        head_->weights->use(head_->table.chunks[part].group, WeightStore::Pass::kBackward);
-    const Linear projection = this->projection(part);
-    for (std::size_t c = 0; c < chunks_.size(); ++c) {
-      const at::Tensor x = normal(last, chunks_[c], statistics[c]);
-      at::Tensor sum =
-          projection.backward(gradient_of_product(projection, chunks_[c], part, x, grad), x);
-      if (grad_normal[c].defined()) {
-        ops::add_(grad_normal[c], sum);
-      } else {
-        grad_normal[c] = std::move(sum);
-      }
-    }
-  }
-  at::Tensor grad_last = at::empty(last.sizes(), last.options());
-  for (std::size_t c = 0; c < chunks_.size(); ++c) {
-    head_->norm.backward(grad_normal[c], last.narrow(0, chunks_[c].first_row, chunks_[c].rows),
-                         statistics[c], grad_last.narrow(0, chunks_[c].first_row, chunks_[c].rows));
-  }
-  return grad_last;
-}
-
-// Returns the gradient of the matmul with the head's rows, in the compute dtype.
-at::Tensor TargetScores::gradient_of_product(const Linear& projection, const Chunk& chunk,
-                                             std::size_t part, const at::Tensor& normal,
-                                             const at::Tensor& grad) const {
-  at::Tensor product = [&] {
-    const Recomputation scope;
-    return projection.forward(normal);
-  }();
+at::Tensor TargetScores::gradient_of_product(std::size_t range, std::size_t part,
+                                             at::Tensor product, const at::Tensor& grad) const {
+  const Chunk& chunk = chunks_[range];
   if (const DevicePath* const path = device_path(product)) {
     logit_gradient_on(*path, chunk, part, product, grad);
     return product;
   }
-  return logit_gradient(chunk, part, capped(product), grad).to(normal.scalar_type());
+  return logit_gradient(chunk, part, capped(product), grad).to(product.scalar_type());
 }
 
 // Returns d loss / d logit = grad of the targets at the logit - probability * sum of the row's

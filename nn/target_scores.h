@@ -3,35 +3,26 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "core/forest.h"
-#include "nn/linear.h"
-#include "nn/scores.h"
-#include "nn/vocabulary.h"
+#include "nn/vocabulary_scores.h"
 
 namespace incipit::nn {
 
 struct DevicePath;
 
-// The log-likelihoods of next tokens. Logits exist only for some rows and this rank's part of the
-// vocabulary at a time. Ranks exchange a few numbers per row.
-class TargetScores final : public Scores {
+// The log-likelihoods of next tokens.
+class TargetScores final : public VocabularyScores {
  public:
-  // `head` must outlive the object. It may be null on a pipeline stage without a head, which
-  // computes nothing. `compute` is the compute dtype.
+  // See VocabularyScores.
   TargetScores(const Head* head, at::ScalarType compute, at::Device device,
                std::vector<Target> targets);
 
-  // `keep_logits` gathers the logits from all ranks; only for a table of one chunk. The head's
-  // groups must have been announced. Collective over the tensor parallel and the FSDP ranks.
+  // `keep_logits` gathers the logits from all ranks; only for a table of one chunk.
   void forward(const at::Tensor& last, bool keep_logits) override;
-
-  // Recomputes the logits instead of keeping them. The head's groups must have been announced
-  // again. Collective as forward() is.
-  [[nodiscard]] at::Tensor backward(const at::Tensor& last, const at::Tensor& grad) const override;
 
   [[nodiscard]] std::vector<std::int64_t> shape() const override;
 
@@ -41,10 +32,8 @@ class TargetScores final : public Scores {
     at::Tensor targets;  // the targets whose ids are in the part, counted from the chunk's first
     at::Tensor flat;     // their indices in the flattened logits
   };
-  // Consecutive elements of rows(), and the targets at these rows.
-  struct Chunk {
-    std::int64_t first_row = 0;  // index into rows()
-    std::int64_t rows = 0;
+  // One of ranges_, and the targets at its rows.
+  struct Chunk : RowRange {
     std::int64_t first_target = 0;
     std::int64_t targets = 0;
     // Without kernels of a GPU:
@@ -60,18 +49,9 @@ class TargetScores final : public Scores {
   void add_kernel_places(Chunk& chunk) const;
   void add_places(Chunk& chunk) const;
   [[nodiscard]] Places find_places(const Chunk& chunk, const Range& ids) const;
-  // Returns the chunk's rows after the final norm.
-  [[nodiscard]] at::Tensor normal(const at::Tensor& last, const Chunk& chunk,
-                                  NormStatistics& statistics) const;
-  // Returns the head's outputs for the ids of vocabulary part `part`.
-  [[nodiscard]] Linear projection(std::size_t part) const;
-  // Returns the logits of rows after the final norm, accumulate type.
-  [[nodiscard]] at::Tensor logits_of(const Linear& projection, const at::Tensor& normal) const;
-  // Returns the logits, given the head's outputs.
-  [[nodiscard]] at::Tensor capped(const at::Tensor& product) const;
-  [[nodiscard]] at::Tensor gradient_of_product(const Linear& projection, const Chunk& chunk,
-                                               std::size_t part, const at::Tensor& normal,
-                                               const at::Tensor& grad) const;
+  [[nodiscard]] at::Tensor gradient_of_product(std::size_t range, std::size_t part,
+                                               at::Tensor product,
+                                               const at::Tensor& grad) const override;
   [[nodiscard]] at::Tensor gather_columns(const at::Tensor& logits) const;
   [[nodiscard]] at::Tensor part_numbers(Chunk& chunk, std::size_t part,
                                         const at::Tensor& logits) const;
@@ -87,8 +67,7 @@ class TargetScores final : public Scores {
   [[nodiscard]] at::Tensor logit_gradient(const Chunk& chunk, std::size_t part, at::Tensor logits,
                                           const at::Tensor& grad) const;
 
-  const Head* head_;
-  std::vector<Chunk> chunks_;
+  std::vector<Chunk> chunks_;  // by range
 };
 
 }  // namespace incipit::nn

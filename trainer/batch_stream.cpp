@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kBatchesAhead = 4;
 
 void require_usable(const std::vector<TrainSource>& sources, Loss loss) {
+  INCIPIT_CHECK(loss != Loss::kDistillation || (sources.size() == 1 && sources.front().teacher),
+                "one task with a teacher is distilled");
   for (const TrainSource& source : sources) {
     if (source.train->empty()) {
       throw DataError(source.train->file() +
@@ -104,6 +106,13 @@ std::vector<data::MixtureSampler::Draw> BatchStream::draw_own(std::int64_t step)
   return own;
 }
 
+void BatchStream::add_teacher(const std::vector<data::Example>& examples, TrainBatch& batch) const {
+  std::vector<const data::Example*> pointers;
+  for (const data::Example& example : examples) pointers.push_back(&example);
+  batch.teacher =
+      eval::teacher_parts(*sources_.front().teacher, pointers, batch.packed, options_.teacher_rows);
+}
+
 TrainBatch BatchStream::make(std::int64_t step) {
   const auto draws = draw_own(step);
   TrainBatch batch{
@@ -117,9 +126,10 @@ TrainBatch BatchStream::make(std::int64_t step) {
     items.push_back({source.task, &examples.back(), source.prompt});
     batch.tasks.push_back(task);
   }
-  if (options_.loss == Loss::kTargetTokens) {
+  if (options_.loss != Loss::kCandidates) {
     batch.packed = data::pack_targets(items);
     for (std::size_t i = 0; i < items.size(); ++i) add_span(*items[i].task, examples[i], i, batch);
+    if (options_.loss == Loss::kDistillation) add_teacher(examples, batch);
     return batch;
   }
   data::ScoringBatch scoring = data::scoring_batch(items);

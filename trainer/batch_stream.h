@@ -12,6 +12,7 @@
 #include "data/mixture.h"
 #include "data/prefetch.h"
 #include "data/task.h"
+#include "eval/teacher.h"
 #include "trainer/objective.h"
 #include "trainer/train_options.h"
 
@@ -21,8 +22,9 @@ struct TrainBatch {
   PackedForest packed;
   // Per example for Loss::kCandidates; of the first and the last words of answers that are spans.
   std::vector<CandidateGroup> groups;
-  std::vector<int> tasks;     // per example
-  std::int64_t examples = 0;  // on this rank
+  std::vector<int> tasks;                    // per example
+  std::vector<eval::TeacherPart> teacher{};  // of all examples; only for Loss::kDistillation
+  std::int64_t examples = 0;                 // on this rank
 };
 
 // Returns the objective over the batch, on a device.
@@ -38,6 +40,7 @@ struct TrainSource {
   const data::Task* task = nullptr;
   const data::Dataset* train = nullptr;
   PromptRows prompt = {};
+  const data::Task* teacher = nullptr;  // the task with the teacher's prompt: Loss::kDistillation
   std::int64_t weight = 1;  // sampling weight relative to the other sources (data/mixture.h)
   std::optional<std::uint64_t> seed{};  // of its order of examples; nothing: StreamOptions::seed
 };
@@ -47,6 +50,7 @@ struct StreamOptions {
   std::int64_t steps = 0;       // of the whole run
   std::int64_t first_step = 0;  // steps already done; the stream starts with the next one
   Loss loss = Loss::kTargetTokens;
+  std::int64_t teacher_rows = 1;  // at most, of a part of the teacher's, without its prompt
   bool shuffle = true;
   std::uint64_t seed = 0;
   int rank = 0;  // among the ranks that share a batch
@@ -71,6 +75,7 @@ class BatchStream {
 
  private:
   [[nodiscard]] TrainBatch make(std::int64_t step);
+  void add_teacher(const std::vector<data::Example>& examples, TrainBatch& batch) const;
   [[nodiscard]] std::vector<data::MixtureSampler::Draw> draw_own(std::int64_t step);
 
   std::vector<TrainSource> sources_;

@@ -67,13 +67,15 @@ Objective::Value evaluated(const Objective& objective, const at::Tensor& likelih
 // One of the cuts of a call of forward_backward(): a trunk and its branches.
 class Part {
  public:
-  // `likelihoods`: of all targets of the uncut forest, [targets] float64; receives the part's.
+  // `teacher`: as that of forward_backward(). `likelihoods`: of all targets of the uncut forest,
+  // [targets] float64; receives the part's.
   Part(const methods::PromptedModel& model, ForestCut cut, const Objective& objective,
-       bool recompute, const at::Tensor& likelihoods)
+       bool recompute, const at::Tensor& teacher, const at::Tensor& likelihoods)
       : model_(model),
         backbone_(model.backbone()),
         link_(backbone_),
         objective_(objective),
+        teacher_(teacher),
         recompute_(recompute),
         cut_(std::move(cut)),
         trunk_learns_(learns(cut_.trunk, model)),
@@ -109,6 +111,11 @@ class Part {
     branch_targets_.resize(cut_.branches.size(), index_on(backbone_.device(), {}));
   }
 
+  // `targets` are as in keep_likelihoods().
+  [[nodiscard]] at::Tensor teacher_of(const at::Tensor& targets) const {
+    return teacher_.defined() ? teacher_.index_select(0, targets) : at::Tensor();
+  }
+
   // Runs forward through all stages, one after the other.
   [[nodiscard]] ForestPass pass_through(const Forest& forest, const at::Tensor& targets,
                                         const model::ForestPassOptions& options) {
@@ -126,9 +133,11 @@ class Part {
 
   void run_trunk() {
     if (!any_trunk_) return;
-    trunk_.emplace(pass_through(
-        cut_.trunk, trunk_targets_,
-        {.for_backward = any_trunk_learns_, .recompute = recompute_, .keep_keys_values = true}));
+    trunk_.emplace(pass_through(cut_.trunk, trunk_targets_,
+                                {.for_backward = any_trunk_learns_,
+                                 .recompute = recompute_,
+                                 .keep_keys_values = true,
+                                 .teacher = teacher_of(trunk_targets_)}));
     if (any_trunk_learns_) trunk_->keys_values().enable_gradients();
   }
 
@@ -143,7 +152,8 @@ class Part {
     std::int64_t left = most_ahead_;
     for (std::size_t b = 0; b < ahead_.size(); ++b) {
       if (!ahead_[b]) continue;
-      (void)pass_through(cut_.branches[b].forest, branch_targets_[b], {.residents = residents()});
+      (void)pass_through(cut_.branches[b].forest, branch_targets_[b],
+                         {.residents = residents(), .teacher = teacher_of(branch_targets_[b])});
       --left;
     }
     for (; left > 0; --left) (void)pass_through({}, index_on(backbone_.device(), {}), {});
@@ -209,11 +219,12 @@ class Part {
 
   void run_forward(int branch) {
     Flying& flying = flying_[branch];
-    flying.pass.emplace(
-        model_.stage_forward(cut_.branches[branch].forest, {.for_backward = true,
-                                                            .recompute = recompute_,
-                                                            .residents = residents(),
-                                                            .input = std::move(flying.input)}));
+    flying.pass.emplace(model_.stage_forward(cut_.branches[branch].forest,
+                                             {.for_backward = true,
+                                              .recompute = recompute_,
+                                              .residents = residents(),
+                                              .teacher = teacher_of(branch_targets_[branch]),
+                                              .input = std::move(flying.input)}));
     keep_likelihoods(*flying.pass, branch_targets_[branch]);
   }
 
@@ -230,6 +241,7 @@ class Part {
   const model::Backbone& backbone_;
   model::StageLink link_;
   const Objective& objective_;
+  const at::Tensor teacher_;  // by target of the uncut forest; undefined: none
   const bool recompute_;
   ForestCut cut_;  // with empty branches where other ranks have more
   const bool trunk_learns_;
@@ -257,7 +269,8 @@ MicroBatches micro_batches(const TrainOptions& options, int stages) {
 }
 
 StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,
-                          const Objective& objective, const MicroBatches& micro_batches) {
+                          const Objective& objective, const MicroBatches& micro_batches,
+                          const at::Tensor& teacher) {
   const model::Backbone& backbone = model.backbone();
   std::vector<ForestCut> parts;
   if (forest.row_count() > 0) {
@@ -268,7 +281,7 @@ StepSums forward_backward(const methods::PromptedModel& model, const Forest& for
   const at::Tensor likelihoods = at::zeros({std::ssize(forest.targets)},
                                            at::TensorOptions(backbone.device()).dtype(at::kDouble));
   for (ForestCut& part : parts) {
-    Part(model, std::move(part), objective, micro_batches.recompute, likelihoods).run();
+    Part(model, std::move(part), objective, micro_batches.recompute, teacher, likelihoods).run();
   }
   const Objective::Value value = evaluated(objective, likelihoods);
   if (!backbone.partition().scores) {

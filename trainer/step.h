@@ -28,12 +28,14 @@ struct StepSums {
   at::Tensor loss{};             // [] float64: sum; divide by the global count
   double count = 0;              // Objective::count()
   std::int64_t rows = 0;         // computed in the forward pass
-  at::Tensor log_likelihoods{};  // [targets of the forest] float64
+  at::Tensor log_likelihoods{};  // [targets of the forest] float64; with a teacher: divergences
 };
 
 // Runs forward and backward on this rank's share of a batch. Adds the gradient of the objective's
 // summed loss to those of the model's prompts (PromptedModel::start_gradients). `forest` may be
-// empty: a rank without examples. The objective is on the backbone's device.
+// empty: a rank without examples. The objective is on the backbone's device. With a `teacher`
+// (model::ForestPassOptions::teacher, of the targets of `forest`), the objective is computed from
+// negative divergences in place of log-likelihoods.
 //
 // The forest is cut below shared segments into micro-batches. Shared segments run forward once
 // before them and backward once after them. Loss and gradient therefore equal those of the whole
@@ -44,6 +46,7 @@ struct StepSums {
 // stages pass the same forest and objective.
 [[nodiscard]] StepSums forward_backward(const methods::PromptedModel& model, const Forest& forest,
                                         const Objective& objective,
-                                        const MicroBatches& micro_batches);
+                                        const MicroBatches& micro_batches,
+                                        const at::Tensor& teacher = {});
 
 }  // namespace incipit::trainer

@@ -116,8 +116,11 @@ void declare(Schema& schema, TrainOptions& o) {
       "layer: keep a quarter of a layer's activations or less, and compute the rest again; "
       "changes memory and time, not results");
   schema.choice("loss", o.loss,
-                {{"target_tokens", Loss::kTargetTokens}, {"candidates", Loss::kCandidates}},
-                "mean over the target tokens, or cross-entropy over the verbalizers");
+                {{"target_tokens", Loss::kTargetTokens},
+                 {"candidates", Loss::kCandidates},
+                 {"distillation", Loss::kDistillation}},
+                "mean over the target tokens, cross-entropy over the verbalizers, or mean "
+                "divergence from the model under the prompt of `distill`");
   schema.field("shuffle", o.shuffle, "a new order every epoch; false: file order");
   schema.block("optimizer", o.optimizer, "update rule");
   schema.block("schedule", o.schedule, "learning rate over the steps");

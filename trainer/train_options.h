@@ -16,6 +16,7 @@ namespace incipit::trainer {
 enum class Loss {
   kTargetTokens,  // target_tokens: mean negative log-likelihood of the target tokens
   kCandidates,    // candidates: cross-entropy over the verbalizers, mean over examples
+  kDistillation,  // distillation: mean divergence from the model under the prompt of `distill:`
 };
 
 // What a step computes again in its backward pass, so that it need not be kept.

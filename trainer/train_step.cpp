@@ -147,9 +147,9 @@ at::Tensor run_step(methods::PromptedModel& model, Optimizer& optimizer, const c
   {
     const comm::Activity::Scope scope(*mesh.world().context().activity, "forward and backward");
     model.start_gradients();
-    numbers = contribution(
-        forward_backward(model, batch.forest, *batch.objective, settings.micro_batches), batch,
-        model.backbone());
+    numbers = contribution(forward_backward(model, batch.forest, *batch.objective,
+                                            settings.micro_batches, batch.teacher),
+                           batch, model.backbone());
   }
   model.collect_gradients();
   phase.next("sum gradients");

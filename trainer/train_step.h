@@ -28,6 +28,7 @@ struct StepBatch {
   std::unique_ptr<Objective> objective;
   // Of the examples of each task; empty in a run of one task.
   std::vector<std::unique_ptr<Objective>> tasks{};
+  at::Tensor teacher{};  // see forward_backward()
 };
 
 struct StepSettings {

@@ -1,6 +1,7 @@
 #include "trainer/trainer.h"
 
 #include <chrono>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +83,9 @@ StepBatch Trainer::step_batch(const TrainBatch& batch) const {
   const int tasks = static_cast<int>(setup_.tasks.size());
   for (int task = 0; task < tasks && tasks > 1; ++task) {
     share.tasks.push_back(make_objective(setup_.train.loss, batch, task, device));
+  }
+  if (setup_.teacher != nullptr) {
+    share.teacher = setup_.teacher->hidden(batch.teacher, std::ssize(batch.packed.forest.targets));
   }
   return share;
 }

@@ -33,6 +33,7 @@
 #include "eval/ensemble.h"
 #include "eval/eval_options.h"
 #include "eval/evaluation.h"
+#include "eval/teacher.h"
 #include "methods/prompted_model.h"
 #include "model/backbone.h"
 #include "nn/host_copy.h"
@@ -73,6 +74,7 @@ struct TrainSetup {
   std::filesystem::path run_dir;
   methods::BackboneInfo backbone_info;  // for the adapter files
   RunFacts facts{};                     // for the checkpoints' manifests
+  eval::Teacher* teacher = nullptr;     // needed by Loss::kDistillation, for the only task
   // How many steps the host may have started beyond the last one whose numbers it has read, except
   // before evaluations and checkpoints. By default 0 where operations return with their results, as
   // on the CPU, else 1.

@@ -80,18 +80,20 @@ std::unique_ptr<BatchStream> Trainer::make_batches() const {
     sources.push_back({.task = setup_.tasks[i].task.get(),
                        .train = &setup_.tasks[i].splits.train,
                        .prompt = model_.rows(prompt_of(i)),
+                       .teacher = setup_.teacher == nullptr ? nullptr : &setup_.teacher->task(),
                        .weight = weights[i]});
     if (sweeps()) sources.back().seed = setup_.members[i].seed;
   }
-  return std::make_unique<BatchStream>(std::move(sources),
-                                       StreamOptions{.batch_size = batch_size(),
-                                                     .steps = setup_.train.steps,
-                                                     .first_step = step_,
-                                                     .loss = setup_.train.loss,
-                                                     .shuffle = setup_.train.shuffle,
-                                                     .seed = setup_.seed,
-                                                     .rank = setup_.mesh.batch().rank(),
-                                                     .ranks = setup_.mesh.batch().size()});
+  return std::make_unique<BatchStream>(
+      std::move(sources), StreamOptions{.batch_size = batch_size(),
+                                        .steps = setup_.train.steps,
+                                        .first_step = step_,
+                                        .loss = setup_.train.loss,
+                                        .teacher_rows = setup_.train.micro_batch_tokens,
+                                        .shuffle = setup_.train.shuffle,
+                                        .seed = setup_.seed,
+                                        .rank = setup_.mesh.batch().rank(),
+                                        .ranks = setup_.mesh.batch().size()});
 }
 
 std::vector<std::size_t> Trainer::tasks_of(std::size_t prompt) const {

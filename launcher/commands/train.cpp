@@ -17,6 +17,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/distillation.h"
 #include "launcher/graphs_choice.h"
 #include "launcher/json_output.h"
 #include "launcher/learning_watch.h"
@@ -81,7 +82,9 @@ void add_results(telemetry::Facts& facts, const Session& session,
   facts.emplace_back("prompts", prompt_cost(prompts, session.tasks.size(), session.parameters));
 }
 
-void print_result(const Session& session, const trainer::TrainResult& result) {
+// `distillation`: null without one.
+void print_result(const Session& session, const trainer::TrainResult& result,
+                  const Distillation* distillation) {
   const telemetry::Style style = telemetry::Style::of_stdout();
   std::cout << style.bold(session.config.run.name) << ": " << telemetry::grouped(result.steps)
             << " steps" << (result.stopped_early ? ", stopped early" : "") << ", last loss "
@@ -95,6 +98,7 @@ void print_result(const Session& session, const trainer::TrainResult& result) {
     const bool is_model = methods::trains_backbone(session.config.method);
     add_result(facts, is_model ? "model" : "prompt", result.tasks.front());
   }
+  if (distillation != nullptr) distillation->add_facts(facts);
   facts.emplace_back("run", session.config.run.output_dir);
   telemetry::print_facts(std::cout, style, facts);
 }
@@ -150,8 +154,11 @@ void print_as_json(const Session& session, const trainer::TrainResult& result,
     ensemble["vote"] = scores_json(each.vote.metrics, each.vote.intervals);
     ensemble["mean_probability"] = scores_json(each.mean.metrics, each.mean.intervals);
   }
-  const std::filesystem::path diagnosis = run_dir / "diagnosis.json";
-  json["diagnosis"] = parse_json_of<nlohmann::ordered_json>(diagnosis, read_text(diagnosis));
+  for (const std::string name : {"distillation", "diagnosis"}) {
+    const std::filesystem::path file = run_dir / (name + ".json");
+    if (!std::filesystem::exists(file)) continue;
+    json[name] = parse_json_of<nlohmann::ordered_json>(file, read_text(file));
+  }
   print_json(json);
 }
 
@@ -215,9 +222,29 @@ std::vector<trainer::SweepMember> sweep_members(const configs::RunConfig& config
   return members;
 }
 
+// Returns the distillation of a run, whose answers the session's splits then have; null if the run
+// has another loss. Collective.
+std::unique_ptr<Distillation> start_distillation(Session& session, const RunPlan& plan) {
+  if (!distils(session.config)) return nullptr;
+  return std::make_unique<Distillation>(session, plan.kind == RunPlan::Kind::kResume);
+}
+
+// Writes and prints the results of a finished run. For rank 0.
+void write_results(const Session& session, const RunObserver& observer,
+                   const trainer::TrainResult& result, const Distillation* distillation,
+                   bool json) {
+  const std::filesystem::path run_dir(session.config.run.output_dir);
+  write_model_cards(session, result, run_dir);
+  if (!session.config.sweep.empty()) report::write_sweep(run_dir, sweep_of(session, result));
+  if (!json) print_result(session, result, distillation);
+  judge(session, observer, result, /*prints=*/!json);
+  if (json) print_as_json(session, result, run_dir);
+  mark_finished(run_dir, utc_now());
+}
+
 // Sets config.train.steps to the number of steps, which train.epochs may decide.
 trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool json) {
-  Session session = open_session(config, prompt_rows_of(config), {});
+  Session session = open_session(config, prompt_rows_of(config), {.labelled = !distils(config)});
   config.train.steps =
       trainer::steps_to_train(config.train, session.tasks.front().splits.train.size());
   trainer::require_warmup_within_steps(config.train);
@@ -234,6 +261,7 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
   if (session.is_rank_zero()) prepare_run_dir(session, plan);
   session.world().barrier("run directory");
   watch_progress(session);
+  const std::unique_ptr<Distillation> distillation = start_distillation(session, plan);
 
   const std::unique_ptr<Profiling> profiling = start_profiling(session);
   RunObserver observer(session, done, profiling.get());
@@ -248,11 +276,13 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
                             .seed = config.run.seed,
                             .run_dir = run_dir,
                             .backbone_info = session.backbone_info,
-                            .facts = facts},
+                            .facts = facts,
+                            .teacher = distillation ? &distillation->teacher() : nullptr},
                            start);
   restore(session, plan, trainer);
   const trainer::TrainResult result = trainer.run();
   if (!result.stopped) {
+    if (distillation) distillation->measure();
     on_stop_signal(OnSignal::kDone);
     observer.finish();
   }
@@ -261,12 +291,7 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
   log_graphs(session);
   stop_watchdog(session);
   if (result.stopped || !session.is_rank_zero()) return result;
-  write_model_cards(session, result, run_dir);
-  if (!config.sweep.empty()) report::write_sweep(run_dir, sweep_of(session, result));
-  if (!json) print_result(session, result);
-  judge(session, observer, result, /*prints=*/!json);
-  if (json) print_as_json(session, result, run_dir);
-  mark_finished(run_dir, utc_now());
+  write_results(session, observer, result, distillation.get(), json);
   return result;
 }
 

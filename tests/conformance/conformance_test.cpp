@@ -15,8 +15,6 @@
 #include <tuple>
 #include <vector>
 
-#include "comm/replicas.h"
-#include "comm/single.h"
 #include "comm/threads.h"
 #include "families/registry.h"
 #include "methods/headed.h"
@@ -24,11 +22,11 @@
 #include "methods/prompted_model.h"
 #include "methods/registry.h"
 #include "model/weight_files.h"
-#include "nn/collectives.h"
 #include "nn/flops.h"
 #include "nn/ledger.h"
 #include "plan/rank_cost.h"
 #include "tests/conformance/conformance.h"
+#include "tests/conformance/steps.h"
 #include "tests/conformance/subjects.h"
 #include "tests/support/temporary_folder.h"
 #include "trainer/optimizer.h"
@@ -42,68 +40,15 @@ using conformance::all_models;
 using conformance::all_subjects;
 using conformance::batch_after;
 using conformance::long_batch_after;
+using conformance::one_rank;
+using conformance::Outcome;
+using conformance::run_passes;
 using conformance::start;
 using conformance::start_without_data;
+using conformance::step;
 using conformance::Subject;
 
 namespace fs = std::filesystem;
-
-struct Outcome {
-  double loss = 0;
-  // Of all parameters of what is trained, by name. Only rank 0 has them.
-  std::map<std::string, at::Tensor> gradients;
-};
-
-const comm::Mesh& one_rank() {
-  static const comm::Mesh mesh(comm::make_single(), {});
-  return mesh;
-}
-
-// Ranks that should have the same gradients have them.
-void check_replicas(const methods::Trainable& trained, const comm::Mesh& mesh) {
-  std::vector<comm::Replica> replicas;
-  for (const methods::Parameter& parameter : trained.parameters()) {
-    replicas.push_back({parameter.name, nn::bytes_of(parameter.grad)});
-  }
-  comm::check_replicas(mesh.along(trained.replicated_over()), replicas);
-}
-
-// The passes of a step.
-trainer::StepSums run_passes(methods::PromptedModel& model, const std::vector<Sequence>& batch,
-                             int min_shared_rows, const trainer::MicroBatches& micro_batches) {
-  const Forest forest = pack(batch, min_shared_rows).forest;
-  const auto objective = trainer::target_token_objective(forest, model.backbone().device());
-  model.start_gradients();
-  const auto sums = trainer::forward_backward(model, forest, *objective, micro_batches);
-  model.collect_gradients();
-  return sums;
-}
-
-// One step on this rank's part of the mesh.
-Outcome step(methods::PromptedModel& model, const std::vector<Sequence>& batch,
-             int min_shared_rows = 1, std::int64_t max_rows = 1000,
-             const comm::Mesh& mesh = one_rank(), bool recompute = false) {
-  const auto sums =
-      run_passes(model, batch, min_shared_rows, {.max_rows = max_rows, .recompute = recompute});
-  Outcome outcome{sums.loss.item<double>(), {}};
-  model.sum_gradients(mesh);
-  mesh.along(comm::kBatch | comm::kPipeline)
-      .all_reduce_sum(std::span<double>(&outcome.loss, 1), "loss");
-  model.finish_gradients(1);
-  for (std::size_t i = 0; i < model.prompt_count(); ++i) {
-    if (model.is_frozen(i)) continue;
-    const methods::Trainable& trained = model.prompt(i);
-    check_replicas(trained, mesh);
-    std::vector<at::Tensor> parts;
-    for (const methods::Parameter& parameter : trained.parameters()) {
-      parts.push_back(parameter.grad);
-    }
-    for (auto& [name, gradient] : trained.whole(mesh, parts)) {
-      outcome.gradients[std::to_string(i) + "." + name] = std::move(gradient);
-    }
-  }
-  return outcome;
-}
 
 void expect_equal(const Outcome& a, const Outcome& b, double tolerance, const std::string& what) {
   EXPECT_NEAR(a.loss, b.loss, tolerance * std::abs(b.loss)) << what;
@@ -126,6 +71,11 @@ class Conformance : public ::testing::TestWithParam<Case> {
   }
   [[nodiscard]] std::vector<Sequence> batch() const { return batch_after(spec_, prompt_rows()); }
   [[nodiscard]] PromptRows prompt_rows() const { return methods::prompt_rows(subject_.options); }
+  // A teacher has the weights and the head of the frozen model.
+  [[nodiscard]] bool can_distil() const {
+    return !methods::trains_backbone(subject_.options) && !subject_.head;
+  }
+  void expect_finite_differences(bool distils) const;
   model::ModelSpec spec_ = all_models()[std::get<0>(GetParam())];
   Subject subject_ = all_subjects()[std::get<1>(GetParam())];
 };
@@ -134,17 +84,19 @@ TEST_P(Conformance, FlatForestAndCutBatchesGiveEqualGradients) {
   const auto backbone = model::Backbone::random(spec_, 3, {.dtype = at::kDouble});
   auto model = prompted(backbone);
   // Prompts are float32, so sums of their gradients are rounded to it.
-  const Outcome flat = step(model, batch(), /*min_shared_rows=*/0);
+  const Outcome flat = step(model, batch(), {.min_shared_rows = 0});
   expect_equal(step(model, batch()), flat, 1e-5, "forest");
   for (const std::int64_t rows : {12, 7, 1}) {
-    expect_equal(step(model, batch(), 1, rows), flat, 1e-5, "cut at " + std::to_string(rows));
+    expect_equal(step(model, batch(), {.max_rows = rows}), flat, 1e-5,
+                 "cut at " + std::to_string(rows));
   }
 }
 
-TEST_P(Conformance, GradientsEqualFiniteDifferences) {
+void Conformance::expect_finite_differences(bool distils) const {
   const auto backbone = model::Backbone::random(spec_, 3, {.dtype = at::kDouble});
   auto model = prompted(backbone);
-  (void)step(model, batch());
+  const auto one_step = [&] { return step(model, batch(), {.distils = distils}); };
+  (void)one_step();
   std::vector<at::Tensor> gradients;
   for (const methods::Parameter& parameter : model.prompt(0).parameters()) {
     gradients.push_back(parameter.grad.flatten().clone());
@@ -159,7 +111,7 @@ TEST_P(Conformance, GradientsEqualFiniteDifferences) {
       double difference = 0;
       for (const float sign : {1.0F, -1.0F}) {
         value[i].fill_(before + sign * distance);
-        difference += sign * step(model, batch()).loss / (2 * distance);
+        difference += sign * one_step().loss / (2 * distance);
       }
       value[i].fill_(before);
       return difference;
@@ -180,10 +132,23 @@ TEST_P(Conformance, GradientsEqualFiniteDifferences) {
   }
 }
 
+TEST_P(Conformance, GradientsEqualFiniteDifferences) {
+  expect_finite_differences(/*distils=*/false);
+}
+
+TEST_P(Conformance, GradientsOfADivergenceEqualFiniteDifferences) {
+  if (!can_distil()) GTEST_SKIP() << "the teacher would be another model";
+  if (subject_.options.kind == "p_tuning") {
+    GTEST_SKIP() << "a difference may cross the kink of its ReLU";
+  }
+  expect_finite_differences(/*distils=*/true);
+}
+
 TEST_P(Conformance, EveryMeshGivesTheLossAndGradientsOfOneRank) {
   const auto whole = model::Backbone::random(spec_, 3, {});
   auto alone = prompted(whole);
   const Outcome one = step(alone, batch());
+  const Outcome divergence = can_distil() ? step(alone, batch(), {.distils = true}) : Outcome();
   for (const comm::MeshShape& shape : {comm::MeshShape{.data = 2},
                                        {.fsdp = 2},
                                        {.pipeline = 2},
@@ -204,9 +169,13 @@ TEST_P(Conformance, EveryMeshGivesTheLossAndGradientsOfOneRank) {
         share.push_back(all[i]);
       }
       for (const bool recompute : {false, true}) {
-        const Outcome outcome = step(model, share, 1, 9, mesh, recompute);
+        const Outcome outcome =
+            step(model, share, {.max_rows = 9, .recompute = recompute, .mesh = mesh});
         if (world.rank() == 0) expect_equal(outcome, one, 1e-4, comm::describe(shape));
       }
+      if (!can_distil()) return;
+      const Outcome outcome = step(model, share, {.max_rows = 9, .distils = true, .mesh = mesh});
+      if (world.rank() == 0) expect_equal(outcome, divergence, 1e-4, comm::describe(shape));
     });
   }
 }
@@ -221,7 +190,7 @@ TEST_P(Conformance, ARankWithoutExamplesTakesPart) {
     const auto part = model::Backbone::random(spec_, 3, {}, model::Placement(mesh));
     auto model = prompted(part);
     const auto share = world.rank() == 0 ? batch() : std::vector<Sequence>{};
-    const Outcome outcome = step(model, share, 1, 9, mesh);
+    const Outcome outcome = step(model, share, {.max_rows = 9, .mesh = mesh});
     if (world.rank() == 0) expect_equal(outcome, one, 1e-4, "fsdp 2");
   });
 }
@@ -237,7 +206,7 @@ Cost cost_of(const model::Backbone& backbone, std::shared_ptr<methods::Trainable
   const double flops = nn::counted_flops();
   const nn::LedgerRecording recording;
   methods::PromptedModel model(backbone, {std::move(prompt)});
-  (void)run_passes(model, batch, 1, {.max_rows = max_rows});
+  (void)run_passes(model, batch, {.max_rows = max_rows});
   return {nn::counted_flops() - flops, recording.snapshot().total.peak_bytes};
 }
 
@@ -265,9 +234,9 @@ TEST_P(Conformance, RecomputingLayersChangesNoBitAndSavesMemory) {
     auto model = prompted(backbone);
     for (const std::int64_t rows : {1000, 9}) {  // whole, cut
       const double before = nn::counted_flops();
-      const Outcome kept = step(model, batch(), 1, rows);
+      const Outcome kept = step(model, batch(), {.max_rows = rows});
       const double between = nn::counted_flops();
-      const Outcome again = step(model, batch(), 1, rows, one_rank(), /*recompute=*/true);
+      const Outcome again = step(model, batch(), {.max_rows = rows, .recompute = true});
       EXPECT_EQ(nn::counted_flops() - between, between - before);  // those that are needed
       EXPECT_EQ(again.loss, kept.loss);
       ASSERT_EQ(again.gradients.size(), kept.gradients.size());
@@ -436,7 +405,7 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
   }
   methods::PromptedModel all(backbone, prompts);
   expect_equal(step(all, mixed), apart, 1e-5, "whole");
-  expect_equal(step(all, mixed, 1, 20), apart, 1e-5, "cut");
+  expect_equal(step(all, mixed, {.max_rows = 20}), apart, 1e-5, "cut");
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, MixedBatches,

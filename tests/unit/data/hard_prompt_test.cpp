@@ -88,6 +88,15 @@ TEST_F(HardPromptTest, FewShotExamplesFollowIt) {
   EXPECT_EQ(with.prefix(), byte_ids("P g:Y\n\n"));
 }
 
+TEST_F(HardPromptTest, ItCanBeShortened) {
+  folder_.write("prompt.txt", "Be brief.");
+  Task brief = task("prompt.txt");
+  brief.shorten_prefix(3);
+  EXPECT_EQ(brief.prefix(), byte_ids("Be "));
+  brief.shorten_prefix(30);
+  EXPECT_EQ(brief.prefix(), byte_ids("Be "));
+}
+
 TEST_F(HardPromptTest, OtherFormsAreRefusedWithTheirLine) {
   EXPECT_THAT(refusal(""), HasSubstr("bad.jsonl: is empty"));
   EXPECT_THAT(refusal("{\"turns\": []}\n"), HasSubstr("bad.jsonl:1: turns is empty"));

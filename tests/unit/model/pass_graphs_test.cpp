@@ -313,6 +313,9 @@ TEST_F(OneForm, RefusesWhatGraphsDoNotCompute) {
   EXPECT_FALSE(refused(batch, {}));
   EXPECT_TRUE(refused(forest(1, "passages"), {})) << "more rows than the limit";
   EXPECT_TRUE(refused(batch, {.keep_keys_values = true}));
+  EXPECT_TRUE(refused(batch, {.hidden_only = true}));
+  const ForestPass teacher(backbone_, batch, prompts_, {.hidden_only = true});
+  EXPECT_TRUE(refused(batch, {.teacher = teacher.target_hidden()}));
   EXPECT_TRUE(refused(batch, {.on_layer = [](const LayerView&) {}}));
   EXPECT_TRUE(refused({}, {}));
   ForestPass trunk(backbone_, batch, prompts_, {.for_backward = true});

@@ -27,5 +27,13 @@ TEST(AlignmentHhh, EveryExampleOfATaskIsAPair) {
   EXPECT_EQ(all[1].label, 1);
 }
 
+TEST(AlignmentQuestions, TheAnswerFollowsASpace) {
+  const BuiltInTask task("alignment_questions");
+  const auto e = task.one(R"({"question": "Late?", "split": "train", "answer": "No."})");
+  EXPECT_EQ(task.text(e.target), " No.</s>");
+  const auto asked = task.eval(R"({"question": "Late?", "split": "test"})");
+  EXPECT_TRUE(asked.at(0).target.empty());
+}
+
 }  // namespace
 }  // namespace incipit::testing

@@ -1,0 +1,235 @@
+"""Context distillation: losses, the prompt and the divergences as PyTorch computes them, on every
+mesh, and a run that resumes with the answers that the teacher wrote.
+"""
+import json
+import shutil
+import unittest
+
+import program
+import runs
+
+PROMPT = "Q: is the sea blue? A: yes, blue.\nQ: is moss blue? A: no.\n"
+QUESTIONS = ["is ice blue", "is a leaf red", "what is green", "is the sky wide", "who is there",
+             "is grass soft", "what is moss", "is the sea deep"]
+ASKED = ["is the moon blue", "what is snow", "is a stone soft"]
+ROWS, BATCH, STEPS, RATE = 4, 4, 4, 0.5
+CONFIG = """
+run: {{name: distilled, output_dir: "{folder}/run", seed: 5}}
+model: {{path: "{folder}/model", dtype: float32}}
+method: {{kind: prompt_tuning, num_virtual_tokens: {rows}, init: {{kind: sampled_vocab}}}}
+task:
+  data_dir: "{folder}"
+  train: questions.jsonl
+  validation: 0
+  test: asked.jsonl
+  template: "Q: {{text}}? A:"
+  target: "{{answer}}"
+  separator: " "
+  metrics: [loss]
+  bos: none
+distill: {{prompt: talk.txt, answer_tokens: 7}}
+train:
+  steps: {steps}
+  batch_size: {batch}
+  shuffle: false
+  loss: distillation
+  optimizer: {{kind: sgd, lr: {rate}}}
+  eval_every: 0
+  checkpoint_every: 2
+"""
+
+
+class Reference:
+    """The same by transformers and PyTorch, one sequence at a time."""
+
+    def __init__(self, folder):
+        import torch
+        from transformers import AutoModelForCausalLM
+        self.torch = torch
+        torch.set_num_threads(1)
+        self.model = AutoModelForCausalLM.from_pretrained(folder / "model").double()
+        self.model.requires_grad_(False)
+        self.embed = self.model.get_input_embeddings()
+
+    def log_probabilities(self, before, source, answer):
+        """Of the rows that predict the answer; `before`: embeddings."""
+        torch = self.torch
+        ids = torch.tensor(source + answer[:-1])
+        rows = torch.cat([before, self.embed(ids)])
+        logits = self.model(inputs_embeds=rows[None]).logits[0]
+        return torch.log_softmax(logits[-len(answer):], -1)
+
+    def tokens(self, text):
+        return self.embed(self.torch.tensor(list(text.encode()), dtype=self.torch.long))
+
+    def divergence(self, before, source, answer):
+        """The sum over the answer's tokens."""
+        teacher = self.log_probabilities(self.tokens(PROMPT), source, answer)
+        student = self.log_probabilities(before, source, answer)
+        return self.torch.nn.functional.kl_div(student, teacher, reduction="sum", log_target=True)
+
+
+def train_losses(run):
+    """By step, without those of evaluations."""
+    return {line["step"]: line["loss"] for line in runs.metric_lines(run)
+            if "loss" in line and "split" not in line}
+
+
+def source(question):
+    return list(f"Q: {question}? A:".encode())
+
+
+class Distillation(program.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.config = cls.folder / "distill.yaml"
+        cls.config.write_text(CONFIG.format(folder=cls.folder, rows=ROWS, steps=STEPS, batch=BATCH,
+                                            rate=RATE))
+        (cls.folder / "talk.txt").write_text(PROMPT)
+        for name, texts in (("questions", QUESTIONS), ("asked", ASKED)):
+            lines = [json.dumps({"idx": i, "text": text}) for i, text in enumerate(texts)]
+            (cls.folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+        cls.stdout = cls.train(cls(), "run").stdout
+        cls.run_dir = cls.folder / "run"
+        cls.reference = Reference(cls.folder)
+
+    def train(self, name, *arguments, **options):
+        return self.incipit("train", self.config, "--set", f"run.output_dir={self.folder / name}",
+                            *arguments, **options)
+
+    def answers(self, split):
+        lines = (self.run_dir / "answers.jsonl").read_text(encoding="utf8").splitlines()[1:]
+        return [line["tokens"] for line in map(json.loads, lines) if line["split"] == split]
+
+    def adapter(self, run, which="last"):
+        from safetensors.torch import load_file
+        tensors = load_file(self.folder / run / "adapter" / which / "adapter_model.safetensors")
+        return tensors["prompt_embeddings"].double()
+
+    def test_losses_and_prompt_are_those_of_pytorch(self):
+        self.train("start", "--set", "train.steps=0")
+        torch = self.reference.torch
+        prompt = self.adapter("start").requires_grad_(True)
+        losses = train_losses(self.run_dir)
+        answers = self.answers("train")
+        for step in range(STEPS):
+            chosen = [(step * BATCH + i) % len(QUESTIONS) for i in range(BATCH)]
+            total = sum(self.reference.divergence(prompt, source(QUESTIONS[i]), answers[i])
+                        for i in chosen)
+            loss = total / sum(len(answers[i]) for i in chosen)
+            self.assertGreater(loss.item(), 1e-3)
+            self.assertAlmostEqual(losses[step + 1] / loss.item(), 1, delta=1e-4)
+            gradient, = torch.autograd.grad(loss, prompt)
+            prompt = (prompt - RATE * gradient).detach().requires_grad_(True)
+        change = (prompt - self.adapter("start")).norm()
+        apart = (prompt - self.adapter("run")).norm()
+        self.assertGreater(change.item(), 1e-3)
+        self.assertLess((apart / change).item(), 1e-4)
+
+    def test_divergences_are_those_of_pytorch(self):
+        found = json.loads((self.run_dir / "distillation.json").read_text())
+        self.assertEqual(found["prompt_tokens"], len(PROMPT))
+        self.assertEqual(found["saved_per_request"], len(PROMPT) - ROWS)
+        answers = self.answers("test")
+        count = sum(map(len, answers))
+        self.assertEqual((found["examples"], found["tokens"]), (len(ASKED), count))
+        students = {"no_prompt": self.reference.tokens(""),
+                    "first_tokens": self.reference.tokens(PROMPT[:ROWS]),
+                    "learned": self.adapter("run", "best")}
+        means = {}
+        for name, before in students.items():
+            total = sum(self.reference.divergence(before, source(question), answer).item()
+                        for question, answer in zip(ASKED, answers, strict=True))
+            own = found["divergence"][name]
+            means[name] = total / count
+            self.assertAlmostEqual(own["mean"] / means[name], 1, delta=1e-4)
+            low, high = own["mean_95"]
+            self.assertTrue(low <= own["mean"] <= high and low < high)
+        for name in ("no_prompt", "first_tokens"):
+            self.assertAlmostEqual(found["divergence"][name]["over_learned"],
+                                   means[name] - means["learned"], places=5)
+        self.assertIn(f"first {ROWS} tokens {found['divergence']['first_tokens']['mean']:.4f}",
+                      self.stdout)
+
+    def test_answers_are_the_most_likely_tokens_after_the_long_prompt(self):
+        for question, answer in zip(QUESTIONS, self.answers("train"), strict=True):
+            likeliest = self.reference.log_probabilities(
+                self.reference.tokens(PROMPT), source(question), answer).argmax(-1)
+            self.assertEqual(likeliest.tolist(), answer)
+            self.assertLessEqual(len(answer), 7 + 1)
+
+    def test_the_learned_prompt_comes_closer(self):
+        found = json.loads((self.run_dir / "distillation.json").read_text())["divergence"]
+        start = json.loads(self.train("untrained", "--set", "train.steps=0", "--json").stdout)
+        self.assertLess(found["learned"]["mean"],
+                        start["distillation"]["divergence"]["learned"]["mean"])
+
+    def test_micro_batches_and_recomputation_change_nothing(self):
+        for name, setting in (("micro", "train.micro_batch_tokens=40"),
+                              ("recompute", "train.recompute=layer")):
+            self.train(name, "--set", setting)
+            for step, loss in train_losses(self.folder / name).items():
+                self.assertAlmostEqual(loss, train_losses(self.run_dir)[step], places=5)
+
+    def test_every_mesh_learns_the_same(self):
+        for dimension in ("data", "tensor", "pipeline"):
+            self.train(dimension, "--set", f"parallel.{dimension}=2", ranks=2)
+            self.check_same(dimension)
+        # Text is not generated from FSDP layers, so the answers are made before.
+        self.train("fsdp", "--set", "train.steps=2")
+        self.train("fsdp", "--set", "parallel.fsdp=2", ranks=2)
+        self.check_same("fsdp")
+
+    def check_same(self, run):
+        for step, loss in train_losses(self.folder / run).items():
+            self.assertAlmostEqual(loss, train_losses(self.run_dir)[step], places=5, msg=run)
+        apart = (self.adapter(run) - self.adapter("run")).abs().max().item()
+        self.assertLess(apart, 1e-4, run)
+        theirs, ours = (json.loads((self.folder / each / "distillation.json").read_text())
+                        for each in (run, "run"))
+        self.assertAlmostEqual(theirs["divergence"]["learned"]["mean"],
+                               ours["divergence"]["learned"]["mean"], places=5, msg=run)
+
+    def test_a_prefix_is_distilled_too(self):
+        self.train("prefix", "--set", "method.kind=prefix_tuning", "--set",
+                   "method.init.kind=normal", "--set", "train.optimizer.lr=0.05")
+        losses = train_losses(self.folder / "prefix")
+        self.assertLess(losses[3], losses[1])
+
+    def test_a_resumed_run_has_the_same_bytes(self):
+        self.train("resumed", "--set", "train.steps=2")
+        answers = self.folder / "resumed" / "answers.jsonl"
+        before = answers.stat().st_mtime_ns
+        done = self.train("resumed")
+        self.assertIn("answers are there already", done.stderr)
+        self.assertEqual(answers.stat().st_mtime_ns, before)
+        self.assertEqual(runs.outcome(self.folder / "resumed")[0], runs.outcome(self.run_dir)[0])
+        for name in ("answers.jsonl", "distillation.json"):
+            self.assertEqual((self.folder / "resumed" / name).read_bytes(),
+                             (self.run_dir / name).read_bytes())
+
+    def test_a_resumed_run_keeps_its_prompt(self):
+        self.train("changed", "--set", "train.steps=2", "--set", "distill.prompt=other.txt", code=3)
+        shutil.copy(self.folder / "talk.txt", self.folder / "other.txt")
+        self.train("changed", "--set", "train.steps=2", "--set", "distill.prompt=other.txt")
+        (self.folder / "other.txt").write_text("Q: is it blue? A: no.\n")
+        message = self.refused(2, "train", self.config, "--set", "distill.prompt=other.txt",
+                               "--set", f"run.output_dir={self.folder / 'changed'}")
+        self.assertIn("answers.jsonl: the interrupted run had other answers", message)
+
+    def test_what_does_not_fit_is_refused(self):
+        for settings, expected in (
+                (("distill.prompt=''",), "distill.prompt: is missing"),
+                (("method.kind=model_tuning", "method.init.kind=auto"), "needs a frozen model"),
+                (("task.prompt_file=talk.txt",), "task.prompt_file: only the learned prompt"),
+                (("sweep.seed=[1, 2]",), "sweep: one prompt is distilled at a time"),
+                (("task.target=''", "task.verbalizer={a: b}", "task.metrics=[accuracy]"),
+                 "task.target: is missing")):
+            arguments = [part for setting in settings for part in ("--set", setting)]
+            message = self.refused(2, "train", self.config, *arguments)
+            self.assertIn(expected, message)
+
+
+if __name__ == "__main__":
+    program.main()
