@@ -5,8 +5,8 @@
 
 All runs start from the recorded run's initial prompt and take the same examples in the same order.
 
-* The recorded run (AdamW, 0.01): its first losses to 2e-4 relative; later ones are only printed.
-* PEFT on this machine: the first steps at 0.01, and all at a learning rate that does not amplify
+* The recorded run (AdamW, 0.01): its first losses to 2e-4 relative.
+* PEFT on this machine: the first steps at 0.01, and more at a learning rate that does not amplify
   rounding: losses to 2e-4, and the change of the prompt (relative, in the Frobenius norm).
 * With PEFT's recorded final prompt the recorded log-likelihoods (1e-2); PEFT with our final adapter
   has our log-likelihoods (1e-3). A prefix that was trained through a projection as well, each way.
@@ -46,13 +46,14 @@ task:
   bos: none
   eos: none
 train:
-  steps: {steps}
+  steps: {strict}
   batch_size: {batch}
   shuffle: false
   optimizer: {{kind: adamw, lr: 0.01, weight_decay: 0.0}}
   eval_every: 0
 """
 
+LOW_RATE, LOW_RATE_STEPS = 1e-4, 6
 # The recorded runs: virtual tokens, batch size, steps, and the number of steps in which rounding is not
 # amplified yet.
 RECORDED = {"prompt_tuning": {"tokens": 20, "batch": 8, "steps": 10, "strict": 4},
@@ -193,30 +194,31 @@ def relative(ours, theirs):
     return [abs(a / b - 1) for a, b in zip(ours, theirs, strict=True)]
 
 
-def compare_with_record(incipit, reference, strict):
-    """Returns the folder of our run."""
-    losses, run = incipit.train("recorded")
-    apart = relative(losses, reference["losses"])
-    print("losses, relative difference by step:", " ".join(f"{x:.1e}" for x in apart))
-    expect(f"losses 1 to {strict}, relative", max(apart[:strict]), 2e-4)
-    return run
-
-
-def compare_with_peft_here(incipit, peft, method, start, records):
-    """Where rounding is not amplified: the first steps, and all steps at a low learning rate."""
+def compare_with_peft_here(incipit, peft, method, start, records, first_steps):
+    """Where rounding is not amplified: our run of the first steps, one step, and more steps at a low
+    learning rate."""
     import numpy as np
-    run_of = RECORDED[method]
-    for rate, stops in ((0.01, sorted({1, run_of["strict"]})), (1e-4, [run_of["steps"]])):
-        losses, prompts = peft.train(method, start, records, rate, max(stops), run_of["batch"])
-        for steps in stops:
-            what = f"learning rate {rate:g}, {steps} steps"
-            ours, run = incipit.train(f"{rate:g}-{steps}", f"train.optimizer.lr={rate}",
-                                      f"train.steps={steps}", 'task.test=""')
-            expect(f"{what}, losses, relative", max(relative(ours, losses[:steps])), 2e-4)
-            theirs = prompts[steps - 1] - start
-            difference = read_prompt(run / "adapter/last") - start - theirs
-            expect(f"{what}, change of the prompt, relative",
-                   np.linalg.norm(difference) / np.linalg.norm(theirs), 1e-2)
+    batch = RECORDED[method]["batch"]
+
+    def compare(what, ours, theirs):
+        (our_losses, run), (losses, prompts) = ours, theirs
+        steps = len(our_losses)
+        what = f"{what}, {steps} steps"
+        expect(f"{what}, losses, relative", max(relative(our_losses, losses[:steps])), 2e-4)
+        change = prompts[steps - 1] - start
+        difference = read_prompt(run / "adapter/last") - start - change
+        expect(f"{what}, change of the prompt, relative",
+               np.linalg.norm(difference) / np.linalg.norm(change), 1e-2)
+
+    def train(steps, rate=0.01):
+        return incipit.train(f"{rate:g}-{steps}", f"train.optimizer.lr={rate}",
+                             f"train.steps={steps}", 'task.test=""')
+
+    theirs = peft.train(method, start, records, 0.01, len(first_steps[0]), batch)
+    compare("learning rate 0.01", first_steps, theirs)
+    compare("learning rate 0.01", train(1), theirs)
+    compare("low learning rate", train(LOW_RATE_STEPS, LOW_RATE),
+            peft.train(method, start, records, LOW_RATE, LOW_RATE_STEPS, batch))
 
 
 def compare_adapters(what, ours, theirs):
@@ -266,9 +268,12 @@ def main():
         incipit = Incipit(program, Path(out))
         incipit.config.write_text(CONFIG.format(out=out, model=model, recorded=recorded, data=data,
                                                 method=method, **run_of))
-        run = compare_with_record(incipit, reference, run_of["strict"])
+        losses, run = incipit.train("recorded")
+        expect(f"losses 1 to {len(losses)}, relative",
+               max(relative(losses, reference["losses"][:len(losses)])), 2e-4)
         peft = Peft(model)
-        compare_with_peft_here(incipit, peft, method, read_prompt(recorded / "init"), records)
+        compare_with_peft_here(incipit, peft, method, read_prompt(recorded / "init"), records,
+                               (losses, run))
         compare_scores(incipit, peft, run, recorded, last, reference)
         if method == "prefix_tuning":
             compare_projections(incipit, peft, last, out)
