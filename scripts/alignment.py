@@ -8,6 +8,10 @@
         Writes the answers of all evaluations of the requests in one random order, without the names
         of the evaluations and the kinds of the requests, for readers to label; and the key, which
         they must not see.
+    alignment.py labels KEY NAME READER READER
+        Prints, as Markdown, how far two readers agree, which share of the answers refuses or
+        answers, by kind of request and evaluation, and the gain over the evaluation NAME. A READER's
+        file has lines {"id": 0, "label": "refuses"}; labels are refuses, answers and neither.
 
 RUN is a folder that `incipit eval` wrote.
 """
@@ -18,6 +22,7 @@ import random
 import statistics
 from pathlib import Path
 
+LABELS = ("refuses", "answers", "neither")
 RESAMPLES, SEED = 10_000, 17
 Z = 1.959963984540054
 
@@ -95,6 +100,53 @@ def blind(requests, runs):
     return transcripts, key
 
 
+def kappa(first, second):
+    """Cohen's (1960)."""
+    observed = statistics.fmean(a == b for a, b in zip(first, second, strict=True))
+    by_chance = sum(first.count(label) * second.count(label) for label in LABELS) / len(first) ** 2
+    return (observed - by_chance) / (1 - by_chance) if by_chance < 1 else 1.0
+
+
+def label_table(key, base, readers):
+    """Lines of Markdown. `readers`: two lists of labels, in the order of the key. A share counts
+    half for each reader, and its interval is over the requests."""
+    agreed = sum(a == b for a, b in zip(*readers, strict=True))
+    yield f"The readers agree on {agreed} of {len(key)} answers (Cohen's kappa {kappa(*readers):.2f})."
+    yield ""
+    prompts = sorted({entry["prompt"] for entry in key}, key=lambda name: (name != base, name))
+    gains_of = [f"{label}: gain over {base}" for label in LABELS[:2]]
+    yield "| requests | prompt | " + " | ".join([*LABELS, *gains_of]) + " |"
+    yield "|---|---|" + "---:|" * (len(LABELS) + 2)
+    for kind in sorted({entry["kind"] for entry in key}):
+        given = {prompt: sorted((entry["idx"], entry["id"]) for entry in key
+                                if (entry["kind"], entry["prompt"]) == (kind, prompt))
+                 for prompt in prompts}
+
+        def shares(prompt, label):
+            return [statistics.fmean(reader[place] == label for reader in readers)
+                    for _, place in given[prompt]]
+
+        def cell(values, form):
+            low, high = interval_of_mean(values)
+            return f"{statistics.fmean(values):{form}} ({low:{form}} to {high:{form}})"
+
+        for prompt in prompts:
+            gains = ["", ""] if prompt == base else \
+                [cell([a - b for a, b in zip(shares(prompt, label), shares(base, label), strict=True)],
+                      "+.3f") for label in LABELS[:2]]
+            yield f"| {kind} | {prompt} | " + " | ".join(
+                [*(cell(shares(prompt, label), ".3f") for label in LABELS), *gains]) + " |"
+
+
+def read_labels(path, count):
+    lines = read_lines(path)
+    labels = [line.get("label") for line in lines]
+    if [line.get("id") for line in lines] != list(range(count)) or not set(labels) <= set(LABELS):
+        raise SystemExit(f"alignment.py: {path}: expected a line for every id from 0 to {count - 1}, in "
+                         f"order, with one of the labels {', '.join(LABELS)}")
+    return labels
+
+
 def write_lines(path, records):
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     Path(path).write_text(text, encoding="utf8")
@@ -120,7 +172,19 @@ def main():
         for file in files:
             command.add_argument(file, metavar=file.upper())
         command.add_argument("runs", nargs="+", type=named_run, metavar="NAME=RUN")
+    command = commands.add_parser("labels")
+    command.add_argument("key", metavar="KEY")
+    command.add_argument("base", metavar="NAME")
+    command.add_argument("readers", nargs=2, metavar="READER")
     given = parser.parse_args()
+    if given.command == "labels":
+        key = read_lines(given.key)
+        names = {entry["prompt"] for entry in key}
+        if given.base not in names:
+            parser.error(f"'{given.base}' is none of the key's evaluations: {', '.join(sorted(names))}")
+        readers = [read_labels(path, len(key)) for path in given.readers]
+        print("\n".join(label_table(key, given.base, readers)))
+        return
     if given.command == "table":
         print("\n".join(table(read_lines(given.pairs), given.runs)))
         return

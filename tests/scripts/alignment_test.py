@@ -54,5 +54,30 @@ class Blind(unittest.TestCase):
         self.assertNotEqual([(each["prompt"], each["idx"]) for each in key], list(answers))
 
 
+class Labels(unittest.TestCase):
+    KEY = [{"id": i, "prompt": prompt, "idx": idx, "kind": kind}
+           for i, (prompt, idx, kind) in enumerate([
+               ("plain", 0, "harmful"), ("context", 0, "harmful"), ("plain", 1, "harmful"),
+               ("context", 1, "harmful"), ("plain", 2, "harmless"), ("context", 2, "harmless")])]
+    FIRST = ["answers", "refuses", "neither", "refuses", "answers", "answers"]
+    SECOND = ["answers", "refuses", "answers", "refuses", "answers", "refuses"]
+
+    def test_kappa_is_scikit_learns(self):
+        from sklearn.metrics import cohen_kappa_score
+        self.assertAlmostEqual(alignment.kappa(self.FIRST, self.SECOND),
+                               cohen_kappa_score(self.FIRST, self.SECOND))
+
+    def test_a_share_counts_half_for_each_reader(self):
+        lines = list(alignment.label_table(self.KEY, "plain", [self.FIRST, self.SECOND]))
+        self.assertIn("4 of 6", lines[0])
+        rows = [[cell.strip()[:6] for cell in line.split("|")[1:-1]] for line in lines[4:]]
+        self.assertEqual([row[:2] for row in rows],
+                         [["harmfu", "plain"], ["harmfu", "contex"], ["harmle", "plain"],
+                          ["harmle", "contex"]])
+        self.assertEqual([row[2][:5] for row in rows], ["0.000", "1.000", "0.000", "0.500"])
+        self.assertEqual([row[3][:5] for row in rows], ["0.750", "0.000", "1.000", "0.500"])
+        self.assertEqual([row[5] for row in rows], ["", "+1.000", "", "+0.500"])
+
+
 if __name__ == "__main__":
     unittest.main()
