@@ -53,7 +53,7 @@ train:
   eval_every: 0
 """
 
-LOW_RATE, LOW_RATE_STEPS = 1e-4, 6
+LOW_RATE, LOW_RATE_STEPS = 1e-4, 4
 # The recorded runs: virtual tokens, batch size, steps, and the number of steps in which rounding is not
 # amplified yet.
 RECORDED = {"prompt_tuning": {"tokens": 20, "batch": 8, "steps": 10, "strict": 4},
