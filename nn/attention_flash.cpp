@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 
+#include "core/check.h"
 #include "nn/attention_backends.h"
 #include "nn/flash_plan.h"
 #include "nn/flops.h"
@@ -131,11 +132,13 @@ struct FoundGradients {
   std::vector<at::Tensor> queries, keys, values;
 };
 
-void add_to_stores(const DevicePath& path, const FlashPlan& plan, const AttentionShape& shape,
-                   const FoundGradients& found, Stores gradients) {
+void add_to_stores(const DevicePath& path, const FlashPlan& plan, bool is_padded,
+                   const AttentionShape& shape, const FoundGradients& found, Stores gradients) {
   for (int s = 0; s < plan.stores(); ++s) {
     const PartSums& sums = plan.of_store(s);
-    if (sums.rows.empty() || !gradients[s].keys.defined()) continue;
+    if (!gradients[s].keys.defined()) continue;
+    INCIPIT_CHECK(!is_padded, "gradients of resident rows below a padded forest");
+    if (sums.rows.empty()) continue;
     SumGradients sum{
         .rows = sums.rows.size(), .head_dim = shape.head_dim, .sections = 2, .wide = true};
     const at::Tensor keys = gradients[s].keys.narrow(0, sums.rows.begin, sums.rows.size());
@@ -229,7 +232,7 @@ at::Tensor attention_backward_flash(const AttentionPlan& plan, const AttentionSh
                     rotation.table->sin.const_data_ptr<float>(), -1};
   }
   launch(path, all, path.kernels->sum_gradients, sum);
-  add_to_stores(path, flash, shape, found, grad_residents);
+  add_to_stores(path, flash, plan.padding_queries() > 0, shape, found, grad_residents);
   return all;
 }
 

@@ -48,12 +48,13 @@ class SumEntries {
     entries_[row].push_back({static_cast<std::int32_t>(part), static_cast<std::int32_t>(place)});
   }
   // Sets `sums` for rows [0, count), or for those between the first and the last that has entries.
-  void finish(std::int64_t count, Indices& indices, PartSums& sums) {
+  // The arrays of entries get at least `length` numbers.
+  void finish(std::int64_t count, Indices& indices, PartSums& sums, std::size_t length = 0) {
     entries_.resize(std::max(count, std::ssize(entries_)));
     sums.rows = {0, std::ssize(entries_)};
-    finish(indices, sums);
+    finish(indices, sums, length);
   }
-  void finish(Indices& indices, PartSums& sums) {
+  void finish(Indices& indices, PartSums& sums, std::size_t length = 0) {
     const auto first = std::find_if(entries_.begin(), entries_.end(),
                                     [](const auto& entries) { return !entries.empty(); });
     if (sums.rows.empty()) sums.rows = {first - entries_.begin(), std::ssize(entries_)};
@@ -65,6 +66,8 @@ class SumEntries {
       }
       begin.push_back(static_cast<std::int32_t>(part.size()));
     }
+    part.resize(std::max(part.size(), length));
+    place.resize(part.size());
     indices.add(begin, sums.first);
     indices.add(part, sums.part);
     indices.add(place, sums.place);
@@ -201,9 +204,15 @@ FlashPlan::FlashPlan(const AttentionPlan& plan, bool full, at::Device device) : 
     }
   }
   queries.finish(plan.row_count(), indices, of_queries_);
-  keys[0].finish(plan.row_count(), indices, of_keys_);
+  // How many of the keys are rows of a padded forest differs by batch, unlike the number of keys.
+  const bool is_padded = plan.padding_queries() > 0;
+  std::size_t length = 0;
+  for (const Part& part : parts_) length += is_padded ? static_cast<std::size_t>(part.keys) : 0;
+  keys[0].finish(plan.row_count(), indices, of_keys_, length);
   of_stores_.resize(stores);
-  for (int store = 0; store < stores; ++store) keys[store + 1].finish(indices, of_stores_[store]);
+  for (int store = 0; store < stores && !is_padded; ++store) {
+    keys[store + 1].finish(indices, of_stores_[store]);
+  }
   lengths_ = indices.upload(device);
 }
 

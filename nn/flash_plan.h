@@ -53,7 +53,7 @@ class FlashPlan {
   [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
   [[nodiscard]] int stores() const { return static_cast<int>(of_stores_.size()); }
   // The sums of gradients at the rows of this forest and of a store's rows. Only parts that the
-  // rows belong to count.
+  // rows belong to count. A padded forest has none of stores, whose rows differ by batch.
   [[nodiscard]] const PartSums& of_queries() const { return of_queries_; }
   [[nodiscard]] const PartSums& of_keys() const { return of_keys_; }
   [[nodiscard]] const PartSums& of_store(int store) const { return of_stores_[store]; }

@@ -92,6 +92,29 @@ Counts padding_of(const FlashSequences& part, std::int64_t padding_queries) {
   return more;
 }
 
+// Returns `count` consecutive rows of a store that all sequences of the call see rows of, between
+// the first and the last of these. Nothing if there are fewer.
+std::optional<KeySpan> rows_of_store(const FlashSequences& part, std::int64_t count) {
+  const int store = part.sequences.front().keys.store;
+  Range all = part.sequences.front().keys.rows;
+  for (const FlashSequence& sequence : part.sequences) {
+    if (sequence.keys.store != store) return {};
+    all.begin = std::min(all.begin, sequence.keys.rows.begin);
+    all.end = std::max(all.end, sequence.keys.rows.end);
+  }
+  if (store == KeySpan::kOwn || all.size() < count) return {};
+  return KeySpan{{all.begin, all.begin + count}, store};
+}
+
+// Returns `count` rows that the last of the padding queries see, whatever they contain.
+KeySpan rows_for_padding(const AttentionPlan& plan, const FlashSequences& part,
+                         std::int64_t count) {
+  if (count <= plan.row_count()) return {{0, count}};
+  const std::optional<KeySpan> rows = rows_of_store(part, count);
+  INCIPIT_CHECK(rows.has_value(), "a call needs ", count, " keys for padding queries");
+  return *rows;
+}
+
 // Adds sequences of padding queries. All but the last have one query, which sees its own row.
 void pad(const AttentionPlan& plan, FlashSequences& part) {
   const std::int64_t first = plan.query_count() - plan.padding_queries();
@@ -103,15 +126,17 @@ void pad(const AttentionPlan& plan, FlashSequences& part) {
   const std::int64_t rest = more.sequences - 1;  // the last sequence
   const std::int64_t rest_keys = more.keys - rest;
   INCIPIT_CHECK(more.queries > rest && more.queries <= plan.padding_queries() &&
-                    rest_keys >= more.queries - rest && rest_keys <= plan.row_count(),
+                    rest_keys >= more.queries - rest,
                 "a call needs ", more.queries, " padding queries");
+  const bool sees_itself = rest_keys == more.queries - rest;
+  const std::int64_t own = plan.query_row(first + rest);
+  const KeySpan keys =
+      sees_itself ? KeySpan{{own, own + rest_keys}} : rows_for_padding(plan, part, rest_keys);
   for (std::int64_t i = 0; i < rest; ++i) {
     const std::int64_t row = plan.query_row(first + i);
     part.sequences.push_back({{first + i, first + i + 1}, {{row, row + 1}}});
   }
-  const bool sees_itself = rest_keys == more.queries - rest;
-  const std::int64_t begin = sees_itself ? plan.query_row(first + rest) : 0;
-  part.sequences.push_back({{first + rest, first + more.queries}, {{begin, begin + rest_keys}}});
+  part.sequences.push_back({{first + rest, first + more.queries}, keys});
   part.gathers_queries = part.depth > 0;
   part.gathers_keys = part.depth > 0 || plan.query_count() < plan.row_count();
   part.rounds_lengths = true;
@@ -127,12 +152,15 @@ std::vector<FlashSequences> flash_sequences(const AttentionPlan& plan, bool full
 }
 
 std::optional<std::int64_t> padding_needed(const AttentionPlan& plan) {
-  constexpr std::int64_t kMostKeys = 4;  // per row, so that a bucket is at most half the rows wide
+  // Of the forest's own keys per row, so that a bucket is at most half the rows wide.
+  constexpr std::int64_t kMostKeys = 4;
+  const std::int64_t rows = std::max(plan.row_count(), kLeastPaddedRows);
   std::int64_t most = 1;
   for (const FlashSequences& part : without_padding(plan, /*full=*/false)) {
     if (is_of_only_root(part, plan.query_count())) continue;
-    if (counts_of(part).keys > kMostKeys * plan.row_count()) return {};
     const Counts more = padding_of(part, 0);
+    const bool has_many_keys = counts_of(part).keys > kMostKeys * rows;
+    if (has_many_keys && !rows_of_store(part, more.keys)) return {};
     most = std::max(most, part.depth == 0 ? more.sequences : more.queries);
   }
   return most;

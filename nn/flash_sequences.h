@@ -41,7 +41,8 @@ struct FlashSequences {
 [[nodiscard]] std::vector<FlashSequences> flash_sequences(const AttentionPlan& plan, bool full);
 
 // Returns how many padding queries the calls of a plan without any need; nothing if its calls have
-// so many more keys than the forest has rows that padding would not pay.
+// so many more keys than the forest has rows that padding would not pay. Resident keys of one store
+// are no hindrance, since padding queries then see rows of it.
 [[nodiscard]] std::optional<std::int64_t> padding_needed(const AttentionPlan& plan);
 
 }  // namespace incipit::nn
