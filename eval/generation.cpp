@@ -47,19 +47,6 @@ void copy_rows(const KeyValueStore& from, Range rows, KeyValueStore& to, std::in
   }
 }
 
-// Copies row i of `from` to row rows[i] of `to`.
-void scatter_rows(const KeyValueStore& from, const std::vector<std::int64_t>& rows,
-                  KeyValueStore& to) {
-  const at::Tensor index = nn::upload(rows, to.layers.front().keys.device());
-  const auto scatter = [&](at::Tensor into, const at::Tensor& source) {
-    into.index_copy_(0, index, source.to(into.scalar_type()));
-  };
-  for (std::size_t layer = 0; layer < from.layers.size(); ++layer) {
-    scatter(to.layers[layer].keys, from.layers[layer].keys);
-    scatter(to.layers[layer].values, from.layers[layer].values);
-  }
-}
-
 // Returns the rows that a query at `row` attends to, from the root down. Computed rows are rows of
 // store `own`.
 std::vector<ResidentRows> rows_seen_at(const Forest& forest, std::int64_t row, int own) {
@@ -118,12 +105,13 @@ void block_ngrams(std::span<float> logits, const std::vector<TokenId>& text, std
 class Batch {
  public:
   Batch(const methods::PromptedModel& model, const GenerationOptions& options,
-        const TokenSink& on_token, std::size_t sequences)
+        const TokenSink& on_token, std::size_t sequences, KeyValueStore& store)
       : model_(model),
         backbone_(model.backbone()),
         options_(options),
         on_token_(on_token),
-        results_(sequences) {}
+        results_(sequences),
+        store_(store) {}
 
   // Computes the input sequences and chooses the first token of each.
   void begin(SharedBeginning& beginning, std::vector<Sequence> sequences);
@@ -153,7 +141,8 @@ class Batch {
   const TokenSink& on_token_;
   std::vector<Generation> results_;
   std::vector<Live> live_;
-  KeyValueStore store_;  // rows of the packed inputs, then the generated rows of each sequence
+  // Rows of the packed inputs, then the generated rows of each sequence, then a spare one.
+  KeyValueStore& store_;
 };
 
 void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
@@ -183,7 +172,7 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
                      .random = Random(options_.seed, i)});
     rows += std::min(options_.max_tokens - 1, backbone_.spec().max_positions - length);
   }
-  store_ = make_store(backbone_, rows);
+  if (store_.layers.empty() || store_.rows() <= rows) store_ = make_store(backbone_, rows + 1);
   std::int64_t copied = 0;
   for (const Range& part : beginning.parts(resident)) {
     copy_rows(beginning.keys_values(), part, store_, copied);
@@ -194,16 +183,15 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
 }
 
 void Batch::step() {
-  ForestPass pass = model_.forward(
-      last_tokens(),
-      {.keep_keys_values = true, .keep_logits = needs_logits(), .residents = {&store_}});
-  std::vector<std::int64_t> rows;
+  const Forest forest = last_tokens();
+  model::StoredRows stored{.store = &store_, .spare = store_.rows() - 1};
   std::vector<std::int32_t> target_of;
   for (Live& sequence : live_) {
-    rows.push_back(sequence.own.end++);
+    stored.rows.push_back(sequence.own.end++);
     target_of.push_back(static_cast<std::int32_t>(target_of.size()));
   }
-  scatter_rows(pass.keys_values(), rows, store_);
+  const ForestPass pass = model_.forward(
+      forest, {.keep_logits = needs_logits(), .stored = std::move(stored), .residents = {&store_}});
   choose(pass, target_of);
 }
 
@@ -314,7 +302,7 @@ std::vector<Generation> Generator::run(std::vector<Sequence> sequences,
                                        const TokenSink& on_token) {
   INCIPIT_CHECK(options.max_tokens >= 1 && options.temperature >= 0 && options.top_p > 0);
   if (sequences.empty()) return {};
-  Batch batch(beginning_.model().model, options, on_token, sequences.size());
+  Batch batch(beginning_.model().model, options, on_token, sequences.size(), store_);
   batch.begin(beginning_, std::move(sequences));
   while (!batch.is_done()) batch.step();
   return batch.take_results();

@@ -69,6 +69,7 @@ class Generator {
 
  private:
   SharedBeginning beginning_;
+  nn::KeyValueStore store_;  // of run(), kept so that later calls use the same memory
 };
 
 }  // namespace incipit::eval

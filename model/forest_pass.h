@@ -42,11 +42,19 @@ struct LayerView {
   const at::Tensor& output;      // [queries, hidden], after the layer
 };
 
+// Where a pass writes its keys and values, layer by layer.
+struct StoredRows {
+  nn::KeyValueStore* store = nullptr;  // null: nowhere
+  std::vector<std::int64_t> rows{};    // of the store: one for each row of the forest
+  std::int64_t spare = 0;              // a row of the store that nobody reads, for padding
+};
+
 struct ForestPassOptions {
-  bool for_backward = false;                    // keep the activations that backward() needs
-  bool recompute = false;                       // keep few of them: backward() recomputes the rest
-  bool keep_keys_values = false;                // for later passes: keys_values()
-  bool keep_logits = false;                     // for sampling: logits()
+  bool for_backward = false;      // keep the activations that backward() needs
+  bool recompute = false;         // keep few of them: backward() recomputes the rest
+  bool keep_keys_values = false;  // for later passes: keys_values()
+  bool keep_logits = false;       // for sampling: logits()
+  StoredRows stored{};
   std::vector<nn::KeyValueStore*> residents{};  // the stores that the forest refers to, by number
   // The additions to linear maps that the forest refers to, by number. Must outlive the pass.
   std::vector<const nn::LowRankMaps*> adapters{};
@@ -101,7 +109,7 @@ class ForestPass {
   [[nodiscard]] const at::Tensor& output() const;
 
   // Returns the keys and values of this forest's rows in this stage's layers. Needs
-  // keep_keys_values, or for_backward without recompute.
+  // keep_keys_values; for_backward without recompute is enough where the backbone has no graphs.
   [[nodiscard]] nn::KeyValueStore& keys_values();
 
   // Adds the gradients of sum_t grad[t] * log_likelihood[t] with respect to prompt i and the

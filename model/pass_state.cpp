@@ -84,6 +84,11 @@ PassState::PassState(const Backbone& backbone, const Forest& forest,
     sources_ = backbone.embedding()->sources(tokens_, prompt_spans_, prompts);
   }
   if (options.for_backward) prompt_rows_ = upload_prompt_rows(forest, backbone.device());
+  if (options.stored.store != nullptr) {
+    std::vector<std::int64_t> rows = options.stored.rows;
+    rows.resize(static_cast<std::size_t>(row_count_), options.stored.spare);
+    stored_rows_ = nn::upload(rows, backbone.device());
+  }
 }
 
 bool PassState::reads_head() const {
@@ -157,6 +162,7 @@ void PassState::forward_layer(std::size_t layer, at::Tensor& x, at::Tensor& memo
   at::Tensor out = block.forward(rows_.context(block), queries, rows_.select(block, x), memory,
                                  residents, keep_, record);
   if (options_.on_layer) options_.on_layer({layer, block, queries, record.qkv, residents, out});
+  store(block, record, layer);
   if (options_.keep_keys_values || keep_ == nn::Keep::kAll) {
     keys_values_.layers.push_back(rows_.keys_values(block, record));
   } else if (keep_ == nn::Keep::kAttention) {
@@ -165,6 +171,18 @@ void PassState::forward_layer(std::size_t layer, at::Tensor& x, at::Tensor& memo
   if (keep_ == nn::Keep::kAttention) record.qkv.reset();
   if (keep_ != nn::Keep::kNothing) records_.push_back(std::move(record));
   x = is_last(layer) ? std::move(out) : rows_.replace(block, x, out);
+}
+
+void PassState::store(const nn::Block& block, const nn::BlockRecord& record,
+                      std::size_t layer) const {
+  if (!stored_rows_.defined()) return;
+  const nn::KeyValueStore::Layer own = rows_.keys_values(block, record);
+  const nn::KeyValueStore::Layer& to = options_.stored.store->layers[layer];
+  const auto scatter = [&](at::Tensor into, const at::Tensor& rows) {
+    into.index_copy_(0, stored_rows_, rows.to(into.scalar_type()));
+  };
+  scatter(to.keys, own.keys);
+  scatter(to.values, own.values);
 }
 
 at::Tensor PassState::backward(const at::Tensor& grad, std::span<at::Tensor> prompt_gradients,
@@ -258,6 +276,7 @@ std::vector<std::int64_t> PassState::shape() const {
   }
   for (const nn::ops::RotaryTable& table : rows_.rotary()) shape.push_back(address_of(table.cos));
   for (const nn::KeyValueStore* store : options_.residents) add_addresses(*store, shape);
+  if (stored_rows_.defined()) add_addresses(*options_.stored.store, shape);
   for (const nn::LowRankMaps* maps : options_.adapters) add_addresses(*maps, shape);
   return shape;
 }

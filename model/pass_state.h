@@ -50,6 +50,7 @@ class PassState {
   [[nodiscard]] std::vector<nn::KeysValues> resident_layers(std::size_t layer) const;
   [[nodiscard]] std::vector<nn::KeysValues> resident_gradients(std::size_t layer) const;
   void forward_layer(std::size_t layer, at::Tensor& x, at::Tensor& memory);
+  void store(const nn::Block& block, const nn::BlockRecord& record, std::size_t layer) const;
   void backward_layer(std::size_t layer, at::Tensor& grad_x);
   void scatter(const at::Tensor& grad_rows, std::span<at::Tensor> prompt_gradients) const;
 
@@ -64,6 +65,7 @@ class PassState {
   PassRows rows_;
   at::Tensor sources_;      // nn::Embedding::sources()
   at::Tensor prompt_rows_;  // [rows of soft prompts] int64, for backward
+  at::Tensor stored_rows_;  // [rows] int64, of options_.stored
 
   std::vector<nn::BlockRecord> records_;
   at::Tensor last_;    // [target rows, hidden], after the model's last layer

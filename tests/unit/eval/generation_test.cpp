@@ -15,6 +15,9 @@
 #include "data/batch.h"
 #include "eval/answers.h"
 #include "model/forest_pass.h"
+#include "model/pass_graphs.h"
+#include "tests/support/fake_graphs.h"
+#include "tests/support/host_path.h"
 #include "tests/support/prompts.h"
 #include "tests/support/tiny_task.h"
 
@@ -95,6 +98,39 @@ TEST_F(GenerationTest, EqualsComputingEverySequenceAnewForEveryToken) {
       EXPECT_EQ(found[i].tokens, flat(all[i], prompt)) << i;
       EXPECT_EQ(found[i].ending, Ending::kLength);
     }
+  }
+}
+
+// On the path of a GPU, run on the host: a graph computes a token of every sequence. Padding
+// queries see rows of the forest below short inputs, and rows of the store below long ones.
+TEST_F(GenerationTest, GraphsChooseTheSameTokens) {
+  const testing::HostPath path;
+  backbone_ = tiny_backbone(at::kFloat);
+  const auto prompt = std::optional(tiny_prompt(4, at::kFloat));
+  for (const std::size_t more : {0U, 120U}) {
+    const auto texts = [&] {
+      Generator generator = this->generator(prompt);
+      auto inputs = sequences(generator.prompt_rows());
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        inputs[i].append_tokens(Ids(more, static_cast<TokenId>(40 + i)));
+      }
+      std::vector<Ids> all;
+      for (int call = 0; call < 2; ++call) {
+        for (auto& each : generator.run(inputs, {.max_tokens = kTokens})) {
+          all.push_back(std::move(each.tokens));
+        }
+      }
+      return all;
+    };
+    backbone_.set_graphs(nullptr);
+    const std::vector<Ids> expected = texts();
+    testing::GraphCalls calls;
+    const auto graphs =
+        std::make_shared<model::PassGraphs>(std::make_unique<testing::FakeGraphs>(calls));
+    backbone_.set_graphs(graphs);
+    EXPECT_EQ(texts(), expected);
+    EXPECT_GE(graphs->counts().replayed, kTokens) << graphs->counts().text();
+    EXPECT_EQ(calls.replays, graphs->counts().replayed + graphs->counts().captured);
   }
 }
 

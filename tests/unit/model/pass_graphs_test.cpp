@@ -199,6 +199,7 @@ class OneForm : public PassGraphsTest {
     return graphs;
   }
   const HostPath path_;
+  nn::KeyValueStore store_;
 };
 
 // Forward only, below resident rows that other passes computed, with logits.
@@ -271,6 +272,43 @@ TEST_F(OneForm, RecomputationReplays) {
   const auto graphs = use_graphs();
   for (int i = 0; i < 3; ++i) expect_near(run(batch, targets, true), expected, 2e-5);
   EXPECT_EQ(graphs->counts().replayed, 1);
+}
+
+// A spare row takes the keys of padding rows.
+TEST_F(OneForm, AReplayWritesTheKeysOfTheNewBatchToItsStore) {
+  const auto rows_of = [&](std::uint64_t seed) {
+    const Forest batch = forest(seed, "leaves");
+    nn::KeyValueStore& store = store_;
+    for (auto& layer : store.layers) {
+      at::Tensor(layer.keys).fill_(-1);
+      at::Tensor(layer.values).fill_(-1);
+    }
+    StoredRows stored{.store = &store, .spare = 200};
+    for (std::int64_t row = 0; row < batch.row_count(); ++row) stored.rows.push_back(199 - row);
+    const ForestPass pass(backbone_, batch, prompts_, {.stored = stored});
+    std::vector<at::Tensor> rows;
+    for (const auto& layer : store.layers) {
+      for (const at::Tensor& x : {layer.keys, layer.values}) {
+        EXPECT_EQ(x.narrow(0, 0, 200 - batch.row_count()).min().item<float>(), -1);
+        rows.push_back(x.narrow(0, 0, 200).clone());
+      }
+    }
+    return rows;
+  };
+  for (std::size_t layer = 0; layer < backbone_.blocks().size(); ++layer) {
+    const auto empty = [] { return at::empty({201, 32}, at::kFloat); };
+    store_.layers.push_back({empty(), empty(), {}, {}});
+  }
+  std::vector<std::vector<at::Tensor>> expected;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) expected.push_back(rows_of(seed));
+  const auto graphs = use_graphs();
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    const std::vector<at::Tensor> rows = rows_of(seed);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_LT((rows[i] - expected[seed - 1][i]).abs().max().item<double>(), 2e-5);
+    }
+  }
+  EXPECT_GE(graphs->counts().replayed, 1);
 }
 
 TEST_F(OneForm, TheGraphLeastRecentlyUsedIsDropped) {
