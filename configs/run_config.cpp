@@ -70,6 +70,9 @@ class Loader {
     if (!problem.empty()) reader_.report("run.name", problem);
     if (config_.run.name.empty()) config_.run.name = printable(default_name);
     if (config_.run.output_dir.empty()) config_.run.output_dir = "runs/" + config_.run.name;
+    if (!has_several_prompts(config_)) {
+      for (const NamedTask& task : all_tasks(config_)) config_.method.tasks.push_back(task.name);
+    }
     if (check) {
       check(config_, [this](const std::string& key, const std::string& message) {
         reader_.report(key, message);

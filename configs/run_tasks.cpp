@@ -38,6 +38,11 @@ bool has_several_prompts(const RunConfig& config) {
   return config.tasks.size() > 1 && config.mixture.prompts == data::MixturePrompts::kPerTask;
 }
 
+bool has_several_adapters(const RunConfig& config) {
+  return has_several_prompts(config) ||
+         (config.tasks.size() > 1 && methods::has_rows_by_task(config.method));
+}
+
 RunConfig pick_task(RunConfig config, const std::string& name) {
   if (name.empty() && config.tasks.empty() && config.sweep.empty()) return config;
   if (name.empty() && all_tasks(config).size() > 1) {
@@ -53,7 +58,8 @@ RunConfig pick_task(RunConfig config, const std::string& name) {
     throw ConfigError("--task " + name + ": the configuration has no such task; it has " +
                       task_names(config));
   }
-  if (has_several_prompts(config)) config.picked = found->name;
+  if (has_several_adapters(config)) config.picked = found->name;
+  config.method.tasks = {found->name};
   for (const SweepMember& member : members(config)) {
     if (member.name != found->name) continue;
     config.method = member.method;

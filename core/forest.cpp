@@ -12,7 +12,7 @@ void Sequence::append_prompt(const PromptRows& prompt) {
   INCIPIT_CHECK(!prompt.resident || inputs.empty() || inputs.back().is_resident(),
                 "resident rows after computed ones");
   if (prompt.adapts) adapted_by = prompt.prompt;
-  for (int row = 0; row < prompt.rows; ++row) {
+  for (int row = prompt.first; row < prompt.first + prompt.rows; ++row) {
     inputs.push_back(prompt.resident ? Symbol::resident_row(prompt.prompt, row)
                                      : Symbol::prompt_row(prompt.prompt, row));
   }

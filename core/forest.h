@@ -118,6 +118,7 @@ struct PromptRows {
   int rows = 0;           // 0: no rows
   bool resident = false;  // keys and values in store `prompt`, instead of rows of a soft prompt
   bool adapts = false;    // adds to linear maps at all rows of the sequence
+  int first = 0;          // the first of these rows, among the prompt's
 };
 
 // A whole sequence before packing: its inputs and the tokens to predict.

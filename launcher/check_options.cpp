@@ -132,6 +132,12 @@ void check_model_tuning(const configs::RunConfig& config, const configs::Report&
 
 // Reports what is wrong with the options of the run's method, or of a member of its sweep.
 void check_methods(const configs::RunConfig& config, const configs::Report& report) {
+  const bool apart = config.sweep.empty() && configs::has_several_prompts(config);
+  if (apart && methods::has_rows_by_task(config.method)) {
+    report("mixture.prompts", config.method.kind +
+                                  " learns what the prompts of all tasks have in common; expected "
+                                  "shared");
+  }
   if (config.sweep.empty()) return report_all(report, "method", methods::validate(config.method));
   for (const configs::SweepMember& member : configs::members(config)) {
     const auto problems = methods::validate(member.method);

@@ -79,7 +79,7 @@ Json adapters_json(const EvaluationRequest& request) {
   for (std::size_t i = 0; i < request.adapters.size(); ++i) {
     const fs::path& given = request.adapters[i];
     if (given.empty()) continue;
-    const bool several = configs::has_several_prompts(request.config);
+    const bool several = configs::has_several_adapters(request.config);
     const std::string path = whole_path(given);
     if (path == whole_path(several ? best / tasks[i].name : best)) continue;
     adapters.push_back(path);

@@ -71,7 +71,7 @@ void write_model_cards(const Session& session, const trainer::TrainResult& resul
                        const std::filesystem::path& run_dir) {
   if (methods::trains_backbone(session.config.method)) return;
   const std::filesystem::path folder = run_dir / "adapter" / "best";
-  const bool several = configs::has_several_prompts(session.config);
+  const bool several = configs::has_several_adapters(session.config);
   const std::vector<configs::SweepMember> members = configs::members(session.config);
   std::string all;
   for (std::size_t i = 0; i < result.tasks.size(); ++i) {

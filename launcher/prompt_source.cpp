@@ -161,7 +161,7 @@ std::vector<std::filesystem::path> adapters_by_task(const configs::RunConfig& co
     }
   }
   if (in_order.empty()) return adapters;
-  if (in_order.size() == 1 && given.size() == 1 && !configs::has_several_prompts(config)) {
+  if (in_order.size() == 1 && given.size() == 1 && !configs::has_several_adapters(config)) {
     std::fill(adapters.begin(), adapters.end(), in_order.front());
     return adapters;
   }

@@ -107,6 +107,20 @@ void check_p_tuning(const MethodOptions& options, std::vector<OptionProblem>& pr
   }
 }
 
+void declare_multitask(Schema& schema, MethodOptions& o) {
+  schema.field("num_ranks", o.num_ranks,
+               "multitask_prompt_tuning: rank of the matrix by which a task multiplies the prompt",
+               {.min = 1});
+}
+
+void check_multitask(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  check_shared_options(options, problems);
+  if (options.num_ranks < 1) {
+    problems.push_back(
+        {"num_ranks", "must be at least 1, is " + std::to_string(options.num_ranks)});
+  }
+}
+
 void declare_lora(Schema& schema, MethodOptions& o) {
   LoraOptions& lora = o.lora;
   schema.field("r", lora.r, "lora: rank of an addition to a linear layer", {.min = 1});
@@ -157,6 +171,9 @@ std::vector<MethodDeclaration>& declarations() {
       {"p_tuning",
        "input vectors learned through an encoder (Liu et al. 2021, GPT Understands, Too)",
        InitKind::kNormal, declare_p_tuning, check_p_tuning},
+      {"multitask_prompt_tuning",
+       "a prompt of all tasks, times a low-rank matrix of each (Wang et al. 2023)",
+       InitKind::kNormal, declare_multitask, check_multitask, /*rows_by_task=*/true},
       {"lora", "low-rank additions to linear layers (Hu et al. 2021)", InitKind::kAuto,
        declare_lora, check_lora},
       {"prompt_tuning+lora", "both", InitKind::kClassLabels, nullptr, check_prompt_with_lora},
@@ -220,7 +237,7 @@ void declare(Schema& schema, InitOptions& o) {
                  {"class_labels", InitKind::kClassLabels},
                  {"file", InitKind::kFile}},
                 "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
-                "prefix_tuning and p_tuning normal");
+                "prefix_tuning, p_tuning and multitask_prompt_tuning normal");
   schema.loose_text("scale", o.scale, "auto, lester, t5x or number > 0",
                     "of random_uniform (not of lora); auto: root mean square of the embeddings; "
                     "prefix_tuning: also "
@@ -257,6 +274,8 @@ std::vector<MethodName> method_names() {
 InitKind init_kind(const MethodOptions& options) {
   return options.init.kind == InitKind::kAuto ? declaration_of(options).init : options.init.kind;
 }
+
+bool has_rows_by_task(const MethodOptions& options) { return declaration_of(options).rows_by_task; }
 
 UniformRange uniform_range(const std::string& scale, double embedding_rms) {
   if (scale == "auto") return {-embedding_rms, embedding_rms};

@@ -93,8 +93,12 @@ struct MethodOptions {
   std::int64_t encoder_num_layers = 2;  // of the LSTM
   // Hidden size of either. 0: the width of what it computes, for prefix_tuning of a layer's keys.
   std::int64_t encoder_hidden_size = 0;
+  std::int64_t num_ranks = 1;  // multitask_prompt_tuning: rank of what a task multiplies by
   LoraOptions lora{};
   MoreOptions more{};
+  // The tasks that share what is trained, of which there may be one. Not a key: the reader of the
+  // configuration sets it. Empty: one task, under the name of what is trained.
+  std::vector<std::string> tasks{};
 
   [[nodiscard]] bool trains() const { return kind != kNoMethod; }
 };
@@ -108,6 +112,8 @@ struct MethodDeclaration {
   void (*declare)(Schema& schema, MethodOptions& options) = nullptr;
   // Adds what is out of range or missing when the method is used. Null: nothing can be.
   void (*check)(const MethodOptions& options, std::vector<OptionProblem>& problems) = nullptr;
+  // Whether tasks that share the prompt have rows of their own in it (Trainable::tasks).
+  bool rows_by_task = false;
 };
 
 // Adds the options of a method that is defined outside of this project. Use add_method()
@@ -126,6 +132,9 @@ struct MethodName {
 
 // Returns init.kind, with auto replaced by the method's.
 [[nodiscard]] InitKind init_kind(const MethodOptions& options);
+
+// Returns MethodDeclaration::rows_by_task.
+[[nodiscard]] bool has_rows_by_task(const MethodOptions& options);
 
 // Declares the keys of the block and of those in it. The block has the keys of all methods,
 // whatever its `kind`; a key that several methods share is declared once.

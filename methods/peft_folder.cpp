@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@ constexpr const char* kTensor = "prompt_embeddings";
 constexpr const char* kPeftVersion = "0.21.2";  // the version whose format this is
 constexpr const char* kFingerprintKey = "incipit_backbone_fingerprint";
 constexpr const char* kNameKey = "incipit_prompt_name";
+constexpr const char* kTasksKey = "incipit_tasks";
 
 // Adapters not named "default" are in a subfolder, and PEFT expects the path of that subfolder.
 std::string subfolder_hint(const fs::path& folder) {
@@ -38,29 +40,26 @@ std::string subfolder_hint(const fs::path& folder) {
   return found.empty() ? "" : "; did you mean " + join(found, " or ") + "?";
 }
 
-// Returns the prompt's rows as float32 in their own memory (a mapped file cannot be trained).
-at::Tensor read_values(const SafetensorsFile& file, std::int64_t rows, std::int64_t stored_rows,
-                       std::int64_t width, const std::string& width_text) {
-  const std::string where = file.path().string() + ": tensor '" + kTensor + "'";
-  if (!file.contains(kTensor)) {
+}  // namespace
+
+at::Tensor read_peft_tensor(const SafetensorsFile& file, const std::string& name,
+                            at::IntArrayRef shape, const std::string& shape_text) {
+  const std::string where = file.path().string() + ": tensor '" + name + "'";
+  if (!file.contains(name)) {
     throw DataError(where + " is missing; the file has: " + join(file.names()));
   }
-  const model::TensorInfo& info = file.info(kTensor);
-  const std::vector<std::int64_t> expected = {stored_rows, width};
-  if (info.shape != expected) {
+  const model::TensorInfo& info = file.info(name);
+  if (at::IntArrayRef(info.shape) != shape) {
     throw DataError(where + " has shape " + model::shape_text(info.shape) + ", but " + kConfigFile +
-                    " says " + model::shape_text(expected) + " (num_virtual_tokens, " + width_text +
-                    ")");
+                    " says " + model::shape_text(shape) + " (" + shape_text + ")");
   }
   if (!c10::isFloatingType(info.dtype)) {
     throw DataError(where + " has " + c10::toString(info.dtype) + ", not floating-point numbers");
   }
-  const at::Tensor values = file.rows(kTensor, 0, rows).to(at::kFloat, false, /*copy=*/true);
+  at::Tensor values = file.tensor(name).to(at::kFloat, false, /*copy=*/true);
   if (!all_finite(values)) throw DataError(where + " has numbers that are not finite");
   return values;
 }
-
-}  // namespace
 
 void save_peft_files(const fs::path& folder, const PeftOrigin& origin,
                      const std::map<std::string, at::Tensor>& prompt, const nlohmann::json& own) {
@@ -71,6 +70,7 @@ void save_peft_files(const fs::path& folder, const PeftOrigin& origin,
   if (!origin.backbone.weights_fingerprint.empty()) {
     metadata[kFingerprintKey] = origin.backbone.weights_fingerprint;
   }
+  if (!origin.tasks.empty()) metadata[kTasksKey] = join(origin.tasks, ",");
   // Keys are sorted, as PEFT writes them.
   nlohmann::json config = {
       {"auto_mapping", nullptr},      {"base_model_name_or_path", origin.backbone.name},
@@ -116,6 +116,8 @@ PeftOrigin read_peft_origin(const fs::path& folder, const JsonObject& config,
   origin.backbone.name = config.text_or("base_model_name_or_path", "");
   origin.backbone.weights_fingerprint = metadata(kFingerprintKey);
   origin.backbone.head = read_head(config, file);
+  std::istringstream tasks(metadata(kTasksKey));
+  for (std::string task; std::getline(tasks, task, ',');) origin.tasks.push_back(task);
   return origin;
 }
 
@@ -141,7 +143,9 @@ PeftAdapter read_peft_tensors(const fs::path& folder, const JsonObject& config, 
   const SafetensorsFile file = open_peft_tensors(folder);
   PeftOrigin origin = read_peft_origin(folder, config, file);
   PeftAdapter adapter{.name = std::move(origin.name),
-                      .values = read_values(file, rows, rows * copies, width, width_text),
+                      .values = read_peft_tensor(file, kTensor, {rows * copies, width},
+                                                 "num_virtual_tokens, " + width_text)
+                                    .narrow(0, 0, rows),
                       .backbone = std::move(origin.backbone)};
   if (config.has("num_layers")) adapter.backbone.layers = config.integer("num_layers");
   if (config.has("num_attention_heads")) {

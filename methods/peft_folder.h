@@ -11,6 +11,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "methods/backbone_info.h"
 #include "model/json_file.h"
@@ -22,6 +23,8 @@ namespace incipit::methods {
 struct PeftOrigin {
   std::string name;       // of the prompt
   BackboneInfo backbone;  // as far as the files say
+  // Those of a prompt of several tasks, whose names are letters, digits, _ and -. Empty: unknown.
+  std::vector<std::string> tasks{};
 };
 
 // Writes both files to `folder`, which is created if missing. Each file is replaced atomically;
@@ -32,6 +35,13 @@ void save_peft_files(const std::filesystem::path& folder, const PeftOrigin& orig
 
 // Opens adapter_model.safetensors. Throws DataError if it is missing or damaged.
 [[nodiscard]] model::SafetensorsFile open_peft_tensors(const std::filesystem::path& folder);
+
+// Returns a tensor as float32 in its own memory. `shape_text` says in messages how the shape
+// follows from the configuration. Throws DataError if it is missing, has another shape or numbers
+// that are not finite.
+[[nodiscard]] at::Tensor read_peft_tensor(const model::SafetensorsFile& file,
+                                          const std::string& name, at::IntArrayRef shape,
+                                          const std::string& shape_text);
 
 // Throws DataError if the adapter has other trained modules than the prompt and a head.
 [[nodiscard]] PeftOrigin read_peft_origin(const std::filesystem::path& folder,

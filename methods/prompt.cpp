@@ -29,7 +29,7 @@ PromptDescription Prompt::describe() const {
 }
 
 void Prompt::contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) {
-  const at::Tensor values = stored().front();
+  const at::Tensor values = this->values(current_parameters(*this));
   place(values, backbone, for_backward, to);
   grad_values_ = for_backward ? at::zeros_like(values) : at::Tensor();
 }

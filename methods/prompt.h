@@ -37,7 +37,7 @@ class Prompt : public Adapter {
   virtual void save_values(const std::filesystem::path& folder, const at::Tensor& values,
                            const BackboneInfo& backbone) const = 0;
 
-  [[nodiscard]] std::vector<at::Tensor> stored() const final;
+  [[nodiscard]] std::vector<at::Tensor> stored() const override;
   [[nodiscard]] PromptDescription describe() const override;
   void contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) final;
   void take_gradients(const Contribution& from, const model::Backbone& backbone) final;
@@ -45,7 +45,7 @@ class Prompt : public Adapter {
   void finish_gradients(const at::Tensor& count) final;
   // Throws NumericsError, on every rank, if a value is not finite.
   void save(const std::filesystem::path& folder, std::span<const at::Tensor> parameters,
-            const BackboneInfo& backbone, const comm::Mesh& mesh) const final;
+            const BackboneInfo& backbone, const comm::Mesh& mesh) const override;
 
  protected:
   using Adapter::Adapter;

@@ -22,9 +22,9 @@ PromptedModel::PromptedModel(const model::Backbone& backbone,
   refresh();
 }
 
-PromptRows PromptedModel::rows(std::size_t number) const {
+PromptRows PromptedModel::rows(std::size_t number, std::size_t task) const {
   if (number >= prompts_.size() || !prompts_[number]) return {};
-  return prompts_[number]->rows(static_cast<int>(number));
+  return prompts_[number]->rows_of_task(static_cast<int>(number), static_cast<int>(task));
 }
 
 bool PromptedModel::has_head() const {

@@ -34,8 +34,9 @@ class PromptedModel {
   [[nodiscard]] const Trainable& prompt(std::size_t number) const { return *prompts_[number]; }
   // Whether there is nothing to train at this number.
   [[nodiscard]] bool is_frozen(std::size_t number) const { return !prompts_[number]; }
-  // The rows that precede a sequence with this prompt; none if there is no such prompt.
-  [[nodiscard]] PromptRows rows(std::size_t number) const;
+  // The rows that precede a sequence with this prompt, of task `task` of the run; none if there is
+  // no such prompt.
+  [[nodiscard]] PromptRows rows(std::size_t number, std::size_t task = 0) const;
   // Whether a head is trained with a prompt.
   [[nodiscard]] bool has_head() const;
   // The number of stores that the prompts take in a pass. A pass may use further stores
@@ -79,11 +80,13 @@ class PromptedModel {
 // A model with one of its prompts. With a number that the model does not have: without a prompt.
 struct Prompted {
   // NOLINTNEXTLINE(google-explicit-constructor): a model with its first prompt
-  Prompted(const PromptedModel& model_, std::size_t prompt_ = 0) : model(model_), prompt(prompt_) {}
-  [[nodiscard]] PromptRows rows() const { return model.rows(prompt); }
+  Prompted(const PromptedModel& model_, std::size_t prompt_ = 0, std::size_t task_ = 0)
+      : model(model_), prompt(prompt_), task(task_) {}
+  [[nodiscard]] PromptRows rows() const { return model.rows(prompt, task); }
   [[nodiscard]] const model::Backbone& backbone() const { return model.backbone(); }
   const PromptedModel& model;
   std::size_t prompt;
+  std::size_t task;  // of those that have rows of their own in the prompt
 };
 
 }  // namespace incipit::methods

@@ -10,6 +10,7 @@
 #include "methods/lora/linear_probe.h"
 #include "methods/lora/lora.h"
 #include "methods/model_tuning/model_tuning.h"
+#include "methods/multitask/multitask.h"
 #include "methods/p_tuning/p_tuning.h"
 #include "methods/peft_folder.h"
 #include "methods/prefix_tuning/prefix_tuning.h"
@@ -25,6 +26,7 @@ std::vector<Method>& all_methods() {
       prompt_tuning::method(),
       prefix_tuning::method(),
       p_tuning::method(),
+      multitask::method(),
       lora::method(),
       combined::with_lora(prompt_tuning::method(), lora::method()),
       combined::with_lora(prefix_tuning::method(), lora::method()),
@@ -161,6 +163,9 @@ bool is_adapter(const std::filesystem::path& folder) {
 }
 
 LoadedPrompt load_prompt(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path) && multitask::is_multitask(path.parent_path())) {
+    return multitask::load_task(path.parent_path(), path.filename().string());
+  }
   if (!std::filesystem::is_directory(path)) {
     const prompt_tuning::LoadedPrompt loaded = prompt_tuning::load_file(path);
     return {std::make_shared<prompt_tuning::PromptTuning>(loaded.prompt), loaded.backbone};
@@ -178,6 +183,12 @@ LoadedPrompt load_prompt(const std::filesystem::path& path) {
 void check_backbone(const LoadedPrompt& loaded, const model::ModelSpec& spec,
                     const BackboneInfo& backbone, const std::filesystem::path& path) {
   loaded.prompt->check(spec, path);
+  const std::vector<std::string> tasks = loaded.prompt->tasks();
+  if (tasks.size() > 1) {
+    throw DataError(path.string() + ": has the prompts of " + std::to_string(tasks.size()) +
+                    " tasks (" + join(tasks) +
+                    "); expected that of one: " + (path / tasks.front()).string());
+  }
   const std::optional<TrainedHead>& head = loaded.backbone.head;
   if (head && head->weight.size(1) != spec.hidden_size) {
     throw DataError(path.string() + ": has a head of " + std::to_string(head->weight.size(1)) +

@@ -50,12 +50,13 @@ void add_method(Method method, MethodDeclaration declaration);
 // Whether a folder has an adapter (adapter_config.json), or the two of methods/combined.
 [[nodiscard]] bool is_adapter(const std::filesystem::path& folder);
 
-// Loads a PEFT adapter folder of any of the methods, or a soft prompt from a .npy file. Throws
-// DataError when it is missing or damaged.
+// Loads a PEFT adapter folder of any of the methods, or a soft prompt from a .npy file. FOLDER/TASK
+// is also the prompt of one task of an adapter of several (methods/multitask). Throws DataError
+// when it is missing or damaged.
 [[nodiscard]] LoadedPrompt load_prompt(const std::filesystem::path& path);
 
-// Throws DataError if the prompt cannot belong to the model; warns when it was made for other
-// weights. `path` is used in the messages.
+// Throws DataError if the prompt cannot belong to the model or is that of several tasks; warns when
+// it was made for other weights. `path` is used in the messages.
 void check_backbone(const LoadedPrompt& loaded, const model::ModelSpec& spec,
                     const BackboneInfo& backbone, const std::filesystem::path& path);
 

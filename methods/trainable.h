@@ -60,6 +60,12 @@ class Trainable {
   virtual void attach(const model::Backbone& backbone);
   // The rows that precede a sequence if this is number `number` of a batch.
   [[nodiscard]] virtual PromptRows rows(int number) const = 0;
+  // The tasks that have rows of their own, in order. Empty: the rows are the same for all tasks.
+  [[nodiscard]] virtual std::vector<std::string> tasks() const { return {}; }
+  // The rows that precede a sequence of task `task` of a run.
+  [[nodiscard]] virtual PromptRows rows_of_task(int number, int /*task*/) const {
+    return rows(number);
+  }
 
   // Sets the contribution of the current values of parameters(), with cleared gradients if
   // `for_backward`.

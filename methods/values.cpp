@@ -17,7 +17,7 @@ bool all_finite(const at::Tensor& values) {
 }
 
 void check_values(const std::string& name, const at::Tensor& values) {
-  INCIPIT_CHECK(values.defined() && values.dim() == 2 && values.scalar_type() == at::kFloat,
+  INCIPIT_CHECK(values.defined() && values.dim() >= 2 && values.scalar_type() == at::kFloat,
                 "prompt ", name);
   if (!all_finite(values)) {
     throw NumericsError("prompt '" + name + "' has numbers that are not finite; it is not saved");

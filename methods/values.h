@@ -11,7 +11,7 @@ namespace incipit::methods {
 [[nodiscard]] bool all_finite(const at::Tensor& values);
 
 // Checks the values of prompt `name` before they are saved. Throws LogicError unless they are a
-// matrix of float32, NumericsError when one is not finite.
+// matrix of float32, or several in one tensor, NumericsError when one is not finite.
 void check_values(const std::string& name, const at::Tensor& values);
 
 }  // namespace incipit::methods

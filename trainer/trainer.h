@@ -12,9 +12,10 @@
 //   predictions/test.jsonl, scores.json   results of adapter/best on the test split
 //
 // A run trains one task or several on one backbone, in one batch (data/mixture.h). It has one soft
-// prompt per task (adapter/last/TASK and adapter/best/TASK) or one for all. Each prompt's best step
-// is chosen separately: the one with the highest mean score over the prompt's tasks. In a sweep the
-// tasks are members, which are the same task under several names, with a prompt each.
+// prompt per task (adapter/last/TASK and adapter/best/TASK) or one for all, in which tasks may have
+// rows of their own (Trainable::tasks). Each prompt's best step is chosen separately: the one with
+// the highest mean score over the prompt's tasks. In a sweep the tasks are members, which are the
+// same task under several names, with a prompt each.
 #pragma once
 
 #include <cstdint>
@@ -153,6 +154,10 @@ class Trainer {
   [[nodiscard]] bool several_prompts() const { return prompts_.size() > 1; }
   [[nodiscard]] std::size_t prompt_of(std::size_t task) const {
     return several_prompts() ? task : 0;
+  }
+  // Returns the number of a task among those of its prompt.
+  [[nodiscard]] std::size_t task_in_prompt(std::size_t task) const {
+    return several_prompts() ? 0 : task;
   }
   // Returns the tasks that use a prompt.
   [[nodiscard]] std::vector<std::size_t> tasks_of(std::size_t prompt) const;

@@ -28,8 +28,8 @@ double signed_score(const std::string& metric, double value) {
 eval::SplitResult Trainer::score(const ScoredSplit& which) const {
   const comm::Activity::Scope scope(activity(), "evaluation");
   const data::LoadedTask& task = setup_.tasks[which.task];
-  return eval::evaluate({model_, prompt_of(which.task)}, *task.task, split_of(task, which.split),
-                        setup_.eval, setup_.mesh.batch(),
+  return eval::evaluate({model_, prompt_of(which.task), task_in_prompt(which.task)}, *task.task,
+                        split_of(task, which.split), setup_.eval, setup_.mesh.batch(),
                         [&](std::int64_t done, std::int64_t total) {
                           setup_.observer.on_evaluation_progress(which, done, total);
                         });

@@ -59,6 +59,9 @@ Trainer::Trainer(const TrainSetup& setup, std::vector<std::shared_ptr<methods::T
           setup.steps_ahead.value_or(nn::runs_ahead_of(setup.backbone.device()) ? 1 : 0))) {
   INCIPIT_CHECK(prompts_.size() == 1 || prompts_.size() == setup.tasks.size(), prompts_.size(),
                 " prompts for ", setup.tasks.size(), " tasks");
+  const std::size_t own_rows = prompts_.front()->tasks().size();
+  INCIPIT_CHECK(several_prompts() || own_rows == 0 || own_rows == setup.tasks.size(),
+                "a prompt of ", own_rows, " tasks for ", setup.tasks.size());
   INCIPIT_CHECK(!sweeps() || setup.members.size() == prompts_.size(), "a member for each prompt");
   for (const data::LoadedTask& task : setup.tasks) {
     check_splits(setup, task);
@@ -79,7 +82,7 @@ std::unique_ptr<BatchStream> Trainer::make_batches() const {
   for (std::size_t i = 0; i < setup_.tasks.size(); ++i) {
     sources.push_back({.task = setup_.tasks[i].task.get(),
                        .train = &setup_.tasks[i].splits.train,
-                       .prompt = model_.rows(prompt_of(i)),
+                       .prompt = model_.rows(prompt_of(i), task_in_prompt(i)),
                        .teacher = setup_.teacher == nullptr ? nullptr : &setup_.teacher->task(),
                        .weight = weights[i]});
     if (sweeps()) sources.back().seed = setup_.members[i].seed;

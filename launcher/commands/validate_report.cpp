@@ -63,7 +63,7 @@ std::string mixture_text(const configs::RunConfig& config,
   const auto total =
       static_cast<double>(std::accumulate(weights.begin(), weights.end(), std::int64_t{0}));
   std::string text =
-      configs::has_several_prompts(config) ? "a prompt for each task" : "one prompt for all tasks";
+      configs::has_several_adapters(config) ? "a prompt for each task" : "one prompt for all tasks";
   const auto samples = static_cast<double>(config.train.steps * config.train.batch_size);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const double share = static_cast<double>(weights[i]) / total;

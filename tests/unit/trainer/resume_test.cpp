@@ -140,8 +140,9 @@ class ResumeTest : public ::testing::Test {
 
 // Also through a projection, which adapters do not have.
 TEST_F(ResumeTest, EveryMethodEndsInTheSameBytes) {
-  for (const methods::MethodOptions& options : methods::example_options()) {
+  for (methods::MethodOptions options : methods::example_options()) {
     SCOPED_TRACE(options.kind);
+    if (!options.tasks.empty()) options.tasks.resize(1);  // as the run
     fs::remove_all(folder_ / "whole");
     fs::remove_all(folder_ / "parts");
     start_ = [&] {
