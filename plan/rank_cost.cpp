@@ -22,6 +22,12 @@ namespace {
 
 at::ScalarType dtype_of(int number_bytes) { return number_bytes == 2 ? at::kBFloat16 : at::kFloat; }
 
+// Returns the number of tasks that have rows of their own in a prompt.
+std::int64_t tasks_with_rows(const Workload& w) {
+  if (!methods::has_rows_by_task(w.method)) return 1;
+  return std::max<std::int64_t>(1, std::ssize(w.method.tasks));
+}
+
 // Examples of equal length that begin differently.
 Forest forest_of(std::int64_t examples, const methods::PromptedModel& model, const Workload& w) {
   const model::ModelSpec& spec = model.backbone().spec();
@@ -30,7 +36,7 @@ Forest forest_of(std::int64_t examples, const methods::PromptedModel& model, con
   std::vector<Sequence> sequences(static_cast<std::size_t>(examples));
   for (std::int64_t i = 0; i < examples; ++i) {
     Sequence& sequence = sequences[i];
-    sequence.append_prompt(model.rows(i % w.prompts));
+    sequence.append_prompt(model.rows(i % w.prompts, i % tasks_with_rows(w)));
     std::vector<TokenId> tokens(static_cast<std::size_t>(w.example_rows), 0);
     std::int64_t number = i;
     for (auto token = tokens.begin(); token != tokens.end() && number > 0; ++token) {
@@ -190,7 +196,7 @@ RankCost rank_cost(const model::ModelSpec& spec, const comm::MeshShape& shape, i
   cost.trunk = rows(cut.trunk) / rows(whole);
   // A stage has at most this many micro-batches in flight; more of them only repeat themselves.
   // Enough examples that every prompt's are cut.
-  const std::int64_t some = (self.stages_from_here() + 1) * w.prompts;
+  const std::int64_t some = (self.stages_from_here() + 1) * w.prompts * tasks_with_rows(w);
   if (std::ssize(cut.branches) <= some + 1) {
     cost.micro_batches = static_cast<double>(cut.branches.size());
     Counts counts = self.step(whole, micro_batches);

@@ -69,6 +69,11 @@ std::int64_t prompt_count(const configs::RunConfig& config) {
   return configs::has_several_prompts(config) ? std::ssize(configs::all_tasks(config)) : 1;
 }
 
+// Returns the number of different rows of prompts, of which a batch has each once.
+std::int64_t root_count(const configs::RunConfig& config) {
+  return configs::has_several_adapters(config) ? std::ssize(configs::all_tasks(config)) : 1;
+}
+
 }  // namespace
 
 plan::Workload planned_workload(const configs::RunConfig& config, const model::ModelSpec& spec,
@@ -106,8 +111,7 @@ MeasuredRates rates_of_run(const fs::path& run_dir) {
   const configs::RunConfig config = load_config(
       {.config = (run_dir / "config.yaml").string(), .overrides = {}, .task = {}}, check_options);
   const double copies = static_cast<double>(steps.count) * mesh.data * mesh.fsdp;
-  const double prompts =
-      std::min(copies * static_cast<double>(prompt_count(config)), steps.examples);
+  const double prompts = std::min(copies * static_cast<double>(root_count(config)), steps.examples);
   const PromptRows prompt = methods::prompt_rows(config.method);
   const double prompt_rows = prompt.resident ? 0 : prompts * static_cast<double>(prompt.rows);
   const model::ModelSpec spec = planned_shape(config.model.path);

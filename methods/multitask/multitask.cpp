@@ -150,6 +150,9 @@ methods::LoadedPrompt load_task(const std::filesystem::path& folder, const std::
 methods::Method method() {
   return {.kind = "multitask_prompt_tuning",
           .peft_type = kPeftType,
+          .in_python =
+              "`PeftModel.from_pretrained(model, \"FOLDER\")`, with `task_ids` if its "
+              "peft_type is MULTITASK_PROMPT_TUNING",
           .trains_backbone = false,
           .rows = methods::rows_of_tokens,
           .title =

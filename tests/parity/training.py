@@ -83,16 +83,19 @@ def load_model(folder):
                                                 attn_implementation="eager").eval()
 
 
-def log_likelihood(model, source, answer):
-    """Returns log p(answer) after the source, and the number of the answer's tokens."""
+def log_likelihood(model, source, answer, inputs=None):
+    """Returns log p(answer) after the source, and the number of the answer's tokens. `inputs` are
+    further inputs of the model."""
     source, answer = source.encode(), answer.encode()
     ids = torch.tensor([list(source + answer)])
-    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -len(answer) - 1:-1]
+    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids),
+                   **(inputs or {})).logits[0, -len(answer) - 1:-1]
     return logits.log_softmax(-1)[range(len(answer)), list(answer)].sum(), len(answer)
 
 
 def train(model, learned, examples, rate=RATE):
-    """Trains `learned` for STEPS steps on (source, answer) pairs. Returns the losses."""
+    """Trains `learned` for STEPS steps on (source, answer) pairs, perhaps with further inputs. Returns
+    the losses."""
     optimizer = torch.optim.AdamW(learned, lr=rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
     found = []
     for step in range(STEPS):

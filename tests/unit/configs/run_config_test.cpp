@@ -306,6 +306,14 @@ TEST(Tasks, OneOfThemCanBePicked) {
   config.mixture.prompts = data::MixturePrompts::kPerTask;
   EXPECT_EQ(pick_task(config, "mine").picked, "mine");
   EXPECT_TRUE(pick_task(config, "mine").tasks.empty());
+  config.mixture.prompts = data::MixturePrompts::kShared;
+  config.method.kind = "multitask_prompt_tuning";
+  EXPECT_FALSE(has_several_prompts(config));
+  EXPECT_TRUE(has_several_adapters(config));
+  EXPECT_EQ(pick_task(config, "mine").picked, "mine");
+  EXPECT_EQ(pick_task(config, "mine").method.tasks, std::vector<std::string>{"mine"});
+  config.mixture.prompts = data::MixturePrompts::kPerTask;
+  config.method.kind = "prompt_tuning";
   for (const char* name : {"", "cb"}) {
     try {
       (void)pick_task(config, name);

@@ -108,6 +108,17 @@ TEST(MethodOptions, PTuningRefusesWhatItsEncoderCannotDo) {
   expect_problem(options, "encoder_num_layers", "at least 1");
 }
 
+TEST(MethodOptions, ThePromptsOfTasksHaveARank) {
+  MethodOptions options;
+  EXPECT_FALSE(has_rows_by_task(options));
+  options.kind = "multitask_prompt_tuning";
+  EXPECT_TRUE(has_rows_by_task(options));
+  EXPECT_THAT(validate(options), IsEmpty());
+  EXPECT_EQ(init_kind(options), InitKind::kNormal);
+  options.num_ranks = 0;
+  expect_problem(options, "num_ranks", "at least 1");
+}
+
 struct RankOptions {
   std::int64_t rank = 4;
 };

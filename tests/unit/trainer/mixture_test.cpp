@@ -1,7 +1,10 @@
 // Several tasks in one run and one batch.
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
+#include <c10/util/accumulate.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -16,6 +19,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/stop_request.h"
+#include "methods/multitask/multitask.h"
 #include "methods/prompt_tuning/adapter_files.h"
 #include "tests/support/prompts.h"
 #include "tests/support/temporary_folder.h"
@@ -61,9 +65,13 @@ class MixedBatch : public ::testing::TestWithParam<Loss> {
   }
   [[nodiscard]] Passes run(const TrainBatch& batch, const std::vector<at::Tensor>& prompts,
                            std::int64_t max_rows) const {
+    return run(batch, soft_prompts(prompts), max_rows);
+  }
+  [[nodiscard]] Passes run(const TrainBatch& batch, const testing_support::Prompts& prompts,
+                           std::int64_t max_rows) const {
     Passes outcome;
     const auto objective = make_objective(GetParam(), batch, at::kCPU);
-    methods::PromptedModel model(backbone_, soft_prompts(prompts));
+    methods::PromptedModel model(backbone_, prompts);
     model.start_gradients();
     StepSums sums =
         forward_backward(model, batch.packed.forest, *objective, {.max_rows = max_rows});
@@ -121,6 +129,44 @@ TEST_P(MixedBatch, OfOnePromptAddsUpTheGradientsOfTwoBatches) {
   const Passes mixed = run(both, {first_prompt_}, 1 << 20);
   EXPECT_NEAR(mixed.loss, a.loss + b.loss, 1e-9);
   EXPECT_TRUE(mixed.gradients[0].allclose(a.gradients[0].add(b.gradients[0]), 1e-9, 1e-9));
+}
+
+// Numbers between -1 and 1.
+at::Tensor wave(at::IntArrayRef shape) {
+  return at::arange(c10::multiply_integers(shape), at::kDouble).mul_(0.7).sin_().view(shape);
+}
+
+// A prompt in which both tasks have rows of their own is two prompts, whose gradients the chain
+// rule takes to the factors.
+TEST_P(MixedBatch, OfAPromptOfTasksGivesTheGradientsOfTwoPrompts) {
+  const std::int64_t width = first_prompt_.size(1);
+  const auto prompt = std::make_shared<multitask::MultitaskPrompt>(
+      "both", std::vector<std::string>{"first", "second"},
+      multitask::Factors{first_prompt_, wave({2, kFirstRows, 2}), wave({2, 2, width})});
+  const std::vector<at::Tensor> factors = methods::current_parameters(*prompt);
+  const std::vector<at::Tensor> rows = prompt->values(factors).split(kFirstRows);
+  const TrainSource first{&first_task_, &first_, {.prompt = 0, .rows = kFirstRows}};
+  TrainSource second{&second_task_, &second_, {.prompt = 1, .rows = kFirstRows}};
+  const Passes apart = run(batch_of({first, second}), rows, 1 << 20);
+  second.prompt = prompt->rows_of_task(0, 1);
+  EXPECT_EQ(second.prompt.first, kFirstRows);
+  for (const std::int64_t max_rows : {1 << 20, 60}) {  // whole, in micro-batches
+    const Passes mixed = run(batch_of({first, second}), testing_support::Prompts{prompt}, max_rows);
+    EXPECT_NEAR(mixed.loss, apart.loss, 1e-9);
+    at::Tensor shared = at::zeros_like(factors[0]);
+    for (std::int64_t task = 0; task < 2; ++task) {
+      const at::Tensor& grad = apart.gradients[task];
+      const at::Tensor cols = factors[1].select(0, task);
+      const at::Tensor others = factors[2].select(0, task);
+      shared += grad * cols.matmul(others);
+      const at::Tensor product = grad * factors[0];
+      EXPECT_TRUE(prompt->parameters()[1].grad.select(0, task).allclose(product.matmul(others.t()),
+                                                                        1e-9, 1e-9));
+      EXPECT_TRUE(prompt->parameters()[2].grad.select(0, task).allclose(cols.t().matmul(product),
+                                                                        1e-9, 1e-9));
+    }
+    EXPECT_TRUE(prompt->parameters()[0].grad.allclose(shared, 1e-9, 1e-9));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, MixedBatch,
@@ -344,6 +390,32 @@ TEST_F(MixtureRun, OnePromptForAllIsKeptAtTheBestMean) {
     EXPECT_EQ(*result.tasks[i].best_score, recorder.validation[i][best_step]);
   }
   EXPECT_TRUE(fs::exists(adapter("run", "best") / "adapter_config.json"));
+}
+
+TEST_F(MixtureRun, TasksWithRowsOfTheirOwnLeaveAPromptEach) {
+  mixture_.prompts = data::MixturePrompts::kShared;
+  const comm::Mesh mesh = alone();
+  Recorder recorder;
+  const at::Tensor shared = tiny_prompt(kFirstRows);
+  const multitask::Factors start{shared, wave({2, kFirstRows, 1}).to(at::kFloat),
+                                 wave({2, 1, shared.size(1)}).to(at::kFloat)};
+  const std::vector<std::string> names{"first", "second"};
+  Trainer trainer(setup(mesh, recorder, "run"),
+                  {std::make_shared<multitask::MultitaskPrompt>("all", names, start)});
+  const TrainResult result = trainer.run();
+  const multitask::LoadedFactors whole =
+      multitask::load_multitask_adapter(folder_ / "run" / "adapter" / "best");
+  EXPECT_EQ(whole.origin.tasks, names);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto own = prompt_tuning::load_peft_adapter(adapter("run", "best") / names[i]);
+    const auto task = static_cast<std::int64_t>(i);
+    EXPECT_TRUE(own.prompt.values.allclose(
+        whole.factors.shared *
+        whole.factors.cols.select(0, task).matmul(whole.factors.rows.select(0, task))));
+    const auto again = eval::evaluate(with_prompt(backbone_, own.prompt.values), task_,
+                                      (i == 0 ? first_ : second_).test, {}, mesh.batch());
+    EXPECT_EQ(result.tasks[i].test, again.metrics);
+  }
 }
 
 TEST_F(MixtureRun, AStoppedRunThatGoesOnWritesTheSameBytes) {
