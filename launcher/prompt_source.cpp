@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "launcher/same_inputs.h"
+#include "methods/text_key_values.h"
 
 namespace incipit::launcher {
 
@@ -23,6 +24,9 @@ std::shared_ptr<methods::Trainable> start_prompt(const Session& session,
   inputs.spec = backbone.spec();
   inputs.seed = seed;
   inputs.embed = [&backbone](std::span<const TokenId> ids) { return backbone.embed(ids); };
+  inputs.key_values = [&backbone](std::span<const TokenId> ids) {
+    return methods::text_key_values(backbone, ids);
+  };
   for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
     if (tokenizer.is_special(id)) inputs.special_ids.push_back(id);
   }

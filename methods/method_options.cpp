@@ -66,15 +66,33 @@ void declare_prefix_tuning(Schema& schema, MethodOptions& o) {
 void check_prefix_tuning(const MethodOptions& options, std::vector<OptionProblem>& problems) {
   check_shared_options(options, problems);
   const InitKind kind = init_kind(options);
-  if (kind != InitKind::kNormal && kind != InitKind::kRandomUniform && kind != InitKind::kFile) {
-    problems.push_back({"init.kind", options.kind + " takes auto, normal, random_uniform or file"});
+  if (kind == InitKind::kSampledVocab || kind == InitKind::kClassLabels) {
+    problems.push_back(
+        {"init.kind", options.kind + " takes auto, normal, random_uniform, text or file"});
   }
-  if (options.prefix_projection && kind == InitKind::kFile) {
+  if (options.prefix_projection && (kind == InitKind::kFile || kind == InitKind::kText)) {
     problems.push_back({"prefix_projection",
-                        "an adapter has no projection to start from; set it to false, or another "
-                        "init.kind"});
+                        "adapters and texts have no projection to start from; set it to false, or "
+                        "another init.kind"});
   }
   check_encoder_size(options, problems);
+}
+
+void declare_cartridge(Schema& schema, MethodOptions& o) {
+  schema.field("num_frozen_tokens", o.num_frozen_tokens,
+               "cartridge: this many first rows are not trained", {.min = 0});
+}
+
+void check_cartridge(const MethodOptions& options, std::vector<OptionProblem>& problems) {
+  check_prefix_tuning(options, problems);
+  if (options.prefix_projection) {
+    problems.push_back({"prefix_projection", "a cartridge has none; expected false"});
+  }
+  const std::int64_t frozen = options.num_frozen_tokens;
+  if (frozen >= 0 && frozen < options.num_virtual_tokens) return;
+  problems.push_back({"num_frozen_tokens", "must be at least 0 and less than num_virtual_tokens, " +
+                                               std::to_string(options.num_virtual_tokens) +
+                                               ", is " + std::to_string(frozen)});
 }
 
 void declare_p_tuning(Schema& schema, MethodOptions& o) {
@@ -168,6 +186,8 @@ std::vector<MethodDeclaration>& declarations() {
        nullptr, check_shared_options},
       {"prefix_tuning", "learned keys and values in every layer (Liu et al. 2021)",
        InitKind::kNormal, declare_prefix_tuning, check_prefix_tuning},
+      {"cartridge", "a prefix that starts from a text's own keys and values (Eyuboglu et al. 2025)",
+       InitKind::kText, declare_cartridge, check_cartridge},
       {"p_tuning",
        "input vectors learned through an encoder (Liu et al. 2021, GPT Understands, Too)",
        InitKind::kNormal, declare_p_tuning, check_p_tuning},
@@ -223,7 +243,7 @@ void check_shared_options(const MethodOptions& options, std::vector<OptionProble
     problems.push_back({"init.sample_from", "must be at least 0 (0: the whole vocabulary), is " +
                                                 std::to_string(init.sample_from)});
   }
-  check_used(problems, "text", init.text, "text", init.kind == InitKind::kText);
+  check_used(problems, "text", init.text, "text", init_kind(options) == InitKind::kText);
   check_used(problems, "path", init.path, "file", init.kind == InitKind::kFile);
 }
 
@@ -237,7 +257,7 @@ void declare(Schema& schema, InitOptions& o) {
                  {"class_labels", InitKind::kClassLabels},
                  {"file", InitKind::kFile}},
                 "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
-                "prefix_tuning, p_tuning and multitask_prompt_tuning normal");
+                "prefix_tuning, p_tuning and multitask_prompt_tuning normal, for cartridge text");
   schema.loose_text("scale", o.scale, "auto, lester, t5x or number > 0",
                     "of random_uniform (not of lora); auto: root mean square of the embeddings; "
                     "prefix_tuning: also "
@@ -245,7 +265,10 @@ void declare(Schema& schema, InitOptions& o) {
   schema.field("sample_from", o.sample_from,
                "sampled_vocab and class_labels draw from this many most common tokens; 0: all",
                {.min = 0});
-  schema.field("text", o.text, "of text: its tokens' embeddings, repeated or cut");
+  schema.field(
+      "text", o.text,
+      "of text: its tokens' embeddings, repeated or cut; of a prefix the keys and values of its "
+      "first tokens");
   schema.field("path", o.path, "of file: an adapter folder or a .npy");
 }
 

@@ -22,11 +22,12 @@ inline constexpr const char* kNoMethod = "none";
 inline constexpr const char* kLinearProbe = "linear_probe";
 
 enum class InitKind {
-  kAuto,           // auto: class_labels for prompt_tuning, normal for the others
+  kAuto,  // auto: class_labels for prompt_tuning, text for cartridge, normal for the others
   kRandomUniform,  // random_uniform: uniform in a range, see `scale`; of lora: B too, not only A
   kNormal,         // normal: N(0, 1), PEFT's default; prefix_tuning multiplies it by `scale`
   kSampledVocab,   // sampled_vocab: embeddings of tokens drawn from the vocabulary
-  kText,           // text: embeddings of a text's tokens, repeated or cut as PEFT does
+  kText,           // text: embeddings of a text's tokens, repeated or cut as PEFT does; of a prefix
+                   // the keys and values of its first tokens
   kClassLabels,    // class_labels: embeddings of the task's labels, then sampled_vocab
   kFile,           // file: an adapter folder or a .npy
 };
@@ -93,7 +94,8 @@ struct MethodOptions {
   std::int64_t encoder_num_layers = 2;  // of the LSTM
   // Hidden size of either. 0: the width of what it computes, for prefix_tuning of a layer's keys.
   std::int64_t encoder_hidden_size = 0;
-  std::int64_t num_ranks = 1;  // multitask_prompt_tuning: rank of what a task multiplies by
+  std::int64_t num_frozen_tokens = 1;  // cartridge: the first rows that are not trained
+  std::int64_t num_ranks = 1;          // multitask_prompt_tuning: rank of what a task multiplies by
   LoraOptions lora{};
   MoreOptions more{};
   // The tasks that share what is trained, of which there may be one. Not a key: the reader of the

@@ -13,6 +13,7 @@
 #include "methods/multitask/multitask.h"
 #include "methods/p_tuning/p_tuning.h"
 #include "methods/peft_folder.h"
+#include "methods/prefix_tuning/cartridge.h"
 #include "methods/prefix_tuning/prefix_tuning.h"
 #include "methods/prompt_tuning/adapter_files.h"
 #include "methods/prompt_tuning/prompt_tuning.h"
@@ -25,6 +26,7 @@ std::vector<Method>& all_methods() {
   static std::vector<Method> all{
       prompt_tuning::method(),
       prefix_tuning::method(),
+      prefix_tuning::cartridge(),
       p_tuning::method(),
       multitask::method(),
       lora::method(),

@@ -21,6 +21,8 @@ struct StartInputs {
   // Looks up rows of the embedding table: ids -> [ids, hidden] float32 on the CPU
   // (Backbone::embed).
   std::function<at::Tensor(std::span<const TokenId>)> embed;
+  // Computes keys and values of a text, for prefixes (methods/text_key_values.h). Collective.
+  std::function<at::Tensor(std::span<const TokenId>)> key_values{};
   std::vector<TokenId> special_ids;             // never sampled
   std::vector<TokenId> text_ids;                // init.text
   std::vector<std::vector<TokenId>> label_ids;  // one list per label

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "core/error.h"
@@ -35,6 +36,22 @@ at::Tensor from_file(const MethodOptions& options, const PrefixShape& shape) {
                     std::to_string(options.num_virtual_tokens) + "; make them equal");
   }
   return loaded.adapter.values;
+}
+
+// The keys and values of the text's first tokens, as many as virtual tokens.
+at::Tensor from_text(const MethodOptions& options, const methods::StartInputs& inputs) {
+  const std::int64_t tokens = options.num_virtual_tokens;
+  if (std::ssize(inputs.text_ids) < tokens) {
+    throw ConfigError("method.init.text: has " + std::to_string(inputs.text_ids.size()) +
+                      " tokens, but method.num_virtual_tokens is " + std::to_string(tokens) +
+                      "; give a longer text, or fewer virtual tokens");
+  }
+  if (inputs.spec.has_encoder()) {
+    throw ConfigError(
+        "method.init.kind: text is of a decoder, and this model has an encoder; expected normal, "
+        "random_uniform or file");
+  }
+  return inputs.key_values(std::span(inputs.text_ids).first(static_cast<std::size_t>(tokens)));
 }
 
 // Returns vectors or values as options.init says.
@@ -71,13 +88,20 @@ std::shared_ptr<PrefixTuning> start_prefix(const MethodOptions& options,
                                            const methods::StartInputs& inputs,
                                            const std::string& name) {
   const PrefixShape shape = prefix_shape(inputs.spec);
-  if (options.init.kind == InitKind::kFile) {
-    return std::make_shared<PrefixTuning>(name, shape, from_file(options, shape));
+  PrefixForm form;
+  if (options.kind == "cartridge") form = {true, options.num_frozen_tokens};
+  const InitKind kind = init_kind(options);
+  if (kind == InitKind::kFile) {
+    return std::make_shared<PrefixTuning>(name, shape, from_file(options, shape), form);
   }
-  if (options.prefix_projection) {
+  if (kind == InitKind::kText) {
+    return std::make_shared<PrefixTuning>(name, shape, from_text(options, inputs), form);
+  }
+  if (options.prefix_projection && !form.cartridge) {
     return std::make_shared<PrefixTuning>(name, shape, start_projection(options, shape, inputs));
   }
-  return std::make_shared<PrefixTuning>(name, shape, start_values(options, inputs, shape.width()));
+  return std::make_shared<PrefixTuning>(name, shape, start_values(options, inputs, shape.width()),
+                                        form);
 }
 
 }  // namespace incipit::prefix_tuning

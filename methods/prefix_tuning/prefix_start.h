@@ -11,7 +11,9 @@
 namespace incipit::prefix_tuning {
 
 // Returns a prefix as options.init says: `normal` (times `scale`), `random_uniform` in [-scale,
-// scale], or `file`. Throws ConfigError for another kind, DataError when the file does not fit.
+// scale], `file`, or `text`: the keys and values that the model computes for it. Collective over
+// the ranks of one copy of the model. Throws ConfigError for another kind or a text that is too
+// short, DataError when the file does not fit.
 [[nodiscard]] std::shared_ptr<PrefixTuning> start_prefix(const methods::MethodOptions& options,
                                                          const methods::StartInputs& inputs,
                                                          const std::string& name);

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/tanh.h>
 
@@ -40,10 +41,12 @@ PrefixShape prefix_shape(const model::ModelSpec& spec) {
   return {spec.layer_count(), first.kv_heads, first.head_dim};
 }
 
-PrefixTuning::PrefixTuning(std::string name, const PrefixShape& shape, const at::Tensor& values)
-    : Prompt(std::move(name)), shape_(shape) {
+PrefixTuning::PrefixTuning(std::string name, const PrefixShape& shape, const at::Tensor& values,
+                           const PrefixForm& form)
+    : Prompt(std::move(name)), shape_(shape), form_(form) {
   INCIPIT_CHECK(values.dim() == 2 && values.size(1) == shape.width());
-  add_parameter("values", values);
+  add_parameter("values", values.narrow(0, form.frozen, values.size(0) - form.frozen));
+  if (form.frozen > 0) frozen_ = values.narrow(0, 0, form.frozen).clone();
 }
 
 PrefixTuning::PrefixTuning(std::string name, const PrefixShape& shape, const Projection& start)
@@ -55,19 +58,27 @@ PrefixTuning::PrefixTuning(std::string name, const PrefixShape& shape, const Pro
   add_parameter("projection.2.bias", start.b2);
 }
 
+void PrefixTuning::attach(const model::Backbone& backbone) {
+  Prompt::attach(backbone);
+  if (frozen_.defined()) frozen_ = frozen_.to(backbone.device());
+}
+
 PromptRows PrefixTuning::rows(int number) const {
-  return {
-      .prompt = number, .rows = static_cast<int>(parameters()[0].value.size(0)), .resident = true};
+  const std::int64_t rows = form_.frozen + parameters()[0].value.size(0);
+  return {.prompt = number, .rows = static_cast<int>(rows), .resident = true};
 }
 
 at::Tensor PrefixTuning::values(std::span<const at::Tensor> p) const {
-  if (!is_projected()) return p[0];
+  if (!is_projected()) return frozen_.defined() ? at::cat({frozen_, p[0]}) : p[0];
   const at::Tensor hidden = at::tanh(at::addmm(p[kB1], p[kVectors], p[kW1].t()));
   return at::addmm(p[kB2], hidden, p[kW2].t());
 }
 
 void PrefixTuning::backward(const at::Tensor& grad_values) {
-  if (!is_projected()) return Prompt::backward(grad_values);
+  if (!is_projected()) {
+    return Prompt::backward(
+        grad_values.narrow(0, form_.frozen, grad_values.size(0) - form_.frozen));
+  }
   const std::vector<methods::Parameter>& p = parameters();
   const at::Tensor hidden = at::tanh(at::addmm(p[kB1].value, p[kVectors].value, p[kW1].value.t()));
   p[kB2].grad.copy_(grad_values.sum(0));
@@ -122,7 +133,7 @@ void PrefixTuning::collect(const methods::Contribution& from, const model::Backb
 
 void PrefixTuning::save_values(const std::filesystem::path& folder, const at::Tensor& values,
                                const methods::BackboneInfo& backbone) const {
-  save_prefix_adapter(folder, {name(), values, backbone}, shape_);
+  save_prefix_adapter(folder, {name(), values, backbone}, shape_, form_);
 }
 
 void PrefixTuning::check(const model::ModelSpec& spec, const std::filesystem::path& path) const {
@@ -153,7 +164,7 @@ methods::Method method() {
           .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
             const LoadedPrefix loaded = load_prefix_adapter(folder);
             return {std::make_shared<PrefixTuning>(loaded.adapter.name, loaded.shape,
-                                                   loaded.adapter.values),
+                                                   loaded.adapter.values, loaded.form),
                     loaded.adapter.backbone};
           },
           .examples =

@@ -26,6 +26,12 @@ struct PrefixShape {
   friend bool operator==(const PrefixShape&, const PrefixShape&) = default;
 };
 
+// How a prefix without a projection is trained and saved.
+struct PrefixForm {
+  bool cartridge = false;   // saved as PEFT's CARTRIDGE
+  std::int64_t frozen = 0;  // of a cartridge: the first rows that are not trained
+};
+
 // Returns the shape for a model. Throws ConfigError if its layers have different key/value widths,
 // which PEFT's layout cannot express.
 [[nodiscard]] PrefixShape prefix_shape(const model::ModelSpec& spec);
@@ -40,10 +46,12 @@ struct Projection {
 class PrefixTuning final : public methods::Prompt {
  public:
   // `values` [P, shape.width()] float32.
-  PrefixTuning(std::string name, const PrefixShape& shape, const at::Tensor& values);
+  PrefixTuning(std::string name, const PrefixShape& shape, const at::Tensor& values,
+               const PrefixForm& form = {});
   PrefixTuning(std::string name, const PrefixShape& shape, const Projection& start);
 
   [[nodiscard]] const PrefixShape& shape() const { return shape_; }
+  void attach(const model::Backbone& backbone) override;
   [[nodiscard]] PromptRows rows(int number) const override;
   [[nodiscard]] at::Tensor values(std::span<const at::Tensor> parameters) const override;
   void backward(const at::Tensor& grad_values) override;
@@ -67,6 +75,8 @@ class PrefixTuning final : public methods::Prompt {
                                 std::size_t layer, int slot) const;
 
   PrefixShape shape_;
+  PrefixForm form_;
+  at::Tensor frozen_;  // [form_.frozen, width]; undefined if there are none
 };
 
 // The method, for the registry (methods/registry.cpp).
