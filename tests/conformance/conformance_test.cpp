@@ -13,14 +13,17 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "comm/threads.h"
 #include "families/registry.h"
 #include "methods/headed.h"
+#include "methods/prefix_tuning/prefix_tuning.h"
 #include "methods/prompt.h"
 #include "methods/prompted_model.h"
 #include "methods/registry.h"
+#include "methods/text_key_values.h"
 #include "model/weight_files.h"
 #include "nn/flops.h"
 #include "nn/ledger.h"
@@ -410,6 +413,48 @@ TEST_P(MixedBatches, GiveTheLossAndGradientsOfEachMethodAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Models, MixedBatches,
                          ::testing::Range(0, static_cast<int>(all_models().size())),
+                         [](const auto& info) { return model_name(info.param); });
+
+class Texts : public ::testing::TestWithParam<int> {};
+
+// A prefix of them is the text, and on every mesh they are those of one rank.
+TEST_P(Texts, HaveTheKeysAndValuesOfAPrefix) {
+  at::set_num_threads(1);
+  const model::ModelSpec spec = all_models()[GetParam()];
+  if (spec.has_encoder()) return;  // refused
+  const std::vector<TokenId> text{7, 8, 9, 10};
+  const auto backbone = model::Backbone::random(spec, 3, {});
+  const at::Tensor values = methods::text_key_values(backbone, text);
+  methods::PromptedModel prefixed(backbone,
+                                  {std::make_shared<prefix_tuning::PrefixTuning>(
+                                      "text", prefix_tuning::prefix_shape(spec), values)});
+  std::vector<Sequence> plain = batch_after(spec, {});
+  for (Sequence& sequence : plain) {
+    Sequence whole;
+    whole.append_tokens(text);
+    whole.inputs.insert(whole.inputs.end(), sequence.inputs.begin(), sequence.inputs.end());
+    sequence.inputs = std::move(whole.inputs);
+    for (Sequence::Prediction& prediction : sequence.predictions) prediction.index += 4;
+  }
+  methods::PromptedModel none(backbone);
+  const double wanted = step(none, plain).loss;
+  EXPECT_NEAR(step(prefixed, batch_after(spec, prefixed.rows(0))).loss, wanted, 1e-5 * wanted);
+  for (const comm::MeshShape& shape : {comm::MeshShape{.fsdp = 2},
+                                       {.pipeline = 2},
+                                       {.tensor = 2},
+                                       {.tensor = 3},
+                                       {.pipeline = 2, .tensor = 2}}) {
+    comm::run_on_threads(shape.product(), [&](comm::Communicator& world) {
+      at::set_num_threads(1);
+      const comm::Mesh mesh(world.split(0, world.rank(), "world"), shape);
+      const auto part = model::Backbone::random(spec, 3, {}, model::Placement(mesh));
+      EXPECT_TRUE(methods::text_key_values(part, text).allclose(values, 1e-4, 1e-5))
+          << comm::describe(shape);
+    });
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Texts, ::testing::Range(0, static_cast<int>(all_models().size())),
                          [](const auto& info) { return model_name(info.param); });
 
 }  // namespace

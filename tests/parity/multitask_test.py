@@ -219,7 +219,7 @@ def refuse(incipit, run):
 
 
 def main():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tiny.write_model(folder / "model")

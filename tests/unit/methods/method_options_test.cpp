@@ -119,6 +119,26 @@ TEST(MethodOptions, ThePromptsOfTasksHaveARank) {
   expect_problem(options, "num_ranks", "at least 1");
 }
 
+TEST(MethodOptions, ACartridgeStartsFromAText) {
+  MethodOptions options;
+  options.kind = "cartridge";
+  EXPECT_EQ(init_kind(options), InitKind::kText);
+  expect_problem(options, "init.text", "needed");
+  options.init.text = "words";
+  EXPECT_THAT(validate(options), IsEmpty());
+  for (const std::int64_t frozen : {std::int64_t{-1}, options.num_virtual_tokens}) {
+    options.num_frozen_tokens = frozen;
+    expect_problem(options, "num_frozen_tokens", "less than num_virtual_tokens");
+  }
+  options.num_frozen_tokens = 0;
+  options.init.kind = InitKind::kText;
+  EXPECT_THAT(validate(options), IsEmpty());
+  options.kind = "prefix_tuning";
+  EXPECT_THAT(validate(options), IsEmpty());
+  options.prefix_projection = true;
+  expect_problem(options, "prefix_projection", "have no projection");
+}
+
 struct RankOptions {
   std::int64_t rank = 4;
 };
