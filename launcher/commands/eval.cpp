@@ -49,7 +49,8 @@ bool asks_for(const EvalArguments& arguments, const std::string& split) {
 class Prompts {
  public:
   Prompts(const configs::RunConfig& config, const std::vector<std::string>& given)
-      : adapters_(adapters_by_task(config, given)), several_(configs::has_several_adapters(config)) {
+      : adapters_(adapters_by_task(config, given)),
+        several_(configs::has_several_adapters(config)) {
     const auto tasks = configs::all_tasks(config);
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       trained_.push_back(trained_prompt(

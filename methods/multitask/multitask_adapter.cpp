@@ -7,9 +7,9 @@
 namespace incipit::multitask {
 namespace {
 
-constexpr const char* kShared = "prompt_embeddings";
-constexpr const char* kCols = "prefix_task_cols";
-constexpr const char* kRows = "prefix_task_rows";
+constexpr const char* kSharedTensor = "prompt_embeddings";
+constexpr const char* kColsTensor = "prefix_task_cols";
+constexpr const char* kRowsTensor = "prefix_task_rows";
 
 nlohmann::json null_if_zero(std::int64_t number) {
   return number == 0 ? nlohmann::json() : nlohmann::json(number);
@@ -22,7 +22,8 @@ nlohmann::json null_if_zero(std::int64_t number) {
 void save_multitask_adapter(const std::filesystem::path& folder, const methods::PeftOrigin& origin,
                             const Factors& factors) {
   methods::save_peft_files(
-      folder, origin, {{kShared, factors.shared}, {kCols, factors.cols}, {kRows, factors.rows}},
+      folder, origin,
+      {{kSharedTensor, factors.shared}, {kColsTensor, factors.cols}, {kRowsTensor, factors.rows}},
       {
           {"num_attention_heads", null_if_zero(origin.backbone.attention_heads)},
           {"num_layers", null_if_zero(origin.backbone.layers)},
@@ -61,10 +62,10 @@ LoadedFactors load_multitask_adapter(const std::filesystem::path& folder) {
   LoadedFactors loaded;
   loaded.origin = methods::read_peft_origin(folder, config, file);
   loaded.origin.backbone.hidden_size = width;
-  loaded.factors.shared = read(kShared, {tokens, width}, "num_virtual_tokens, token_dim");
+  loaded.factors.shared = read(kSharedTensor, {tokens, width}, "num_virtual_tokens, token_dim");
   loaded.factors.cols =
-      read(kCols, {tasks, tokens, ranks}, "num_tasks, num_virtual_tokens, num_ranks");
-  loaded.factors.rows = read(kRows, {tasks, ranks, width}, "num_tasks, num_ranks, token_dim");
+      read(kColsTensor, {tasks, tokens, ranks}, "num_tasks, num_virtual_tokens, num_ranks");
+  loaded.factors.rows = read(kRowsTensor, {tasks, ranks, width}, "num_tasks, num_ranks, token_dim");
   std::vector<std::string>& names = loaded.origin.tasks;
   if (names.empty()) {
     for (std::int64_t task = 0; task < tasks; ++task) names.push_back(std::to_string(task));

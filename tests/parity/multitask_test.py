@@ -194,7 +194,7 @@ def start_from(incipit, run):
     settings = ("method.init.kind=file", f"method.init.path={run / 'adapter/last'}", "train.steps=1",
                 "train.optimizer.lr=1e-30")
     again = parameters(incipit.train("again", *settings), 1)
-    checks.holds("a run goes on from an adapter",
+    checks.holds("a run starts from an adapter",
                  all(torch.equal(again[name], trained[name]) for name in trained))
     config = incipit.folder / "single.yaml"
     write_config(config, incipit.folder, {"kind": "multitask_prompt_tuning",
