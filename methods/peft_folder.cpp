@@ -84,6 +84,10 @@ void save_peft_files(const fs::path& folder, const PeftOrigin& origin,
   write_atomically(folder / kConfigFile, dump_json(config, 2, BadUtf8::kReplace, Letters::kAscii));
 }
 
+nlohmann::json null_if_zero(std::int64_t number) {
+  return number == 0 ? nlohmann::json() : nlohmann::json(number);
+}
+
 void save_peft_folder(const fs::path& folder, const PeftAdapter& adapter,
                       const nlohmann::json& own) {
   nlohmann::json config = {{"num_transformer_submodules", 1},

@@ -33,6 +33,9 @@ struct PeftOrigin {
 void save_peft_files(const std::filesystem::path& folder, const PeftOrigin& origin,
                      const std::map<std::string, at::Tensor>& prompt, const nlohmann::json& config);
 
+// Returns the value of a key whose number may be unknown, 0: null.
+[[nodiscard]] nlohmann::json null_if_zero(std::int64_t number);
+
 // Opens adapter_model.safetensors. Throws DataError if it is missing or damaged.
 [[nodiscard]] model::SafetensorsFile open_peft_tensors(const std::filesystem::path& folder);
 

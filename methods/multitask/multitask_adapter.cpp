@@ -11,10 +11,6 @@ constexpr const char* kSharedTensor = "prompt_embeddings";
 constexpr const char* kColsTensor = "prefix_task_cols";
 constexpr const char* kRowsTensor = "prefix_task_rows";
 
-nlohmann::json null_if_zero(std::int64_t number) {
-  return number == 0 ? nlohmann::json() : nlohmann::json(number);
-}
-
 }  // namespace
 
 // PEFT's prompt_tuning_init says how to fill a new prompt; since the values are given, use RANDOM,
@@ -25,8 +21,8 @@ void save_multitask_adapter(const std::filesystem::path& folder, const methods::
       folder, origin,
       {{kSharedTensor, factors.shared}, {kColsTensor, factors.cols}, {kRowsTensor, factors.rows}},
       {
-          {"num_attention_heads", null_if_zero(origin.backbone.attention_heads)},
-          {"num_layers", null_if_zero(origin.backbone.layers)},
+          {"num_attention_heads", methods::null_if_zero(origin.backbone.attention_heads)},
+          {"num_layers", methods::null_if_zero(origin.backbone.layers)},
           {"num_ranks", factors.ranks()},
           {"num_tasks", factors.tasks()},
           {"num_transformer_submodules", 1},

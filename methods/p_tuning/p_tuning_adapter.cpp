@@ -9,10 +9,6 @@ namespace {
 constexpr const char* kMlp = "MLP";
 constexpr const char* kLstm = "LSTM";
 
-nlohmann::json null_if_zero(std::int64_t number) {
-  return number == 0 ? nlohmann::json() : nlohmann::json(number);
-}
-
 }  // namespace
 
 void save_p_tuning_adapter(const std::filesystem::path& folder, const methods::PeftAdapter& adapter,
@@ -24,8 +20,8 @@ void save_p_tuning_adapter(const std::filesystem::path& folder, const methods::P
           {"encoder_hidden_size", encoder.hidden},
           {"encoder_num_layers", encoder.lstm_layers},
           {"encoder_reparameterization_type", encoder.kind == EncoderKind::kMlp ? kMlp : kLstm},
-          {"num_attention_heads", null_if_zero(adapter.backbone.attention_heads)},
-          {"num_layers", null_if_zero(adapter.backbone.layers)},
+          {"num_attention_heads", methods::null_if_zero(adapter.backbone.attention_heads)},
+          {"num_layers", methods::null_if_zero(adapter.backbone.layers)},
           {"peft_type", kPeftType},
           {"token_dim", encoder.width},
       });

@@ -5,29 +5,23 @@
 #include "methods/prompt_tuning/adapter_files.h"
 
 namespace incipit::prompt_tuning {
-namespace {
-
-nlohmann::json null_if_zero(std::int64_t number) {
-  return number == 0 ? nlohmann::json() : nlohmann::json(number);
-}
-
-}  // namespace
 
 // PEFT's prompt_tuning_init says how to fill a new prompt; since the values are given, use RANDOM,
 // which needs no further settings.
 void save_peft_adapter(const std::filesystem::path& folder, const SoftPrompt& prompt,
                        const BackboneInfo& backbone) {
-  methods::save_peft_folder(folder, {prompt.name, prompt.values, backbone},
-                            {
-                                {"num_attention_heads", null_if_zero(backbone.attention_heads)},
-                                {"num_layers", null_if_zero(backbone.layers)},
-                                {"peft_type", kPeftType},
-                                {"prompt_tuning_init", "RANDOM"},
-                                {"prompt_tuning_init_text", nullptr},
-                                {"token_dim", prompt.width()},
-                                {"tokenizer_kwargs", nullptr},
-                                {"tokenizer_name_or_path", nullptr},
-                            });
+  methods::save_peft_folder(
+      folder, {prompt.name, prompt.values, backbone},
+      {
+          {"num_attention_heads", methods::null_if_zero(backbone.attention_heads)},
+          {"num_layers", methods::null_if_zero(backbone.layers)},
+          {"peft_type", kPeftType},
+          {"prompt_tuning_init", "RANDOM"},
+          {"prompt_tuning_init_text", nullptr},
+          {"token_dim", prompt.width()},
+          {"tokenizer_kwargs", nullptr},
+          {"tokenizer_name_or_path", nullptr},
+      });
 }
 
 LoadedPrompt load_peft_adapter(const std::filesystem::path& folder) {
