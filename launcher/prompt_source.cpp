@@ -46,10 +46,6 @@ std::shared_ptr<methods::Trainable> start_prompt(const Session& session,
     }
   }
   inputs.head = head_of(session.task->options());
-  if (inputs.head && inputs.spec.has_encoder()) {
-    throw ConfigError("task.kind: heads are trained on decoders, and " + session.config.model.path +
-                      " has an encoder; expected text");
-  }
   return methods::make_trainable(options, inputs, name);
 }
 
@@ -100,6 +96,21 @@ std::optional<methods::HeadOptions> head_of(const data::TaskOptions& task) {
       return methods::HeadOptions{methods::HeadKind::kSpan, outputs};
   }
   throw LogicError("unknown kind of task");
+}
+
+void check_starts(const configs::RunConfig& config, const model::ModelSpec& spec,
+                  std::span<const data::LoadedTask> tasks) {
+  if (!config.method.trains()) return;
+  const data::Task& task = *tasks.front().task;
+  if (spec.has_encoder() && data::has_head(task.options())) {
+    throw ConfigError("task.kind: heads are trained on decoders, and " + config.model.path +
+                      " has an encoder; expected text");
+  }
+  const auto check = [&](const methods::MethodOptions& options) {
+    methods::check_start(options, spec, std::ssize(task.tokenizer().encode(options.init.text)));
+  };
+  if (config.sweep.empty()) return check(config.method);
+  for (const configs::SweepMember& member : configs::members(config)) check(member.method);
 }
 
 std::vector<std::shared_ptr<methods::Trainable>> start_prompts(const Session& session) {

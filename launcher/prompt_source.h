@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ namespace incipit::launcher {
 
 // Returns the head that a task trains, if its kind has one.
 [[nodiscard]] std::optional<methods::HeadOptions> head_of(const data::TaskOptions& task);
+
+// Throws ConfigError if the run's method does not fit the model or the tasks, or cannot start from
+// its text. A SessionCheck: it needs no weights.
+void check_starts(const configs::RunConfig& config, const model::ModelSpec& spec,
+                  std::span<const data::LoadedTask> tasks);
 
 // Returns what is trained, in its initial state: a prompt for each task or one for all, as
 // method.init says, or the weights of the model. The same on every rank.

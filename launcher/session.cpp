@@ -194,7 +194,7 @@ Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
 }
 
 Session open_session(const configs::RunConfig& config, const std::vector<std::int64_t>& prompt_rows,
-                     const data::WhichSplits& which) {
+                     const data::WhichSplits& which, const SessionCheck& check) {
   nn::start_ledger();
   Session session;
   session.config = config;
@@ -227,6 +227,7 @@ Session open_session(const configs::RunConfig& config, const std::vector<std::in
   session.headers_sha256 = weights.header_fingerprint();
   const std::string fingerprint = require_same_model(session.world(), config.model, weights);
   load_data(session, prompt_rows, model_dir, transformer, which);
+  if (check) check(config, transformer, session.tasks);
   load_weights(session, weights, fingerprint, transformer);
   choose_graphs(session);
   show_nearest_examples(session);

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,13 +42,18 @@ struct Session {
   [[nodiscard]] const data::Splits& splits() const { return tasks.front().splits; }
 };
 
+// Throws ConfigError if a command cannot work with this model and these tasks.
+using SessionCheck =
+    std::function<void(const configs::RunConfig& config, const model::ModelSpec& spec,
+                       std::span<const data::LoadedTask> tasks)>;
+
 // Opens a session: creates the communicators, checks that all ranks have the same configuration,
-// build, model, tokenizer and data, checks that the model fits in memory, then reads the splits and
-// the weights. `prompt_rows`: soft prompt rows per task, counted when sequences are checked against
-// the model's positions; a single number applies to every task. Collective.
+// build, model, tokenizer and data, checks that the model fits in memory, reads the splits, runs
+// `check`, and reads the weights. `prompt_rows`: soft prompt rows per task, counted when sequences
+// are checked against the model's positions; a single number applies to every task. Collective.
 [[nodiscard]] Session open_session(const configs::RunConfig& config,
                                    const std::vector<std::int64_t>& prompt_rows,
-                                   const data::WhichSplits& which);
+                                   const data::WhichSplits& which, const SessionCheck& check = {});
 [[nodiscard]] Session open_session(const configs::RunConfig& config, std::int64_t prompt_rows,
                                    const data::WhichSplits& which);
 

@@ -34,6 +34,11 @@ struct Method {
   // Returns the number of numbers that are saved. Throws ConfigError if the method does not fit the
   // model.
   std::function<std::int64_t(const MethodOptions& options, const model::ModelSpec& spec)> numbers;
+  // Throws ConfigError if the method cannot start from a text of `text_tokens` tokens (init.text).
+  // Null: it can start from any.
+  std::function<void(const MethodOptions& options, const model::ModelSpec& spec,
+                     std::int64_t text_tokens)>
+      check_text{};
   // Returns the initial state. A pure function of its arguments.
   std::function<std::shared_ptr<Trainable>(const MethodOptions& options, const StartInputs& inputs,
                                            const std::string& name)>

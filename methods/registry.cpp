@@ -147,6 +147,14 @@ std::int64_t trained_numbers(const MethodOptions& options, const model::ModelSpe
   return method->numbers(options, spec) + (head ? head_numbers(*head, spec) : 0);
 }
 
+void check_start(const MethodOptions& options, const model::ModelSpec& spec,
+                 std::int64_t text_tokens) {
+  (void)trained_numbers(options, spec);
+  const Method* method = find(options.kind);
+  if (method == nullptr || !method->check_text || init_kind(options) != InitKind::kText) return;
+  method->check_text(options, spec, text_tokens);
+}
+
 std::shared_ptr<Trainable> LoadedPrompt::trained() const {
   if (!backbone.head) return prompt;
   return std::make_shared<Headed>(prompt, *backbone.head);

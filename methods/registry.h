@@ -44,6 +44,11 @@ void add_method(Method method, MethodDeclaration declaration);
                                            const model::ModelSpec& spec,
                                            const std::optional<HeadOptions>& head = {});
 
+// Throws ConfigError if the method does not fit the model, or cannot start from init.text, which
+// has `text_tokens` tokens. Needs no weights, unlike make_trainable().
+void check_start(const MethodOptions& options, const model::ModelSpec& spec,
+                 std::int64_t text_tokens);
+
 // Returns Method::examples() of every method.
 [[nodiscard]] std::vector<MethodOptions> example_options();
 

@@ -65,6 +65,7 @@ void check_run(const ConfigArguments& arguments) {
         *read.task, config.run.seed, read.prompt_rows,
         {.train = trains, .validation = trains, .train_examples = config.train.examples});
   }
+  check_starts(config, transformer, tasks);
 
   std::cout << style.bold(arguments.config) << '\n';
   print_summary(std::cout, style, config, transformer, weights,

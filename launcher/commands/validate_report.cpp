@@ -22,7 +22,7 @@ std::string method_text(const configs::RunConfig& config, const model::ModelSpec
   const std::string title = methods::prompt_title(config.method) + ": ";
   const std::string parameters = telemetry::grouped(numbers) + " parameters";
   if (head) return title + parameters + ", with a head";
-  if (rows == 0) return title + parameters;
+  if (rows == 0 || methods::has_rows_by_task(config.method)) return title + parameters;
   return title + telemetry::grouped(rows) + " x " + telemetry::grouped(numbers / rows) + " = " +
          parameters;
 }

@@ -163,6 +163,12 @@ methods::Method with_lora(const methods::Method& prompt, const methods::Method& 
             return prompt.numbers(prompt_options(options), spec) +
                    lora.numbers(lora_options(options), spec);
           },
+      .check_text =
+          [=](const methods::MethodOptions& options, const model::ModelSpec& spec,
+              std::int64_t text_tokens) {
+            if (!prompt.check_text) return;
+            prompt.check_text(prompt_options(options), spec, text_tokens);
+          },
       .make = [=](const methods::MethodOptions& options, const methods::StartInputs& inputs,
                   const std::string& name) -> std::shared_ptr<methods::Trainable> {
         const auto part = [](const std::shared_ptr<methods::Trainable>& made) {

@@ -40,18 +40,9 @@ at::Tensor from_file(const MethodOptions& options, const PrefixShape& shape) {
 
 // The keys and values of the text's first tokens, as many as virtual tokens.
 at::Tensor from_text(const MethodOptions& options, const methods::StartInputs& inputs) {
-  const std::int64_t tokens = options.num_virtual_tokens;
-  if (std::ssize(inputs.text_ids) < tokens) {
-    throw ConfigError("method.init.text: has " + std::to_string(inputs.text_ids.size()) +
-                      " tokens, but method.num_virtual_tokens is " + std::to_string(tokens) +
-                      "; give a longer text, or fewer virtual tokens");
-  }
-  if (inputs.spec.has_encoder()) {
-    throw ConfigError(
-        "method.init.kind: text is of a decoder, and this model has an encoder; expected normal, "
-        "random_uniform or file");
-  }
-  return inputs.key_values(std::span(inputs.text_ids).first(static_cast<std::size_t>(tokens)));
+  check_text(options, inputs.spec, std::ssize(inputs.text_ids));
+  const auto tokens = static_cast<std::size_t>(options.num_virtual_tokens);
+  return inputs.key_values(std::span(inputs.text_ids).first(tokens));
 }
 
 // Returns vectors or values as options.init says.
@@ -83,6 +74,20 @@ Projection start_projection(const MethodOptions& options, const PrefixShape& sha
 }
 
 }  // namespace
+
+void check_text(const MethodOptions& options, const model::ModelSpec& spec,
+                std::int64_t text_tokens) {
+  if (spec.has_encoder()) {
+    throw ConfigError(
+        "method.init.kind: text is for models without an encoder, and this model has one; expected "
+        "normal, random_uniform or file");
+  }
+  if (text_tokens >= options.num_virtual_tokens) return;
+  throw ConfigError("method.init.text: has " + std::to_string(text_tokens) +
+                    " tokens, but method.num_virtual_tokens is " +
+                    std::to_string(options.num_virtual_tokens) +
+                    "; give a longer text, or fewer virtual tokens");
+}
 
 std::shared_ptr<PrefixTuning> start_prefix(const MethodOptions& options,
                                            const methods::StartInputs& inputs,

@@ -160,6 +160,7 @@ methods::Method method() {
               [](const methods::MethodOptions& options, const model::ModelSpec& spec) {
                 return options.num_virtual_tokens * prefix_shape(spec).width();
               },
+          .check_text = check_text,
           .make = start_prefix,
           .load = [](const std::filesystem::path& folder) -> methods::LoadedPrompt {
             const LoadedPrefix loaded = load_prefix_adapter(folder);

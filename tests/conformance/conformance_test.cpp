@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "comm/threads.h"
+#include "core/error.h"
 #include "families/registry.h"
 #include "methods/headed.h"
 #include "methods/prefix_tuning/prefix_tuning.h"
@@ -421,7 +422,7 @@ class Texts : public ::testing::TestWithParam<int> {};
 TEST_P(Texts, HaveTheKeysAndValuesOfAPrefix) {
   at::set_num_threads(1);
   const model::ModelSpec spec = all_models()[GetParam()];
-  if (spec.has_encoder()) return;  // refused
+  if (spec.has_encoder()) return;  // refused, see below
   const std::vector<TokenId> text{7, 8, 9, 10};
   const auto backbone = model::Backbone::random(spec, 3, {});
   const at::Tensor values = methods::text_key_values(backbone, text);
@@ -452,6 +453,21 @@ TEST_P(Texts, HaveTheKeysAndValuesOfAPrefix) {
           << comm::describe(shape);
     });
   }
+}
+
+TEST_P(Texts, ThatAPrefixCannotStartFromAreRefused) {
+  const model::ModelSpec spec = all_models()[GetParam()];
+  methods::MethodOptions options = methods::small_options("prefix_tuning");
+  options.init.kind = methods::InitKind::kText;
+  const std::int64_t tokens = options.num_virtual_tokens;
+  EXPECT_THROW(methods::check_start(options, spec, tokens - 1), ConfigError);
+  if (spec.has_encoder()) {
+    EXPECT_THROW(methods::check_start(options, spec, tokens), ConfigError);
+  } else {
+    EXPECT_NO_THROW(methods::check_start(options, spec, tokens));
+  }
+  options.init.kind = methods::InitKind::kNormal;
+  EXPECT_NO_THROW(methods::check_start(options, spec, 0));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Texts, ::testing::Range(0, static_cast<int>(all_models().size())),
