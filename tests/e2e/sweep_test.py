@@ -121,12 +121,15 @@ class Sweep(program.ProgramTest):
 
     def test_every_method_with_prompts_has_sweeps(self):
         for kind, block in (("prefix_tuning", "sweep: {num_virtual_tokens: [2, 3], seed: [1, 2]}"),
+                            ("cartridge", "sweep: {num_virtual_tokens: [2, 3], lr: [0.001, 0.01]}"),
                             ("p_tuning", "sweep: {seed: [1, 2]}"),
+                            ("multitask_prompt_tuning", "sweep: {seed: [1, 2]}"),
                             ("lora", "sweep: {lr: [0.001, 0.01]}")):
             config = self.config_with(kind, block + "\n")
             run = self.folder / kind
+            text = ["--set", "method.init.text=the sky is"] if kind == "cartridge" else []
             self.incipit("train", config, "--set", f"run.output_dir={run}", "--set",
-                         f"method.kind={kind}", "--set", "method.init.kind=auto")
+                         f"method.kind={kind}", "--set", "method.init.kind=auto", *text)
             before = json.loads((run / "scores.json").read_text())
             done = json.loads(self.incipit("eval", run, "--json").stdout)
             self.assertEqual(done["scores"], before)
