@@ -18,8 +18,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from peft import (LoraConfig, PeftModel, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig,
-                  get_peft_model, set_peft_model_state_dict)
+from peft import (CartridgeConfig, LoraConfig, PeftModel, PrefixTuningConfig, PromptEncoderConfig,
+                  PromptTuningConfig, get_peft_model, set_peft_model_state_dict)
 from safetensors.torch import load_file
 from transformers import (AutoConfig, AutoModel, AutoModelForQuestionAnswering,
                           AutoModelForSequenceClassification, AutoModelForTokenClassification,
@@ -36,12 +36,15 @@ METHODS = {
     "prompt_tuning": ({"num_virtual_tokens": 3, "init": {"kind": "normal"}},
                       PromptTuningConfig(num_virtual_tokens=3)),
     "prefix_tuning": ({"num_virtual_tokens": 3}, PrefixTuningConfig(num_virtual_tokens=3)),
+    "cartridge": ({"num_virtual_tokens": 3, "init": {"kind": "normal"}},
+                  CartridgeConfig(num_virtual_tokens=3)),
     "p_tuning": ({"num_virtual_tokens": 3, "encoder_hidden_size": 16},
                  PromptEncoderConfig(num_virtual_tokens=3, encoder_hidden_size=16)),
     "lora": ({"r": 4, "alpha": 8}, LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"])),
 }
-# PEFT trains an encoder that adapters do not have, so p_tuning is compared after training only.
-TRAINED = [name for name in METHODS if name != "p_tuning"]
+# PEFT trains an encoder that adapters do not have, or in two parts what is one there, so these are
+# compared after training only. parity.p_tuning and parity.cartridge compare the training.
+TRAINED = [name for name in METHODS if name not in ("p_tuning", "cartridge")]
 
 checks = Checks()
 
