@@ -95,6 +95,9 @@ class Communicator {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }  // "world", "data"
   [[nodiscard]] virtual std::string_view backend() const noexcept = 0;
   [[nodiscard]] virtual bool accepts_device_memory() const noexcept { return false; }
+  // Whether calls on device memory return when the operation is enqueued, so that the device can
+  // compute while it runs: start().
+  [[nodiscard]] virtual bool enqueues() const noexcept { return false; }
   [[nodiscard]] CommContext& context() const noexcept { return *context_; }
   [[nodiscard]] const std::shared_ptr<CommContext>& shared_context() const { return context_; }
 
@@ -154,14 +157,25 @@ class Communicator {
   // matches by order. send() may return before the bytes are received, or wait for the receiver.
   void send(std::span<const std::byte> bytes, int to, int tag, Operation purpose);
   void recv(std::span<std::byte> bytes, int from, int tag, Operation purpose);
-  // Like send(), but where operations are enqueued, later work on the device does not wait for it
-  // before wait(); until then `bytes` must not change. Returns nothing if they were sent at once.
-  [[nodiscard]] std::optional<Pending> start_send(std::span<const std::byte> bytes, int to, int tag,
-                                                  Operation purpose);
   // Sends to and receives from one peer at once, without a deadlock. The peer must call it too.
   // Either side may be empty.
   void exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer, int peer,
                 int tag, Operation purpose);
+
+  // Calls `operation`, which calls one of the operations above on this communicator. Where these
+  // are enqueued, later work on the device does not wait for the result before wait(). Returns
+  // nothing if the operation is complete. `purpose` is that of the operation.
+  [[nodiscard]] std::optional<Pending> start(Operation purpose,
+                                             const std::function<void()>& operation);
+
+  // The work submitted to the device up to a moment; null where operations are not enqueued.
+  using Mark = std::shared_ptr<void>;
+  // Not collective.
+  [[nodiscard]] virtual Mark mark_submitted() { return nullptr; }
+  // Calls `operation`, which calls one of the operations above on this communicator. Where it is
+  // enqueued, it waits only for the work before `mark`, so that it runs while the device does the
+  // work submitted since then. Later work waits for it.
+  virtual void run_after(const Mark& mark, const std::function<void()>& operation);
 
   // Returns this rank's number among the communicator's ranks on this machine.
   [[nodiscard]] LocalRank local_rank(Operation purpose);
@@ -195,12 +209,12 @@ class Communicator {
                                                  const Collective& call) = 0;
   virtual void do_send(std::span<const std::byte> bytes, int to, int tag,
                        const Collective& call) = 0;
-  // The default sends at once and returns null.
-  virtual std::unique_ptr<Pending::Started> do_start_send(std::span<const std::byte> bytes, int to,
-                                                          int tag, const Collective& call);
   virtual void do_recv(std::span<std::byte> bytes, int from, int tag, const Collective& call) = 0;
   virtual void do_exchange(std::span<const std::byte> to_peer, std::span<std::byte> from_peer,
                            int peer, int tag, const Collective& call) = 0;
+  // The default completes the operation and returns null.
+  virtual std::unique_ptr<Pending::Started> do_start(const Collective& call,
+                                                     const std::function<void()>& operation);
   virtual LocalRank do_local_rank(const Collective& call) = 0;
   // For backends that enqueue operations: fails if one of them has failed or, after the timeout, if
   // one is not done.

@@ -66,6 +66,7 @@ Mesh::Mesh(std::unique_ptr<Communicator> world, const MeshShape& shape)
     }
     along_[bits] = parts_.back().get();
   }
+  stages_ = Neighbours(pipeline());
 }
 
 Communicator& Mesh::along(MeshDimensions dimensions) const { return *along_[dimensions.bits()]; }

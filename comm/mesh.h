@@ -13,6 +13,7 @@
 
 #include "comm/communicator.h"
 #include "comm/mesh_options.h"
+#include "comm/neighbours.h"
 
 namespace incipit::comm {
 
@@ -81,6 +82,8 @@ class Mesh {
   [[nodiscard]] Communicator& fsdp() const { return along(kFsdp); }
   [[nodiscard]] Communicator& pipeline() const { return along(kPipeline); }
   [[nodiscard]] Communicator& tensor() const { return along(kTensor); }
+  // The previous and the next pipeline stage.
+  [[nodiscard]] const Neighbours& stages() const { return stages_; }
 
  private:
   MeshShape shape_;
@@ -88,6 +91,7 @@ class Mesh {
   std::unique_ptr<Communicator> world_;
   std::vector<std::unique_ptr<Communicator>> parts_;
   std::array<Communicator*, MeshDimensions::kSubsets> along_{};
+  Neighbours stages_;
 };
 
 }  // namespace incipit::comm

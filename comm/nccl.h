@@ -1,7 +1,7 @@
 // Ranks on GPUs: NCCL for device memory.
 //
-// Not tested yet: transfers between two GPUs (exchange, start_all_gather and all other operations
-// over several ranks). They compile, but only worlds of one GPU could be tested.
+// Not tested yet: transfers between two GPUs. Operations over several ranks are tested with ranks,
+// streams and events faked on the host (tests/support/fake_gpus.h).
 #pragma once
 
 #include <memory>

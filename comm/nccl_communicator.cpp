@@ -71,6 +71,19 @@ class NcclCommunicator final : public Communicator {
 
   [[nodiscard]] std::string_view backend() const noexcept override { return "nccl"; }
   [[nodiscard]] bool accepts_device_memory() const noexcept override { return true; }
+  [[nodiscard]] bool enqueues() const noexcept override { return true; }
+  [[nodiscard]] Mark mark_submitted() override {
+    cudaEvent_t event = nullptr;
+    require(life_.mark_submitted(event), {"mark", "computation so far"});
+    return {event, [api = life_.shared_api()](void* of) {
+              api->event_destroy(static_cast<cudaEvent_t>(of));
+            }};
+  }
+  void run_after(const Mark& mark, const std::function<void()>& operation) override {
+    after_ = static_cast<cudaEvent_t>(mark.get());
+    operation();
+    after_ = nullptr;
+  }
 
  private:
   void require(const std::optional<NcclLife::Failure>& failure, const Collective& call) const {
@@ -86,11 +99,40 @@ class NcclCommunicator final : public Communicator {
     return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
   }
 
+  // An operation that runs after the work submitted to the producer's stream before it. Later work
+  // waits for it from wait() on.
+  class OnStream final : public Pending::Started {
+   public:
+    OnStream(NcclCommunicator& owner, const Collective& call)
+        : owner_(owner), call_(call), done_(owner.life_.last()) {}
+    void wait() override { owner_.require(owner_.life_.join(done_), call_); }
+
+   private:
+    NcclCommunicator& owner_;
+    Collective call_;
+    cudaEvent_t done_;  // may be reused for a later operation, which is waited for then
+  };
+
   // Enqueues an operation between the work submitted to the producer's stream before and after.
+  // Within run_after() only the work before the mark comes before it, within do_start() no work
+  // comes after it.
   template <typename Start>
   void run(const Collective& call, Start&& start) {
-    require(life_.enqueue(call, deadline(), std::forward<Start>(start)), call);
-    require(life_.join(life_.last()), call);
+    require(life_.enqueue(call, deadline(), after_, std::forward<Start>(start)), call);
+    if (is_starting_) {
+      started_ = std::make_unique<OnStream>(*this, call);
+    } else {
+      require(life_.join(life_.last()), call);
+    }
+  }
+
+  std::unique_ptr<Pending::Started> do_start(const Collective& /*call*/,
+                                             const std::function<void()>& operation) override {
+    INCIPIT_CHECK(!is_starting_, "an operation is started within another");
+    is_starting_ = true;
+    operation();
+    is_starting_ = false;
+    return std::move(started_);
   }
 
   void do_check(bool timed_out) override {
@@ -171,32 +213,11 @@ class NcclCommunicator final : public Communicator {
     });
   }
 
-  // Enqueues an operation after the work submitted to the producer's stream so far. Later work
-  // waits for it from Started::wait() on.
-  template <typename Start>
-  std::unique_ptr<Pending::Started> begin(const Collective& call, Start&& start) {
-    class OnStream final : public Pending::Started {
-     public:
-      explicit OnStream(NcclCommunicator& owner, const Collective& call)
-          : owner_(owner), call_(call), done_(owner.life_.last()) {}
-      void wait() override { owner_.require(owner_.life_.join(done_), call_); }
-
-     private:
-      NcclCommunicator& owner_;
-      Collective call_;
-      cudaEvent_t done_;  // may be reused for a later operation, which is waited for then
-    };
-    require(life_.enqueue(call, deadline(), std::forward<Start>(start)), call);
-    return std::make_unique<OnStream>(*this, call);
-  }
-
   std::unique_ptr<Pending::Started> do_start_all_gather(std::span<const std::byte> mine,
                                                         std::span<std::byte> all,
                                                         const Collective& call) override {
     if (!on_device(mine.data())) return Communicator::do_start_all_gather(mine, all, call);
-    return begin({"all_gather", call.purpose}, [&](ncclComm_t comm, cudaStream_t stream) {
-      return life_.api().all_gather(mine.data(), all.data(), mine.size(), ncclUint8, comm, stream);
-    });
+    return do_start(call, [&] { do_all_gather(mine, all, {"all_gather", call.purpose}); });
   }
 
   void do_reduce_scatter(std::span<const float> all, std::span<float> mine,
@@ -217,16 +238,8 @@ class NcclCommunicator final : public Communicator {
   }
 
   void do_send(std::span<const std::byte> bytes, int to, int tag, const Collective& call) override {
-    if (const auto started = do_start_send(bytes, to, tag, call)) started->wait();
-  }
-
-  std::unique_ptr<Pending::Started> do_start_send(std::span<const std::byte> bytes, int to, int tag,
-                                                  const Collective& call) override {
-    if (!on_device(bytes.data())) {
-      control_->send(bytes, to, tag, call.purpose);
-      return nullptr;
-    }
-    return begin(call, [&](ncclComm_t comm, cudaStream_t stream) {
+    if (!on_device(bytes.data())) return control_->send(bytes, to, tag, call.purpose);
+    run(call, [&](ncclComm_t comm, cudaStream_t stream) {
       return life_.api().send(bytes.data(), bytes.size(), ncclUint8, to, comm, stream);
     });
   }
@@ -267,7 +280,10 @@ class NcclCommunicator final : public Communicator {
   std::unique_ptr<Communicator> control_;
   const NcclLimits limits_;
   const int exceptions_;
-  NcclLife life_;  // after control_, so that it is destroyed first
+  cudaEvent_t after_ = nullptr;                // within run_after(): its mark
+  bool is_starting_ = false;                   // within do_start()
+  std::unique_ptr<Pending::Started> started_;  // by its operation
+  NcclLife life_;                              // after control_, so that it is destroyed first
 };
 
 }  // namespace

@@ -60,10 +60,24 @@ std::optional<NcclLife::Failure> NcclLife::create(const ncclUniqueId& id, int ra
   return std::nullopt;
 }
 
-std::optional<NcclLife::Failure> NcclLife::wait_for_producer() {
+std::optional<NcclLife::Failure> NcclLife::mark_submitted(cudaEvent_t& event) {
   auto* const producer = static_cast<cudaStream_t>(options_.producer_stream);
-  if (const auto error = api_->event_record(produced_, producer)) return cuda_failure(error);
-  if (const auto error = api_->stream_wait_event(stream_, produced_, 0)) return cuda_failure(error);
+  if (const auto error = api_->event_create(&event, cudaEventDisableTiming)) {
+    return abort_after(cuda_failure(error));
+  }
+  if (const auto error = api_->event_record(event, producer)) {
+    return abort_after(cuda_failure(error));
+  }
+  return std::nullopt;
+}
+
+std::optional<NcclLife::Failure> NcclLife::wait_for_producer(cudaEvent_t after) {
+  auto* const producer = static_cast<cudaStream_t>(options_.producer_stream);
+  if (after == nullptr) {
+    if (const auto error = api_->event_record(produced_, producer)) return cuda_failure(error);
+    after = produced_;
+  }
+  if (const auto error = api_->stream_wait_event(stream_, after, 0)) return cuda_failure(error);
   return std::nullopt;
 }
 

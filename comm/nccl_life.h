@@ -35,12 +35,15 @@ class NcclLife {
   // Joins the communicator identified by `id`.
   [[nodiscard]] std::optional<Failure> create(const ncclUniqueId& id, int rank, int size,
                                               const std::string& name, Deadline deadline);
-  // Calls begin(comm, stream), to run after the work submitted to the producer's stream so far.
-  // Returns when the operation is enqueued. On failure, aborts the communicator.
+  // Creates an event after the work submitted to the producer's stream so far. The caller owns it.
+  [[nodiscard]] std::optional<Failure> mark_submitted(cudaEvent_t& event);
+  // Calls begin(comm, stream), to run after the event `after` or, if it is null, after the work
+  // submitted to the producer's stream so far. Returns when the operation is enqueued. On failure,
+  // aborts the communicator.
   template <typename Start>
   [[nodiscard]] std::optional<Failure> enqueue(const Collective& call, Deadline deadline,
-                                               Start&& begin) {
-    if (auto failure = wait_for_producer()) return abort_after(std::move(*failure));
+                                               cudaEvent_t after, Start&& begin) {
+    if (auto failure = wait_for_producer(after)) return abort_after(std::move(*failure));
     if (auto failure = settle(begin(comm_, stream_), deadline)) {
       return abort_after(std::move(*failure));
     }
@@ -63,7 +66,7 @@ class NcclLife {
   [[nodiscard]] const NcclOptions& options() const { return options_; }
 
  private:
-  [[nodiscard]] std::optional<Failure> wait_for_producer();
+  [[nodiscard]] std::optional<Failure> wait_for_producer(cudaEvent_t after);
   // Polls while NCCL returns ncclInProgress.
   [[nodiscard]] std::optional<Failure> settle(ncclResult_t result, Deadline deadline);
   // Records an event after the operation that was begun last.

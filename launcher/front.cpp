@@ -2,10 +2,11 @@
 // copy of it with another name becomes the engine with that name: NAME becomes NAME-engine, in the
 // same folder.
 //
-// libtorch takes a few tenths of a second to load, and reads its environment while loading. Two
+// libtorch takes a few tenths of a second to load, and reads its environment while loading. Three
 // things must be settled before that:
 //   * SIGTERM, SIGUSR1 and SIGINT are blocked. The mask and pending signals pass through exec to
 //     the thread that waits for them (core/stop_request.h).
+//   * CUDA is told how many streams run at the same time.
 //   * INCIPIT_CPU is translated to the libraries' environment variables (core/cpu_choice.h).
 // This program links only the C library. A signal that arrives before it has blocked signals ends
 // the process.
@@ -46,6 +47,10 @@ void choose_cpu() {
   set_unless_set("MKL_ENABLE_INSTRUCTIONS", choice->mkl);
 }
 
+// A stream beyond CUDA's 8 hardware queues shares one. There a transfer that waits for another rank
+// would hold up the work of other streams. 32 is the most.
+void choose_queues() { set_unless_set("CUDA_DEVICE_MAX_CONNECTIONS", "32"); }
+
 int fail(const char* path, const char* why) {
   ::fprintf(stderr,
             "incipit: %s: %s; this program starts it: build or install both, and keep them in one "
@@ -60,6 +65,7 @@ int main(int /*argc*/, char** argv) {
   block_signals();
   ::signal(SIGXFSZ, SIG_IGN);  // writing beyond the limit of file sizes is an error like others
   choose_cpu();
+  choose_queues();
   constexpr char kSuffix[] = "-engine";
   char path[4096 + sizeof(kSuffix)];
   const ssize_t length = ::readlink("/proc/self/exe", path, 4096);

@@ -16,7 +16,8 @@ Placement::Placement() : tensor(comm::make_single("self")), pipeline(tensor), fs
 Placement::Placement(const comm::Mesh& mesh)
     : tensor(not_owned(mesh.tensor())),
       pipeline(not_owned(mesh.pipeline())),
-      fsdp(not_owned(mesh.fsdp())) {}
+      fsdp(not_owned(mesh.fsdp())),
+      stages(mesh.stages()) {}
 
 Partition Placement::partition(const ModelSpec& spec) const {
   return partition_of(spec, pipeline->size(), pipeline->rank(), tensor->size(), tensor->rank());

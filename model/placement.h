@@ -20,6 +20,7 @@ struct Placement {
   std::shared_ptr<comm::Communicator> tensor;    // ranks that split every layer
   std::shared_ptr<comm::Communicator> pipeline;  // ranks that split the sequence of layers
   std::shared_ptr<comm::Communicator> fsdp;      // FSDP: ranks that shard every layer
+  comm::Neighbours stages;                       // transfers along `pipeline`
 
   // Returns this rank's part. Throws ConfigError if the model cannot be split over so many ranks.
   [[nodiscard]] Partition partition(const ModelSpec& spec) const;

@@ -1,9 +1,11 @@
 #include "model/stage_link.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <utility>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "nn/collectives.h"
 
@@ -21,11 +23,26 @@ at::Device transfer_device(const Backbone& backbone) {
 
 }  // namespace
 
-int StageLink::previous() const { return backbone_->placement().pipeline->rank() - 1; }
+StageLink::StageLink(const Backbone& backbone)
+    : backbone_(&backbone),
+      output_{&stages().to_next(), kActivations},
+      input_{&stages().from_previous(), kActivations},
+      gradient_out_{&stages().to_previous(), kGradients},
+      gradient_in_{&stages().from_next(), kGradients} {
+  at::Tensor memory;
+  stages().connect([&] {
+    memory = at::zeros({1}, at::TensorOptions(at::kFloat).device(transfer_device(backbone)));
+    return nn::bytes_of(memory);
+  });
+}
 
-int StageLink::next() const {
-  const comm::Communicator& stages = *backbone_->placement().pipeline;
-  return stages.rank() + 1 < stages.size() ? stages.rank() + 1 : -1;
+StageLink::~StageLink() {
+  try {
+    finish_sending(output_);
+    finish_sending(gradient_out_);
+  } catch (const CommError&) {
+    // The communicators are marked as broken: the next operation reports it.
+  }
 }
 
 at::Tensor StageLink::allocate(std::int64_t rows) const {
@@ -37,67 +54,73 @@ at::Tensor StageLink::for_transfer(const at::Tensor& values) const {
   return values.to(transfer_device(*backbone_)).contiguous();
 }
 
-at::Tensor StageLink::receive(int from, std::int64_t rows, comm::Operation purpose) const {
-  if (from < 0) return {};
-  const at::Tensor values = allocate(rows);
-  backbone_->placement().pipeline->recv(nn::bytes_of(values), from, kTag, purpose);
+void StageLink::expect(Transfer& transfer, std::int64_t rows) const {
+  if (transfer.channel->ranks == nullptr || !stages().are_separate()) return;
+  INCIPIT_CHECK(!transfer.values.defined(), "a tensor is expected already");
+  transfer.values = allocate(rows);
+  transfer.expected_since = transfer.channel->ranks->mark_submitted();
+}
+
+at::Tensor StageLink::receive(Transfer& transfer, std::int64_t rows) const {
+  comm::Communicator* const ranks = transfer.channel->ranks;
+  if (ranks == nullptr) return {};
+  const at::Tensor values =
+      transfer.values.defined() ? std::exchange(transfer.values, at::Tensor()) : allocate(rows);
+  INCIPIT_CHECK(values.size(0) == rows, "another tensor was expected");
+  ranks->run_after(std::exchange(transfer.expected_since, nullptr), [&] {
+    ranks->recv(nn::bytes_of(values), transfer.channel->peer, kTag, transfer.purpose);
+  });
   return values.to(backbone_->device());
 }
 
-StageLink::~StageLink() {
-  try {
-    finish_sending();
-  } catch (const CommError&) {
-    // The communicators are marked as broken: the next operation reports it.
-  }
+void StageLink::finish_sending(Transfer& transfer) {
+  if (transfer.pending) std::exchange(transfer.pending, std::nullopt)->wait();
+  transfer.values.reset();
 }
 
-void StageLink::finish_sending() {
-  if (!sending_) return;
-  std::exchange(sending_, std::nullopt)->wait();
-  sent_.reset();
-}
-
-void StageLink::send(const at::Tensor& values, int to, comm::Operation purpose) {
-  if (to < 0) return;
+void StageLink::send(Transfer& transfer, const at::Tensor& values) {
+  comm::Communicator* const ranks = transfer.channel->ranks;
+  if (ranks == nullptr) return;
   const at::Tensor own = for_transfer(values);
-  finish_sending();
-  sending_ = backbone_->placement().pipeline->start_send(nn::bytes_of(own), to, kTag, purpose);
-  if (sending_) sent_ = own;
+  finish_sending(transfer);
+  transfer.pending = ranks->start(transfer.purpose, [&] {
+    ranks->send(nn::bytes_of(own), transfer.channel->peer, kTag, transfer.purpose);
+  });
+  if (transfer.pending) transfer.values = own;
 }
 
-at::Tensor StageLink::swap(const at::Tensor& values, std::int64_t rows, int peer,
-                           comm::Operation purpose) const {
-  if (peer < 0) return {};
+at::Tensor StageLink::swap(Transfer& sent, const at::Tensor& values, Transfer& received,
+                           std::int64_t rows) {
+  if (sent.channel->ranks == nullptr) return {};
+  if (stages().are_separate()) {
+    send(sent, values);
+    return receive(received, rows);
+  }
   const at::Tensor own = for_transfer(values);
   const at::Tensor theirs = allocate(rows);
-  backbone_->placement().pipeline->exchange(nn::bytes_of(own), nn::bytes_of(theirs), peer, kTag,
-                                            purpose);
+  sent.channel->ranks->exchange(nn::bytes_of(own), nn::bytes_of(theirs), sent.channel->peer, kTag,
+                                kActivations);
   return theirs.to(backbone_->device());
 }
 
-at::Tensor StageLink::receive_input(std::int64_t rows) const {
-  return receive(previous(), rows, kActivations);
+void StageLink::expect_input(std::int64_t rows) { expect(input_, rows); }
+
+void StageLink::expect_gradient(std::int64_t rows) { expect(gradient_in_, rows); }
+
+at::Tensor StageLink::receive_input(std::int64_t rows) { return receive(input_, rows); }
+
+void StageLink::send_output(const at::Tensor& output) { send(output_, output); }
+
+at::Tensor StageLink::receive_gradient(std::int64_t rows) { return receive(gradient_in_, rows); }
+
+void StageLink::send_gradient(const at::Tensor& gradient) { send(gradient_out_, gradient); }
+
+at::Tensor StageLink::send_output_receive_gradient(const at::Tensor& output, std::int64_t rows) {
+  return swap(output_, output, gradient_in_, rows);
 }
 
-void StageLink::send_output(const at::Tensor& output) { send(output, next(), kActivations); }
-
-at::Tensor StageLink::receive_gradient(std::int64_t rows) const {
-  return receive(next(), rows, kGradients);
-}
-
-void StageLink::send_gradient(const at::Tensor& gradient) {
-  send(gradient, previous(), kGradients);
-}
-
-at::Tensor StageLink::send_output_receive_gradient(const at::Tensor& output,
-                                                   std::int64_t rows) const {
-  return swap(output, rows, next(), kActivations);
-}
-
-at::Tensor StageLink::send_gradient_receive_input(const at::Tensor& gradient,
-                                                  std::int64_t rows) const {
-  return swap(gradient, rows, previous(), kActivations);
+at::Tensor StageLink::send_gradient_receive_input(const at::Tensor& gradient, std::int64_t rows) {
+  return swap(gradient_out_, gradient, input_, rows);
 }
 
 }  // namespace incipit::model

@@ -33,6 +33,18 @@ class Events {
 
 }  // namespace
 
+bool computes(const PipelineEvent& event) {
+  return event.kind == Kind::kForward || event.kind == Kind::kBackward;
+}
+
+bool receives_input(const PipelineEvent& event) {
+  return event.kind == Kind::kReceiveInput || event.kind == Kind::kSendGradientReceiveInput;
+}
+
+bool receives_gradient(const PipelineEvent& event) {
+  return event.kind == Kind::kReceiveGradient || event.kind == Kind::kSendOutputReceiveGradient;
+}
+
 std::vector<PipelineEvent> pipeline_schedule(int stages, int stage, int micro_batches) {
   INCIPIT_CHECK(stage >= 0 && stage < stages && micro_batches >= 0);
   Events events(stage == 0, stage + 1 == stages);

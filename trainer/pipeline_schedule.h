@@ -30,6 +30,11 @@ struct PipelineEvent {
   friend bool operator==(const PipelineEvent&, const PipelineEvent&) = default;
 };
 
+// What an event does.
+[[nodiscard]] bool computes(const PipelineEvent& event);
+[[nodiscard]] bool receives_input(const PipelineEvent& event);
+[[nodiscard]] bool receives_gradient(const PipelineEvent& event);
+
 // Returns the events of `stage` of `stages`, in order. With one stage: forward and backward of each
 // micro-batch in turn.
 [[nodiscard]] std::vector<PipelineEvent> pipeline_schedule(int stages, int stage,

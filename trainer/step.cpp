@@ -8,6 +8,7 @@
 #include <array>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -166,9 +167,20 @@ class Part {
   void run_branches() {
     const comm::Communicator& stages = *backbone_.placement().pipeline;
     flying_.resize(cut_.branches.size());
-    for (const PipelineEvent& event :
-         pipeline_schedule(stages.size(), stages.rank(), static_cast<int>(cut_.branches.size()))) {
-      handle(event);
+    const std::vector<PipelineEvent> events =
+        pipeline_schedule(stages.size(), stages.rank(), static_cast<int>(cut_.branches.size()));
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      if (computes(events[i])) expect_received(std::span(events).subspan(i + 1));
+      handle(events[i]);
+    }
+  }
+
+  // What the next computation needs may arrive during this one.
+  void expect_received(std::span<const PipelineEvent> later) {
+    for (const PipelineEvent& event : later) {
+      if (computes(event)) return;
+      if (receives_input(event)) link_.expect_input(rows(event.forward));
+      if (receives_gradient(event)) link_.expect_gradient(rows(event.backward));
     }
   }
 
@@ -184,7 +196,6 @@ class Part {
     using Kind = PipelineEvent::Kind;
     Flying* const forward = event.forward < 0 ? nullptr : &flying_[event.forward];
     Flying* const backward = event.backward < 0 ? nullptr : &flying_[event.backward];
-    const auto rows = [&](int branch) { return cut_.branches[branch].forest.row_count(); };
     switch (event.kind) {
       case Kind::kReceiveInput:
         forward->input = link_.receive_input(rows(event.forward));
@@ -215,6 +226,10 @@ class Part {
         backward->grad_input.reset();
         break;
     }
+  }
+
+  [[nodiscard]] std::int64_t rows(int branch) const {
+    return cut_.branches[branch].forest.row_count();
   }
 
   void run_forward(int branch) {

@@ -287,6 +287,17 @@ TEST(Communicator, GathersWhileOtherOperationsGoOn) {
   });
 }
 
+TEST(Communicator, StartsAnySum) {
+  on_world([](Communicator& world) {
+    std::vector<double> values(1000, world.rank() + 1);
+    std::optional<Pending> sum =
+        world.start("sum", [&] { world.all_reduce_sum(std::span(values), "sum"); });
+    EXPECT_EQ(world.all_reduce_max(std::int64_t{world.rank()}, "largest"), world.size() - 1);
+    if (sum) sum->wait();
+    EXPECT_THAT(values, ::testing::Each(world.size() * (world.size() + 1) / 2));
+  });
+}
+
 TEST(Communicator, AddsUpItsTime) {
   on_world([](Communicator& world) {
     const double before = world.context().seconds;

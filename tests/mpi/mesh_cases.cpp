@@ -5,6 +5,7 @@
 #include "comm/agreement.h"
 #include "comm/gradient_reduction.h"
 #include "comm/mesh.h"
+#include "comm/neighbours.h"
 #include "comm/replicas.h"
 #include "core/error.h"
 #include "tests/mpi/world_cases.h"
@@ -80,6 +81,39 @@ TEST(Mesh, BatchesAreSharedByTheRanksOfDataAndFsdp) {
       EXPECT_EQ(mesh.batch().rank(), mesh.position().data * shape.fsdp + mesh.position().fsdp);
       EXPECT_EQ(mesh.fsdp().rank(), mesh.position().fsdp);
     }
+  });
+}
+
+TEST(Neighbours, ReceiveWhatTheirNeighboursSend) {
+  on_world([](Communicator& world) {
+    const Neighbours line(world);
+    EXPECT_EQ(line.to_next().ranks == nullptr, world.rank() + 1 == world.size());
+    EXPECT_EQ(line.from_previous().ranks == nullptr, world.rank() == 0);
+    EXPECT_EQ(line.from_next().ranks == nullptr, line.to_next().ranks == nullptr);
+    EXPECT_EQ(line.to_previous().ranks == nullptr, line.from_previous().ranks == nullptr);
+    int mine = world.rank();
+    std::byte memory{};
+    int connections = 0;
+    for (int i = 0; i < 2; ++i) {
+      line.connect([&] {
+        ++connections;
+        return std::span(&memory, 1);
+      });
+    }
+    EXPECT_EQ(connections, world.enqueues() && world.size() > 1 ? 1 : 0);
+    const auto send = [&](const Channel& to) {
+      if (to.ranks) to.ranks->send(std::as_bytes(std::span(&mine, 1)), to.peer, 3, "number");
+    };
+    const auto expect = [&](const Channel& from, int number) {
+      if (!from.ranks) return;
+      int theirs = -1;
+      from.ranks->recv(std::as_writable_bytes(std::span(&theirs, 1)), from.peer, 3, "number");
+      EXPECT_EQ(theirs, number);
+    };
+    expect(line.from_previous(), world.rank() - 1);
+    send(line.to_next());
+    expect(line.from_next(), world.rank() + 1);
+    send(line.to_previous());
   });
 }
 

@@ -23,9 +23,11 @@ struct FakeNccl {
   std::atomic<int> finishes{kForever};    // operations after so many are never done
   std::atomic<ncclResult_t> async_error{ncclSuccess};
   std::atomic<bool> abort_hangs{false};
+  int submitted = 0;  // work of the producer so far
   std::vector<float> device = std::vector<float>(64, 1.0f);
   // Counted by the fake.
   std::atomic<int> created{0}, operations{0}, finalized{0}, destroyed{0}, aborted{0};
+  int awaited = 0;            // work of the producer that the last operation waits for
   std::atomic<int> joins{0};  // how often later work of the producer waited for an operation
 
   std::atomic<int> left_in_progress{0};
@@ -130,18 +132,19 @@ inline void fake_cuda(NcclApi& api) {
     return cudaSuccess;
   };
   api.stream_destroy = [](cudaStream_t) { return cudaSuccess; };
-  api.stream_wait_event = [](cudaStream_t stream, cudaEvent_t, unsigned int) {
+  api.stream_wait_event = [](cudaStream_t stream, cudaEvent_t event, unsigned int) {
     if (stream == nullptr) ++fake->joins;
+    if (stream != nullptr) fake->awaited = *reinterpret_cast<int*>(event);
     return cudaSuccess;
   };
-  // An event is where the fake keeps the number of operations before it.
+  // An event is where the fake keeps the number of operations before it, or of the producer's work.
   api.event_create = [](cudaEvent_t* event, unsigned int) {
     const std::lock_guard lock(fake->events_mutex);
     *event = reinterpret_cast<cudaEvent_t>(&fake->events.emplace_back(0));
     return cudaSuccess;
   };
-  api.event_record = [](cudaEvent_t event, cudaStream_t) {
-    *reinterpret_cast<int*>(event) = fake->operations;
+  api.event_record = [](cudaEvent_t event, cudaStream_t stream) {
+    *reinterpret_cast<int*>(event) = stream == nullptr ? fake->submitted : fake->operations.load();
     return cudaSuccess;
   };
   api.event_query = [](cudaEvent_t event) {

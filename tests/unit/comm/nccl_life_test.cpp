@@ -83,14 +83,17 @@ TEST_F(NcclLifeTest, SendsEveryKindOfOperationOnDeviceMemoryToNccl) {
   EXPECT_EQ(nccl_.operations, 6);
 }
 
-TEST_F(NcclLifeTest, LaterWorkWaitsForAGatherOrASendThatWasStartedOnlyFromItsWaitOn) {
+TEST_F(NcclLifeTest, LaterWorkWaitsForAnOperationThatWasStartedOnlyFromItsWaitOn) {
   run_on_threads(2, [&](Communicator& threads) {
     const auto world = make_nccl_communicator(threads.split(0, threads.rank(), "world"),
                                               fake_nccl_api(), {.device = threads.rank()});
     if (world->rank() == 0) {
       const auto bytes = std::as_writable_bytes(device());
       Pending gather = world->start_all_gather(bytes.first(16), bytes.subspan(16, 32), "weights");
-      std::optional<Pending> send = world->start_send(bytes, 1, 0, "activations");
+      const auto start_send = [&](std::span<const std::byte> what) {
+        return world->start("activations", [&] { world->send(what, 1, 0, "activations"); });
+      };
+      std::optional<Pending> send = start_send(bytes);
       ASSERT_TRUE(send.has_value());
       EXPECT_EQ(nccl_.operations, 2);
       EXPECT_EQ(nccl_.joins, 0);
@@ -102,13 +105,25 @@ TEST_F(NcclLifeTest, LaterWorkWaitsForAGatherOrASendThatWasStartedOnlyFromItsWai
       EXPECT_EQ(nccl_.joins, 3);
       // Host memory is sent at once, by the control communicator.
       const std::vector<std::byte> host(8);
-      EXPECT_FALSE(world->start_send(host, 1, 0, "a text").has_value());
+      EXPECT_FALSE(start_send(host).has_value());
     } else {
       std::vector<std::byte> host(8);
-      world->recv(host, 0, 0, "a text");
+      world->recv(host, 0, 0, "activations");
     }
     threads.barrier("end");
   });
+}
+
+TEST_F(NcclLifeTest, AnOperationAfterAMarkDoesNotWaitForLaterWork) {
+  const auto world = make();
+  nccl_.submitted = 1;
+  const Communicator::Mark mark = world->mark_submitted();
+  nccl_.submitted = 2;
+  world->run_after(mark, [&] { world->all_reduce_sum(device(), "activations"); });
+  EXPECT_EQ(nccl_.awaited, 1);
+  EXPECT_EQ(nccl_.joins, 1);
+  world->all_reduce_sum(device(), "gradients");
+  EXPECT_EQ(nccl_.awaited, 2);
 }
 
 // Neither does the host wait for an operation.

@@ -102,6 +102,23 @@ TEST(PipelineSchedule, KeepsNoMoreInFlightThanThereAreStagesToTheEnd) {
   for (int stage = 0; stage < 4; ++stage) EXPECT_EQ(pipeline.most_in_flight(stage), 4 - stage);
 }
 
+// So what the next computation needs is known before this one.
+TEST(PipelineSchedule, ReceivesOnceAtMostBetweenTwoComputations) {
+  for (int stages = 1; stages <= 6; ++stages) {
+    for (int stage = 0; stage < stages; ++stage) {
+      int received = 0;
+      int all = 0;
+      for (const PipelineEvent& event : pipeline_schedule(stages, stage, 9)) {
+        received =
+            computes(event) ? 0 : received + receives_input(event) + receives_gradient(event);
+        all += computes(event) ? 0 : receives_input(event) + receives_gradient(event);
+        EXPECT_LE(received, 1);
+      }
+      EXPECT_EQ(all, 9 * ((stage > 0) + (stage + 1 < stages)));
+    }
+  }
+}
+
 TEST(PipelineSchedule, OneStageTakesMicroBatchesInTurn) {
   const std::vector<PipelineEvent> expected{{Kind::kForward, 0, -1},
                                             {Kind::kBackward, -1, 0},
