@@ -121,6 +121,24 @@ at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight) {
   return one_dnn_linear(grad.contiguous(), weight.t());
 }
 
+void write_matmul_nt(at::Tensor to, const at::Tensor& x, const at::Tensor& weight) {
+  if (route(x, weight) != Route::kAten) {
+    to.copy_(matmul_nt(x, weight));
+    return;
+  }
+  start_matmul(x, weight, 1);
+  at::mm_out(to, x, weight.t());
+}
+
+void write_matmul_nn(at::Tensor to, const at::Tensor& grad, const at::Tensor& weight) {
+  if (route(grad, weight) != Route::kAten) {
+    to.copy_(matmul_nn(grad, weight));
+    return;
+  }
+  start_matmul(grad, weight, 0);
+  at::mm_out(to, grad, weight);
+}
+
 void add_matmul_nt(at::Tensor sum, const at::Tensor& x, const at::Tensor& weight) {
   if (route(x, weight) == Route::kWiden) {
     sum.add_(matmul_nt(x, weight));

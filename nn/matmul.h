@@ -13,6 +13,10 @@ namespace incipit::nn {
 // grad [rows, out], weight [out, in] of grad's dtype and device -> [rows, in], contiguous
 [[nodiscard]] at::Tensor matmul_nn(const at::Tensor& grad, const at::Tensor& weight);
 
+// Write x W^T or grad W to `to` [rows, out] or [rows, in], contiguous.
+void write_matmul_nt(at::Tensor to, const at::Tensor& x, const at::Tensor& weight);
+void write_matmul_nn(at::Tensor to, const at::Tensor& grad, const at::Tensor& weight);
+
 // Add x W^T or grad W to `sum` [rows, out] or [rows, in], whose rows may be strided, as may those
 // of x and grad.
 void add_matmul_nt(at::Tensor sum, const at::Tensor& x, const at::Tensor& weight);

@@ -74,6 +74,24 @@ TEST_P(MatmulTest, AddsToColumnsOfASum) {
   }
 }
 
+TEST_P(MatmulTest, WritesToRows) {
+  for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
+    const at::Tensor x = at::randn({GetParam(), 8}, dtype);
+    const at::Tensor grad = at::randn({GetParam(), 37}, dtype);
+    const at::Tensor weight = at::randn({37, 8}, dtype);
+    const at::Tensor y = at::ones({GetParam() + 2, 37}, dtype);
+    const at::Tensor grad_x = at::ones({GetParam() + 2, 8}, dtype);
+    write_matmul_nt(y.narrow(0, 1, GetParam()), x, weight);
+    write_matmul_nn(grad_x.narrow(0, 1, GetParam()), grad, weight);
+    expect_product(y.narrow(0, 1, GetParam()), x, weight.t());
+    expect_product(grad_x.narrow(0, 1, GetParam()), grad, weight);
+    for (const std::int64_t row : {std::int64_t{0}, GetParam() + 1}) {
+      EXPECT_TRUE(y.select(0, row).eq(1).all().item<bool>());
+      EXPECT_TRUE(grad_x.select(0, row).eq(1).all().item<bool>());
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, MatmulTest,
                          ::testing::Values(0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 95, 96, 300, 1025));
 
