@@ -139,7 +139,7 @@ void write_notes(Html& page, const OrderResults& results) {
   if (results.held_back > 0) {
     page.leaf("p", {{"class", "soft"}},
               "Held back: the best orders on " + telemetry::grouped(results.held_back) +
-                  " labelled validation examples, an upper bound.");
+                  " labelled validation examples: what labels would choose.");
   }
   page.leaf("p", {{"class", "soft"}}, sharing_text(results) + ".");
   if (results.chosen) page.leaf("p", "Chosen: " + chosen_text(results) + ".");

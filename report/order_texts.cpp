@@ -86,7 +86,7 @@ std::vector<std::vector<std::string>> order_summary(const OrderResults& results)
 
 std::string probes_text(const OrderResults& results) {
   return grouped(results.probes) + " of " + grouped(results.probes_generated) +
-         " generated inputs are valid and different";
+         " generated inputs are kept: long enough, and no duplicates";
 }
 
 std::string sharing_text(const OrderResults& results) {
