@@ -96,6 +96,9 @@ void print_orders(std::ostream& out, const telemetry::Style& style, const OrderR
 telemetry::Facts order_facts(const OrderResults& results) {
   telemetry::Facts facts;
   if (results.probes > 0) facts.emplace_back("probes", report::probes_text(results));
+  if (const std::string verdict = report::verdict_text(results); !verdict.empty()) {
+    facts.emplace_back("verdict", verdict);
+  }
   facts.emplace_back("sharing", report::sharing_text(results));
   if (results.chosen) {
     facts.emplace_back("chosen", report::chosen_text(results) + ": --set 'task.shot_lines=" +

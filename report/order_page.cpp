@@ -30,7 +30,8 @@ std::string order_sentence(const OrderResults& results) {
     text += " The " + std::to_string(results.best) + " orders with the highest GlobalE have " +
             telemetry::fixed(figures.by_global->score, 4) + "; as many random orders have " +
             telemetry::fixed(figures.random.low, 4) + " to " +
-            telemetry::fixed(figures.random.high, 4) + " in 95 % of draws.";
+            telemetry::fixed(figures.random.high, 4) + " in 95 % of draws. " +
+            verdict_text(results) + ".";
   }
   return text;
 }

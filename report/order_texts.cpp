@@ -1,5 +1,6 @@
 #include "report/order_texts.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -27,6 +28,22 @@ std::string correlation_text(const std::optional<eval::Correlation>& correlation
   if (!correlation) return "-";
   return fixed(correlation->value, 2) + " (95 %: " + fixed(correlation->low, 2) + " to " +
          fixed(correlation->high, 2) + ")";
+}
+
+// The place of the order in which the examples were drawn; nothing if it is not among the orders.
+std::optional<std::size_t> as_drawn(const OrderResults& results) {
+  const auto found =
+      std::find_if(results.orders.begin(), results.orders.end(),
+                   [](const eval::Order& order) { return std::ranges::is_sorted(order); });
+  if (found == results.orders.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - results.orders.begin());
+}
+
+std::string against_random(const std::string& criterion, const eval::OrderPick& pick,
+                           const eval::RandomControl& random) {
+  if (pick.score > random.high) return criterion + " keeps better orders than chance does";
+  if (pick.score < random.low) return criterion + " keeps worse orders than chance does";
+  return criterion + " keeps no better orders than chance may";
 }
 
 }  // namespace
@@ -64,6 +81,14 @@ std::vector<std::vector<std::string>> order_summary(const OrderResults& results)
   });
   add("worst to best",
       [](const OrderFigures& f) { return from_to(f.spread.lowest, f.spread.highest); });
+  if (const auto drawn = as_drawn(results)) {
+    add("as drawn, " + order_letters(results.orders[*drawn]),
+        [drawn](const OrderFigures& f) { return fixed(f.queries[*drawn], kDecimals); });
+  }
+  if (results.chosen) {
+    add("chosen, " + order_letters(results.orders[*results.chosen]),
+        [&](const OrderFigures& f) { return fixed(f.queries[*results.chosen], kDecimals); });
+  }
   add("random " + std::to_string(results.best), [](const OrderFigures& f) {
     return fixed(f.random.mean, kDecimals) + " (95 %: " + from_to(f.random.low, f.random.high) +
            ")";
@@ -82,6 +107,18 @@ std::vector<std::vector<std::string>> order_summary(const OrderResults& results)
         [](const OrderFigures& f) { return correlation_text(f.local_correlation); });
   }
   return rows;
+}
+
+std::string verdict_text(const OrderResults& results) {
+  const OrderFigures& f = results.figures.front();
+  std::string text;
+  const auto add = [&](const std::string& criterion, const std::optional<eval::OrderPick>& pick) {
+    if (!pick) return;
+    text += (text.empty() ? "" : "; ") + against_random(criterion, *pick, f.random);
+  };
+  add("GlobalE", f.by_global);
+  add("LocalE", f.by_local);
+  return text.empty() ? text : text + " (" + f.name + ", on these queries)";
 }
 
 std::string probes_text(const OrderResults& results) {

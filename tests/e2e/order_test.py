@@ -163,6 +163,20 @@ class OrderSearch(program.ProgramTest):
         self.assertEqual(self.results["probes"]["valid"], len(worded))
         self.assertNotIn("\n", "".join(texts))
 
+    def test_the_output_says_whether_the_search_helped(self):
+        raw = self.results["figures"][0]
+        low, high = raw["picks"]["random"]["score_95"]
+        for criterion, name in (("GlobalE", "global_entropy"), ("LocalE", "local_entropy")):
+            score = raw["picks"][name]["score"]
+            place = "better orders than chance does" if score > high else \
+                "worse orders than chance does" if score < low else "no better orders than chance may"
+            self.assertIn(f"{criterion} keeps {place}", self.stdout)
+        drawn = self.results["orders"].index([0, 1, 2])
+        self.assertRegex(self.stdout, rf"as drawn, abc +{raw['queries'][drawn]:.4f}")
+        chosen = self.results["chosen"]["order"]
+        letters = "".join("abc"[index] for index in self.results["orders"][chosen])
+        self.assertRegex(self.stdout, rf"chosen, {letters} +{raw['queries'][chosen]:.4f}")
+
     def test_orders_share_their_prefixes(self):
         rows = self.results["rows"]
         sizes = [len(each["text"].encode()) + 2 for each in self.results["examples"]]  # a blank line
