@@ -1,9 +1,10 @@
 #include "launcher/distillation.h"
 
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <numeric>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "comm/agreement.h"
 #include "core/error.h"
@@ -14,6 +15,7 @@
 #include "data/answer_text.h"
 #include "eval/answers.h"
 #include "launcher/prompt_source.h"
+#include "report/distillation_texts.h"
 
 namespace incipit::launcher {
 namespace {
@@ -44,44 +46,6 @@ std::vector<TokenId> target_tokens(const eval::GeneratedAnswer& answer, const da
   throw DataError(file + ":" + std::to_string(example.line) +
                   ": the model's answer under distill.prompt is empty; take the question out of "
                   "the file");
-}
-
-// Returns the mean per token over the examples with their bootstrap interval, and the differences.
-std::vector<Divergence> with_intervals(
-    const std::vector<std::pair<std::string, std::vector<double>>>& sums,
-    const data::Dataset& split) {
-  std::vector<eval::ResampledMethod> methods;
-  for (const auto& [name, values] : sums) {
-    eval::ResampledMethod& method = methods.emplace_back();
-    method.width = 2;
-    for (std::int64_t i = 0; i < split.size(); ++i) {
-      method.statistics.push_back(values[static_cast<std::size_t>(i)]);
-      method.statistics.push_back(static_cast<double>(split[i].target.size()));
-    }
-    method.score = [](std::span<const double> of, std::int64_t) { return of[0] / of[1]; };
-  }
-  const eval::PairedBootstrap bootstrap(methods);
-  const std::size_t learned = methods.size() - 1;
-  std::vector<Divergence> divergences;
-  for (std::size_t m = 0; m < methods.size(); ++m) {
-    divergences.push_back({sums[m].first, bootstrap.mean(m), bootstrap.gain(m, learned)});
-  }
-  return divergences;
-}
-
-DistillJson interval_json(const eval::MeanInterval& interval) {
-  return {interval.low, interval.high};
-}
-
-std::string interval_text(const eval::MeanInterval& interval) {
-  return telemetry::fixed(interval.mean, 4) + " [" + telemetry::fixed(interval.low, 4) + ", " +
-         telemetry::fixed(interval.high, 4) + "]";
-}
-
-// Returns the name of a divergence for the terminal.
-std::string shown_name(const std::string& name, std::int64_t prompt_rows) {
-  if (name == "first_tokens") return "first " + telemetry::grouped(prompt_rows) + " tokens";
-  return name == "learned" ? "learned prompt" : "no prompt";
 }
 
 }  // namespace
@@ -190,56 +154,43 @@ void Distillation::measure() {
   session_.world().barrier("learned prompt");
   const std::optional<methods::LoadedPrompt> trained = trained_prompt(session_.config, {});
   const methods::PromptedModel learned = prompted_model(session_, trained, {});
-  prompt_rows_ = rows_of(trained);
+  const std::int64_t prompt_rows = rows_of(trained);
   data::Task first_tokens = task_;
-  first_tokens.shorten_prefix(prompt_rows_);
-  std::vector<std::pair<std::string, std::vector<double>>> sums;
-  const auto add = [&](const std::string& name, const methods::Prompted& model,
+  first_tokens.shorten_prefix(prompt_rows);
+  std::vector<eval::StudentSums> sums;
+  const auto add = [&](const std::string& student, const methods::Prompted& model,
                        const data::Task& task, const data::Dataset& dataset) {
-    sums.emplace_back(
-        name, eval::divergences(model, task, *teacher_, dataset, session_.config.eval,
-                                session_.mesh->batch(), progress_.titled("divergence, " + name)));
+    sums.push_back({student, eval::divergences(model, task, *teacher_, dataset,
+                                               session_.config.eval, session_.mesh->batch(),
+                                               progress_.titled("divergence, " + student))});
   };
   add("no_prompt", teacher_->model(), *session_.task, split);
-  if (prompt_rows_ > 0) {
+  if (prompt_rows > 0) {
     add("first_tokens", teacher_->model(), first_tokens, eval::for_teacher(task_, split));
   }
   add("learned", learned, *session_.task, split);
   progress_.end();
-  for (std::int64_t i = 0; i < split.size(); ++i) tokens_ += std::ssize(split[i].target);
-  divergences_ = with_intervals(sums, split);
-  if (session_.is_rank_zero()) write_results();
-}
-
-void Distillation::write_results() const {
-  const std::int64_t prompt_tokens = std::ssize(task_.prefix());
-  DistillJson json{{"split", "test"},
-                   {"examples", session_.splits().test.size()},
-                   {"tokens", tokens_},
-                   {"prompt_tokens", prompt_tokens},
-                   {"learned_rows", prompt_rows_},
-                   {"saved_per_request", prompt_tokens - prompt_rows_}};
-  for (const Divergence& each : divergences_) {
-    DistillJson& own = json["divergence"][each.name];
-    own = {{"mean", each.mean.mean}, {"mean_95", interval_json(each.mean)}};
-    if (each.name == "learned") continue;
-    own["over_learned"] = each.over_learned.mean;
-    own["over_learned_95"] = interval_json(each.over_learned);
-  }
+  std::vector<std::int64_t> tokens;
+  for (const data::Example& example : split) tokens.push_back(std::ssize(example.target));
+  results_ = {.split = "test",
+              .examples = split.size(),
+              .tokens = std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0}),
+              .prompt_tokens = std::ssize(task_.prefix()),
+              .learned_rows = prompt_rows,
+              .divergences = eval::mean_divergences(sums, tokens)};
+  if (!session_.is_rank_zero()) return;
   write_atomically(fs::path(session_.config.run.output_dir) / "distillation.json",
-                   dump_json(json, 2) + "\n");
+                   eval::distillation_json(*results_));
 }
 
 void Distillation::add_facts(telemetry::Facts& facts) const {
-  if (divergences_.empty()) return;
+  if (!results_) return;
   std::string text;
-  for (const Divergence& each : divergences_) {
-    text += (text.empty() ? "" : "\n") + shown_name(each.name, prompt_rows_) + " " +
-            interval_text(each.mean);
+  for (const auto& row : report::divergence_rows(*results_)) {
+    text += (text.empty() ? "" : "\n") + row[0] + " " + row[1];
   }
   facts.emplace_back("test KL per token", text);
-  facts.emplace_back("saved", telemetry::grouped(std::ssize(task_.prefix()) - prompt_rows_) +
-                                  " tokens per request");
+  facts.emplace_back("saved", report::saved_tokens(*results_));
 }
 
 }  // namespace incipit::launcher

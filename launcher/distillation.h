@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "eval/bootstrap.h"
+#include "eval/distillation_results.h"
 #include "eval/teacher.h"
 #include "launcher/evaluation_progress.h"
 #include "launcher/session.h"
@@ -21,13 +21,6 @@ namespace incipit::launcher {
 
 // Whether a run distils.
 [[nodiscard]] bool distils(const configs::RunConfig& config);
-
-// Mean KL(teacher || student) per token of a split, in nats.
-struct Divergence {
-  std::string name;  // no_prompt, first_tokens, learned
-  eval::MeanInterval mean;
-  eval::MeanInterval over_learned;  // minus that of `learned`, paired; unused for `learned`
-};
 
 class Distillation {
  public:
@@ -55,15 +48,12 @@ class Distillation {
   [[nodiscard]] std::string answers_of_file(const std::filesystem::path& file, bool resumes) const;
   [[nodiscard]] std::string write_answers();
   void set_answers(const std::string& answers);
-  void write_results() const;
 
   Session& session_;
   data::Task task_;  // with the long prompt
   std::unique_ptr<eval::Teacher> teacher_;
   EvaluationProgress progress_;
-  std::int64_t prompt_rows_ = 0;
-  std::int64_t tokens_ = 0;  // of the answers of the test split
-  std::vector<Divergence> divergences_;
+  std::optional<eval::DistillationResults> results_;
 };
 
 }  // namespace incipit::launcher

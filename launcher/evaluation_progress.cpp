@@ -16,6 +16,7 @@ void EvaluationProgress::update(const std::string& title, std::int64_t done, std
 }
 
 eval::ScoringProgress EvaluationProgress::titled(std::string title) {
+  end();
   return [this, title = std::move(title)](std::int64_t done, std::int64_t total) {
     update(title, done, total);
   };

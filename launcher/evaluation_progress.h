@@ -21,7 +21,8 @@ class EvaluationProgress {
   void update(const std::string& title, std::int64_t done, std::int64_t total);
   void end() { bar_ = nullptr; }
 
-  // Returns a callback for eval::evaluate(). This object must outlive it.
+  // Ends the bar of an earlier evaluation. Returns a callback for the next one, which this object
+  // must outlive.
   [[nodiscard]] eval::ScoringProgress titled(std::string title);
 
  private:

@@ -157,8 +157,11 @@ std::string report_json(const Report& report) {
     for (const TextFigures& split : report.figures[r].text_splits) {
       scores[split.split] = text_scores_json(split);
     }
-    runs.push_back(
-        {{"name", report.runs[r].name}, {"dir", report.runs[r].dir.string()}, {"scores", scores}});
+    const RunData& run = report.runs[r];
+    runs.push_back({{"name", run.name}, {"dir", run.dir.string()}, {"scores", scores}});
+    if (run.distillation) {
+      runs.back()["distillation"] = parse_json<Json>(eval::distillation_json(*run.distillation));
+    }
   }
   if (report.comparison) json["comparison"] = comparison_json(report);
   if (!report.curves.empty()) json["learning_curves"] = curves_json(report.curves);

@@ -19,6 +19,7 @@ void write_run(Html& page, const Report& report, std::size_t r) {
   if (run.diagnosis) write_diagnosis(page, *run.diagnosis);
   write_scores(page, figures);
   write_text_scores(page, figures);
+  write_distillation(page, run);
   write_confusion(page, figures);
   if (report.runs.size() == 1) write_curves(page, report);
   write_example(page, figures);

@@ -37,6 +37,8 @@ void write_input(Html& page, const FieldValues& input);
 void write_text_scores(Html& page, const RunFigures& figures);
 void write_answers(Html& page, const RunFigures& figures);
 void write_example(Html& page, const RunFigures& figures);
+// Writes the divergences from the teacher.
+void write_distillation(Html& page, const RunData& run);
 void write_cost(Html& page, const RunData& run, const Cost& cost);
 
 // Writes a dot with whiskers on a line from 0 to 1, and a tick at `mark`.

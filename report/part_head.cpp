@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/distillation_texts.h"
 #include "report/page_parts.h"
 #include "telemetry/output.h"
 
@@ -110,8 +111,10 @@ std::string percent_range(double low, double high) {
 
 std::string result_sentence(const Report& report) {
   if (report.comparison) return sentence_of_comparison(*report.comparison);
+  const RunData& run = report.runs[0];
+  if (run.distillation) return distillation_sentence(*run.distillation);
   const std::string sentence = sentence_of_run(report.figures[0]);
-  return sentence.empty() ? losses(report.runs[0]) : sentence;
+  return sentence.empty() ? losses(run) : sentence;
 }
 
 void write_head(Html& page, const Report& report) {

@@ -217,6 +217,10 @@ RunData read_run(const fs::path& dir, const std::string& task) {
   if (has("manifest.json")) run.manifest = read_manifest(dir / "manifest.json", run.task);
   if (has("diagnosis.json"))
     run.diagnosis = trainer::read_diagnosis(dir / "diagnosis.json", run.task);
+  if (has("distillation.json")) {
+    const fs::path path = dir / "distillation.json";
+    run.distillation = eval::read_distillation(read_text(path), path.string());
+  }
   if (has("metrics.jsonl")) read_metrics(dir / "metrics.jsonl", run);
   if (has("scores.json")) {
     const Json scores = read_object(dir / "scores.json");

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "configs/run_config.h"
+#include "eval/distillation_results.h"
 #include "telemetry/step_record.h"
 #include "trainer/diagnosis.h"
 
@@ -66,6 +67,7 @@ struct RunData {
   std::string config_problem;  // why the run's configuration could not be read
   Manifest manifest;
   std::optional<trainer::Diagnosis> diagnosis;
+  std::optional<eval::DistillationResults> distillation;
   std::vector<telemetry::StepRecord> steps;  // values that were not finite are NaN
   std::vector<StepScores> step_scores;
   std::map<std::string, NamedScores> scores;                         // scores.json, per split

@@ -9,6 +9,7 @@
 #include "families/registry.h"
 #include "methods/registry.h"
 #include "model/weight_files.h"
+#include "trainer/train_options.h"
 
 namespace incipit::report {
 namespace {
@@ -40,7 +41,8 @@ TaskTexts::TaskTexts(const RunData& run) {
                                                    {.max_positions = spec.max_positions,
                                                     .vocab_size = spec.vocab_size}));
   splits_ = data::load_splits(*task_, config.run.seed, prompt_rows_,
-                              {.train_examples = config.train.examples});
+                              {.train_examples = config.train.examples,
+                               .labelled = config.train.loss != trainer::Loss::kDistillation});
   const auto recorded = run.manifest.splits.find("test");
   if (recorded != run.manifest.splits.end() && !recorded->second.fingerprint.empty() &&
       recorded->second.fingerprint != std::to_string(splits_.test.fingerprint())) {

@@ -3,10 +3,15 @@ mesh, and a run that resumes with the answers that the teacher wrote.
 """
 import json
 import shutil
+import sys
 import unittest
+from pathlib import Path
 
 import program
 import runs
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import html_check  # noqa: E402
 
 PROMPT = "Q: is the sea blue? A: yes, blue.\nQ: is moss blue? A: no.\n"
 QUESTIONS = ["is ice blue", "is a leaf red", "what is green", "is the sky wide", "who is there",
@@ -205,9 +210,6 @@ class Distillation(program.ProgramTest):
         self.assertIn("answers are there already", done.stderr)
         self.assertEqual(answers.stat().st_mtime_ns, before)
         self.assertEqual(runs.outcome(self.folder / "resumed")[0], runs.outcome(self.run_dir)[0])
-        for name in ("answers.jsonl", "distillation.json"):
-            self.assertEqual((self.folder / "resumed" / name).read_bytes(),
-                             (self.run_dir / name).read_bytes())
 
     def test_a_resumed_run_keeps_its_prompt(self):
         self.train("changed", "--set", "train.steps=2", "--set", "distill.prompt=other.txt", code=3)
@@ -217,6 +219,23 @@ class Distillation(program.ProgramTest):
         message = self.refused(2, "train", self.config, "--set", "distill.prompt=other.txt",
                                "--set", f"run.output_dir={self.folder / 'changed'}")
         self.assertIn("answers.jsonl: the interrupted run had other answers", message)
+
+    def test_a_report_shows_the_divergences(self):
+        done = self.incipit("report", self.run_dir, "--json", "figures.json")
+        found = json.loads((self.run_dir / "distillation.json").read_text())
+        learned = found["divergence"]["learned"]["mean"]
+        self.assertIn(f"On {len(ASKED)} test examples, the learned prompt has a KL divergence of "
+                      f"{learned:.4f} nats", " ".join(done.stdout.split()))
+        checker = html_check.check((self.run_dir / "report.html").read_text(encoding="utf8"))
+        self.assertEqual(checker.problems, [])
+        text = html_check.text_of(checker)
+        for name, own in found["divergence"].items():
+            low, high = own["mean_95"]
+            self.assertIn(f"{own['mean']:.4f} ({low:.4f} to {high:.4f})", text, name)
+        self.assertIn(f"under the first {ROWS} tokens", text)
+        self.assertIn("isthemoonblue?", "".join(text.split()), "the input of the first example")
+        figures = json.loads((self.folder / "figures.json").read_text())
+        self.assertEqual(figures["runs"][0]["distillation"], found)
 
     def test_what_does_not_fit_is_refused(self):
         for settings, expected in (
