@@ -84,12 +84,11 @@ class AnswerWriter {
 
 std::vector<std::string> generate_answers(const methods::Prompted& model, const data::Task& task,
                                           const data::Dataset& dataset, const EvalOptions& options,
-                                          std::int64_t max_tokens, comm::Communicator& ranks,
+                                          GenerationOptions generation, comm::Communicator& ranks,
                                           const ScoringProgress& on_progress) {
-  const auto answers = generate_tokens(
-      model, task, dataset, options,
-      {.max_tokens = max_tokens, .repetition_penalty = task.model().special.repetition_penalty},
-      ranks, on_progress);
+  generation.repetition_penalty = task.model().special.repetition_penalty;
+  const auto answers =
+      generate_tokens(model, task, dataset, options, generation, ranks, on_progress);
   std::vector<std::string> texts;
   for (const GeneratedAnswer& each : answers) texts.push_back(task.tokenizer().decode(each.tokens));
   return texts;
@@ -163,7 +162,7 @@ int label_of_answer(const data::Task& task, const data::Example& example, std::s
 Scores answer_examples(const methods::Prompted& model, const data::Task& task,
                        const data::Dataset& dataset, const EvalOptions& options,
                        comm::Communicator& ranks, const ScoringProgress& on_progress,
-                       std::optional<std::int64_t> max_tokens) {
+                       const std::optional<GenerationOptions>& generation) {
   if (data::scores_places(task.options())) {
     Scores result;
     const auto find =
@@ -177,9 +176,9 @@ Scores answer_examples(const methods::Prompted& model, const data::Task& task,
     return score_candidates(model, task, dataset, options, ranks, on_progress);
   }
   Scores result;
-  result.texts =
-      generate_answers(model, task, dataset, options,
-                       max_tokens.value_or(task.options().max_answer_tokens), ranks, on_progress);
+  const GenerationOptions greedy{.max_tokens = task.options().max_answer_tokens};
+  result.texts = generate_answers(model, task, dataset, options, generation.value_or(greedy), ranks,
+                                  on_progress);
   const bool free = data::answers_freely(task.options());
   std::int64_t in_format = 0;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {

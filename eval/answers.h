@@ -36,11 +36,11 @@ struct GeneratedAnswer {
     const EvalOptions& options, GenerationOptions generation, comm::Communicator& ranks,
     const ScoringProgress& on_progress = nullptr);
 
-// Generates greedy answers of at most `max_tokens` tokens each, as generate_tokens(), and returns
-// them without special tokens.
+// Generates answers as generate_tokens() and returns them without special tokens. The model's own
+// repetition penalty replaces that of `generation`.
 [[nodiscard]] std::vector<std::string> generate_answers(
     const methods::Prompted& model, const data::Task& task, const data::Dataset& dataset,
-    const EvalOptions& options, std::int64_t max_tokens, comm::Communicator& ranks,
+    const EvalOptions& options, GenerationOptions generation, comm::Communicator& ranks,
     const ScoringProgress& on_progress = nullptr);
 
 // Whether the task's answers are generated (`task.answer`).
@@ -53,13 +53,13 @@ struct GeneratedAnswer {
                                   std::string_view text);
 
 // Scores candidates, generates answers, or finds entities or spans (eval/place_answers.h), as the
-// task says. Generated answers have at most `max_tokens` tokens (default: task.max_answer_tokens).
-// Throws what score_candidates() and generate_answers() throw. Collective over `ranks`; every rank
-// returns all answers.
+// task says. `generation`: default: greedy answers of at most task.max_answer_tokens tokens. Throws
+// what score_candidates() and generate_answers() throw. Collective over `ranks`; every rank returns
+// all answers.
 [[nodiscard]] Scores answer_examples(const methods::Prompted& model, const data::Task& task,
                                      const data::Dataset& dataset, const EvalOptions& options,
                                      comm::Communicator& ranks,
                                      const ScoringProgress& on_progress = nullptr,
-                                     std::optional<std::int64_t> max_tokens = {});
+                                     const std::optional<GenerationOptions>& generation = {});
 
 }  // namespace incipit::eval

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
+#include "eval/generation.h"
 #include "launcher/command_line.h"
 #include "launcher/run_dir.h"
 
@@ -23,6 +24,21 @@ Option* add_config_arguments(Command& command, ConfigArguments& arguments) {
 void add_task_argument(Command& command, ConfigArguments& arguments) {
   command.add_option("--task", arguments.task, "one of several tasks of the configuration")
       ->type_name("NAME");
+}
+
+void add_sampling_arguments(Command& command, eval::GenerationOptions& options) {
+  command
+      .add_option(
+          "--temperature", options.temperature,
+          "0: always the likeliest token (default); 1: sample from the model's probabilities")
+      ->type_name("T")
+      ->between(0.0, 100.0);
+  command
+      .add_option("--top-p", options.top_p,
+                  "sample from the likeliest tokens whose probabilities add up to P (default: 1)")
+      ->type_name("P")
+      ->between(1e-6, 1.0);
+  command.add_option("--seed", options.seed, "seed of sampling (default: 17)")->type_name("S");
 }
 
 namespace {

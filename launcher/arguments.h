@@ -6,6 +6,10 @@
 
 #include "configs/run_config.h"
 
+namespace incipit::eval {
+struct GenerationOptions;
+}
+
 namespace incipit::launcher {
 
 class Command;
@@ -22,6 +26,9 @@ Option* add_config_arguments(Command& command, ConfigArguments& arguments);
 
 // Adds --task NAME to a command that handles a single task (load_one_task()).
 void add_task_argument(Command& command, ConfigArguments& arguments);
+
+// Adds --temperature, --top-p and --seed to a command that generates text.
+void add_sampling_arguments(Command& command, eval::GenerationOptions& options);
 
 // Loads the configuration, which may be that in a run's directory; the run then uses that
 // directory, wherever it was moved to. Applies every check that needs only it and the task files.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "data/answer_text.h"
 #include "eval/answers.h"
 
@@ -23,10 +24,10 @@ std::vector<double> softmax(const std::vector<double>& scores) {
 }  // namespace
 
 Predictor::Predictor(Session& session, methods::PromptedModel model,
-                     std::optional<std::int64_t> max_tokens)
+                     const eval::GenerationOptions& generation)
     : session_(session),
       model_(std::move(model)),
-      max_tokens_(max_tokens),
+      generation_(generation),
       bad_(session.config.task) {}
 
 std::vector<predict::Prediction> Predictor::run(
@@ -84,8 +85,10 @@ void Predictor::add_bad(const DataError& error, const std::string& number,
 
 void Predictor::answer(const data::Dataset& examples) {
   const data::Task& task = *session_.task;
+  eval::GenerationOptions generation = generation_;
+  generation.seed = mix_seed(generation_.seed, chunks_++);
   const eval::Scores scores = eval::answer_examples(model_, task, examples, session_.config.eval,
-                                                    session_.mesh->batch(), nullptr, max_tokens_);
+                                                    session_.mesh->batch(), nullptr, generation);
   for (std::size_t i = 0; i < prediction_of_.size(); ++i) {
     const data::Example& example = examples[static_cast<std::int64_t>(i)];
     predict::Prediction& prediction = predictions_[prediction_of_[i]];

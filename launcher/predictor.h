@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
+#include "eval/generation.h"
 #include "launcher/session.h"
 #include "methods/prompted_model.h"
 #include "predict/input.h"
@@ -17,8 +17,9 @@ namespace incipit::launcher {
 
 class Predictor {
  public:
-  // `session` must outlive it. `max_tokens`: limit of a generated answer; nullopt: the task's.
-  Predictor(Session& session, methods::PromptedModel model, std::optional<std::int64_t> max_tokens);
+  // `session` must outlive it. `generation`: how answers are generated.
+  Predictor(Session& session, methods::PromptedModel model,
+            const eval::GenerationOptions& generation);
 
   // Returns a prediction for every example of the records in `rows`, in order, and one for each
   // record that cannot be read. The records that predictions point to are valid until the next
@@ -41,7 +42,8 @@ class Predictor {
 
   Session& session_;
   methods::PromptedModel model_;
-  std::optional<std::int64_t> max_tokens_;
+  eval::GenerationOptions generation_;
+  std::uint64_t chunks_ = 0;  // answered so far
   data::BadRecords bad_;
   std::int64_t seen_ = 0;  // records seen so far
   std::int64_t examples_seen_ = 0;

@@ -87,8 +87,8 @@ void report_unread_keys(const data::Task& task) {
   }
   if (!special.sampling_keys.empty()) {
     log::info(
-        "generation_config.json: {} is for sampling, which incipit generate does with "
-        "--temperature and --top-p; else the most likely token is taken",
+        "generation_config.json: {} is for sampling, which incipit generate and incipit predict do "
+        "with --temperature and --top-p; else the most likely token is taken",
         join(special.sampling_keys));
   }
 }

@@ -245,18 +245,7 @@ void add_sampling_options(Command& command, GenerateArguments& arguments) {
       .add_option("--max-tokens", options.max_tokens, "tokens to generate at most (default: 256)")
       ->type_name("N")
       ->positive();
-  command
-      .add_option(
-          "--temperature", options.temperature,
-          "0: always the likeliest token (default); 1: sample from the model's probabilities")
-      ->type_name("T")
-      ->between(0.0, 100.0);
-  command
-      .add_option("--top-p", options.top_p,
-                  "sample from the likeliest tokens whose probabilities add up to P (default: 1)")
-      ->type_name("P")
-      ->between(1e-6, 1.0);
-  command.add_option("--seed", options.seed, "seed of sampling (default: 17)")->type_name("S");
+  add_sampling_arguments(command, options);
   command.add_option("--stop", arguments.stops, "stop before this text; may be repeated")
       ->type_name("TEXT")
       ->one_at_a_time()

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "data/dataset.h"
 #include "eval/answers.h"
+#include "eval/generation.h"
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
@@ -35,7 +36,20 @@ struct PredictArguments {
   std::string input_format;
   std::string format;
   std::optional<std::int64_t> max_tokens;
+  eval::GenerationOptions generation;
 };
+
+// Returns how the task's answers are generated. Throws ConfigError if they are to be sampled but
+// are scored.
+eval::GenerationOptions generation_of(const PredictArguments& arguments, const data::Task& task) {
+  eval::GenerationOptions generation = arguments.generation;
+  generation.max_tokens = arguments.max_tokens.value_or(task.options().max_answer_tokens);
+  if (generation.temperature > 0 && !eval::answers_by_generation(task)) {
+    throw ConfigError(
+        "--temperature: the task scores its labels; only generated answers are sampled");
+  }
+  return generation;
+}
 
 // A model, its prompt and the records to answer.
 struct Work {
@@ -52,7 +66,7 @@ struct Work {
       : session(open_session(config, rows_of(trained),
                              {.train = false, .validation = false, .test = false})),
         predictor(session, prompted_model(session, trained, arguments.adapter),
-                  arguments.max_tokens),
+                  generation_of(arguments, *session.task)),
         input(session.world(), path, arguments.input_format,
               data::Template(session.config.task.source_template).fields()) {}
 };
@@ -226,6 +240,7 @@ void add_predict_command(Command& program) {
                    "tokens of a generated answer at most (default: task.max_answer_tokens)")
       ->type_name("N")
       ->positive();
+  add_sampling_arguments(*command, arguments->generation);
   command
       ->add_option("--submission", arguments->submission,
                    "write the benchmark's file and its archive into DIR (default input: the task's "

@@ -237,6 +237,25 @@ class Distillation(program.ProgramTest):
         figures = json.loads((self.folder / "figures.json").read_text())
         self.assertEqual(figures["runs"][0]["distillation"], found)
 
+    def test_the_model_writes_the_questions_too(self):
+        """As docs/alignment.md does it: `predict` samples them."""
+        count = 6
+        (self.folder / "numbers.jsonl").write_text(
+            "".join(json.dumps({"idx": i}) + "\n" for i in range(count)))
+        written = self.incipit(
+            "predict", self.config, "--set", "method.kind=none", "--set",
+            "task.prompt_file=talk.txt", "--set", "task.template='Q:'", "--temperature", "1",
+            "--seed", "3", "--max-tokens", "6", "--input", "numbers.jsonl").stdout
+        self.assertEqual(len({json.loads(line)["prediction"] for line in written.splitlines()}),
+                         count)
+        (self.folder / "written.jsonl").write_text(written.replace('"prediction":', '"text":'),
+                                                   encoding="utf8")
+        self.train("written", "--set", "task.train=written.jsonl")
+        found = json.loads((self.folder / "written" / "distillation.json").read_text())
+        self.assertEqual(found["examples"], len(ASKED))
+        losses = train_losses(self.folder / "written")
+        self.assertLess(losses[4], losses[1])
+
     def test_what_does_not_fit_is_refused(self):
         for settings, expected in (
                 (("distill.prompt=''",), "distill.prompt: is missing"),

@@ -172,6 +172,20 @@ class Predict(WithARun):
         self.assertNotIn("probabilities", found[0])
         self.assertEqual(lines_of(self.incipit(*arguments, ranks=2).stdout), found)
 
+    def test_answers_are_sampled_by_the_seed(self):
+        task = self.write("sampled.yaml", self.config.read_text().replace(
+            'name: "', 'verbalizer: {}\n  target: " {label}"\n  template: "{text} is"\n  # "'))
+
+        def said(seed, temperature=1.5):
+            return self.incipit("predict", task, "--set", "method.kind=none", "--input",
+                                "test.jsonl", "--max-tokens", "12", "--temperature", temperature,
+                                "--seed", seed).stdout
+        self.assertEqual(said(1), said(1))
+        self.assertNotEqual(said(1), said(2))
+        self.assertEqual(said(1, temperature=0), said(2, temperature=0))
+        self.assertIn("--temperature: the task scores its labels", self.refused(
+            2, "predict", self.run_dir, "--input", "test.jsonl", "--temperature", "1"))
+
     def test_columns_on_a_terminal(self):
         ours, theirs = pty.openpty()
         with os.fdopen(theirs, "wb") as out:

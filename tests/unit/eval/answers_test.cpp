@@ -101,7 +101,7 @@ class AnswersTest : public ::testing::Test {
     const data::Task free = tiny_generation_task();
     const auto alone = comm::make_single();
     said = generate_answers(with_prompt(backbone_, std::nullopt), free, tiny_dataset(free, 1, 8),
-                            {}, 3, *alone)
+                            {}, {.max_tokens = 3}, *alone)
                .at(0);
     data::TaskOptions options = tiny_task().options();
     options.verbalizer = {{"good", "\n" + said + " "}, {"bad", " something else"}};

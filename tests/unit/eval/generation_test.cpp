@@ -236,16 +236,17 @@ TEST_F(GenerationTest, AnswersDoNotDependOnRanksAndBatches) {
   const data::Dataset dataset = tiny_dataset(task_, 7, 5);
   const auto prompt = std::optional(tiny_prompt(4, at::kDouble));
   const auto alone = comm::make_single();
-  const auto whole =
-      generate_answers(with_prompt(backbone_, prompt), task_, dataset, {}, 6, *alone);
+  const auto whole = generate_answers(with_prompt(backbone_, prompt), task_, dataset, {},
+                                      {.max_tokens = 6}, *alone);
   ASSERT_EQ(whole.size(), 7U);
   EXPECT_THAT(whole, ::testing::Contains(::testing::Not(::testing::IsEmpty())));
-  EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {.batch_tokens = 1}, 6,
-                             *alone),
+  EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {.batch_tokens = 1},
+                             {.max_tokens = 6}, *alone),
             whole);
   comm::run_on_threads(3, [&](comm::Communicator& world) {
     at::set_num_threads(1);
-    EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {}, 6, world),
+    EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {},
+                               {.max_tokens = 6}, world),
               whole);
   });
 }
@@ -254,14 +255,14 @@ TEST_F(GenerationTest, AnswersEndBeforeTheStopOfTheTask) {
   const data::Dataset dataset = tiny_dataset(task_, 7, 5);
   const methods::PromptedModel model = with_prompt(backbone_, tiny_prompt(4, at::kDouble));
   const auto alone = comm::make_single();
-  const auto whole = generate_answers(model, task_, dataset, {}, 6, *alone);
+  const auto whole = generate_answers(model, task_, dataset, {}, {.max_tokens = 6}, *alone);
   data::TaskOptions options = task_.options();
   std::size_t one = 0;  // an answer that has text
   while (one < whole.size() && whole[one].empty()) ++one;
   ASSERT_LT(one, whole.size());
   options.answer_stop = whole[one].substr(whole[one].size() / 2, 1);
   const data::Task stops(options, task_.model());
-  const auto cut = generate_answers(model, stops, dataset, {}, 6, *alone);
+  const auto cut = generate_answers(model, stops, dataset, {}, {.max_tokens = 6}, *alone);
   for (std::size_t i = 0; i < whole.size(); ++i) {
     const std::size_t end = whole[i].find(options.answer_stop);
     EXPECT_LE(cut[i].size(), end) << i;
