@@ -76,6 +76,9 @@ struct TrainSetup {
   methods::BackboneInfo backbone_info;  // for the adapter files
   RunFacts facts{};                     // for the checkpoints' manifests
   eval::Teacher* teacher = nullptr;     // needed by Loss::kDistillation, for the only task
+  // Called on all ranks after the test splits were scored, with adapter/best written, unless empty.
+  // May throw Stopped on all ranks, which stops the run with a checkpoint.
+  std::function<void()> after_test{};
   // How many steps the host may have started beyond the last one whose numbers it has read, except
   // before evaluations and checkpoints. By default 0 where operations return with their results, as
   // on the CPU, else 1.
@@ -139,6 +142,7 @@ class Trainer {
   void checkpoint();
   bool try_to_save(const std::function<void()>& action);
   void test(TrainResult& result);
+  void call_after_test();
 
   // The learning rate's factor at this step.
   [[nodiscard]] double schedule() const;

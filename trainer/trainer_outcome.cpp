@@ -141,6 +141,7 @@ TrainResult Trainer::finish() {
     swap_with_best();
     test(result);
     swap_with_best();
+    if (!stopping_) call_after_test();
   }
   return stopping_ ? stopped() : result;
 }
@@ -155,6 +156,12 @@ void Trainer::swap_with_best() {
     }
   }
   model_.refresh();
+}
+
+void Trainer::call_after_test() try {
+  if (setup_.after_test) setup_.after_test();
+} catch (const Stopped&) {
+  stopping_ = true;  // it is repeated when the run resumes
 }
 
 // Scores the test splits once, with the prompts as they are.

@@ -226,7 +226,12 @@ std::vector<trainer::SweepMember> sweep_members(const configs::RunConfig& config
 // has another loss. Collective.
 std::unique_ptr<Distillation> start_distillation(Session& session, const RunPlan& plan) {
   if (!distils(session.config)) return nullptr;
-  return std::make_unique<Distillation>(session, plan.kind == RunPlan::Kind::kResume);
+  try {
+    return std::make_unique<Distillation>(session, plan.kind == RunPlan::Kind::kResume);
+  } catch (const Stopped&) {
+    throw Stopped(signal_name() +
+                  ": stopped while the teacher answered; start the same command again");
+  }
 }
 
 // Writes and prints the results of a finished run. For rank 0.
@@ -263,6 +268,9 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
   session.world().barrier("run directory");
   watch_progress(session);
   const std::unique_ptr<Distillation> distillation = start_distillation(session, plan);
+  const auto measure = [&] {
+    if (distillation) distillation->measure();
+  };
 
   const std::unique_ptr<Profiling> profiling = start_profiling(session);
   RunObserver observer(session, done, profiling.get());
@@ -278,12 +286,12 @@ trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool
                             .run_dir = run_dir,
                             .backbone_info = session.backbone_info,
                             .facts = facts,
-                            .teacher = distillation ? &distillation->teacher() : nullptr},
+                            .teacher = distillation ? &distillation->teacher() : nullptr,
+                            .after_test = measure},
                            start);
   restore(session, plan, trainer);
   const trainer::TrainResult result = trainer.run();
   if (!result.stopped) {
-    if (distillation) distillation->measure();
     on_stop_signal(OnSignal::kDone);
     observer.finish();
   }

@@ -2,13 +2,16 @@
 mesh, and a run that resumes with the answers that the teacher wrote.
 """
 import json
+import random
 import shutil
 import sys
+import time
 import unittest
 from pathlib import Path
 
 import program
 import runs
+import stopping
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import html_check  # noqa: E402
@@ -210,6 +213,25 @@ class Distillation(program.ProgramTest):
         self.assertIn("answers are there already", done.stderr)
         self.assertEqual(answers.stat().st_mtime_ns, before)
         self.assertEqual(runs.outcome(self.folder / "resumed")[0], runs.outcome(self.run_dir)[0])
+
+    def test_stopped_at_random_moments_it_has_the_same_bytes(self):
+        draw = random.Random(3)
+        job = stopping.Job(program.INCIPIT, program.MPIRUN, self.folder, self.config,
+                           ["train.steps=40", "train.checkpoint_every=0", "eval.batch_tokens=64"])
+        seconds = job.finish("undisturbed")
+        codes = []
+        while codes.count(75) < 6 and 0 not in codes:
+            process = job.start("disturbed")
+            time.sleep(draw.uniform(0, seconds))
+            process.send_signal(draw.choice(stopping.SIGNALS))
+            code, said = job.wait(process, "disturbed")
+            self.assertIn(code, (0, 75), said)
+            codes.append(code)
+        if 0 not in codes:
+            job.finish("disturbed")
+        self.assertEqual(runs.outcome(self.folder / "disturbed"),
+                         runs.outcome(self.folder / "undisturbed"))
+        self.assertIn("distillation.json", runs.outcome(self.folder / "disturbed")[0])
 
     def test_a_resumed_run_keeps_its_prompt(self):
         self.train("changed", "--set", "train.steps=2", "--set", "distill.prompt=other.txt", code=3)

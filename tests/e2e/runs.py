@@ -21,6 +21,7 @@ def losses(run):
 
 def outcome(run):
     """Every byte that the run leaves for its user, and metrics.jsonl but for its times."""
-    files = [*(run / "adapter").rglob("*"), *(run / "predictions").rglob("*"), run / "scores.json"]
+    files = [*(run / "adapter").rglob("*"), *(run / "predictions").rglob("*"),
+             *(run / name for name in ("scores.json", "answers.jsonl", "distillation.json"))]
     content = {str(f.relative_to(run)): f.read_bytes() for f in files if f.is_file()}
     return content, metric_lines(run)
