@@ -1,5 +1,6 @@
 #include "launcher/search_dir.h"
 
+#include "core/stop_request.h"
 #include "launcher/journal_file.h"
 #include "launcher/run_dir.h"
 #include "launcher/run_lock.h"
@@ -16,6 +17,11 @@ void open_search_dir(const Session& session, const std::filesystem::path& dir,
     describe_run(dir, configs::resolved_yaml(session.config), manifest(session, command));
   }
   lock_run_dir(dir, LockFile::kCreate);
+}
+
+void leave_if_stopped(const Session& session) {
+  if (session.world().all_reduce_max(stop_requested() ? 1 : 0, "stop request") == 0) return;
+  throw Stopped("a signal ended the search; start it again to continue");
 }
 
 }  // namespace incipit::launcher

@@ -16,4 +16,7 @@ void open_search_dir(const Session& session, const std::filesystem::path& dir,
                      const std::string& journal, const std::string& identity,
                      const std::string& command);
 
+// Throws Stopped, on every rank, if a stop was requested on any rank. Collective over the mesh.
+void leave_if_stopped(const Session& session);
+
 }  // namespace incipit::launcher

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "core/json.h"
-#include "core/stop_request.h"
 #include "data/demonstrations.h"
 #include "eval/answer_loss.h"
 #include "eval/evaluation.h"
+#include "launcher/search_dir.h"
 #include "trainer/token_gradient.h"
 
 namespace incipit::launcher {
@@ -45,15 +45,10 @@ data::Task WordScorer::task_with(const eval::Words& words) const {
   return task;
 }
 
-void WordScorer::check_stop() const {
-  if (session_.world().all_reduce_max(stop_requested() ? 1 : 0, "stop request") == 0) return;
-  throw Stopped("a signal ended the search; start it again to continue");
-}
-
 double WordScorer::loss(const char* name, const eval::Words& words,
                         const eval::RewordedSplit& examples) {
   if (const auto known = journal_.loss(name, words)) return *known;
-  check_stop();
+  leave_if_stopped(session_);
   const data::Task task = task_with(words);
   const double mean = mean_of(eval::answer_losses(model_, task, examples.read(task),
                                                   session_.config.eval, session_.mesh->batch()));
@@ -99,7 +94,7 @@ std::vector<TokenId> WordScorer::propose(const eval::TokenSpace& space, const ev
                                          std::size_t position, std::size_t depth) {
   const SearchJournal::Place place{words, position, depth};
   if (journal_.proposals(place) == nullptr) {
-    check_stop();
+    leave_if_stopped(session_);
     // Rank 0 decides: sums in another order may rank equal tokens in another way.
     nlohmann::json list = nlohmann::json::array();
     for (const ProposedToken& each : rank_tokens(space, words, position, depth)) {

@@ -54,7 +54,6 @@ class WordScorer final : public eval::WordScores {
   [[nodiscard]] std::vector<ProposedToken> rank_tokens(const eval::TokenSpace& space,
                                                        const eval::Words& words,
                                                        std::size_t position, std::size_t depth);
-  void check_stop() const;
 
   const Session& session_;
   SearchJournal& journal_;

@@ -177,20 +177,16 @@ data::Dataset OrderCommand::generate(eval::OrderSearch& search) {
   }
   const auto world = static_cast<std::size_t>(ranks.size());
   for (std::size_t first = 0; first < missing.size(); first += world) {
+    leave_if_stopped(session_);
     show_progress(static_cast<std::int64_t>(first), std::ssize(missing), "probes");
     const std::size_t mine = first + static_cast<std::size_t>(ranks.rank());
     nlohmann::json written = nlohmann::json::array();
     if (mine < missing.size()) written = search.write_probes(missing[mine]);
-    const bool stop = stop_requested();
-    const auto all = ranks.all_gather(dump_json(nlohmann::json{written, stop}), "probes");
-    bool stopped = false;
-    for (std::size_t r = 0; r < world; ++r) {
-      const auto theirs = parse_json<nlohmann::json>(all[r]);
-      stopped = stopped || theirs[1].get<bool>();
-      if (first + r >= missing.size()) continue;
-      journal_->add_probes(missing[first + r], theirs[0].get<std::vector<std::string>>());
+    const auto all = ranks.all_gather(dump_json(written), "probes");
+    for (std::size_t r = 0; r < world && first + r < missing.size(); ++r) {
+      journal_->add_probes(missing[first + r],
+                           parse_json<nlohmann::json>(all[r]).get<std::vector<std::string>>());
     }
-    if (stopped) throw Stopped("a signal ended the order search; start it again to continue");
   }
   std::vector<std::vector<std::string>> by_order;
   for (std::size_t o = 0; o < search.orders().size(); ++o) {
@@ -207,6 +203,7 @@ std::vector<eval::Likelihoods> OrderCommand::score(eval::OrderSearch& search,
   std::vector<eval::Likelihoods> by_order;
   for (std::size_t o = 0; o < search.orders().size(); ++o) {
     if (journal_->likelihoods(o) == nullptr) {
+      leave_if_stopped(session_);
       const auto tell = [&](std::int64_t done, std::int64_t) {
         show_progress(static_cast<std::int64_t>(o) * each + done, count * each, "orders");
       };

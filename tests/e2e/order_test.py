@@ -8,8 +8,11 @@ import json
 import math
 import re
 import shutil
+import signal
 import statistics
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import program
@@ -209,6 +212,48 @@ class OrderSearch(program.ProgramTest):
                          (self.run_dir / "order.json").read_text(encoding="utf8"))
         self.order("again", "--set", "run.seed=6")
         self.assertTrue((self.folder / "again.1" / "order.json").exists(), "another search")
+
+    def test_a_signal_stops_it_and_nothing_is_lost(self):
+        longer = ["--set", "task.shots=4"]  # 24 orders
+        self.order("undisturbed", *longer)
+        for name, sent, ranks, mesh in (("alone", signal.SIGTERM, 1, []),
+                                        ("tensor", signal.SIGUSR1, 2, ["parallel.tensor=2"])):
+            for kind in ("probes", "likelihoods"):  # in both halves of the search
+                self.stop_at_first(kind, name, sent, ranks, [*longer, *self.sets(mesh)])
+            done = self.order(name, *longer, *self.sets(mesh), ranks=ranks)
+            self.assertIn("steps of the search are there already", done.stderr)
+            for file in ("order.json", "order.jsonl") if ranks == 1 else ():
+                self.assertEqual((self.folder / name / file).read_bytes(),
+                                 (self.folder / "undisturbed" / file).read_bytes())
+            found, whole = (json.loads((self.folder / each / "order.json").read_text())
+                            for each in (name, "undisturbed"))
+            self.assertEqual(found["chosen"], whole["chosen"])
+            self.assertEqual(found["figures"][0]["queries"], whole["figures"][0]["queries"])
+
+    @staticmethod
+    def sets(settings):
+        return [part for setting in settings for part in ("--set", setting)]
+
+    def stop_at_first(self, kind, name, sent, ranks, options):
+        """Sends a signal when the search has noted something and the journal has this kind."""
+        command = [program.INCIPIT, "order", self.config, *SETTINGS, "--output", name, *options]
+        if ranks > 1:
+            command = [program.MPIRUN, "-n", str(ranks), *command]
+        journal = self.folder / name / "order.jsonl"
+
+        def text():
+            return journal.read_text() if journal.exists() else ""
+        known = max(text().count("\n"), 1)  # the first line names the search
+        with subprocess.Popen(list(map(str, command)), cwd=self.folder, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            while process.poll() is None and not (text().count("\n") > known and kind in text()):
+                time.sleep(0.001)
+            before = text()
+            process.send_signal(sent)
+            said = process.communicate(timeout=100)[1]
+        self.assertEqual(process.returncode, 75, said)
+        self.assertTrue(text().startswith(before))
+        self.assertFalse((self.folder / name / "order.json").exists())
 
     def test_two_ranks_find_the_same(self):
         self.order("two", ranks=2)
