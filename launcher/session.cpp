@@ -18,6 +18,7 @@
 #include "core/text.h"
 #include "eval/answers.h"
 #include "families/registry.h"
+#include "launcher/distillation.h"
 #include "launcher/graphs_choice.h"
 #include "launcher/memory_budget.h"
 #include "launcher/model_check.h"
@@ -98,6 +99,7 @@ void load_data(Session& session, const std::vector<std::int64_t>& prompt_rows,
                const fs::path& model_dir, const model::ModelSpec& transformer,
                data::WhichSplits which) {
   which.train_examples = session.config.train.examples;
+  which.labelled = !distils(session.config);
   std::map<data::Format, data::TaskModel> models;
   session.tasks.clear();
   const bool sweeps = !session.config.sweep.empty();

@@ -15,6 +15,7 @@
 #include "launcher/arguments.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
+#include "launcher/distillation.h"
 #include "launcher/json_output.h"
 #include "launcher/model_check.h"
 #include "methods/registry.h"
@@ -244,7 +245,8 @@ void run_show(const ShowArguments& arguments) {
                         {.train = arguments.split == "train",
                          .validation = arguments.split == "validation",
                          .test = arguments.split == "test",
-                         .train_examples = config.train.examples});
+                         .train_examples = config.train.examples,
+                         .labelled = !distils(config)});
   const data::Dataset& split = pick(splits, arguments.split);
   if (split.empty()) {
     throw ConfigError("task." + arguments.split + ": the task has no " + arguments.split +

@@ -249,8 +249,7 @@ void write_results(const Session& session, const RunObserver& observer,
 
 // Sets config.train.steps to the number of steps, which train.epochs may decide.
 trainer::TrainResult train(configs::RunConfig& config, const RunPlan& plan, bool json) {
-  Session session =
-      open_session(config, prompt_rows_of(config), {.labelled = !distils(config)}, check_starts);
+  Session session = open_session(config, prompt_rows_of(config), {}, check_starts);
   config.train.steps =
       trainer::steps_to_train(config.train, session.tasks.front().splits.train.size());
   trainer::require_warmup_within_steps(config.train);

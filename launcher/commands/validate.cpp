@@ -15,6 +15,7 @@
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
 #include "launcher/commands/validate_report.h"
+#include "launcher/distillation.h"
 #include "launcher/memory_budget.h"
 #include "launcher/model_check.h"
 #include "launcher/prompt_source.h"
@@ -61,9 +62,11 @@ void check_run(const ConfigArguments& arguments) {
     read.name = name;
     read.prompt_rows = *std::max_element(prompt_rows.begin(), prompt_rows.end());
     read.task = std::make_shared<data::Task>(options, std::move(task_model));
-    read.splits = data::load_splits(
-        *read.task, config.run.seed, read.prompt_rows,
-        {.train = trains, .validation = trains, .train_examples = config.train.examples});
+    read.splits = data::load_splits(*read.task, config.run.seed, read.prompt_rows,
+                                    {.train = trains,
+                                     .validation = trains,
+                                     .train_examples = config.train.examples,
+                                     .labelled = !distils(config)});
   }
   check_starts(config, transformer, tasks);
 

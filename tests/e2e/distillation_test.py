@@ -242,6 +242,14 @@ class Distillation(program.ProgramTest):
                                "--set", f"run.output_dir={self.folder / 'changed'}")
         self.assertIn("answers.jsonl: the interrupted run had other answers", message)
 
+    def test_questions_without_answers_are_shown(self):
+        self.assertIn("train", self.incipit("validate", self.config).stdout)
+        for split, question in ("train", QUESTIONS[0]), ("test", ASKED[0]):
+            shown = self.incipit("show", self.config, "--split", split, "--json").stdout
+            self.assertIn(question, shown)
+        message = self.refused(3, "eval", self.run_dir)
+        self.assertIn("asked.jsonl", message)
+
     def test_a_report_shows_the_divergences(self):
         done = self.incipit("report", self.run_dir, "--json", "figures.json")
         found = json.loads((self.run_dir / "distillation.json").read_text())
