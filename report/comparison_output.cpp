@@ -41,13 +41,13 @@ Json scores_json(const SplitFigures& split) {
           {"majority", split.majority_share}};
 }
 
-// Returns {"name", "points": [{"examples", "method"}]} of each curve.
-Json curves_json(const std::vector<LearningCurve>& curves) {
+// Returns {"name", "points": [{X_NAME, "method"}]} of each curve.
+Json curves_json(const std::vector<ScoreCurve>& curves, const std::string& x_name) {
   Json all = Json::array();
-  for (const LearningCurve& curve : curves) {
+  for (const ScoreCurve& curve : curves) {
     Json points = Json::array();
     for (const CurvePoint& point : curve.points) {
-      points.push_back({{"examples", point.examples}, {"method", point.method}});
+      points.push_back({{x_name, point.x}, {"method", point.method}});
     }
     all.push_back({{"name", curve.name}, {"points", points}});
   }
@@ -91,12 +91,44 @@ Json comparison_json(const Report& report) {
       {"gains", gains}};
 }
 
+// Returns the heading of a table's column of scores.
+std::string score_title(const Comparison& comparison) {
+  return comparison.metric == "accuracy" ? "test %" : comparison.title + " %";
+}
+
+// Prints the gain of each point over the one before it.
+void print_curves(std::ostream& out, const telemetry::Style& style, const Comparison& comparison,
+                  const std::vector<ScoreCurve>& curves, const std::string& x_title) {
+  if (curves.empty()) return;
+  telemetry::Table table(
+      {"method", x_title, "runs", score_title(comparison), "gain over fewer", "95 %", ""});
+  for (const ScoreCurve& curve : curves) {
+    for (std::size_t p = 0; p < curve.points.size(); ++p) {
+      const std::size_t m = curve.points[p].method;
+      std::vector<std::string> row{
+          telemetry::visible(curve.name), telemetry::grouped(curve.points[p].x),
+          std::to_string(comparison.methods[m].runs.size()), percents(comparison.methods[m].score)};
+      if (p == 0) {
+        row.insert(row.end(), {"", "", ""});
+      } else {
+        const eval::MeanInterval& gain = comparison.gains[m][curve.points[p - 1].method];
+        row.insert(row.end(), {signed_points(gain.mean),
+                               signed_points(gain.low) + " to " + signed_points(gain.high),
+                               gain.excludes_zero() ? "excludes 0" : "may be chance"});
+      }
+      table.add(row);
+    }
+  }
+  out << '\n';
+  table.print(out, style);
+}
+
 }  // namespace
 
 void print_comparison(std::ostream& out, const telemetry::Style& style,
                       const Comparison& comparison) {
-  const std::string head = comparison.metric == "accuracy" ? "test %" : comparison.title + " %";
-  telemetry::Table table({"method", "runs", head, "95 %", "seeds", "best gains", "95 %", ""});
+  telemetry::Table table(
+      {"method", "runs", score_title(comparison), "95 %", "seeds", "best gains", "95 %", ""});
   for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
     const Method& method = comparison.methods[m];
     std::string seeds;
@@ -119,31 +151,10 @@ void print_comparison(std::ostream& out, const telemetry::Style& style,
   }
 }
 
-void print_learning_curves(std::ostream& out, const telemetry::Style& style, const Report& report) {
-  if (report.curves.empty()) return;
-  const Comparison& comparison = *report.comparison;
-  const std::string head = comparison.metric == "accuracy" ? "test %" : comparison.title + " %";
-  telemetry::Table table(
-      {"method", "training examples", "runs", head, "gain over fewer", "95 %", ""});
-  for (const LearningCurve& curve : report.curves) {
-    for (std::size_t p = 0; p < curve.points.size(); ++p) {
-      const std::size_t m = curve.points[p].method;
-      std::vector<std::string> row{
-          telemetry::visible(curve.name), telemetry::grouped(curve.points[p].examples),
-          std::to_string(comparison.methods[m].runs.size()), percents(comparison.methods[m].score)};
-      if (p == 0) {
-        row.insert(row.end(), {"", "", ""});
-      } else {
-        const eval::MeanInterval& gain = comparison.gains[m][curve.points[p - 1].method];
-        row.insert(row.end(), {signed_points(gain.mean),
-                               signed_points(gain.low) + " to " + signed_points(gain.high),
-                               gain.excludes_zero() ? "excludes 0" : "may be chance"});
-      }
-      table.add(row);
-    }
-  }
-  out << '\n';
-  table.print(out, style);
+void print_score_curves(std::ostream& out, const telemetry::Style& style, const Report& report) {
+  if (!report.comparison) return;
+  print_curves(out, style, *report.comparison, report.learning_curves, "training examples");
+  print_curves(out, style, *report.comparison, report.size_curves, "model parameters");
 }
 
 std::string report_json(const Report& report) {
@@ -164,7 +175,12 @@ std::string report_json(const Report& report) {
     }
   }
   if (report.comparison) json["comparison"] = comparison_json(report);
-  if (!report.curves.empty()) json["learning_curves"] = curves_json(report.curves);
+  if (!report.learning_curves.empty()) {
+    json["learning_curves"] = curves_json(report.learning_curves, "examples");
+  }
+  if (!report.size_curves.empty()) {
+    json["size_curves"] = curves_json(report.size_curves, "parameters");
+  }
   return dump_json(json, 2, BadUtf8::kReplace) + "\n";
 }
 

@@ -126,7 +126,7 @@ void draw_axes(Html& page, const LineChart& chart, const Frame& frame) {
                {"x", css_number(frame.x(tick))},
                {"y", css_number(kBottom + 16)},
                {"text-anchor", frame.x(tick) > kRight - 12 ? "end" : "middle"}},
-              telemetry::grouped(std::llround(tick)));
+              telemetry::short_count(std::llround(tick)));
   }
   page.leaf("text",
             {{"class", "tick title"},

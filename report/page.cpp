@@ -50,6 +50,7 @@ std::string render(const Report& report) {
     write_head(page, report);
     if (report.comparison) write_comparison(page, *report.comparison);
     write_learning_curves(page, report);
+    write_size_curves(page, report);
     if (report.runs.size() > 1) write_curves(page, report);
     write_runs(page, report);
   });

@@ -21,8 +21,10 @@ namespace incipit::report {
 
 void write_head(Html& page, const Report& report);
 void write_comparison(Html& page, const Comparison& comparison);
-// Writes the score against the number of training examples.
+// Write the score against the number of training examples, and against the number of the model's
+// parameters. The latter says so if that is not measured.
 void write_learning_curves(Html& page, const Report& report);
+void write_size_curves(Html& page, const Report& report);
 // Writes loss, learning rate, gradient norm, scores and step time of all trained runs.
 void write_curves(Html& page, const Report& report);
 

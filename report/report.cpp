@@ -194,7 +194,9 @@ Report gather(std::span<const fs::path> dirs, const std::string& task) {
   }
   if (report.runs.size() > 1) {
     report.comparison = compare(report.runs, report.majority_label);
-    report.curves = learning_curves(report.runs, *report.comparison);
+    report.learning_curves =
+        score_curves(report.runs, *report.comparison, CurveAxis::kTrainingExamples);
+    report.size_curves = score_curves(report.runs, *report.comparison, CurveAxis::kModelParameters);
   }
   for (std::size_t r = 0; r < report.runs.size(); ++r) {
     report.figures.push_back(figures_of(report.runs[r], texts[r], report.majority_label));

@@ -10,8 +10,8 @@
 
 #include "report/comparison.h"
 #include "report/figures.h"
-#include "report/learning_curve.h"
 #include "report/run_data.h"
+#include "report/score_curves.h"
 #include "report/task_texts.h"
 
 namespace incipit::report {
@@ -65,7 +65,9 @@ struct Report {
   std::vector<RunFigures> figures;       // per run
   std::string majority_label;            // of the training split; empty: unknown
   std::optional<Comparison> comparison;  // only for several runs
-  std::vector<LearningCurve> curves;     // of the comparison
+  // Of the comparison, against training examples and against model parameters.
+  std::vector<ScoreCurve> learning_curves;
+  std::vector<ScoreCurve> size_curves;
 };
 
 // Reads the runs. For runs with several tasks, `task` is shown. Throws as read_run() and compare()

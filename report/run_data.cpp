@@ -160,6 +160,7 @@ Manifest read_manifest(const fs::path& path, const std::string& task) {
   Manifest manifest;
   manifest.command = text_at(json, "command");
   manifest.started = text_at(json, "started");
+  if (json.contains("model")) manifest.parameters = count_at(json["model"], "parameters");
   for (const char* key : {"incipit", "libtorch", "host", "processor", "device", "ranks",
                           "threads_per_rank", "seed"}) {
     if (json.contains(key)) manifest.facts.emplace_back(key, text_of(json[key]));

@@ -55,6 +55,7 @@ struct Manifest {
   std::vector<std::pair<std::string, std::string>> facts;  // "host" and its name, for display
   std::string command;
   std::string started;
+  std::int64_t parameters = 0;  // of the model; 0: unknown
   std::map<std::string, SplitFile> splits;
 };
 

@@ -6,10 +6,12 @@ import random
 import re
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy
 import program
 import scipy.stats
+import tiny
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import html_check  # noqa: E402
@@ -166,6 +168,39 @@ class OfSeveral(Report):
         for size in (6, 12, 40):
             self.assertRegex(said, rf"(?m)^  curve +{size} +{2 if size == 6 else 1} ")
         self.assertNotIn("learning-curve", self.page_of("curve-6-1", "curve-6-2"))
+
+    def test_runs_on_models_of_several_sizes_have_a_size_curve(self):
+        with mock.patch.object(tiny, "LAYERS", 4):
+            larger = sum(math.prod(shape) for shape in tiny.tensor_shapes().values())
+            tiny.write_model(self.folder / "larger")
+        small = sum(math.prod(shape) for shape in tiny.tensor_shapes().values())
+        dots = {}
+        for model, size in (("larger", larger), ("model", small)):
+            for command, method in (("train", "prompt_tuning"), ("eval", "none")):
+                name = f"{method}-{model}"
+                self.incipit(command, self.config, "--set", f"model.path={self.folder / model}",
+                             "--set", f"method.kind={method}", "--set", f"run.output_dir={name}",
+                             "--set", f"run.name={name}")
+                scores = json.loads((self.folder / name / "scores.json").read_text())
+                dots[name] = (size, scores["test"]["accuracy"])
+        manifest = self.folder / "none-model" / "manifest.json"
+        noted = json.loads(manifest.read_text())
+        self.assertEqual(noted["model"].pop("parameters"), small)
+        manifest.write_text(json.dumps(noted))  # as of an earlier version: the model is read
+        figures = self.figures(*dots)
+        self.assertEqual([curve["name"] for curve in figures["size_curves"]],
+                         ["prompt_tuning", "none"])
+        for curve in figures["size_curves"]:
+            self.assertEqual([point["parameters"] for point in curve["points"]], [small, larger])
+        self.assertNotIn("learning_curves", figures)
+        text, said = self.page(*dots, at="report.html")
+        for name, (size, accuracy) in dots.items():
+            self.assertIn(f"{name}, parameters of the model {size:,}: {100 * accuracy:.1f} %",
+                          self.page_of(*dots))
+        self.assertIn("accuracy against parameters of the model", text)
+        self.assertRegex(said, rf"(?m)^  none +{larger:,} +1 ")
+        text, _ = self.page("prompt_tuning-model", "none-model", at="report.html")
+        self.assertIn("no method has runs on models of different sizes", text)
 
     def page_of(self, *runs):
         self.page(*runs, at="report.html")

@@ -8,8 +8,8 @@
 #include "report/comparison.h"
 #include "report/figures.h"
 #include "report/html.h"
-#include "report/learning_curve.h"
 #include "report/line_chart.h"
+#include "report/score_curves.h"
 
 namespace incipit::report {
 namespace {
@@ -168,6 +168,12 @@ TEST(Compare, SaysWhichRunCannotBeCompared) {
   }
 }
 
+std::vector<std::int64_t> numbers_of(const ScoreCurve& curve) {
+  std::vector<std::int64_t> numbers;
+  for (const CurvePoint& point : curve.points) numbers.push_back(point.x);
+  return numbers;
+}
+
 TEST(LearningCurves, JoinMethodsThatDifferInTheirTrainingExamplesAlone) {
   std::vector<RunData> runs{run("all-1", 1, "{a}"), run("twenty-1", 1, "{a}"),
                             run("ten-1", 1, "{a}"), run("ten-2", 2, "{a}"), run("other", 1, "{b}")};
@@ -181,15 +187,36 @@ TEST(LearningCurves, JoinMethodsThatDifferInTheirTrainingExamplesAlone) {
   runs[0].manifest.splits["train"].examples = 40;
   runs[2].config->train.examples = runs[3].config->train.examples = 10;
   const Comparison comparison = compare(runs, "");
-  const std::vector<LearningCurve> curves = learning_curves(runs, comparison);
+  const auto curves = score_curves(runs, comparison, CurveAxis::kTrainingExamples);
   ASSERT_EQ(curves.size(), 1u);
-  std::vector<std::int64_t> examples;
-  for (const CurvePoint& point : curves[0].points) examples.push_back(point.examples);
-  EXPECT_THAT(examples, ElementsAre(10, 20, 40));
+  EXPECT_THAT(numbers_of(curves[0]), ElementsAre(10, 20, 40));
   EXPECT_THAT(comparison.methods[curves[0].points[0].method].runs, ElementsAre(2, 3));
   EXPECT_THAT(comparison.methods[curves[0].points[2].method].runs, ElementsAre(0));
-  EXPECT_THAT(learning_curves(std::span(runs).first(1), compare(std::span(runs).first(1), "")),
-              IsEmpty());
+  const std::span<const RunData> one = std::span(runs).first(1);
+  EXPECT_THAT(score_curves(one, compare(one, ""), CurveAxis::kTrainingExamples), IsEmpty());
+}
+
+TEST(SizeCurves, JoinMethodsThatDifferInTheirModelAlone) {
+  std::vector<RunData> runs{run("soft-large", 1, "{a}"),   run("soft-small-1", 1, "{a}"),
+                            run("soft-small-2", 2, "{a}"), run("zero-small", 1, "{b}"),
+                            run("zero-large", 1, "{b}"),   run("other", 1, "{c}")};
+  for (const std::size_t r : {3, 4}) runs[r].config->method.kind = "none";
+  for (RunData& each : runs) {
+    const bool large = each.name.ends_with("large");
+    each.config->model.path = large ? "large" : "small";
+    each.config->parallel.tensor = large ? 2 : 1;
+    each.manifest.parameters = large ? 3000 : 1000;
+  }
+  const Comparison comparison = compare(runs, "");
+  const auto curves = score_curves(runs, comparison, CurveAxis::kModelParameters);
+  ASSERT_EQ(curves.size(), 2u);
+  EXPECT_EQ(curves[0].name, "soft");
+  EXPECT_EQ(curves[1].name, "zero");
+  for (const ScoreCurve& curve : curves) EXPECT_THAT(numbers_of(curve), ElementsAre(1000, 3000));
+  EXPECT_THAT(comparison.methods[curves[0].points[0].method].runs, ElementsAre(1, 2));
+  EXPECT_THAT(score_curves(runs, comparison, CurveAxis::kTrainingExamples), IsEmpty());
+  for (RunData& each : runs) each.manifest.parameters = 0;  // and there is no such model
+  EXPECT_THAT(score_curves(runs, comparison, CurveAxis::kModelParameters), IsEmpty());
 }
 
 TEST(LineChart, CanHaveALogarithmicAxisAndIntervals) {
