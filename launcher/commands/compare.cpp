@@ -158,14 +158,14 @@ void print_comparison(const Session& session, const std::vector<configs::PromptT
   table.print(std::cout, style);
 }
 
-// Says whether the interval of the deciding metric is above the constant answer's score; empty if
-// the metric has none.
-std::string beside_majority(const eval::TemplateScore& best, const eval::ConstantAnswer& constant) {
+// Says whether the interval of the deciding metric is above the constant answer's score. Both are
+// of the test split: on the validation split, the best of several templates is partly the luckiest.
+std::string beside_majority(const eval::SplitResult& test, const eval::ConstantAnswer& constant) {
   const std::string& metric = constant.metrics.front().first;
   const double majority = constant.metrics.front().second;
   std::string text = "always '" + telemetry::visible(constant.answer) + "' has " + metric + " " +
-                     telemetry::fixed(majority, 4);
-  for (const auto& [name, interval] : best.intervals) {
+                     telemetry::fixed(majority, 4) + " on test";
+  for (const auto& [name, interval] : test.intervals) {
     if (name != metric) continue;
     if (interval.low > majority) return text + "; the best template is surely above";
     if (interval.high < majority) return text + "; the best template is below";
@@ -185,22 +185,32 @@ std::string spread_text(const std::vector<eval::TemplateScore>& scored) {
          telemetry::fixed(spread.lowest, 4) + " to " + telemetry::fixed(spread.highest, 4);
 }
 
-void print_best(const Session& session, const eval::TemplateScore& best, const std::string& spread,
-                const std::optional<eval::ConstantAnswer>& constant,
-                const eval::SplitResult& test) {
-  std::string scores;
+// "accuracy 0.5274 (95 %: 0.4580 to 0.5950), macro_f1 0.4100"
+std::string scores_text(const eval::SplitResult& test) {
+  std::string text;
   for (const auto& [metric, value] : test.metrics) {
-    scores.append(scores.empty() ? "" : ", ")
-        .append(metric)
-        .append(" ")
-        .append(telemetry::fixed(value, 4));
+    text += (text.empty() ? "" : ", ") + metric + " " + telemetry::fixed(value, 4);
+    for (const auto& [name, interval] : test.intervals) {
+      if (name != metric) continue;
+      text += " (95 %: " + telemetry::fixed(interval.low, 4) + " to " +
+              telemetry::fixed(interval.high, 4) + ")";
+    }
   }
-  telemetry::Facts facts{{"best", best.name}};
+  return text;
+}
+
+void print_best(const Session& session, const std::string& name, const std::string& spread,
+                const eval::SplitResult& test) {
+  telemetry::Facts facts{{"best", name}};
   if (!spread.empty()) facts.emplace_back("spread", spread);
+  const data::Dataset& examples = session.splits().test;
+  facts.emplace_back("its test",
+                     scores_text(test) + ", " + telemetry::grouped(examples.size()) + " examples");
+  const auto constant = examples.labelled() ? eval::constant_answer(*session.task, examples)
+                                            : std::optional<eval::ConstantAnswer>();
   if (constant && !constant->metrics.empty()) {
-    facts.emplace_back("majority", beside_majority(best, *constant));
+    facts.emplace_back("majority", beside_majority(test, *constant));
   }
-  facts.emplace_back("its test", scores);
   facts.emplace_back("run", session.config.run.output_dir);
   telemetry::print_facts(std::cout, telemetry::Style::of_stdout(), facts);
 }
@@ -241,7 +251,7 @@ void run_compare(const CompareArguments& arguments) {
     json["test"] = scores_json(test.metrics, test.intervals);
     return print_json(json);
   }
-  print_best(session, scored[best], spread_text(scored), constant, test);
+  print_best(session, scored[best].name, spread_text(scored), test);
 }
 
 }  // namespace

@@ -44,16 +44,18 @@ class Compare(program.ProgramTest):
         self.assertAlmostEqual(test["accuracy"], right / 12)
         self.assertIn("kind: none", (run / "config.yaml").read_text())
 
-    def test_shows_the_majority_and_whether_the_best_is_above(self):
+    def test_shows_the_majority_and_whether_the_best_is_above_on_test(self):
         run, done = self.compare("majority")
         chosen = json.loads((run / "templates.json").read_text())
         self.assertRegex(done.stdout, rf"\n  majority +- +{chosen['majority']['accuracy']:.4f}")
-        best = next(each for each in chosen["templates"] if each["name"] == chosen["best"])
-        low, high = best["accuracy_95"]
-        word = ("surely above" if low > chosen["majority"]["accuracy"] else
-                "below" if high < chosen["majority"]["accuracy"] else "undecided")
-        self.assertIn(word, done.stdout)
-        self.assertIn(f"always '{chosen['majority']['answer']}'", done.stdout)
+        test = json.loads((run / "scores.json").read_text())["test"]
+        low, high = test["accuracy_95"]
+        self.assertRegex(done.stdout, rf"accuracy {test['accuracy']:.4f} \(95 %: {low:.4f} to "
+                                      rf"{high:.4f}\).*, 12 examples")
+        labels = [each["label"] for each in read_lines(run / "predictions" / "test.jsonl")]
+        majority = max(map(labels.count, labels)) / len(labels)
+        word = "surely above" if low > majority else "below" if high < majority else "undecided"
+        self.assertRegex(done.stdout, rf"always '.*' has accuracy {majority:.4f} on test; .*{word}")
 
     def test_shows_how_far_answers_are_in_the_format_and_can_be_trusted(self):
         """Guo et al. 2017: ten bins of confidence, from the scores of a separate evaluation."""
