@@ -104,6 +104,11 @@ Frame frame_of(const LineChart& chart) {
   return frame;
 }
 
+// Returns the distance of the ticks of the x axis; 1 where they are the points' own.
+double x_step(const LineChart& chart, const Frame& frame) {
+  return chart.log_x || frame.x_ticks.size() < 2 ? 1 : frame.x_ticks[1] - frame.x_ticks[0];
+}
+
 void draw_axes(Html& page, const LineChart& chart, const Frame& frame) {
   const double step = frame.y_ticks[1] - frame.y_ticks[0];
   for (const double tick : frame.y_ticks) {
@@ -120,13 +125,15 @@ void draw_axes(Html& page, const LineChart& chart, const Frame& frame) {
                {"text-anchor", "end"}},
               number(tick, step, chart.unit));
   }
+  const double x_distance = x_step(chart, frame);
   for (const double tick : frame.x_ticks) {
-    page.leaf("text",
-              {{"class", "tick"},
-               {"x", css_number(frame.x(tick))},
-               {"y", css_number(kBottom + 16)},
-               {"text-anchor", frame.x(tick) > kRight - 12 ? "end" : "middle"}},
-              telemetry::short_count(std::llround(tick)));
+    page.leaf(
+        "text",
+        {{"class", "tick"},
+         {"x", css_number(frame.x(tick))},
+         {"y", css_number(kBottom + 16)},
+         {"text-anchor", frame.x(tick) > kRight - 12 ? "end" : "middle"}},
+        x_distance < 1 ? number(tick, x_distance, "") : telemetry::short_count(std::llround(tick)));
   }
   page.leaf("text",
             {{"class", "tick title"},
@@ -153,7 +160,10 @@ std::string path_of(const Frame& frame, std::span<const Point> points) {
 
 // "soft, step 120: 0.693"
 std::string value_text(const LineChart& chart, const Line& line, const Point& point) {
-  return line.name + ", " + chart.x_title + " " + telemetry::grouped(std::llround(point.x)) + ": " +
+  const bool whole = point.x == std::floor(point.x);
+  const std::string x =
+      whole ? telemetry::grouped(std::llround(point.x)) : telemetry::fixed(point.x, 2);
+  return line.name + ", " + chart.x_title + " " + x + ": " +
          number(point.y, std::abs(point.y) * 0.001, chart.unit);
 }
 
@@ -192,7 +202,7 @@ void draw_values(Html& page, const LineChart& chart, const Frame& frame, const L
 
 void draw_line(Html& page, const LineChart& chart, const Frame& frame, const Line& line) {
   if (line.dots) {
-    draw_path(page, "line", line, path_of(frame, line.points));
+    if (line.joined) draw_path(page, "line", line, path_of(frame, line.points));
     for (const Point& point : line.points) {
       if (!std::isfinite(point.y)) continue;
       const auto dot = page.element("circle", {{"class", coloured("dot", line.colour)},

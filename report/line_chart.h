@@ -27,7 +27,8 @@ struct Line {
   std::string name;
   int colour = 0;  // index into the palette; a run keeps its colour on the whole page
   std::vector<Point> points;
-  bool dots = false;  // few points, drawn as dots; else many, drawn with their trend
+  bool dots = false;   // few points, drawn as dots; else many, drawn with their trend
+  bool joined = true;  // dots are connected in their order
   std::vector<Whisker> intervals = {};  // 95 %, of each point; empty: none
 };
 

@@ -1,6 +1,5 @@
 #include "report/order_page.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -67,12 +66,14 @@ LineChart entropy_chart(const OrderResults& results, const char* name,
                   .exact = true};
   for (std::size_t f = 0; f < results.figures.size(); ++f) {
     const OrderFigures& figures = results.figures[f];
-    Line line{.name = figures.name, .colour = static_cast<int>(f), .points = {}, .dots = true};
+    Line line{.name = figures.name,
+              .colour = static_cast<int>(f),
+              .points = {},
+              .dots = true,
+              .joined = false};
     for (std::size_t o = 0; o < figures.queries.size(); ++o) {
       line.points.push_back({(figures.*entropy)[o], figures.queries[o]});
     }
-    std::sort(line.points.begin(), line.points.end(),
-              [](const Point& a, const Point& b) { return a.x < b.x; });
     chart.lines.push_back(std::move(line));
   }
   return chart;

@@ -1,8 +1,12 @@
 #include "launcher/commands/order.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 
+#include "eval/order_figures.h"
+#include "eval/probes.h"
 #include "launcher/check_options.h"
 #include "launcher/command_line.h"
 #include "launcher/order_run.h"
@@ -16,6 +20,19 @@ struct OrderArguments {
   SearchArguments search;
   std::string adapter;
 };
+
+// Refuses a search whose probes cannot be enough.
+void check_probes(const configs::RunConfig& config, const configs::Report& report) {
+  const std::int64_t orders =
+      std::min(config.order.orders, eval::order_count(static_cast<int>(config.task.shots)));
+  const std::int64_t most = orders * config.order.probes_per_order;
+  if (most >= eval::kFewestProbes) return;
+  report("order.probes_per_order",
+         std::to_string(config.order.probes_per_order) + " after each of " +
+             std::to_string(orders) + " orders are at most " + std::to_string(most) +
+             " probes, and the search needs " + std::to_string(eval::kFewestProbes) +
+             "; set a higher number, or 0 to measure the sensitivity only");
+}
 
 // Checks what an order search requires.
 void check_order_options(const configs::RunConfig& config, const configs::Report& report) {
@@ -31,6 +48,8 @@ void check_order_options(const configs::RunConfig& config, const configs::Report
     report("order.probes_per_order",
            "the entropies are over labels that all inputs share, and this task has none; expected "
            "0, to measure the sensitivity only");
+  } else if (task.shots >= 2 && config.order.probes_per_order > 0) {
+    check_probes(config, report);
   }
   if (task.test.empty() && task.validation.file.empty() && task.validation.share == 0) {
     report("task.test", "missing, and so is task.validation; orders are scored on one of them");

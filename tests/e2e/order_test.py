@@ -268,6 +268,8 @@ class OrderSearch(program.ProgramTest):
     def test_the_page_shows_every_order(self):
         page = (self.run_dir / "report.html").read_text(encoding="utf8")
         html_check.check(page)
+        if any(value % 1 for value in self.results["figures"][0]["global_entropy"]):
+            self.assertRegex(page, r"raw, GlobalE, nats \d\.\d\d: ")
         for order in self.results["orders"]:
             self.assertIn("".join("abc"[index] for index in order), page)
         self.incipit("report", self.run_dir, "--output", "again.html")
@@ -277,8 +279,10 @@ class OrderSearch(program.ProgramTest):
         message = self.refused(2, "order", self.config)
         self.assertIn("task.shots: is 0; orders need at least 2", message)
         message = self.order("few", "--set", "order.probes_per_order=2", code=2).stderr
-        self.assertRegex(message, r"order.probes_per_order: \d+ of 12 generated probes are valid")
-        self.assertIn("the search needs 24", message)
+        self.assertIn("order.probes_per_order: 2 after each of 6 orders are at most 12 probes, and the "
+                      "search needs 24", message)
+        message = self.order("short", "--set", "order.min_probe_words=1000", code=2).stderr
+        self.assertRegex(message, r"order.probes_per_order: 0 of \d+ generated probes are valid")
 
     def test_sensitivity_needs_no_probes(self):
         self.order("sensitivity", "--set", "order.probes_per_order=0", "--set", "order.orders=4")
