@@ -110,6 +110,17 @@ std::map<std::string, double> usual_confidence(const std::vector<EvaluatedExampl
   return means;
 }
 
+// Returns the labels of which the model finds at least half: of others it has no doubts to tell.
+std::set<std::string> recognised(const std::vector<EvaluatedExample>& predictions) {
+  std::map<std::string, std::int64_t> balance;  // right less wrong answers
+  for (const EvaluatedExample& each : predictions) balance[each.label] += each.wrong() ? -1 : 1;
+  std::set<std::string> labels;
+  for (const auto& [label, more_right] : balance) {
+    if (more_right >= 0) labels.insert(label);
+  }
+  return labels;
+}
+
 // A model that answers no better than always the same says nothing about the labels.
 bool is_better_than_majority(const std::vector<EvaluatedExample>& predictions) {
   if (!is_labelled(predictions)) return false;
@@ -124,6 +135,7 @@ std::vector<WrongAnswer> worst_errors(const std::vector<EvaluatedExample>& predi
   std::vector<WrongAnswer> errors;
   const auto usual = usual_confidence(predictions);
   const bool learned = is_better_than_majority(predictions);
+  const auto known = recognised(predictions);
   for (const EvaluatedExample& each : predictions) {
     const auto given = score_of(each, each.prediction);
     const auto right = score_of(each, each.label);
@@ -131,7 +143,8 @@ std::vector<WrongAnswer> worst_errors(const std::vector<EvaluatedExample>& predi
     const auto mean = usual.find(each.prediction);
     WrongAnswer& error = errors.emplace_back(
         WrongAnswer{&each, probability(each, *given), probability(each, *right)});
-    error.doubts_label = learned && mean != usual.end() && error.given >= mean->second;
+    error.doubts_label = learned && known.contains(each.label) && mean != usual.end() &&
+                         error.given >= mean->second;
   }
   std::stable_sort(errors.begin(), errors.end(), [](const WrongAnswer& a, const WrongAnswer& b) {
     return a.given - a.right > b.given - b.right;

@@ -102,7 +102,8 @@ struct WrongAnswer {
   double right = 0;  // ... and of the correct label
   // The label may be wrong: the model is at least as sure of its answer as it is, on average, in
   // the examples with that label (the criterion of confident learning, Northcutt et al. 2021). Only
-  // where the model is clearly better than the majority.
+  // where the model is clearly better than the majority and finds at least half of the examples
+  // with the label that is doubted.
   bool doubts_label = false;
 };
 

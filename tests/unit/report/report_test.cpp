@@ -111,7 +111,7 @@ TEST(WorstErrors, AreTheMostConfident) {
 TEST(WorstErrors, DoubtTheLabelWhereTheModelIsAsSureAsOfRightAnswers) {
   std::vector<EvaluatedExample> predictions;
   const auto add = [&](const std::string& prediction, const std::string& label, double given) {
-    const std::string other = prediction == "a" ? "b" : "a";
+    const std::string other = prediction != label ? label : (prediction == "a" ? "b" : "a");
     predictions.push_back(
         {.id = std::to_string(predictions.size()),
          .prediction = prediction,
@@ -126,6 +126,9 @@ TEST(WorstErrors, DoubtTheLabelWhereTheModelIsAsSureAsOfRightAnswers) {
   ASSERT_EQ(errors.size(), 2u);
   EXPECT_TRUE(errors[0].doubts_label);
   EXPECT_FALSE(errors[1].doubts_label);
+  add("a", "c", 0.96);  // the model never answers c
+  EXPECT_EQ(worst_errors(predictions, 5)[0].prediction->label, "c");
+  EXPECT_FALSE(worst_errors(predictions, 5)[0].doubts_label);
 }
 
 TEST(FiguresOf, TheMajorityIsThatOfTrainWhereItIsKnown) {
