@@ -94,6 +94,19 @@ std::optional<double> error_of(const Session& session, const eval::Scores& score
   return eval::calibration_error(scores.scores, labels);
 }
 
+// Reads the validation split with a template.
+void use_template(Session& session, const configs::PromptTemplate& prompt_template) {
+  try {
+    change_task(session, prompt_template.task, {.train = false, .validation = true, .test = false});
+  } catch (const DataError& error) {
+    throw DataError("template '" + prompt_template.name + "': " + error.what());
+  }
+  if (session.splits().validation.labelled()) return;
+  throw DataError(
+      session.splits().validation.file() +
+      ": an example has no label; comparing templates needs the label of every example");
+}
+
 std::vector<eval::TemplateScore> score_all(Session& session,
                                            const std::vector<configs::PromptTemplate>& templates) {
   std::unique_ptr<telemetry::Progress> progress;
@@ -101,12 +114,7 @@ std::vector<eval::TemplateScore> score_all(Session& session,
   if (session.is_rank_zero()) progress = std::make_unique<telemetry::Progress>("templates", count);
   std::vector<eval::TemplateScore> scored;
   for (const configs::PromptTemplate& prompt_template : templates) {
-    change_task(session, prompt_template.task, {.train = false, .validation = true, .test = false});
-    if (!session.splits().validation.labelled()) {
-      throw DataError(
-          session.splits().validation.file() +
-          ": an example has no label; comparing templates needs the label of every example");
-    }
+    use_template(session, prompt_template);
     auto result =
         eval::evaluate(methods::PromptedModel(*session.backbone), *session.task,
                        session.splits().validation, session.config.eval, session.mesh->batch());

@@ -132,6 +132,14 @@ class Compare(program.ProgramTest):
         self.assertIn("bad.yaml:1:13: unknown key 'template 1.temlate'", message)
         self.assertIn("bad.yaml:2:3: template 2.name: missing", message)
 
+    def test_names_the_template_whose_field_no_record_has(self):
+        self.templates = self.write(
+            "absent.yaml", '- name: good\n- {name: absent, template: "{note}:"}\n')
+        message = self.refused(3, "compare", self.config, "--templates", self.templates, "--output",
+                               "absent")
+        self.assertIn("template 'absent': ", message)
+        self.assertIn("no field 'note'", message)
+
     def test_what_it_cannot_do_without(self):
         self.assertIn("--templates is missing", self.refused(2, "compare", self.config))
         message = self.refused(2, "compare", self.config, "--templates", self.templates, "--set",
