@@ -27,7 +27,7 @@ SEEDS = (1, 2, 3, 4, 5)
 T_95 = 2.776  # Student's t with 4 degrees of freedom
 TASKS = {
     "rte": {"task.name": "rte", "task.data_dir": SUPERGLUE / "RTE", "task.shots": 4},
-    "wic": {"task.name": "wic", "task.data_dir": SUPERGLUE / "WiC", "task.shots": 4},
+    "wsc": {"task.name": "wsc", "task.data_dir": SUPERGLUE / "WSC", "task.shots": 4},
     "town_hall": {"task.name": "town_hall", "task.data_dir": ROOT / "configs/tasks/town_hall",
                   "task.shots": 6},
 }
@@ -48,6 +48,7 @@ def search(task, seed):
         sys.exit(f"sets.py: incipit order ended with exit code {done.returncode}; start sets.py "
                  "again to continue")
     results = json.loads(done.stdout)
+    del results["run"]  # a path of this machine
     for example in results["examples"]:
         del example["text"]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True,
