@@ -143,8 +143,8 @@ std::vector<WrongAnswer> worst_errors(const std::vector<EvaluatedExample>& predi
     const auto mean = usual.find(each.prediction);
     WrongAnswer& error = errors.emplace_back(
         WrongAnswer{&each, probability(each, *given), probability(each, *right)});
-    error.doubts_label = learned && known.contains(each.label) && mean != usual.end() &&
-                         error.given >= mean->second;
+    error.doubts_label =
+        learned && known.contains(each.label) && mean != usual.end() && error.given >= mean->second;
   }
   std::stable_sort(errors.begin(), errors.end(), [](const WrongAnswer& a, const WrongAnswer& b) {
     return a.given - a.right > b.given - b.right;
