@@ -11,17 +11,15 @@ invented here.
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import torch
 from peft import CartridgeConfig, PeftModel, TaskType, get_peft_model
 from peft.tuners.cartridge.utils import initialize_kv_prefix_from_past_key_values
 from safetensors.torch import load_file
 
-from training import (LOSSES_WITHIN, SCORES_WITHIN, STEPS, WEIGHTS_WITHIN, Checks, apart, examples_of,
-                      largest_difference, load_model, losses, read_lines, relative_change, scores, tiny,
-                      train, write_config, write_data)
+from training import (LOSSES_WITHIN, SCORES_WITHIN, STEPS, WEIGHTS_WITHIN, Checks, apart,
+                      examples_of, largest_difference, load_model, losses, new_folder, read_lines,
+                      relative_change, scores, train, write_config)
 
 TEXT, TOKENS = "the sky at noon", 6
 START_WITHIN = 1e-5
@@ -93,7 +91,7 @@ def compare(incipit, frozen):
     run = incipit.train(f"{name}, whole")
     learned = [each for each in model.prompt_encoder.parameters() if each.requires_grad]
     expected = train(model, learned, examples_of(read_lines(folder / "train.jsonl")))
-    print(f"{name}: the loss falls from {expected[0]:.3f} to {expected[-1]:.3f}")
+    print(f"{name}: the loss goes from {expected[0]:.3f} to {expected[-1]:.3f}")
     checks.within(f"{name}, losses, relative", apart(losses(run), expected), LOSSES_WITHIN)
     last, peft = run / "adapter/last", folder / f"{name}, peft"
     trained = {"": model.get_prompt_embedding_to_save("default")}
@@ -127,11 +125,7 @@ def refuses(incipit, what, status, message, *settings):
 
 
 def main():
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        tiny.write_model(folder / "model")
-        write_data(folder)
+    with new_folder() as folder:
         for frozen in (0, 2):
             compare(Incipit(sys.argv[1], folder, f"frozen{frozen}",
                             {"kind": "cartridge", "num_frozen_tokens": frozen}), frozen)

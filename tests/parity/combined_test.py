@@ -10,16 +10,14 @@ weights. A run that stops and resumes ends in the same bytes. The texts are inve
 """
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, PromptTuningConfig, TaskType, get_peft_model
 from safetensors.torch import load_file
 
-from training import (LOSSES_WITHIN, SCORES_WITHIN, STEPS, WEIGHTS_WITHIN, Checks, apart, examples_of,
-                      largest_difference, load_model, losses, read_lines, relative_change, scores, tiny,
-                      train, write_config, write_data)
+from training import (LOSSES_WITHIN, SCORES_WITHIN, STEPS, WEIGHTS_WITHIN, Checks, apart,
+                      examples_of, largest_difference, load_model, losses, new_folder, read_lines,
+                      relative_change, scores, train, write_config)
 
 TOKENS, RANK, ALPHA = 5, 4, 16
 KIND = "prompt_tuning+lora"
@@ -140,11 +138,7 @@ def compare(program, folder):
 
 
 def main():
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        tiny.write_model(folder / "model")
-        write_data(folder)
+    with new_folder() as folder:
         compare(sys.argv[1], folder)
     checks.end()
 

@@ -11,16 +11,14 @@ The texts are invented here.
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import torch
 from peft import MultitaskPromptTuningConfig, PeftModel, TaskType, get_peft_model
 from safetensors.torch import load_file
 
-from training import (BATCH, LOSSES_WITHIN, RATE, SCORES_WITHIN, STEPS, WEIGHTS_WITHIN, Checks, apart,
-                      largest_difference, load_model, log_likelihood, losses, read_lines,
-                      relative_change, tiny, train, write_config, write_data)
+from training import (BATCH, LOSSES_WITHIN, RATE, SCORES_WITHIN, STEPS, TRAIN, WEIGHTS_WITHIN,
+                      Checks, apart, largest_difference, load_model, log_likelihood, losses,
+                      new_folder, read_lines, relative_change, train, write_config)
 
 TOKENS, RANKS = 5, 2
 # Words after the text, and the answers.
@@ -46,14 +44,7 @@ tasks:
   colours: {{name: "{folder}/colours.yaml", data_dir: "{folder}"}}
   warmth: {{name: "{folder}/warmth.yaml", data_dir: "{folder}"}}
 mixture: {{sampling: even, prompts: shared}}
-train:
-  steps: {steps}
-  batch_size: {batch}
-  shuffle: false
-  optimizer: {{kind: adamw, lr: {rate}, weight_decay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1.0e-8}}
-  eval_every: 0
-  checkpoint_every: 1000
-"""
+""" + TRAIN
 
 checks = Checks()
 
@@ -152,7 +143,7 @@ def compare(incipit):
     run = incipit.train("whole")
     expected = train(model, model.prompt_encoder.parameters(),
                      batches(read_lines(folder / "train.jsonl")))
-    print(f"the loss falls from {expected[0]:.3f} to {expected[-1]:.3f}")
+    print(f"the loss goes from {expected[0]:.3f} to {expected[-1]:.3f}")
     checks.within("losses, relative", apart(losses(run), expected), LOSSES_WITHIN)
     trained = model.prompt_encoder["default"].state_dict()
     checks.within("change of the parameters, relative",
@@ -213,17 +204,13 @@ def refuse(incipit, run):
                     "--adapter", f"colours={last}", "--adapter", f"warmth={last}/warmth")
     incipit.refuses("a task that is not there", "eval", 3, "expected one of colours, warmth",
                     "--adapter", f"colours={last}/tones", "--adapter", f"warmth={last}/warmth")
-    incipit.refuses("a prompt of its own for each task", "train", 2, "mixture.prompts",
+    incipit.refuses("a separate prompt for each task", "train", 2, "mixture.prompts",
                     "--set", "mixture.prompts=per_task")
     incipit.refuses("rank 0", "train", 2, "num_ranks", "--set", "method.num_ranks=0")
 
 
 def main():
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        tiny.write_model(folder / "model")
-        write_data(folder)
+    with new_folder() as folder:
         incipit = Incipit(sys.argv[1], folder)
         run = compare(incipit)
         resume(incipit, run)

@@ -2,8 +2,10 @@
 
 Incipit and the other side train on the same examples in the order of the file. A token is a byte.
 """
+import contextlib
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -17,6 +19,16 @@ LOSSES_WITHIN = 1e-4   # relative
 WEIGHTS_WITHIN = 1e-2  # norm of the difference, over that of the change
 SCORES_WITHIN = 1e-3
 ANSWERS = {"blue": " blue", "green": " grn"}
+
+TRAIN = """
+train:
+  steps: {steps}
+  batch_size: {batch}
+  shuffle: false
+  optimizer: {{kind: adamw, lr: {rate}, weight_decay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1.0e-8}}
+  eval_every: 0
+  checkpoint_every: 1000
+"""
 
 # A run of one method on the records of write_data.
 CONFIG = """
@@ -32,14 +44,7 @@ task:
   template: "{{text}} is"
   verbalizer: {answers}
   bos: none
-train:
-  steps: {steps}
-  batch_size: {batch}
-  shuffle: false
-  optimizer: {{kind: adamw, lr: {rate}, weight_decay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1.0e-8}}
-  eval_every: 0
-  checkpoint_every: 1000
-"""
+""" + TRAIN
 
 
 class Checks:
@@ -76,6 +81,17 @@ def write_config(path, folder, method):
 def write_data(folder):
     tiny.write_records(folder / "train.jsonl", STEPS * BATCH, seed=1)
     tiny.write_records(folder / "test.jsonl", 12, seed=3)
+
+
+@contextlib.contextmanager
+def new_folder():
+    """A temporary folder with a tiny model and the data. torch gets one thread."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        tiny.write_model(folder / "model")
+        write_data(folder)
+        yield folder
 
 
 def load_model(folder):
