@@ -62,8 +62,8 @@ struct RunConfig {
 [[nodiscard]] std::string task_names(const RunConfig& config);
 // Returns whether the run has several tasks, or members of a sweep, with one soft prompt each.
 [[nodiscard]] bool has_several_prompts(const RunConfig& config);
-// Returns whether there is an adapter of its own for each of several tasks or members: also if they
-// share a prompt in which tasks have rows of their own.
+// Returns whether each of several tasks or members gets a separate adapter. True also for a shared
+// prompt with separate rows for each task.
 [[nodiscard]] bool has_several_adapters(const RunConfig& config);
 
 // Returns the configuration reduced to one of its tasks, for code that handles a single task, with
