@@ -3,8 +3,8 @@
 // MULTITASK_PROMPT_TUNING.
 //
 // The values are the rows of all tasks, one task after the other; a sequence is preceded by those
-// of its task. Beside the whole, a folder PROMPT_TUNING is saved for each of several tasks. It can be
-// used without the others.
+// of its task. Beside the whole, a folder PROMPT_TUNING is saved for each of several tasks. It can
+// be used without the others.
 #pragma once
 
 #include <cstdint>
