@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 
-import torch
 from peft import PeftModel, PromptEncoderConfig, TaskType, get_peft_model
 from safetensors.torch import load_file
 
