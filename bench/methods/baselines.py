@@ -1,4 +1,6 @@
 """Baselines that train no language model: each returns the figures of its record."""
+import copy
+import os
 import sys
 
 import numpy as np
@@ -7,7 +9,7 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import records
-from settings import CONFIG, DATA, ROOT
+from settings import CONFIG, ROOT, SCORED, SPLITS
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import bag_of_words  # noqa: E402
@@ -21,26 +23,24 @@ def majority():
     """Always the label that is the most common in train (the first one on a tie)."""
     counts = np.bincount(records.labels("train"), minlength=len(records.LABELS))
     row = np.log((counts + 1e-9 * (np.arange(len(counts)) == counts.argmax())) / counts.sum())
-    rows = {split: [row.tolist()] * len(records.labels(split)) for split in ("validation", "fresh")}
-    return figures(rows)
+    return figures({split: [row.tolist()] * len(records.labels(split)) for split in SPLITS})
 
 
 def classifier(make_features):
     """Logistic regression; its regularisation is chosen by accuracy on validation."""
-    splits = {split: text_classifier.read(DATA / f"{split}.jsonl", "text", "office")
-              for split in ("train", "validation", "fresh")}
+    splits = {split: text_classifier.read(file, "text", "office") for split, file in SPLITS.items()}
     features = make_features(splits["train"][1])
     found = {split: features(texts) for split, (_, texts, _) in splits.items()}
     model, _ = text_classifier.choose((found["train"], splits["train"][2]),
                                       (found["validation"], splits["validation"][2]))
     order = [model.classes_.tolist().index(label) for label in records.LABELS]
-    return figures({split: model.predict_log_proba(found[split])[:, order].round(4).tolist()
-                    for split in ("validation", "fresh")})
+    return figures({split: model.predict_log_proba(rows)[:, order].round(4).tolist()
+                    for split, rows in found.items()})
 
 
 def figures(rows):
     return {"validation_cross_entropy": records.cross_entropy(rows["validation"], "validation"),
-            "fresh": rows["fresh"]}
+            **{messages: rows[messages] for messages in SCORED}}
 
 
 class States:
@@ -53,11 +53,15 @@ class States:
 
     @torch.no_grad()
     def __call__(self, texts):
+        tokens = [self.tokenizer.encode(self.template.replace("{text}", text),
+                                        add_special_tokens=False) for text in texts]
+        shared = os.path.commonprefix(tokens)  # the house rules are computed once
+        rules = self.model(input_ids=torch.tensor([shared]), use_cache=True).past_key_values
         rows = []
-        for text in texts:
-            ids = self.tokenizer.encode(self.template.replace("{text}", text),
-                                        add_special_tokens=False)
-            rows.append(self.model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1])
+        for each in tokens:
+            rest = torch.tensor([each[len(shared):]])
+            states = self.model(input_ids=rest, past_key_values=copy.deepcopy(rules))
+            rows.append(states.last_hidden_state[0, -1])
         return torch.stack(rows).numpy()
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 
-from settings import CONFIG, DATA, ROOT
+from settings import CONFIG, ROOT, SPLITS
 
 FOLDER = ROOT / "bench/results/methods"
 LABELS = ("roads", "waste", "water", "parks", "housing", "noise")
@@ -13,8 +13,7 @@ LABELS = ("roads", "waste", "water", "parks", "housing", "noise")
 def key(method, settings):
     """Identifies a run by everything that its result depends on but the program."""
     parts = [method, CONFIG.read_text(encoding="utf8"), json.dumps(settings, sort_keys=True)]
-    parts += [(DATA / f"{split}.jsonl").read_text(encoding="utf8")
-              for split in ("train", "validation", "fresh")]
+    parts += [file.read_text(encoding="utf8") for file in SPLITS.values()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -38,7 +37,7 @@ def write(record_key, record):
 
 
 def labels(split):
-    lines = (DATA / f"{split}.jsonl").read_text(encoding="utf8").splitlines()
+    lines = SPLITS[split].read_text(encoding="utf8").splitlines()
     return [LABELS.index(json.loads(line)["office"]) for line in lines]
 
 

@@ -15,7 +15,7 @@ import time
 
 import baselines
 import records
-from settings import CHOICE_SEED, CONFIG, LEARNED, ROOT, SEEDS, SHOTS
+from settings import CHOICE_SEED, CONFIG, LEARNED, ROOT, SCORED, SEEDS, SHOTS, SPLITS
 
 PROGRAM = ROOT / "build/release/launcher/incipit"
 RUNS = ROOT / "runs/methods"
@@ -54,18 +54,18 @@ class Runner:
                      "run.py again to continue")
 
     def evaluate(self, what, output, messages):
-        """Scores a run or a configuration on the validation split or on the fresh messages."""
-        split = "test" if messages == "fresh" else messages
-        test = ["--set", "task.test=fresh.jsonl"] if messages == "fresh" else []
+        """The log-likelihoods that a run or a configuration gives the messages of one split."""
+        split = "validation" if messages == "validation" else "test"
+        test = assignments({"task.test": SPLITS[messages]}) if split == "test" else []
         self.incipit("eval", *what, *test, "--split", split, "--name", messages)
         return records.read_scores(output / f"evaluations/{messages}/predictions/{split}.jsonl")
 
-    def scored(self, what, output, with_fresh):
-        """The figures of a run: cross-entropy on validation, and scores of the fresh messages."""
+    def scored(self, what, output, chosen):
+        """The figures of a run; only one with chosen settings is scored on more than validation."""
         validation = self.evaluate(what, output, "validation")
         figures = {"validation_cross_entropy": records.cross_entropy(validation, "validation")}
-        if with_fresh:
-            figures["fresh"] = self.evaluate(what, output, "fresh")
+        for messages in SCORED if chosen else ():
+            figures[messages] = self.evaluate(what, output, messages)
         manifest = json.loads((output / "evaluations/validation/manifest.json").read_text())
         return {**figures, "processor": manifest["processor_capability"],
                 "dtype": manifest["model"]["dtype"], "model": manifest["model"]["weights_fingerprint"]}
@@ -94,15 +94,16 @@ class Runner:
 
         def run(output):
             what = [CONFIG, *assignments({**settings, "run.seed": seed, "run.output_dir": output})]
-            return self.scored(what, output, with_fresh=True)
+            return self.scored(what, output, chosen=True)
 
         self.record("few-shot", seed, settings, run)
 
     def best_template(self):
         def run(output):
             self.incipit("compare", CONFIG, "--templates", "configs/templates/town_hall.yaml",
-                         "--output", output, *assignments(NO_TRAINING), "--set", "task.test=fresh.jsonl")
-            return self.scored([output], output, with_fresh=True)
+                         "--output", output,
+                         *assignments({**NO_TRAINING, "task.test": SPLITS["fresh"]}))
+            return self.scored([output], output, chosen=True)
 
         self.record("best template", 1, NO_TRAINING, run)
 

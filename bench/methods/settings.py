@@ -4,6 +4,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "bench/methods/town_hall.yaml"
 DATA = ROOT / "configs/tasks/town_hall"
+SPLITS = {"train": DATA / "train.jsonl", "validation": DATA / "validation.jsonl",
+          "fresh": DATA / "fresh.jsonl",
+          "other_town": ROOT / "configs/tasks/town_hall_harbour/test.jsonl"}
+SCORED = {"fresh": "the town hall's fresh messages", "other_town": "the messages of another town"}
 CHOICE_SEED = 0  # chooses the learning rate, and nothing else
 SEEDS = (1, 2, 3, 4, 5)
 SHOTS = 6

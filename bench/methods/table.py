@@ -13,10 +13,14 @@ import statistics
 import numpy as np
 
 import records
-from settings import LEARNED, ROOT, SEEDS
+from settings import LEARNED, ROOT, SCORED, SEEDS
 
 OUT = ROOT / "bench/results/methods-town_hall.md"
 RESAMPLES = 2000
+NEEDED = {method: len(SEEDS) for method in (*LEARNED, "few-shot")}  # runs of a ranked method
+REFERENCE = "model tuning"
+
+Score = collections.namedtuple("Score", "mean resamples")  # balanced accuracies, 0 to 1
 
 
 def read_all():
@@ -25,7 +29,8 @@ def read_all():
     for file in sorted(records.FOLDER.glob("*.json")):
         record = json.loads(file.read_text(encoding="utf8"))
         settings = {**record["settings"], "run.seed": record["seed"]}
-        if "fresh" in record and records.key(record["method"], settings) == file.stem:
+        scored = all(messages in record for messages in SCORED)
+        if scored and records.key(record["method"], settings) == file.stem:
             by_method[record["method"]][record["seed"]] = record
     return by_method
 
@@ -61,7 +66,7 @@ def interval(values):
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def line(method, runs, right, resamples, labels):
+def line(method, runs, score):
     def mean(key, form):
         found = [run[key] for run in runs.values() if key in run]
         return format(statistics.mean(found), form) if found else ""
@@ -69,46 +74,73 @@ def line(method, runs, right, resamples, labels):
     rates = {run["settings"]["train.optimizer.lr"] for run in runs.values()
              if "train.optimizer.lr" in run["settings"]}
     return (f"| {method} | {len(runs)} | {', '.join(f'{rate:g}' for rate in rates)} "
-            f"| {100 * balanced_accuracy(right, labels).mean():.1f} | {interval(resamples)} "
+            f"| {100 * score.mean:.1f} | {interval(score.resamples)} "
             f"| {mean('validation_cross_entropy', '.3f')} | {mean('train_loss', '.3f')} "
             f"| {mean('seconds', '.0f')} | {mean('numbers', ',.0f')} | {mean('bytes', ',.0f')} |")
 
 
-def differences(scores, full):
-    """Paired differences to the best method; only of methods with all their seeds."""
-    ranked = sorted(full, key=lambda method: -scores[method][0])
+def difference(first, second):
+    """How much better the first is in points, with its interval, and the interval's lower end."""
+    low, high = np.percentile(100 * (first.resamples - second.resamples), [2.5, 97.5])
+    return f"{100 * (first.mean - second.mean):.1f} ({low:.1f} to {high:.1f})", low
+
+
+def differences(scores):
+    """Paired differences to the best of the methods."""
+    ranked = sorted(scores, key=lambda method: -scores[method].mean)
     if len(ranked) < 2:
         return []
     best = ranked[0]
     lines = ["", f"Differences to {best} in points (95 % interval):", "",
              "| method | difference | |", "| --- | ---: | --- |"]
     for method in ranked[1:]:
-        apart = 100 * (scores[best][1] - scores[method][1])
-        low, high = np.percentile(apart, [2.5, 97.5])
-        verdict = "" if low > 0 else "not distinguishable"
-        lines.append(f"| {method} | {100 * (scores[best][0] - scores[method][0]):.1f} "
-                     f"({low:.1f} to {high:.1f}) | {verdict} |")
+        text, low = difference(scores[best], scores[method])
+        lines.append(f"| {method} | {text} | {'' if low > 0 else 'not distinguishable'} |")
+    return lines
+
+
+def section(messages, by_method):
+    """The table of one set of messages, and the scores of the methods with all their seeds."""
+    labels = np.array(records.labels(messages))
+    draw = draws(labels)
+    scores, rows = {}, []
+    for method, runs in by_method.items():
+        right = np.array([np.argmax(run[messages], 1) == labels for run in runs.values()], dtype=float)
+        score = Score(balanced_accuracy(right, labels).mean(), resampled(right, labels, draw))
+        rows.append((score.mean, line(method, runs, score)))
+        if len(runs) >= NEEDED.get(method, 1):
+            scores[method] = score
+    return ["", f"## On {len(labels)} messages: {SCORED[messages]}", "",
+            "| method | n | learning rate | balanced accuracy | 95 % | validation cross-entropy "
+            "| train loss | seconds | numbers per task | bytes per task |",
+            "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
+            *(text for _, text in sorted(rows, reverse=True)), *differences(scores)], scores
+
+
+def transfer(scores):
+    """What each method gains over model tuning, at home and in another town."""
+    full = [method for method in LEARNED if method in scores["fresh"]]
+    if REFERENCE not in full or len(full) < 2:
+        return []
+    lines = ["", "## Transfer to another town", "",
+             f"Gain over {REFERENCE} in points (95 % interval), trained on one town's messages:", "",
+             f"| method | {SCORED['fresh']} | {SCORED['other_town']} |", "| --- | ---: | ---: |"]
+    for method in full:
+        if method != REFERENCE:
+            gains = [difference(found[method], found[REFERENCE])[0] for found in scores.values()]
+            lines.append(f"| {method} | {' | '.join(gains)} |")
     return lines
 
 
 def table(by_method):
-    labels = np.array(records.labels("fresh"))
-    draw = draws(labels)
-    scores, rows = {}, []
-    for method, runs in by_method.items():
-        right = np.array([np.argmax(run["fresh"], 1) == labels for run in runs.values()], dtype=float)
-        values = resampled(right, labels, draw)
-        scores[method] = (balanced_accuracy(right, labels).mean(), values)
-        rows.append((scores[method][0], line(method, runs, right, values, labels)))
-    needed = {method: len(SEEDS) for method in (*LEARNED, "few-shot")}
-    full = [method for method, runs in by_method.items() if len(runs) >= needed.get(method, 1)]
-    out = ["# Methods on the town hall's fresh messages", "",
-           f"{len(labels)} messages, `bench/methods/run.py`, then `bench/methods/table.py --write`", "",
-           "| method | n | learning rate | balanced accuracy | 95 % | validation cross-entropy "
-           "| train loss | seconds | numbers per task | bytes per task |",
-           "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
-           *(text for _, text in sorted(rows, reverse=True)), *differences(scores, full)]
-    missing = [method for method in (*LEARNED, "few-shot") if method not in full]
+    out = ["# Methods on the town hall's messages", "",
+           "`bench/methods/run.py`, then `bench/methods/table.py --write`"]
+    scores = {}
+    for messages in SCORED:
+        lines, scores[messages] = section(messages, by_method)
+        out += lines
+    out += transfer(scores)
+    missing = [method for method in NEEDED if method not in scores["fresh"]]
     if missing:
         out += ["", f"Not ranked, because runs are missing: {', '.join(missing)}."]
     return "\n".join(out) + "\n"
