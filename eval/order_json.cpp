@@ -38,6 +38,7 @@ Json figures_json(const OrderFigures& f) {
           {"held_back", f.held_back},
           {"global_entropy", f.global},
           {"local_entropy", f.local},
+          {"constant_orders", f.constant},
           {"spread",
            {{"mean", f.spread.mean},
             {"sd", f.spread.deviation},
@@ -60,6 +61,7 @@ OrderFigures read_figures(const Json& json) {
   json.at("held_back").get_to(f.held_back);
   json.at("global_entropy").get_to(f.global);
   json.at("local_entropy").get_to(f.local);
+  f.constant = json.at("constant_orders");
   const Json& spread = json.at("spread");
   f.spread = {spread.at("mean"), spread.at("sd"), spread.at("worst"), spread.at("best")};
   const Json& picks = json.at("picks");
@@ -84,8 +86,10 @@ OrderResults read(const Json& json) {
   r.split = json.at("split").get<std::string>();
   r.queries = json.at("queries");
   r.held_back = json.at("held_back");
+  if (!json.at("majority").is_null()) r.majority = json.at("majority").get<double>();
   r.probes_generated = json.at("probes").at("generated");
   r.probes = json.at("probes").at("valid");
+  json.at("probes").at("first").get_to(r.shown_probes);
   r.best = json.at("best");
   r.possible = json.at("possible_orders");
   r.rows = json.at("rows").at("computed");
@@ -116,7 +120,9 @@ std::string orders_json(const OrderResults& r) {
             {"split", r.split},
             {"queries", r.queries},
             {"held_back", r.held_back},
-            {"probes", {{"generated", r.probes_generated}, {"valid", r.probes}}},
+            {"majority", optional_json(r.majority, [](double value) { return Json(value); })},
+            {"probes",
+             {{"generated", r.probes_generated}, {"valid", r.probes}, {"first", r.shown_probes}}},
             {"best", r.best},
             {"possible_orders", r.possible},
             {"rows", {{"computed", r.rows}, {"without_sharing", r.rows_without_sharing}}},

@@ -39,8 +39,9 @@ OrderFigures measure_orders(const data::Task& task, const OrderInputs& inputs,
   };
   for (const Likelihoods& likelihoods : by_order) {
     OrderInputs::Parts parts = inputs.split(likelihoods, calibrated);
-    figures.queries.push_back(
-        metric_of(task, inputs.queries(), scored(inputs.queries(), std::move(parts.queries))));
+    Likelihoods queries = scored(inputs.queries(), std::move(parts.queries));
+    if (global_entropy(queries) == 0) ++figures.constant;
+    figures.queries.push_back(metric_of(task, inputs.queries(), std::move(queries)));
     if (!inputs.held_back().empty()) {
       figures.held_back.push_back(metric_of(
           task, inputs.held_back(), scored(inputs.held_back(), std::move(parts.held_back))));

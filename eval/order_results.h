@@ -27,8 +27,9 @@ struct OrderFigures {
   std::vector<double> held_back;  // on the held-back split; empty: there is none
   std::vector<double> global;     // entropies over the probes, by order; empty: no search
   std::vector<double> local;
-  Spread spread;         // of `queries`
-  RandomControl random;  // of as many random orders as a criterion keeps
+  std::int64_t constant = 0;  // orders that give all queries the same candidate
+  Spread spread;              // of `queries`
+  RandomControl random;       // of as many random orders as a criterion keeps
   std::optional<OrderPick> by_global;
   std::optional<OrderPick> by_local;
   std::optional<OrderPick> by_held_back;          // chosen with labels: an upper bound
@@ -48,12 +49,14 @@ struct OrderResults {
   std::string metric;
   std::string split;  // of the queries: "test" or "validation"
   std::int64_t queries = 0;
+  std::optional<double> majority;  // always their most frequent label; nothing: no common labels
   std::int64_t held_back = 0;
   std::int64_t probes_generated = 0;
-  std::int64_t probes = 0;    // valid and different
-  std::int64_t best = 0;      // orders that a criterion keeps
-  std::int64_t possible = 0;  // orders of the examples
-  std::int64_t rows = 0;      // of few-shot examples, computed
+  std::int64_t probes = 0;                // valid and different
+  std::vector<std::string> shown_probes;  // the first five, as the model reads them
+  std::int64_t best = 0;                  // orders that a criterion keeps
+  std::int64_t possible = 0;              // orders of the examples
+  std::int64_t rows = 0;                  // of few-shot examples, computed
   std::int64_t rows_without_sharing = 0;
   std::vector<ShownDemonstration> demonstrations;  // orders are of their indices
   std::vector<Order> orders;

@@ -33,6 +33,15 @@ std::vector<eval::ShownDemonstration> shown_examples(const Session& session) {
   return shown;
 }
 
+std::vector<std::string> first_probes(const data::Task& task, const data::Dataset& probes) {
+  constexpr std::int64_t kMost = 5;
+  std::vector<std::string> texts;
+  for (std::int64_t i = 0; i < std::min(kMost, probes.size()); ++i) {
+    texts.push_back(task.tokenizer().decode(probes[i].source));
+  }
+  return texts;
+}
+
 void choose_order(eval::OrderResults& results) {
   const eval::OrderFigures& figures = results.figures[results.chosen_by];
   if (figures.by_global) {
@@ -54,8 +63,12 @@ eval::OrderResults order_outcome(const Session& session, const eval::OrderSearch
   if (results.task.empty()) results.task = c.run.name;
   results.metric = eval::metric_names(task).front();
   results.queries = inputs.queries().size();
+  if (const auto constant = eval::constant_answer(task, inputs.queries())) {
+    results.majority = constant->metrics.front().second;
+  }
   results.held_back = inputs.held_back().size();
   results.probes = inputs.probes().size();
+  results.shown_probes = first_probes(task, inputs.probes());
   results.orders = search.orders();
   results.best = std::min(c.order.best, static_cast<std::int64_t>(results.orders.size()));
   results.possible = eval::order_count(static_cast<int>(session.splits().demonstrations.size()));

@@ -105,7 +105,7 @@ std::vector<eval::Likelihoods> OrderRun::score(eval::OrderSearch& search,
     if (journal_->likelihoods(o) == nullptr) {
       leave_if_stopped(session_);
       const auto tell = [&](std::int64_t done, std::int64_t) {
-        show_progress(static_cast<std::int64_t>(o) * each + done, count * each, "orders");
+        show_progress(static_cast<std::int64_t>(o) * each + done, count * each, "inputs");
       };
       journal_->add_likelihoods(
           o, search.score(o, inputs, session_.config.eval, session_.mesh->batch(), tell));

@@ -38,7 +38,7 @@ std::string picked_by(const OrderFigures& figures, std::size_t order) {
 }
 
 void print_examples(std::ostream& out, const telemetry::Style& style, const OrderResults& results) {
-  constexpr int kLongest = 60;
+  constexpr int kLongest = 90;
   telemetry::Table table({"", "line", "label", "example"});
   for (std::size_t i = 0; i < results.demonstrations.size(); ++i) {
     const eval::ShownDemonstration& each = results.demonstrations[i];
@@ -46,6 +46,17 @@ void print_examples(std::ostream& out, const telemetry::Style& style, const Orde
                telemetry::cut_to_width(telemetry::visible(each.text), kLongest)});
   }
   table.print(out, style);
+}
+
+void print_probes(std::ostream& out, const telemetry::Style& style, const OrderResults& results) {
+  if (results.shown_probes.empty()) return;
+  constexpr int kLongest = 90;
+  telemetry::Table table({"the first probes"});
+  for (const std::string& text : results.shown_probes) {
+    table.add({telemetry::cut_to_width(telemetry::visible(text), kLongest)});
+  }
+  table.print(out, style);
+  out << "\n";
 }
 
 void print_table(std::ostream& out, const telemetry::Style& style, const OrderResults& results) {
@@ -84,6 +95,7 @@ void print_orders(std::ostream& out, const telemetry::Style& style, const OrderR
   out << style.bold(report::order_title(results)) << ", " << results.metric << "\n";
   print_examples(out, style, results);
   out << "\n";
+  print_probes(out, style, results);
   print_table(out, style, results);
   out << "\n";
   std::vector<std::string> header{""};

@@ -131,6 +131,14 @@ void write_examples(Html& page, const OrderResults& results) {
   write_table(page, {"", "line", "label", "text"}, rows, false);
 }
 
+void write_probes(Html& page, const OrderResults& results) {
+  if (results.shown_probes.empty()) return;
+  page.leaf("h2", "The first probes");
+  TableRows rows;
+  for (const std::string& text : results.shown_probes) rows.push_back({text});
+  write_table(page, {"generated input"}, rows, false);
+}
+
 void write_notes(Html& page, const OrderResults& results) {
   if (results.probes > 0) {
     page.leaf("p", {{"class", "soft"}},
@@ -166,6 +174,7 @@ std::string order_page(const OrderResults& results) {
     write_notes(page, results);
     write_orders(page, results);
     write_examples(page, results);
+    write_probes(page, results);
   });
 }
 

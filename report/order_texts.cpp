@@ -79,6 +79,12 @@ std::vector<std::vector<std::string>> order_summary(const OrderResults& results)
   add("mean of all orders", [](const OrderFigures& f) {
     return fixed(f.spread.mean, kDecimals) + " (sd " + fixed(f.spread.deviation, kDecimals) + ")";
   });
+  if (results.majority) {
+    add("always the queries' most frequent label",
+        [&](const OrderFigures&) { return fixed(*results.majority, kDecimals); });
+    add("orders that give all queries one label",
+        [](const OrderFigures& f) { return grouped(f.constant); });
+  }
   add("worst to best",
       [](const OrderFigures& f) { return from_to(f.spread.lowest, f.spread.highest); });
   if (const auto drawn = as_drawn(results)) {

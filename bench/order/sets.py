@@ -49,6 +49,7 @@ def search(task, seed):
                  "again to continue")
     results = json.loads(done.stdout)
     del results["run"]  # a path of this machine
+    del results["probes"]["first"]
     for example in results["examples"]:
         del example["text"]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True,
@@ -84,7 +85,7 @@ def row(seed, figures):
     random = picks["random"]
     low, high = random["score_95"]
     return (f"| {seed} | {spread['mean']:.3f} | {spread['sd']:.3f} | {spread['worst']:.3f} to "
-            f"{spread['best']:.3f} | {picks['global_entropy']['score']:.3f} "
+            f"{spread['best']:.3f} | {figures['constant_orders']} | {picks['global_entropy']['score']:.3f} "
             f"| {picks['local_entropy']['score']:.3f} | {random['score']:.3f} ({low:.3f} to {high:.3f}) "
             f"| {correlation(figures['correlation']['global_entropy'])} "
             f"| {correlation(figures['correlation']['local_entropy'])} |")
@@ -104,12 +105,13 @@ def gain(all_figures, criterion):
 def task_table(task, runs):
     first = runs[0]
     lines = ["", f"## {task}, {len(first['examples'])} examples, {first['metric']} on "
-             f"{first['queries']} queries"]
+             f"{first['queries']} queries", "",
+             f"Always the queries' most frequent label: {first['majority']:.3f}."]
     for place, scores in enumerate(each["scores"] for each in first["figures"]):
         lines += ["", f"{scores}:", "",
-                  "| examples of seed | mean | sd | worst to best | GlobalE's | LocalE's | random "
-                  "| correlation of GlobalE | of LocalE |",
-                  "| ---: | ---: | ---: | --- | ---: | ---: | --- | --- | --- |"]
+                  "| examples of seed | mean | sd | worst to best | constant | GlobalE's | LocalE's "
+                  "| random | correlation of GlobalE | of LocalE |",
+                  "| ---: | ---: | ---: | --- | ---: | ---: | ---: | --- | --- | --- |"]
         figures = [run["figures"][place] for run in runs]
         lines += [row(run["seed"], each) for run, each in zip(runs, figures)]
         lines += ["", f"Gain over random orders: GlobalE {gain(figures, 'global_entropy')}, "

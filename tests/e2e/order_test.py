@@ -119,7 +119,14 @@ class OrderSearch(program.ProgramTest):
             for name, values in expected.items():
                 for found, value in zip(figures[name], values, strict=True):
                     self.assertAlmostEqual(found, value, places=9, msg=name)
+            constant = sum(
+                len({row.index(max(row)) for row in (calibrated(rows[:-3], rows[-3:]) if
+                     figures["scores"] == "calibrated" else rows[:-3])[:QUERIES]}) == 1
+                for rows in by_order)
+            self.assertEqual(figures["constant_orders"], constant)
             self.compare_summary(figures)
+        counts = [right["queries"].count(label) for label in range(len(LABELS))]
+        self.assertAlmostEqual(self.results["majority"], max(counts) / QUERIES)
 
     def compare_summary(self, figures):
         scores = figures["queries"]
@@ -165,6 +172,11 @@ class OrderSearch(program.ProgramTest):
         worded = {text for text in texts if re.search(r"[^ \t\n\v\f\r]", text)}
         self.assertEqual(self.results["probes"]["valid"], len(worded))
         self.assertNotIn("\n", "".join(texts))
+        first = self.results["probes"]["first"]
+        self.assertEqual(len(first), 5)
+        pooled = [text for text in dict.fromkeys(texts) if text in worded]
+        for shown, text in zip(first, pooled):
+            self.assertIn(text, shown)
 
     def test_the_output_says_whether_the_search_helped(self):
         raw = self.results["figures"][0]
