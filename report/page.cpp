@@ -17,6 +17,7 @@ void write_run(Html& page, const Report& report, std::size_t r) {
   const RunData& run = report.runs[r];
   const RunFigures& figures = report.figures[r];
   if (run.diagnosis) write_diagnosis(page, *run.diagnosis);
+  write_templates(page, run);
   write_scores(page, figures);
   write_text_scores(page, figures);
   write_distillation(page, run);

@@ -39,6 +39,8 @@ void write_input(Html& page, const FieldValues& input);
 void write_text_scores(Html& page, const RunFigures& figures);
 void write_answers(Html& page, const RunFigures& figures);
 void write_example(Html& page, const RunFigures& figures);
+// Writes the templates that incipit compare scored.
+void write_templates(Html& page, const RunData& run);
 // Writes the divergences from the teacher.
 void write_distillation(Html& page, const RunData& run);
 void write_cost(Html& page, const RunData& run, const Cost& cost);

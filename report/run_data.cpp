@@ -222,6 +222,10 @@ RunData read_run(const fs::path& dir, const std::string& task) {
     const fs::path path = dir / "distillation.json";
     run.distillation = eval::read_distillation(read_text(path), path.string());
   }
+  if (has("templates.json")) {
+    const fs::path path = dir / "templates.json";
+    run.templates = read_template_scores(read_text(path), path.string());
+  }
   if (has("metrics.jsonl")) read_metrics(dir / "metrics.jsonl", run);
   if (has("scores.json")) {
     const Json scores = read_object(dir / "scores.json");

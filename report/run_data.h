@@ -20,6 +20,7 @@
 
 #include "configs/run_config.h"
 #include "eval/distillation_results.h"
+#include "report/template_scores.h"
 #include "telemetry/step_record.h"
 #include "trainer/diagnosis.h"
 
@@ -69,6 +70,7 @@ struct RunData {
   Manifest manifest;
   std::optional<trainer::Diagnosis> diagnosis;
   std::optional<eval::DistillationResults> distillation;
+  std::optional<TemplateScores> templates;
   std::vector<telemetry::StepRecord> steps;  // values that were not finite are NaN
   std::vector<StepScores> step_scores;
   std::map<std::string, NamedScores> scores;                         // scores.json, per split

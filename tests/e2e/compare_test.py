@@ -3,8 +3,13 @@
 import json
 import math
 import statistics
+import sys
+from pathlib import Path
 
 import program
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+import html_check  # noqa: E402
 
 TEMPLATES = """# Three ways to ask.
 - name: as it is
@@ -43,6 +48,23 @@ class Compare(program.ProgramTest):
         test = json.loads((run / "scores.json").read_text())["test"]
         self.assertAlmostEqual(test["accuracy"], right / 12)
         self.assertIn("kind: none", (run / "config.yaml").read_text())
+
+    def test_the_report_has_all_templates(self):
+        run, _ = self.compare("reported")
+        self.incipit("report", run)
+        page = (run / "report.html").read_text(encoding="utf8")
+        html_check.check(page)
+        chosen = json.loads((run / "templates.json").read_text())
+        table = page[page.index("<h2>Templates"):]
+        table = table[:table.index("</table>")]
+        for each in sorted(chosen["templates"], key=lambda each: -each["accuracy"]):
+            cells = (f"{each['name']}</th>", f"{100 * each['accuracy']:.1f} %",
+                     f"{100 * each['on_format']:.1f} %", f"{100 * each['calibration_error']:.1f} %")
+            for cell in cells:
+                self.assertIn(cell, table)
+                table = table[table.index(cell) + len(cell):]
+        (run / "templates.json").write_text('{"templates": []}')
+        self.assertIn("templates.json: has no scores of templates", self.refused(3, "report", run))
 
     def test_shows_the_majority_and_whether_the_best_is_above_on_test(self):
         run, done = self.compare("majority")
