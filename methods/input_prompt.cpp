@@ -1,8 +1,7 @@
 #include "methods/input_prompt.h"
 
-#include <ATen/ops/zeros_like.h>
-
 #include "core/error.h"
+#include "nn/ops.h"
 
 namespace incipit::methods {
 
@@ -13,12 +12,13 @@ PromptRows InputPrompt::rows(int number) const {
 void InputPrompt::place(const at::Tensor& values, const model::Backbone& backbone,
                         bool for_backward, Contribution& to) const {
   to.input_rows = values.to(backbone.device());
-  to.input_gradient = for_backward ? at::zeros_like(to.input_rows) : at::Tensor();
+  to.input_gradient =
+      for_backward ? nn::ops::zeros(to.input_rows.sizes(), to.input_rows.options()) : at::Tensor();
 }
 
 void InputPrompt::collect(const Contribution& from, const model::Backbone& /*backbone*/,
                           at::Tensor grad_values) const {
-  grad_values.add_(from.input_gradient.to(grad_values.device()));
+  nn::ops::accumulate_(grad_values, from.input_gradient.to(grad_values.device()));
 }
 
 void InputPrompt::check(const model::ModelSpec& spec, const std::filesystem::path& path) const {

@@ -1,7 +1,5 @@
 #include "methods/prompt.h"
 
-#include <ATen/ops/zeros_like.h>
-
 #include <string>
 #include <utility>
 
@@ -31,7 +29,7 @@ PromptDescription Prompt::describe() const {
 void Prompt::contribute(const model::Backbone& backbone, bool for_backward, Contribution& to) {
   const at::Tensor values = this->values(current_parameters(*this));
   place(values, backbone, for_backward, to);
-  grad_values_ = for_backward ? at::zeros_like(values) : at::Tensor();
+  grad_values_ = for_backward ? nn::ops::zeros(values.sizes(), values.options()) : at::Tensor();
 }
 
 void Prompt::take_gradients(const Contribution& from, const model::Backbone& backbone) {
@@ -42,7 +40,10 @@ void Prompt::sum_gradients(const comm::Mesh& /*mesh*/, std::vector<nn::PartialGr
   flat.push_back({name(), grad_values_, partial_over()});
 }
 
-void Prompt::finish_gradients(const at::Tensor& count) { backward(grad_values_.div_(count)); }
+void Prompt::finish_gradients(const at::Tensor& count) {
+  nn::ops::divide_(grad_values_, count);
+  backward(grad_values_);
+}
 
 void Prompt::save(const std::filesystem::path& folder, std::span<const at::Tensor> parameters,
                   const BackboneInfo& backbone, const comm::Mesh& mesh) const {

@@ -1,6 +1,5 @@
 #include "methods/trainable.h"
 
-#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <cstddef>
@@ -9,6 +8,7 @@
 #include "core/check.h"
 #include "nn/collectives.h"
 #include "nn/ledger.h"
+#include "nn/ops.h"
 #include "nn/updates.h"
 
 namespace incipit::methods {
@@ -34,7 +34,7 @@ comm::MeshDimensions Trainable::replicated_over() const {
 at::Tensor Trainable::squared_gradient_norm(const comm::Mesh& /*mesh*/) const {
   INCIPIT_CHECK(!parameters_.empty());
   const at::Tensor squares =
-      at::zeros({}, at::TensorOptions(parameters_.front().grad.device()).dtype(at::kDouble));
+      nn::ops::zeros({}, at::TensorOptions(parameters_.front().grad.device()).dtype(at::kDouble));
   for (const Parameter& parameter : parameters_) {
     if (nn::add_squares(parameter.grad, squares)) continue;
     squares.add_(parameter.grad.to(at::kDouble).square().sum());

@@ -1,7 +1,6 @@
 #include "model/pass_graphs.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <bit>
@@ -13,6 +12,7 @@
 #include "model/pass_state.h"
 #include "nn/flops.h"
 #include "nn/input_buffer.h"
+#include "nn/ops.h"
 
 namespace incipit::model {
 namespace {
@@ -38,6 +38,8 @@ bool can_capture(const Backbone& backbone, const Forest& forest, const ForestPas
          std::none_of(options.adapters.begin(), options.adapters.end(), adds);
 }
 
+at::Tensor copy_of(const at::Tensor& x) { return at::empty(x.sizes(), x.options()).copy_(x); }
+
 }  // namespace
 
 // The work of passes of the same sizes, and all memory that it reads.
@@ -61,7 +63,7 @@ struct PassGraphs::Graph {
       prompts.push_back(like());
       gradients.push_back(like());
     }
-    grad = at::zeros({std::ssize(forest.targets)},
+    grad = at::empty({std::ssize(forest.targets)},
                      at::TensorOptions(backbone.device()).dtype(at::kDouble));
     inputs.allocate();
     const nn::InputBuffer::Collect scope(inputs);
@@ -183,13 +185,13 @@ PassReplay::PassReplay(PassGraphs& graphs, std::shared_ptr<PassGraphs::Graph> gr
   graphs_.is_busy_ = waits_;
   // Copies, since other graphs take the same memory.
   const nn::Scores& scores = graph_->state->scores();
-  log_likelihoods_ = scores.log_likelihoods().narrow(0, 0, targets_).clone();
-  argmax_ = scores.argmax().narrow(0, 0, targets_).clone();
+  log_likelihoods_ = copy_of(scores.log_likelihoods().narrow(0, 0, targets_));
+  argmax_ = copy_of(scores.argmax().narrow(0, 0, targets_));
   if (!options.keep_logits) return;
   const std::vector<Target>& all = forest.targets;
   std::int64_t rows = 0;
   for (std::size_t t = 0; t < all.size(); ++t) rows += t == 0 || all[t].row != all[t - 1].row;
-  logits_ = scores.logits().narrow(0, 0, rows).clone();
+  logits_ = copy_of(scores.logits().narrow(0, 0, rows));
 }
 
 PassReplay::~PassReplay() {
@@ -200,16 +202,18 @@ void PassReplay::backward(const at::Tensor& grad, std::span<at::Tensor> prompt_g
   INCIPIT_CHECK(waits_, "backward of a pass that kept nothing for it");
   INCIPIT_CHECK(grad.size(0) == targets_, "a gradient per target");
   PassGraphs::Graph& work = *graph_;
-  work.grad.zero_();  // of the padding
+  nn::ops::clear_(work.grad);  // of the padding
   work.grad.narrow(0, 0, targets_).copy_(grad);
   graphs_.run(work.backward, work.backward_flops, [&work] {
     for (at::Tensor& gradient : work.gradients) {
-      if (gradient.defined()) gradient.zero_();
+      if (gradient.defined()) nn::ops::clear_(gradient);
     }
     work.state->backward(work.grad, work.gradients, {});
   });
   for (std::size_t i = 0; i < work.gradients.size(); ++i) {
-    if (prompt_gradients[i].defined()) prompt_gradients[i].add_(work.gradients[i]);
+    if (prompt_gradients[i].defined()) {
+      nn::ops::accumulate_(prompt_gradients[i], work.gradients[i]);
+    }
   }
   waits_ = graphs_.is_busy_ = false;
 }

@@ -39,31 +39,43 @@ std::vector<std::int64_t> places_of(const std::vector<std::int64_t>& target_rows
   return places;
 }
 
-// Returns the additions at the forest's rows. Only those of more than one prompt, or of none at
-// some rows, need masks.
-nn::Additions additions_of(const Forest& forest, const Backbone& backbone,
-                           std::span<const nn::LowRankMaps* const> adapters) {
-  std::map<int, std::int64_t> rows_of;  // by prompt
+// Returns the prompt whose additions each row of the forest has, or -1.
+std::vector<int> adapted_by(const Forest& forest) {
+  std::vector<int> prompts(static_cast<std::size_t>(forest.row_count()), -1);
   for (int s = 0; s < forest.segment_count(); ++s) {
-    const int prompt = forest.adapted_by[s];
-    if (prompt >= 0) rows_of[prompt] += forest.rows(s).size();
+    const Range rows = forest.rows(s);
+    std::fill(prompts.begin() + rows.begin, prompts.begin() + rows.end, forest.adapted_by[s]);
+  }
+  return prompts;
+}
+
+// Returns the additions at rows that have those of `prompts`. Only those of more than one prompt,
+// or of none at some rows, need masks.
+nn::Additions additions_of(const std::vector<int>& prompts, at::Device device,
+                           std::span<const nn::LowRankMaps* const> adapters) {
+  std::map<int, std::vector<std::int32_t>> masks;  // by prompt
+  for (std::size_t row = 0; row < prompts.size(); ++row) {
+    if (prompts[row] < 0) continue;
+    std::vector<std::int32_t>& mask = masks[prompts[row]];
+    mask.resize(prompts.size());
+    mask[row] = 1;
   }
   nn::Additions additions;
-  for (const auto& [prompt, rows] : rows_of) {
-    if (rows == 0) continue;
+  for (const auto& [prompt, mask] : masks) {
     INCIPIT_CHECK(prompt < std::ssize(adapters), "the forest is adapted by prompt ", prompt);
     nn::RowAdditions& added = additions.emplace_back(nn::RowAdditions{adapters[prompt], {}});
-    if (rows == forest.row_count()) continue;
-    std::vector<double> mask(static_cast<std::size_t>(forest.row_count()));
-    for (int s = 0; s < forest.segment_count(); ++s) {
-      const Range range = forest.rows(s);
-      if (forest.adapted_by[s] == prompt) {
-        std::fill(mask.begin() + range.begin, mask.begin() + range.end, 1.0);
-      }
+    if (std::find(mask.begin(), mask.end(), 0) != mask.end()) {
+      added.mask = nn::upload(std::span<const std::int32_t>(mask), device);
     }
-    added.mask = nn::upload(mask, backbone.device()).to(backbone.dtype()).unsqueeze(1);
   }
   return additions;
+}
+
+// Returns the elements of `all` at `rows`.
+std::vector<int> at_rows(const std::vector<int>& all, const std::vector<std::int64_t>& rows) {
+  std::vector<int> found;
+  for (const std::int64_t row : rows) found.push_back(all[row]);
+  return found;
 }
 
 }  // namespace
@@ -83,23 +95,25 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
   const std::vector<nn::ops::RotaryTable> tables =
       rotary != nullptr ? *rotary : backbone.rotary_tables(position_count(forest));
   positions_ = nn::upload(forest.positions, device);
-  const nn::Additions additions = additions_of(forest, backbone, adapters);
+  const std::vector<int> prompts = adapted_by(forest);
   std::vector<std::int64_t> target_places = target_rows;
   for (int stack = 0; stack <= last; ++stack) {
     at::Tensor index;
     at::Tensor positions = positions_;
+    std::vector<int> of_stack = prompts;
     if (last > 0) {
       const std::vector<std::int64_t> rows = rows_of(forest, stack);
       if (stack == last) target_places = places_of(target_rows, rows);
+      of_stack = at_rows(prompts, rows);
       index = nn::upload(rows, device);
       positions = positions.index_select(0, index);
     }
     stacks_.push_back({index,
-                       {positions, nn::select(additions, index), tables},
+                       {positions, additions_of(of_stack, device, adapters), tables},
                        nn::AttentionPlan(forest, nn::PlanStacks{stack, stack})});
   }
   target_index_ = nn::upload(target_places, device);
-  target_additions_ = nn::select(stacks_[last].context.additions, target_index_);
+  target_additions_ = additions_of(at_rows(prompts, target_rows), device, adapters);
   target_plan_ = nn::AttentionPlan(forest, target_places, {last, last});
   if (last == 0) return;
   cross_plans_.emplace_back(forest, nn::PlanStacks{last, last - 1});
@@ -113,6 +127,11 @@ nn::QueryRows PassRows::queries(const nn::Block& block, bool last) const {
     queries.cross = {&cross_plans_[last ? 1 : 0], queries.additions, stacks_[0].context.additions};
   }
   return queries;
+}
+
+bool PassRows::has_additions() const {
+  return std::any_of(stacks_.begin(), stacks_.end(),
+                     [](const Stack& stack) { return !stack.context.additions.empty(); });
 }
 
 at::Tensor PassRows::select(const nn::Block& block, const at::Tensor& x) const {

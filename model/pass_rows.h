@@ -39,7 +39,7 @@ class PassRows {
     return stacks_.front().context.rotary;
   }
   // Whether any row has additions.
-  [[nodiscard]] bool has_additions() const { return !stacks_.front().context.additions.empty(); }
+  [[nodiscard]] bool has_additions() const;
   // Whether the model has one stack.
   [[nodiscard]] bool all() const { return stacks_.size() == 1; }
 

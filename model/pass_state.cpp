@@ -209,9 +209,8 @@ at::Tensor PassState::backward(const at::Tensor& grad, std::span<at::Tensor> pro
   const bool trains = weights.trains();
   if (trains) backbone_.embedding()->backward(tokens_, rows_.positions(), grad_x);
   if (trains || rows_.has_additions() || !rows_.all()) {
-    grad_x = grad_x.index_select(0, prompt_rows_);
+    grad_x = nn::ops::select_rows(grad_x, prompt_rows_);
   }
-  backbone_.embedding()->complete_backward(grad_x);
   scatter(grad_x, prompt_gradients);
   return {};
 }
@@ -245,9 +244,9 @@ void PassState::backward_layer(std::size_t layer, at::Tensor& grad_x) {
 void PassState::scatter(const at::Tensor& grad_rows, std::span<at::Tensor> prompt_gradients) const {
   std::int64_t row = 0;
   for (const PromptSpan& span : prompt_spans_) {
-    prompt_gradients[span.prompt]
-        .narrow(0, span.prompt_row, span.count)
-        .add_(grad_rows.narrow(0, row, span.count));
+    nn::ops::accumulate_(prompt_gradients[span.prompt].narrow(0, span.prompt_row, span.count),
+                         grad_rows.narrow(0, row, span.count),
+                         backbone_.embedding()->prompt_factor());
     row += span.count;
   }
 }

@@ -121,7 +121,7 @@ void Block::project(const BlockContext& context, bool for_backward, BlockRecord&
   record.qkv = attention.qkv.forward(attention_norm.forward(record.input, record.input_statistics),
                                      context.additions);
   if (attention.query_norm) {
-    if (for_backward) record.raw_qk = queries_keys(attention, record.qkv).clone();
+    if (for_backward) record.raw_qk = ops::copy_rows(queries_keys(attention, record.qkv));
     normalise_heads(attention, record.qkv);
   }
   rotate(context, attention, record.qkv, /*back=*/false);

@@ -36,9 +36,12 @@ const DevicePath* cuda_path() {
 }  // namespace
 
 const DevicePath* device_path(const at::Tensor& x) {
-  if (x.scalar_type() == at::kDouble) return nullptr;
-  if (x.is_cuda()) return cuda_path();
-  return x.is_cpu() ? cpu_path() : nullptr;
+  return x.scalar_type() == at::kDouble ? nullptr : device_path(x.device());
+}
+
+const DevicePath* device_path(at::Device device) {
+  if (device.is_cuda()) return cuda_path();
+  return device.is_cpu() ? cpu_path() : nullptr;
 }
 
 void set_cpu_path(const DevicePath* path) { cpu_path() = path; }
@@ -59,11 +62,13 @@ kernels::cuda::Launch launch_for(const at::Tensor& x) {
     default:
       INCIPIT_CHECK(false, "a kernel for ", toString(x.scalar_type()));
   }
-  if (x.is_cuda()) {
-    to.stream =
-        c10::impl::VirtualGuardImpl(x.device().type()).getStream(x.device()).native_handle();
-  }
+  to.stream = current_stream(x.device());
   return to;
+}
+
+void* current_stream(at::Device device) {
+  if (!device.is_cuda()) return nullptr;
+  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
 }
 
 void check_launch(const DevicePath& path) {

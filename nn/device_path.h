@@ -54,12 +54,17 @@ struct DevicePath {
 // Warns once if the module of a GPU cannot be loaded.
 [[nodiscard]] const DevicePath* device_path(const at::Tensor& x);
 
+// The same for numbers of a training step, which are float64 whatever the model's dtype.
+[[nodiscard]] const DevicePath* device_path(at::Device device);
+
 // Lets tensors of the CPU take this path, or their own again (null). For tests, which thereby run
 // what a GPU would. Not while other threads compute.
 void set_cpu_path(const DevicePath* path);
 
 // Returns where a kernel for tensors like x is launched: its storage type and the current stream.
 [[nodiscard]] kernels::cuda::Launch launch_for(const at::Tensor& x);
+// Returns the current stream of a GPU (cudaStream_t); null on the host.
+[[nodiscard]] void* current_stream(at::Device device);
 // Throws LogicError if a launch of this thread failed.
 void check_launch(const DevicePath& path);
 
@@ -70,6 +75,16 @@ void launch(const DevicePath& path, const at::Tensor& x,
             const Arguments& arguments) {
   const c10::DeviceGuard guard(x.device());
   kernel(launch_for(x), arguments);
+  check_launch(path);
+}
+
+// Enqueues a kernel that has no storage type.
+template <typename Arguments>
+void launch(const DevicePath& path, at::Device device,
+            void (*kernel)(const kernels::cuda::Launch&, const Arguments&),
+            const Arguments& arguments) {
+  const c10::DeviceGuard guard(device);
+  kernel({.stream = current_stream(device)}, arguments);
   check_launch(path);
 }
 

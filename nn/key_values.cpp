@@ -1,7 +1,5 @@
 #include "nn/key_values.h"
 
-#include <ATen/ops/zeros.h>
-
 #include "nn/ledger.h"
 #include "nn/ops.h"
 
@@ -10,8 +8,8 @@ namespace incipit::nn {
 void KeyValueStore::enable_gradients() {
   const LedgerScope scope(MemoryKind::kActivations);
   const auto cleared = [](const at::Tensor& like) {
-    return at::zeros({like.size(0), like.size(1)},
-                     like.options().dtype(ops::accumulate_type(like.scalar_type())));
+    return ops::zeros({like.size(0), like.size(1)},
+                      like.options().dtype(ops::accumulate_type(like.scalar_type())));
   };
   for (Layer& layer : layers) {
     layer.grad_keys = cleared(layer.keys);

@@ -1,12 +1,10 @@
 #include "nn/low_rank.h"
 
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/zeros.h>
-
 #include <algorithm>
 
 #include "nn/flops.h"
 #include "nn/matmul.h"
+#include "nn/ops.h"
 
 namespace incipit::nn {
 namespace {
@@ -27,18 +25,11 @@ void for_each(const Additions& additions, const Parameter& weight, Apply&& apply
 // Returns x A^T at the rows of the mask, and 0 at the others.
 at::Tensor inner_of(const LowRankMap& map, const at::Tensor& x, const at::Tensor& mask) {
   at::Tensor inner = matmul_nt(x, map.down);
-  return mask.defined() ? inner.mul_(mask) : inner;
+  if (mask.defined()) ops::mask_rows_(inner, mask);
+  return inner;
 }
 
 }  // namespace
-
-Additions select(const Additions& additions, const at::Tensor& index) {
-  Additions selected = additions;
-  for (RowAdditions& each : selected) {
-    if (index.defined() && each.mask.defined()) each.mask = each.mask.index_select(0, index);
-  }
-  return selected;
-}
 
 bool add_to(const Additions& additions, const Parameter& weight) {
   return std::any_of(additions.begin(), additions.end(),
@@ -63,13 +54,13 @@ void add_low_rank_backward(const Additions& additions, const Parameter& weight,
       const Recomputation scope;
       inner = inner_of(map, x, mask);
     }
-    const at::Tensor grad_inner = at::zeros(inner.sizes(), inner.options());
+    const at::Tensor grad_inner = ops::zeros(inner.sizes(), inner.options());
     for (const LowRankMap::Part& part : map.parts) {
       const at::Tensor grad_part = columns(grad, part.outputs);
       add_matmul_tn(part.grad_up, grad_part, columns(inner, part.inner));
       add_matmul_nn(columns(grad_inner, part.inner), grad_part, part.up);
     }
-    if (mask.defined()) grad_inner.mul_(mask);
+    if (mask.defined()) ops::mask_rows_(grad_inner, mask);
     add_matmul_tn(map.grad_down, grad_inner, x);
     add_matmul_nn(grad_x, grad_inner, map.down);
   });

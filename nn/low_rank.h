@@ -36,12 +36,9 @@ using LowRankMaps = std::unordered_map<const Parameter*, LowRankMap>;  // by the
 // Additions at the rows of a map's input, which most maps may not have.
 struct RowAdditions {
   const LowRankMaps* maps = nullptr;
-  at::Tensor mask;  // [rows, 1], compute dtype: 1 at the rows that have them; undefined: all have
+  at::Tensor mask;  // [rows] int32: 1 at the rows that have them, else 0; undefined: all have
 };
 using Additions = std::vector<RowAdditions>;
-
-// Returns the additions at rows `index` (int64) of those of `additions`; undefined: at all.
-[[nodiscard]] Additions select(const Additions& additions, const at::Tensor& index);
 
 // Whether any of the additions is to the map with weight W.
 [[nodiscard]] bool add_to(const Additions& additions, const Parameter& weight);

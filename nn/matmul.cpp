@@ -12,6 +12,7 @@
 #include "kernels/cpu/instruction_set.h"
 #include "kernels/cpu/matmul.h"
 #include "nn/flops.h"
+#include "nn/ops.h"
 
 namespace incipit::nn {
 namespace {
@@ -162,7 +163,7 @@ void add_matmul_tn(at::Tensor sum, const at::Tensor& grad, const at::Tensor& x) 
   if (grad.scalar_type() == sum.scalar_type()) {
     sum.addmm_(grad.t(), x);
   } else if (!x.is_cpu() || route(grad, x) == Route::kAten) {
-    sum.add_(at::mm(grad.t(), x));
+    ops::accumulate_(sum, at::mm(grad.t(), x));
   } else {
     sum.addmm_(grad.t().to(sum.scalar_type()), x.to(sum.scalar_type()));
   }

@@ -84,6 +84,18 @@ at::Tensor activate_backward(const DevicePath& path, Activation activation, cons
   return grad_x;
 }
 
+// Returns `count` rows of x; `index` null: the first ones.
+at::Tensor gather(const DevicePath& path, const at::Tensor& x, std::int64_t count,
+                  const std::int64_t* index) {
+  at::Tensor rows = at::empty({count, x.size(1)}, x.options());
+  kernels::cuda::GatherRows gather{.rows = count, .columns = 1, .long_row = index};
+  gather.column[0].sources[0] = input_of(x);
+  gather.column[0].width = x.size(1);
+  gather.column[0].to = output_of(rows);
+  launch(path, x, path.kernels->gather_rows, gather);
+  return rows;
+}
+
 }  // namespace
 
 at::ScalarType accumulate_type(at::ScalarType storage) {
@@ -264,17 +276,63 @@ void add_(at::Tensor x, const at::Tensor& y) {
          kernels::cuda::Add{x.size(0), x.size(1), input_of(x), other, output_of(x)});
 }
 
+void accumulate_(at::Tensor x, const at::Tensor& y, double factor) {
+  const DevicePath* const path = device_path(y);
+  if (path == nullptr) {
+    x.add_(y, factor);
+    return;
+  }
+  launch(*path, y, path->kernels->accumulate,
+         kernels::cuda::Accumulate{x.size(0), x.size(1), input_of(y), static_cast<float>(factor),
+                                   output_of(x)});
+}
+
+void divide_(at::Tensor x, const at::Tensor& divisor) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr || !x.is_contiguous()) {
+    x.div_(divisor);
+    return;
+  }
+  launch(*path, x, path->kernels->divide,
+         kernels::cuda::Divide{x.numel(), data<float>(x), data<double>(divisor)});
+}
+
+void clear_(at::Tensor x) {
+  const DevicePath* const path = device_path(x.device());
+  if (path == nullptr) {
+    x.zero_();
+    return;
+  }
+  INCIPIT_CHECK(x.is_contiguous());
+  launch(*path, x.device(), path->kernels->clear,
+         kernels::cuda::Clear{static_cast<std::int64_t>(x.nbytes()), x.data_ptr()});
+}
+
+at::Tensor zeros(at::IntArrayRef sizes, const at::TensorOptions& options) {
+  at::Tensor x = at::empty(sizes, options);
+  clear_(x);
+  return x;
+}
+
+void mask_rows_(at::Tensor x, const at::Tensor& mask) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr) {
+    x.mul_(mask.unsqueeze(1));
+    return;
+  }
+  launch(*path, x, path->kernels->mask_rows,
+         kernels::cuda::MaskRows{x.size(0), x.size(1), data<std::int32_t>(mask), output_of(x)});
+}
+
+at::Tensor copy_rows(const at::Tensor& x) {
+  const DevicePath* const path = device_path(x);
+  return path == nullptr ? x.clone() : gather(*path, x, x.size(0), nullptr);
+}
+
 at::Tensor select_rows(const at::Tensor& x, const at::Tensor& index) {
   const DevicePath* const path = device_path(x);
   if (path == nullptr) return x.index_select(0, index);
-  at::Tensor rows = at::empty({index.size(0), x.size(1)}, x.options());
-  kernels::cuda::GatherRows gather{.rows = index.size(0), .columns = 1};
-  gather.long_row = data<std::int64_t>(index);
-  gather.column[0].sources[0] = input_of(x);
-  gather.column[0].width = x.size(1);
-  gather.column[0].to = output_of(rows);
-  launch(*path, x, path->kernels->gather_rows, gather);
-  return rows;
+  return gather(*path, x, index.size(0), data<std::int64_t>(index));
 }
 
 at::Tensor expand_rows(const at::Tensor& x, const at::Tensor& index, std::int64_t rows) {

@@ -56,6 +56,20 @@ void rotate_(at::Tensor x, std::int64_t heads, const at::Tensor& positions,
 // x += y. y [rows, width] or [width].
 void add_(at::Tensor x, const at::Tensor& y);
 
+// x += factor * y. x [rows, width] of the accumulate type of y.
+void accumulate_(at::Tensor x, const at::Tensor& y, double factor = 1);
+// x /= divisor. divisor [] float64.
+void divide_(at::Tensor x, const at::Tensor& divisor);
+// Sets x, which is contiguous, to zeros.
+void clear_(at::Tensor x);
+// Returns contiguous zeros.
+[[nodiscard]] at::Tensor zeros(at::IntArrayRef sizes, const at::TensorOptions& options);
+
+// Sets rows of x [rows, width] to zeros where mask, [rows] int32, is 0; elsewhere it is 1.
+void mask_rows_(at::Tensor x, const at::Tensor& mask);
+
+// Returns a contiguous copy of x [rows, width].
+[[nodiscard]] at::Tensor copy_rows(const at::Tensor& x);
 // Returns rows of x [rows, width]. index [selected] int64.
 [[nodiscard]] at::Tensor select_rows(const at::Tensor& x, const at::Tensor& index);
 // Returns zeros [rows, width] with the rows of x at `index`, which is ascending.

@@ -2,11 +2,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 
 #include <cmath>
 #include <numbers>
 #include <vector>
+
+#include "nn/device_path.h"
 
 namespace incipit::nn {
 namespace {
@@ -37,6 +40,16 @@ Rotary::Rotary(const RotarySpec& spec, at::Device device, at::ScalarType type) {
 }
 
 ops::RotaryTable Rotary::table(std::int64_t count) const {
+  const std::int64_t half = inverse_frequencies_.size(0);
+  if (const DevicePath* const path = device_path(inverse_frequencies_)) {
+    const auto make = [&] { return at::empty({count, half}, inverse_frequencies_.options()); };
+    const ops::RotaryTable table{make(), make()};
+    launch(*path, table.cos, path->kernels->rotary_table,
+           kernels::cuda::RotaryTable{count, half, inverse_frequencies_.const_data_ptr<float>(),
+                                      table.cos.mutable_data_ptr<float>(),
+                                      table.sin.mutable_data_ptr<float>()});
+    return table;
+  }
   const at::Tensor angles =
       at::arange(count, inverse_frequencies_.options()).unsqueeze(1) * inverse_frequencies_;
   return {angles.cos(), angles.sin()};

@@ -16,6 +16,25 @@ float* numbers_of(const at::Tensor& x) {
 
 }  // namespace
 
+StepCounts count_steps(const at::Tensor& learns, at::Tensor steps) {
+  const DevicePath* const path = device_path(steps.device());
+  if (path == nullptr || !learns.is_contiguous()) {
+    steps.add_(learns);
+    return {learns.bitwise_not(), steps.clamp_min(1).to(at::kDouble)};
+  }
+  const auto make = [&](at::ScalarType type) {
+    return at::empty({steps.numel()}, steps.options().dtype(type));
+  };
+  const StepCounts counts{make(at::kBool), make(at::kDouble)};
+  launch(*path, steps.device(), path->kernels->count_steps,
+         kernels::cuda::CountSteps{.groups = steps.numel(),
+                                   .learns = learns.const_data_ptr<bool>(),
+                                   .steps = steps.mutable_data_ptr<std::int64_t>(),
+                                   .rests = counts.rests.mutable_data_ptr<bool>(),
+                                   .counts = counts.count.mutable_data_ptr<double>()});
+  return counts;
+}
+
 bool update_adamw(const AdamWUpdate& u) {
   const DevicePath* const path = device_path(u.value);
   if (path == nullptr || !fits(u.value) || !fits(u.grad)) return false;

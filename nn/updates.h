@@ -5,6 +5,15 @@
 
 namespace incipit::nn {
 
+// Which groups of parameters a step leaves as they are.
+struct StepCounts {
+  at::Tensor rests;  // [groups] bool
+  at::Tensor count;  // [groups] float64: steps of each group; at least 1
+};
+
+// Counts a step of each group that learns ([groups] bool) in `steps` ([groups] int64).
+[[nodiscard]] StepCounts count_steps(const at::Tensor& learns, at::Tensor steps);
+
 // All tensors are float32 and contiguous, on one device.
 struct AdamWUpdate {
   at::Tensor value, grad, mean, square;

@@ -7,6 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "nn/collectives.h"
@@ -28,6 +29,17 @@ std::vector<std::int64_t> first_rows(std::span<const at::Tensor> prompts) {
 }
 
 }  // namespace
+
+Embedding::Embedding(VocabularyTable table, const EmbeddingScale& scale, const Parameter* positions,
+                     WeightStore& weights, comm::Communicator& ranks)
+    : table_(std::move(table)),
+      scale_(scale),
+      positions_(positions),
+      weights_(&weights),
+      ranks_(&ranks) {
+  const at::ScalarType compute = table_.chunks.front().rows->spec().dtype;
+  scale_.factor = at::scalar_tensor(scale.factor, compute).item<double>();
+}
 
 std::vector<int> VocabularyTable::groups() const {
   std::vector<int> groups;
@@ -111,13 +123,12 @@ at::Tensor Embedding::launch_input(const at::Tensor& sources, std::span<const at
   const WeightStore::Use use = weights_->use(table_.chunks.front().group);
   const at::Tensor& table = table_.chunks.front().rows->values();
   at::Tensor x = at::empty({sources.size(0), table.size(1)}, table.options());
-  const auto factor = at::scalar_tensor(scale_.factor, table.scalar_type()).item<float>();
   kernels::cuda::Embed embed{.rows = x.size(0),
                              .width = x.size(1),
                              .source = ints_of(sources),
                              .table = input_of(table),
-                             .scale = factor,
-                             .prompt_scale = scale_.prompts ? factor : 1.0F,
+                             .scale = static_cast<float>(scale_.factor),
+                             .prompt_scale = static_cast<float>(prompt_factor()),
                              .prompts = static_cast<int>(prompts.size()),
                              .positions = positions.const_data_ptr<std::int32_t>(),
                              .to = output_of(x)};
@@ -136,12 +147,8 @@ void Embedding::complete(at::Tensor x, const at::Tensor& positions) const {
   if (positions_) x.add_(positions_->values().index_select(0, positions));
 }
 
-void Embedding::complete_backward(at::Tensor grad) const {
-  if (scale_.prompts) scale(grad);
-}
-
 void Embedding::scale(at::Tensor x) const {
-  if (scale_.factor != 1) x.mul_(at::scalar_tensor(scale_.factor, x.scalar_type()));
+  if (scale_.factor != 1) x.mul_(scale_.factor);
 }
 
 void Embedding::backward(std::span<const TokenId> ids, const at::Tensor& positions,

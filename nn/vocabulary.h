@@ -32,7 +32,7 @@ struct VocabularyTable {
 
 // What the rows of the token table are multiplied by.
 struct EmbeddingScale {
-  double factor = 1;     // rounded to the compute dtype
+  double factor = 1;
   bool prompts = false;  // rows of soft prompts are multiplied as well
 };
 
@@ -43,12 +43,7 @@ class Embedding {
   // `positions` [max_positions, hidden] or null; every rank has all of it. Everything must outlive
   // the object.
   Embedding(VocabularyTable table, const EmbeddingScale& scale, const Parameter* positions,
-            WeightStore& weights, comm::Communicator& ranks)
-      : table_(std::move(table)),
-        scale_(scale),
-        positions_(positions),
-        weights_(&weights),
-        ranks_(&ranks) {}
+            WeightStore& weights, comm::Communicator& ranks);
 
   // The groups that rows() uses, in order.
   [[nodiscard]] std::vector<int> groups() const { return table_.groups(); }
@@ -69,8 +64,8 @@ class Embedding {
   // Completes x [rows, hidden], rows() with the rows of soft prompts inserted, in place: scales all
   // of it if prompts are scaled, then adds the learned positions. positions [rows] int32.
   void complete(at::Tensor x, const at::Tensor& positions) const;
-  // Converts the gradient of completed prompt rows to that of the soft prompt, in place.
-  void complete_backward(at::Tensor grad) const;
+  // What the gradient of completed prompt rows is multiplied by for that of the soft prompt.
+  [[nodiscard]] double prompt_factor() const { return scale_.prompts ? scale_.factor : 1; }
   // Adds the gradients of trained tables, given that of the completed rows, grad [ids, hidden].
   // Like rows(), but not collective over the tensor parallel ranks.
   void backward(std::span<const TokenId> ids, const at::Tensor& positions,
@@ -89,7 +84,7 @@ class Embedding {
                           const at::Tensor& positions) const;
 
   VocabularyTable table_;
-  EmbeddingScale scale_;
+  EmbeddingScale scale_;  // rounded to the compute dtype
   const Parameter* positions_;
   WeightStore* weights_;
   comm::Communicator* ranks_;

@@ -55,16 +55,13 @@ class StatefulOptimizer : public Optimizer {
     const at::Tensor who =
         learns.defined() ? learns : at::ones_like(steps_, steps_.options().dtype(at::kBool));
     INCIPIT_CHECK(who.sizes() == steps_.sizes());
-    steps_.add_(who);
-    const at::Tensor rests = who.bitwise_not();
-    const at::Tensor counts = steps_.clamp_min(1).to(at::kDouble);
+    const nn::StepCounts counts = nn::count_steps(who, steps_);
     for (std::size_t group = 0; group + 1 < first_.size(); ++group) {
       const auto index = static_cast<std::int64_t>(group);
-      const Turn turn{learning_rate * factors_[group], rests.select(0, index),
-                      counts.select(0, index)};
+      const Turn turn{learning_rate * factors_[group], counts.rests.select(0, index),
+                      counts.count.select(0, index)};
       for (std::size_t i = first_[group]; i < first_[group + 1]; ++i) {
         INCIPIT_CHECK(parameters_[i].grad.defined(), parameters_[i].name, " has no gradient");
-        parameters_[i].grad.masked_fill_(turn.rests, 0);  // it may not be finite
       }
       update(first_[group], first_[group + 1], turn);
     }
@@ -86,9 +83,16 @@ class StatefulOptimizer : public Optimizer {
   [[nodiscard]] at::Tensor steps() const final { return steps_; }
 
  protected:
-  // Updates parameters [begin, end), which are a group. The gradients of a group that rests are
-  // zeros.
+  // Updates parameters [begin, end), which are a group. Sets the gradients of a group that rests to
+  // zeros: they may not be finite.
   virtual void update(std::size_t begin, std::size_t end, const Turn& turn) = 0;
+
+  // Sets the gradients of a group that rests to zeros, where no kernel does.
+  void clear_resting(std::size_t begin, std::size_t end, const Turn& turn) const {
+    for (std::size_t i = begin; i < end; ++i) {
+      at::Tensor(parameters_[i].grad).masked_fill_(turn.rests, 0);
+    }
+  }
 
   // Adds a state tensor of parameter `index`.
   at::Tensor add_state(std::size_t index, const std::string& name, at::Tensor zeros) {
@@ -124,6 +128,7 @@ class AdamW final : public StatefulOptimizer {
   void update(std::size_t begin, std::size_t end, const Turn& turn) override {
     while (begin < end && update_by_kernel(begin, turn)) ++begin;
     if (begin == end) return;
+    clear_resting(begin, end, turn);
     const at::Tensor keep = turn.choose(1.0 - turn.learning_rate * options_.weight_decay, 1);
     const at::Tensor beta2 = turn.choose(options_.beta2, 1);
     const at::Tensor weight = turn.choose(1.0 - options_.beta1, 0);
@@ -167,20 +172,13 @@ class Sgd final : public StatefulOptimizer {
 
  private:
   void update(std::size_t begin, std::size_t end, const Turn& turn) override {
+    while (begin < end && update_by_kernel(begin, turn)) ++begin;
+    if (begin == end) return;
+    clear_resting(begin, end, turn);
     const at::Tensor momentum = turn.choose(options_.momentum, 1);
     for (std::size_t i = begin; i < end; ++i) {
       at::Tensor& value = parameters_[i].value;
       at::Tensor change = parameters_[i].grad;
-      if (nn::update_sgd({.value = value,
-                          .grad = change,
-                          .velocity = options_.momentum != 0 ? velocity_[i] : at::Tensor(),
-                          .rests = turn.rests,
-                          .learning_rate = turn.learning_rate,
-                          .momentum = options_.momentum,
-                          .weight_decay = options_.weight_decay,
-                          .nesterov = options_.nesterov})) {
-        continue;
-      }
       if (options_.weight_decay != 0) {
         change = change.add(value, options_.weight_decay).masked_fill_(turn.rests, 0);
       }
@@ -191,6 +189,17 @@ class Sgd final : public StatefulOptimizer {
       }
       value.add_(change, -turn.learning_rate);
     }
+  }
+
+  [[nodiscard]] bool update_by_kernel(std::size_t i, const Turn& turn) const {
+    return nn::update_sgd({.value = parameters_[i].value,
+                           .grad = parameters_[i].grad,
+                           .velocity = options_.momentum != 0 ? velocity_[i] : at::Tensor(),
+                           .rests = turn.rests,
+                           .learning_rate = turn.learning_rate,
+                           .momentum = options_.momentum,
+                           .weight_decay = options_.weight_decay,
+                           .nesterov = options_.nesterov});
   }
 
   std::vector<at::Tensor> velocity_;
@@ -255,6 +264,7 @@ class Adafactor final : public StatefulOptimizer {
   void update(std::size_t begin, std::size_t end, const Turn& turn) override {
     while (begin < end && update_by_kernel(begin, turn)) ++begin;
     if (begin == end) return;
+    clear_resting(begin, end, turn);
     const at::Tensor rate = 1.0 - at::pow(turn.count, -options_.decay_rate);
     const at::Tensor keep = turn.choose(1.0 - options_.weight_decay, 1);
     for (std::size_t i = begin; i < end; ++i) {

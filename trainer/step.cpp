@@ -1,8 +1,6 @@
 #include "trainer/step.h"
 
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +14,8 @@
 #include "model/forest_pass.h"
 #include "model/stage_link.h"
 #include "nn/host_copy.h"
+#include "nn/losses.h"
+#include "nn/ops.h"
 #include "trainer/pipeline_schedule.h"
 
 namespace incipit::trainer {
@@ -127,10 +127,13 @@ class Part {
 
   // `targets` are the numbers of the pass's targets in the uncut forest.
   void keep_likelihoods(const ForestPass& pass, const at::Tensor& targets) {
-    likelihoods_.index_copy_(0, targets, pass.log_likelihoods().to(at::kDouble));
+    nn::put_log_likelihoods(likelihoods_, targets, pass.log_likelihoods());
   }
 
-  [[nodiscard]] Objective::Value evaluate() const { return evaluated(objective_, likelihoods_); }
+  // Returns d loss / d log-likelihood for a pass; `targets` as keep_likelihoods().
+  [[nodiscard]] at::Tensor gradient_of(const at::Tensor& targets) const {
+    return nn::pick(evaluated(objective_, likelihoods_).gradient, targets);
+  }
 
   void run_trunk() {
     if (!any_trunk_) return;
@@ -144,8 +147,7 @@ class Part {
 
   void finish_trunk() {
     if (!any_trunk_learns_) return;
-    const at::Tensor gradient = evaluate().gradient;
-    link_.send_gradient(model_.backward(*trunk_, gradient.index_select(0, trunk_targets_),
+    link_.send_gradient(model_.backward(*trunk_, gradient_of(trunk_targets_),
                                         link_.receive_gradient(cut_.trunk.row_count())));
   }
 
@@ -245,10 +247,8 @@ class Part {
 
   void run_backward(int branch) {
     Flying& flying = flying_[branch];
-    const auto value = evaluate();
-    flying.grad_input =
-        model_.backward(*flying.pass, value.gradient.index_select(0, branch_targets_[branch]),
-                        std::move(flying.grad_output));
+    flying.grad_input = model_.backward(*flying.pass, gradient_of(branch_targets_[branch]),
+                                        std::move(flying.grad_output));
     flying.pass.reset();
   }
 
@@ -293,14 +293,14 @@ StepSums forward_backward(const methods::PromptedModel& model, const Forest& for
   }
   const auto most = backbone.placement().fsdp->all_reduce_max(std::ssize(parts), "parts of a step");
   parts.resize(static_cast<std::size_t>(most));
-  const at::Tensor likelihoods = at::zeros({std::ssize(forest.targets)},
-                                           at::TensorOptions(backbone.device()).dtype(at::kDouble));
+  const at::TensorOptions numbers = at::TensorOptions(backbone.device()).dtype(at::kDouble);
+  const at::Tensor likelihoods = nn::ops::zeros({std::ssize(forest.targets)}, numbers);
   for (ForestCut& part : parts) {
     Part(model, std::move(part), objective, micro_batches.recompute, teacher, likelihoods).run();
   }
   const Objective::Value value = evaluated(objective, likelihoods);
   if (!backbone.partition().scores) {
-    return {.loss = at::zeros_like(value.loss), .log_likelihoods = likelihoods};
+    return {.loss = nn::ops::zeros({}, numbers), .log_likelihoods = likelihoods};
   }
   return {.loss = value.loss,
           .count = objective.count(),

@@ -1,9 +1,8 @@
 #include "trainer/train_step.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full_like.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/zeros.h>
 
 #include <cmath>
 
@@ -11,6 +10,8 @@
 #include "core/phase.h"
 #include "nn/collectives.h"
 #include "nn/host_copy.h"
+#include "nn/ops.h"
+#include "nn/step_totals.h"
 #include "nn/updates.h"
 
 namespace incipit::trainer {
@@ -48,7 +49,7 @@ at::Tensor contribution(const StepSums& sums, const StepBatch& batch,
 // mesh.
 at::Tensor gradient_squares(const methods::PromptedModel& model, const comm::Mesh& mesh) {
   const at::Tensor squares =
-      at::zeros({static_cast<std::int64_t>(model.prompt_count())},
+      at::empty({static_cast<std::int64_t>(model.prompt_count())},
                 at::TensorOptions(model.backbone().device()).dtype(at::kDouble));
   for (std::size_t i = 0; i < model.prompt_count(); ++i) {
     squares.select(0, static_cast<std::int64_t>(i))
@@ -83,47 +84,23 @@ at::Tensor of_tasks(const at::Tensor& numbers) {
   return numbers.narrow(0, kFirstTask, numbers.size(0) - kFirstTask).view({-1, 2});
 }
 
-// Returns whether the losses and the squares of the gradients, [n] float64, are finite on every
-// rank: [n] bool. Collective over the mesh.
-at::Tensor finite_on_all_ranks(const at::Tensor& losses, const at::Tensor& squares,
-                               const comm::Mesh& mesh) {
-  const at::Tensor finite = at::isfinite(losses).bitwise_and_(at::isfinite(squares));
-  const at::Tensor not_finite = finite.bitwise_not().to(at::kDouble);
-  nn::sum_over(mesh.world(), not_finite, "finite numbers");
-  return not_finite == 0;
-}
-
-// Completes the numbers and clips the gradients, all together. Returns whether each of the prompts
-// is updated: [prompts] bool. Collective over the mesh.
-at::Tensor finish_together(const methods::PromptedModel& model, const at::Tensor& numbers,
-                           const at::Tensor& each, double max_norm, const comm::Mesh& mesh) {
-  const at::Tensor squares = each.sum(0, /*keepdim=*/true);
-  const at::Tensor loss = numbers.narrow(0, kLoss, 1) / numbers.narrow(0, kCount, 1);
-  const at::Tensor finite = finite_on_all_ranks(loss, squares, mesh);
-  numbers.narrow(0, kGradSquares, 1).copy_(squares);
-  numbers.narrow(0, kNotFinite, 1).copy_(finite.bitwise_not());
-  clip_gradients(model, squares, max_norm);
+// Completes the numbers and clips the gradients. Returns whether each of the prompts is updated:
+// [prompts] bool. Collective over the mesh.
+at::Tensor finish(const methods::PromptedModel& model, const at::Tensor& numbers,
+                  const StepSettings& settings, const comm::Mesh& mesh) {
+  const at::Tensor each = gradient_squares(model, mesh);
   const std::int64_t prompts = each.size(0);
-  if (prompts == 1 || numbers.size(0) == kFirstTask) return finite.expand({prompts});
-  INCIPIT_CHECK(numbers.size(0) == kFirstTask + 2 * prompts);
-  return (of_tasks(numbers).select(1, 1) > 0).bitwise_and_(finite);
-}
-
-// The same for separate prompts.
-at::Tensor finish_separately(const methods::PromptedModel& model, const at::Tensor& numbers,
-                             const at::Tensor& squares, double max_norm, const comm::Mesh& mesh) {
-  const at::Tensor sums = of_tasks(numbers).select(1, 0);
-  const at::Tensor counts = of_tasks(numbers).select(1, 1);
-  const at::Tensor finite = finite_on_all_ranks(sums / counts, squares, mesh);
-  const auto set = [&](std::int64_t position, const at::Tensor& of_each) {
-    numbers.select(0, position).copy_(of_each.masked_fill(finite.bitwise_not(), 0).sum());
-  };
-  set(kLoss, sums);
-  set(kCount, counts);
-  set(kGradSquares, squares);
-  numbers.select(0, kNotFinite).copy_(finite.any().bitwise_not());
-  clip_gradients(model, squares, max_norm);
-  return finite;
+  const bool has_tasks = numbers.size(0) > kFirstTask;
+  INCIPIT_CHECK(prompts == 1 || !has_tasks || numbers.size(0) == kFirstTask + 2 * prompts);
+  const at::Tensor of_step = numbers.narrow(0, kLoss, 2);
+  const at::Tensor totals = settings.separate ? of_tasks(numbers) : of_step.unsqueeze(0);
+  const std::int64_t together = settings.separate ? 1 : prompts;  // prompts of a group
+  const nn::GroupNumbers groups = nn::check_finite(totals, each.view({-1, together}));
+  nn::sum_over(mesh.world(), groups.not_finite, "finite numbers");
+  clip_gradients(model, groups.squares, settings.max_grad_norm);
+  return nn::decide_updates(
+      groups, totals, prompts > 1 && has_tasks ? of_tasks(numbers) : at::Tensor(), together,
+      {of_step, numbers.select(0, kGradSquares), numbers.select(0, kNotFinite)});
 }
 
 }  // namespace
@@ -160,10 +137,7 @@ at::Tensor run_step(methods::PromptedModel& model, Optimizer& optimizer, const c
   model.finish_gradients(settings.separate ? of_tasks(numbers).select(1, 1)
                                            : numbers.select(0, kCount));
   phase.next("optimizer");
-  const auto finish = settings.separate ? finish_separately : finish_together;
-  const at::Tensor learns =
-      finish(model, numbers, gradient_squares(model, mesh), settings.max_grad_norm, mesh);
-  optimizer.step(settings.learning_rate, learns);
+  optimizer.step(settings.learning_rate, finish(model, numbers, settings, mesh));
   return numbers;
 }
 

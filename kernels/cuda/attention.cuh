@@ -13,7 +13,7 @@ struct GatherRowsKernel {
   INCIPIT_DEVICE void operator()(const Block& block) const {
     const int64_t to_row = block.index();
     const int store = a.store ? a.store[to_row] : 0;
-    const int64_t from_row = a.long_row ? a.long_row[to_row] : a.row[to_row];
+    const int64_t from_row = a.long_row ? a.long_row[to_row] : a.row ? a.row[to_row] : to_row;
     block.each_thread([&](int t) {
       for (int c = 0; c < a.columns; ++c) {
         const GatherRows::Column& column = a.column[c];

@@ -105,6 +105,11 @@ void launch(const Launch& to, const Kernel& kernel, int64_t blocks, int threads,
               static_cast<size_t>(shared_bytes), static_cast<cudaStream_t>(to.stream)>>>(kernel);
 }
 
+inline void clear(const Launch& to, const Clear& a) {
+  if (a.bytes == 0) return;
+  cudaMemsetAsync(a.data, 0, static_cast<size_t>(a.bytes), static_cast<cudaStream_t>(to.stream));
+}
+
 #else
 
 // How blocks run on the host.
@@ -132,6 +137,12 @@ void launch(const Launch&, const Kernel& kernel, int64_t blocks, int threads,
   }
 }
 
+inline void clear(const Launch&, const Clear& a) {
+  if (a.bytes == 0) return;
+  ++host_run().launches;
+  std::memset(a.data, 0, static_cast<std::size_t>(a.bytes));
+}
+
 #endif
 
 // Returns the threads of a block that has `work` equal pieces: a power of two, from 32 to 256.
@@ -140,5 +151,9 @@ inline int threads_for(int64_t work) {
   while (threads < 256 && threads < work) threads *= 2;
   return threads;
 }
+
+// Blocks of kFlatThreads, enough for a thread for each of `count` numbers.
+inline constexpr int kFlatThreads = 256;
+inline int64_t flat_blocks(int64_t count) { return (count + kFlatThreads - 1) / kFlatThreads; }
 
 }  // namespace incipit::kernels::cuda

@@ -5,6 +5,20 @@
 
 namespace incipit::kernels::cuda {
 
+struct RotaryTableKernel {
+  RotaryTable a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    block.each_thread([&](int t) {
+      const int64_t i = block.index() * block.threads() + t;
+      if (i >= a.positions * a.half) return;
+      const float angle = static_cast<float>(i / a.half) * a.frequency[i % a.half];
+      a.cos[i] = cosf(angle);
+      a.sin[i] = sinf(angle);
+    });
+  }
+};
+
 // Rotates a pair of packs, which begins at dimension `dim` of the first half of a head.
 template <int kPack>
 INCIPIT_DEVICE void rotate_pair(const Rotation& rotation, int64_t row, int64_t half, int64_t dim,
@@ -130,6 +144,43 @@ struct AddKernel {
   }
 };
 
+template <typename T, int kPack>
+struct AccumulateKernel {
+  Accumulate a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    const T* const from = row_of<T>(a.from, block.index());
+    float* const to = row_of<float>(a.to, block.index());
+    block.each_thread([&](int t) {
+      for (int64_t i = int64_t{t} * kPack; i < a.width; i += int64_t{block.threads()} * kPack) {
+        const Wide<kPack> v = load_pack<kPack>(from + i);
+        Wide<kPack> sum = load_pack<kPack>(to + i);
+        for (int j = 0; j < kPack; ++j) sum[j] += a.factor * v[j];
+        store_pack<kPack>(to + i, sum);
+      }
+    });
+  }
+};
+
+template <typename T, int kPack>
+struct MaskRowsKernel {
+  MaskRows a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    if (a.mask[block.index()] != 0) return;
+    T* const x = row_of<T>(a.x, block.index());
+    block.each_thread([&](int t) {
+      for (int64_t i = int64_t{t} * kPack; i < a.width; i += int64_t{block.threads()} * kPack) {
+        store_pack<kPack>(x + i, Wide<kPack>{});
+      }
+    });
+  }
+};
+
+inline void rotary_table(const Launch& to, const RotaryTable& a) {
+  launch(to, RotaryTableKernel{a}, flat_blocks(a.positions * a.half), kFlatThreads, 0);
+}
+
 inline void rotate(const Launch& to, const Rotate& a) {
   with_type(to.type, [&](auto type) {
     using T = decltype(type);
@@ -157,6 +208,21 @@ inline void add(const Launch& to, const Add& a) {
   with_type(to.type, [&](auto type) {
     using T = decltype(type);
     launch_rows<AddKernel, T>(to, a, all_pack<T>(a.width, a.a, a.b, a.to), a.rows, a.width, 0);
+  });
+}
+
+inline void mask_rows(const Launch& to, const MaskRows& a) {
+  with_type(to.type, [&](auto type) {
+    using T = decltype(type);
+    launch_rows<MaskRowsKernel, T>(to, a, all_pack<T>(a.width, a.x), a.rows, a.width, 0);
+  });
+}
+
+inline void accumulate(const Launch& to, const Accumulate& a) {
+  with_type(to.type, [&](auto type) {
+    using T = decltype(type);
+    const bool packed = all_pack<T>(a.width, a.from) && packs<float>(a.to.data, a.to.stride);
+    launch_rows<AccumulateKernel, T>(to, a, packed, a.rows, a.width, 0);
   });
 }
 

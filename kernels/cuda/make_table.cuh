@@ -6,6 +6,7 @@
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/norm.cuh"
 #include "kernels/cuda/optimizer.cuh"
+#include "kernels/cuda/step.cuh"
 #include "kernels/cuda/vocabulary.cuh"
 
 namespace incipit::kernels::cuda {
@@ -14,11 +15,15 @@ inline Table make_table(const char* (*last_error)()) {
   return {.last_error = last_error,
           .norm = norm,
           .norm_backward = norm_backward,
+          .rotary_table = rotary_table,
           .rotate = rotate,
           .activate = activate,
           .activate_backward = activate_backward,
           .add = add,
+          .accumulate = accumulate,
+          .clear = clear,
           .gather_rows = gather_rows,
+          .mask_rows = mask_rows,
           .expand_rows = expand_rows,
           .gather_columns = gather_columns,
           .merge = merge,
@@ -29,6 +34,14 @@ inline Table make_table(const char* (*last_error)()) {
           .score_rows = score_rows,
           .combine_scores = combine_scores,
           .logit_gradient = logit_gradient,
+          .scatter_numbers = scatter_numbers,
+          .gather_numbers = gather_numbers,
+          .token_loss = token_loss,
+          .candidate_loss = candidate_loss,
+          .check_finite = check_finite,
+          .decide_updates = decide_updates,
+          .count_steps = count_steps,
+          .divide = divide,
           .adamw = adamw,
           .adafactor = adafactor,
           .sgd = sgd,

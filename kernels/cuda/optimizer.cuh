@@ -255,43 +255,38 @@ struct ClipByNormKernel {
   }
 };
 
-inline constexpr int kUpdateThreads = 256;
-static_assert(kUpdateThreads == kSquareBlocks);  // AddSquaresKernel: a thread for each block
-
-inline int64_t update_blocks(int64_t count) {
-  return (count + kUpdateThreads - 1) / kUpdateThreads;
-}
+static_assert(kFlatThreads == kSquareBlocks);  // AddSquaresKernel: a thread for each block
 
 inline void adamw(const Launch& to, const AdamW& a) {
-  launch(to, AdamWKernel{a}, update_blocks(a.count), kUpdateThreads, 0);
+  launch(to, AdamWKernel{a}, flat_blocks(a.count), kFlatThreads, 0);
 }
 
 inline void sgd(const Launch& to, const Sgd& a) {
-  launch(to, SgdKernel{a}, update_blocks(a.count), kUpdateThreads, 0);
+  launch(to, SgdKernel{a}, flat_blocks(a.count), kFlatThreads, 0);
 }
 
 inline void sum_of_squares(const Launch& to, const SumOfSquares& a) {
-  constexpr int64_t kShared = kUpdateThreads * int64_t{sizeof(double)};
+  constexpr int64_t kShared = kFlatThreads * int64_t{sizeof(double)};
   if (a.count == 0) return;
-  launch(to, SquaresKernel{a}, kSquareBlocks, kUpdateThreads, kShared);
-  launch(to, AddSquaresKernel{a}, 1, kUpdateThreads, kShared);
+  launch(to, SquaresKernel{a}, kSquareBlocks, kFlatThreads, kShared);
+  launch(to, AddSquaresKernel{a}, 1, kFlatThreads, kShared);
 }
 
 inline void clip_by_norm(const Launch& to, const ClipByNorm& a) {
-  launch(to, ClipByNormKernel{a}, update_blocks(a.count), kUpdateThreads, 0);
+  launch(to, ClipByNormKernel{a}, flat_blocks(a.count), kFlatThreads, 0);
 }
 
 inline void adafactor(const Launch& to, const Adafactor& a) {
   constexpr int64_t kPerThread = sizeof(AdafactorSumsKernel::Sums);
-  constexpr int64_t kShared = kUpdateThreads * kPerThread;
+  constexpr int64_t kShared = kFlatThreads * kPerThread;
   const int64_t count = a.rows * a.columns;
   if (count == 0) return;
-  launch(to, AdafactorRowsKernel{a}, a.rows, kUpdateThreads, kShared);
+  launch(to, AdafactorRowsKernel{a}, a.rows, kFlatThreads, kShared);
   if (a.column) {
-    launch(to, AdafactorColumnsKernel{a}, update_blocks(a.columns), kUpdateThreads, kShared);
+    launch(to, AdafactorColumnsKernel{a}, flat_blocks(a.columns), kFlatThreads, kShared);
   }
-  launch(to, AdafactorSumsKernel{a}, kSumBlocks, kUpdateThreads, kShared);
-  launch(to, AdafactorUpdateKernel{a}, update_blocks(count), kUpdateThreads, 0);
+  launch(to, AdafactorSumsKernel{a}, kSumBlocks, kFlatThreads, kShared);
+  launch(to, AdafactorUpdateKernel{a}, flat_blocks(count), kFlatThreads, 0);
 }
 
 }  // namespace incipit::kernels::cuda

@@ -11,7 +11,7 @@
 namespace incipit::kernels::cuda {
 
 // Changes whenever a struct below or the meaning of a function changes.
-inline constexpr int kTableVersion = 2;
+inline constexpr int kTableVersion = 3;
 
 enum class Type : int { kFloat32, kBFloat16, kFloat16 };
 
@@ -64,6 +64,14 @@ struct NormBackward {
   Output grad_x{};
 };
 
+// Cosines and sines of position * frequency, [positions, half], for positions from 0.
+struct RotaryTable {
+  int64_t positions = 0, half = 0;
+  const float* frequency = nullptr;  // [half]
+  float* cos = nullptr;
+  float* sin = nullptr;
+};
+
 // Rotary angles. Tables are [positions, head_dim / 2].
 struct Rotation {
   const int32_t* positions = nullptr;  // [rows]
@@ -104,6 +112,20 @@ struct Add {
   Output to{};
 };
 
+// to += factor * from. `to` is float32.
+struct Accumulate {
+  int64_t rows = 0, width = 0;
+  Input from{};
+  float factor = 1;
+  Output to{};
+};
+
+// Sets memory to zeros.
+struct Clear {
+  int64_t bytes = 0;
+  void* data = nullptr;
+};
+
 inline constexpr int kMaxStores = 8;   // sources of one gather
 inline constexpr int kMaxColumns = 3;  // tensors that one gather copies
 inline constexpr int kMaxParts = 16;   // of attention
@@ -118,9 +140,16 @@ struct GatherRows {
   int64_t rows = 0;
   int columns = 1;
   const int32_t* store = nullptr;     // [rows], or null: all from source 0
-  const int32_t* row = nullptr;       // [rows]
+  const int32_t* row = nullptr;       // [rows], or null: rows in order
   const int64_t* long_row = nullptr;  // in the place of `row`
   Column column[kMaxColumns]{};
+};
+
+// Sets rows whose mask is 0 to zeros.
+struct MaskRows {
+  int64_t rows = 0, width = 0;
+  const int32_t* mask = nullptr;  // [rows]
+  Output x{};
 };
 
 // Sets row index[i] to row i, and all other rows to zeros.
@@ -255,6 +284,87 @@ struct LogitGradient {
   const double* normalisers = nullptr;  // [rows]
 };
 
+// to[index[i]] = from[i]
+struct ScatterNumbers {
+  int64_t count = 0;
+  const float* from = nullptr;
+  const int64_t* index = nullptr;
+  double* to = nullptr;
+};
+// to[i] = from[index[i]]
+struct GatherNumbers {
+  int64_t count = 0;
+  const double* from = nullptr;
+  const int64_t* index = nullptr;
+  double* to = nullptr;
+};
+
+// loss = sum of -weight * log-likelihood over the targets whose weight is not 0, and its gradient.
+struct TokenLoss {
+  int64_t targets = 0;
+  const double* weight = nullptr;           // [targets]
+  const double* log_likelihoods = nullptr;  // [targets]
+  double* loss = nullptr;
+  double* gradient = nullptr;  // [targets]
+};
+
+// loss = sum over the groups of candidates of the cross-entropy of the group's gold candidate, and
+// its gradient. A candidate's logit is the sum of the log-likelihoods of its targets. Candidates
+// are numbered over all groups.
+struct CandidateLoss {
+  int64_t groups = 0, candidates = 0, targets = 0;
+  int64_t used_targets = 0;                  // later ones are of no candidate
+  const int32_t* gold = nullptr;             // [groups]: the gold candidate
+  const int32_t* first_candidate = nullptr;  // [groups + 1]
+  const int32_t* first_target = nullptr;     // [candidates + 1]: into target_of
+  const int32_t* target_of = nullptr;        // targets of each candidate
+  const int32_t* first_use = nullptr;        // [used_targets + 1]: into candidate_of
+  const int32_t* candidate_of = nullptr;     // candidates of each target
+  const double* log_likelihoods = nullptr;   // [targets]
+  double* slopes = nullptr;                  // [candidates]: d loss / d logit
+  double* loss = nullptr;
+  double* gradient = nullptr;  // [targets]
+};
+
+// Whether groups of prompts have a finite loss and gradient.
+struct CheckFinite {
+  int64_t groups = 0, prompts = 0;  // of a group
+  const double* totals = nullptr;   // [groups, 2]: sum of losses, count
+  const double* squares = nullptr;  // [groups, prompts]: of the gradients
+  double* group_squares = nullptr;  // [groups]: their sums
+  double* not_finite = nullptr;     // [groups]: 1 or 0
+};
+
+// Decides which prompts are updated: those of groups with finite numbers that have examples.
+// Writes the numbers of a step. With several groups they are sums over the finite ones.
+struct DecideUpdates {
+  int64_t groups = 0, prompts = 0;        // of a group
+  const double* not_finite = nullptr;     // [groups]: of how many ranks; 0: finite
+  const double* group_squares = nullptr;  // [groups]
+  const double* group_totals = nullptr;   // [groups, 2]
+  const double* prompt_totals = nullptr;  // [groups * prompts, 2], or null: all have examples
+  double* totals = nullptr;               // sum of losses, count; may be group_totals of one group
+  double* squares = nullptr;
+  double* none_finite = nullptr;  // 1 or 0
+  bool* learns = nullptr;         // [groups * prompts]
+};
+
+// Counts a step of each group of parameters that learns.
+struct CountSteps {
+  int64_t groups = 0;
+  const bool* learns = nullptr;  // [groups]
+  int64_t* steps = nullptr;      // [groups]
+  bool* rests = nullptr;         // [groups]: the opposite of learns
+  double* counts = nullptr;      // [groups]: steps; at least 1
+};
+
+// x /= *divisor, in float32.
+struct Divide {
+  int64_t count = 0;
+  float* x = nullptr;
+  const double* divisor = nullptr;
+};
+
 // A parameter, its gradient and state, all float32 and contiguous. If `rests` is true nothing
 // changes but the gradient, which is set to 0.
 struct AdamW {
@@ -323,11 +433,15 @@ struct Table {
   const char* (*last_error)() = nullptr;
   void (*norm)(const Launch&, const Norm&) = nullptr;
   void (*norm_backward)(const Launch&, const NormBackward&) = nullptr;
+  void (*rotary_table)(const Launch&, const RotaryTable&) = nullptr;
   void (*rotate)(const Launch&, const Rotate&) = nullptr;
   void (*activate)(const Launch&, const Activate&) = nullptr;
   void (*activate_backward)(const Launch&, const ActivateBackward&) = nullptr;
   void (*add)(const Launch&, const Add&) = nullptr;
+  void (*accumulate)(const Launch&, const Accumulate&) = nullptr;
+  void (*clear)(const Launch&, const Clear&) = nullptr;
   void (*gather_rows)(const Launch&, const GatherRows&) = nullptr;
+  void (*mask_rows)(const Launch&, const MaskRows&) = nullptr;
   void (*expand_rows)(const Launch&, const ExpandRows&) = nullptr;
   void (*gather_columns)(const Launch&, const GatherColumns&) = nullptr;
   void (*merge)(const Launch&, const Merge&) = nullptr;
@@ -338,6 +452,14 @@ struct Table {
   void (*score_rows)(const Launch&, const ScoreRows&) = nullptr;
   void (*combine_scores)(const Launch&, const CombineScores&) = nullptr;
   void (*logit_gradient)(const Launch&, const LogitGradient&) = nullptr;
+  void (*scatter_numbers)(const Launch&, const ScatterNumbers&) = nullptr;
+  void (*gather_numbers)(const Launch&, const GatherNumbers&) = nullptr;
+  void (*token_loss)(const Launch&, const TokenLoss&) = nullptr;
+  void (*candidate_loss)(const Launch&, const CandidateLoss&) = nullptr;
+  void (*check_finite)(const Launch&, const CheckFinite&) = nullptr;
+  void (*decide_updates)(const Launch&, const DecideUpdates&) = nullptr;
+  void (*count_steps)(const Launch&, const CountSteps&) = nullptr;
+  void (*divide)(const Launch&, const Divide&) = nullptr;
   void (*adamw)(const Launch&, const AdamW&) = nullptr;
   void (*adafactor)(const Launch&, const Adafactor&) = nullptr;
   void (*sgd)(const Launch&, const Sgd&) = nullptr;

@@ -57,6 +57,9 @@ TEST_P(CudaAttention, SelectsAndExpandsRows) {
     gather.column[0] = {{in(all)}, width, out(again)};
     kernels().gather_rows(launch(), gather);
     EXPECT_TRUE(again.equal(x));
+    gather.long_row = nullptr;  // in order
+    kernels().gather_rows(launch(), gather);
+    EXPECT_TRUE(again.equal(all.narrow(0, 0, 3)));
   }
 }
 

@@ -1,7 +1,5 @@
 // The engine on the path of a GPU, with its kernels and flash calls run on the host, against the
 // engine of the CPU; what it calls, and how often it launches.
-#include <ATen/record_function.h>
-
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -11,6 +9,7 @@
 #include "kernels/cpu/instruction_set.h"
 #include "tests/support/host_kernels.h"
 #include "tests/support/host_path.h"
+#include "tests/support/operators.h"
 #include "tests/unit/model/engine_run.h"
 
 namespace incipit::model {
@@ -20,6 +19,8 @@ using ::incipit::testing::flash_calls;
 using ::incipit::testing::FlashCalls;
 using ::incipit::testing::host_launches;
 using ::incipit::testing::HostPath;
+using ::incipit::testing::is_matmul;
+using ::incipit::testing::operators_of;
 
 TEST(EngineOnHostPath, EqualsTheEngineOfTheCpu) {
   for (const std::int64_t max_rows : {1000, 60}) {  // one pass; a trunk and branches
@@ -68,34 +69,6 @@ TEST(EngineOnHostPath, HasNoRaces) {
   EXPECT_TRUE(forwards.log_likelihoods.equal(backwards.log_likelihoods));
 }
 
-// Operators of libtorch that start work on a device, called while `work` runs on this thread.
-template <typename Work>
-std::multiset<std::string> operators_of(Work&& work) {
-  static thread_local std::multiset<std::string> names;
-  names.clear();
-  const at::CallbackHandle handle = at::addThreadLocalCallback(at::RecordFunctionCallback(
-      [](const at::RecordFunction& call) -> std::unique_ptr<at::ObserverContext> {
-        names.insert(call.name());
-        return nullptr;
-      }));
-  work();
-  at::removeCallback(handle);
-  // Views and allocations start nothing.
-  const std::set<std::string> free{"aten::empty",     "aten::empty_strided", "aten::empty_like",
-                                   "aten::narrow",    "aten::slice",         "aten::view",
-                                   "aten::t",         "aten::transpose",     "aten::select",
-                                   "aten::unflatten", "aten::flatten",       "aten::as_strided",
-                                   "aten::squeeze",   "aten::reshape",       "aten::detach",
-                                   "aten::unsqueeze", "aten::resolve_conj"};
-  std::erase_if(names, [&](const std::string& name) { return free.contains(name); });
-  return names;
-}
-
-bool is_matmul(const std::string& name) {
-  // oneDNN's operator is the matmul of the CPU.
-  return name == "aten::mm" || name == "mkldnn::_linear_pointwise";
-}
-
 // Operators and launches of a pass over a batch of `layers` layers.
 struct Costs {
   std::multiset<std::string> forward, backward;
@@ -103,30 +76,53 @@ struct Costs {
   FlashCalls flash;
 };
 
-Costs costs_of(int layers, at::ScalarType dtype) {
-  llama::Config c = device_config();
-  c.layers = layers;
-  const Backbone backbone = Backbone::random(c.spec(), 3, {.dtype = dtype, .device = at::kCPU});
-  const std::vector<at::Tensor> prompts{at::ones({20, c.hidden_size}, at::kFloat)};
-  std::vector<at::Tensor> gradients{at::zeros({20, c.hidden_size}, at::kFloat)};
-  std::vector<Sequence> batch;  // depth 2: the prompt and what follows it
-  for (const TokenId first : {5, 6, 7}) {
+// Returns additions of rank 2 to all maps of the layers.
+nn::LowRankMaps additions_to(const Backbone& backbone) {
+  nn::LowRankMaps maps;
+  for (const nn::Parameter* weight : backbone.weights().parameters()) {
+    const nn::Slice& slice = weight->spec().slices.front();
+    if (weight->spec().is_vector() || slice.tensor.find("layers") == std::string::npos) continue;
+    const at::Tensor down = at::ones({2, slice.shape[1]}), up = at::ones({weight->rows(), 2});
+    maps[weight] = {.down = down,
+                    .grad_down = at::zeros_like(down),
+                    .parts = {{{0, weight->rows()}, {0, 2}, up, at::zeros_like(up)}}};
+  }
+  return maps;
+}
+
+struct BatchSize {
+  int sequences = 3;
+  int rows = 40;  // of each: enough in all for the usual matmuls of the CPU
+};
+
+// The batch has depth 2: a prompt of 20 rows and sequences after it. If they are `adapted`, they
+// take turns with two sets of additions, and have two roots.
+Costs costs_of(const ModelSpec& spec, at::ScalarType dtype, const BatchSize& size = {},
+               bool adapted = false) {
+  const Backbone backbone = Backbone::random(spec, 3, {.dtype = dtype, .device = at::kCPU});
+  const std::vector<at::Tensor> prompts{at::ones({20, spec.hidden_size}, at::kFloat)};
+  std::vector<at::Tensor> gradients{at::zeros({20, spec.hidden_size}, at::kFloat)};
+  std::vector<Sequence> batch;
+  for (int i = 0; i < size.sequences; ++i) {
     Sequence sequence;
     sequence.append_prompt({0, 20});
-    sequence.append_tokens(std::vector<TokenId>(40, first));  // rows for every kind of matmul
-    sequence.predictions = {{59, 3, 1}};
+    sequence.append_tokens(std::vector<TokenId>(static_cast<std::size_t>(size.rows), 5 + i));
+    sequence.predictions = {{19 + size.rows, 3, 1}};
+    if (adapted) sequence.adapted_by = i % 2;
     batch.push_back(std::move(sequence));
   }
   const PackedForest packed = pack(batch);
-  const at::Tensor grad = at::ones({3}, at::kDouble);
+  const nn::LowRankMaps maps[]{additions_to(backbone), additions_to(backbone)};
+  const at::Tensor grad = at::ones({size.sequences}, at::kDouble);
   Costs costs;
   const HostPath path;
   const FlashCalls before = flash_calls();
   std::int64_t launches = host_launches();
   std::unique_ptr<ForestPass> pass;
   costs.forward = operators_of([&] {
-    pass = std::make_unique<ForestPass>(backbone, packed.forest, prompts,
-                                        ForestPassOptions{.for_backward = true});
+    pass = std::make_unique<ForestPass>(
+        backbone, packed.forest, prompts,
+        ForestPassOptions{.for_backward = true, .adapters = {&maps[0], &maps[1]}});
   });
   costs.forward_launches = host_launches() - launches;
   launches = host_launches();
@@ -136,11 +132,40 @@ Costs costs_of(int layers, at::ScalarType dtype) {
   return costs;
 }
 
+void expect_only_matmuls(const Costs& costs) {
+  EXPECT_GT(costs.backward_launches, 0) << "took the path of the CPU";
+  for (const auto& operators : {costs.forward, costs.backward}) {
+    for (const std::string& name : operators) {
+      EXPECT_TRUE(is_matmul(name) || name == "aten::to") << name;  // which returns its argument
+    }
+  }
+}
+
+// With norms of heads and of sums, biases, learned positions and scaled embeddings.
+TEST(PassCosts, PassesOfEveryFamilyCallOnlyMatmulsAndFlashAttention) {
+  for (const families::Family& family : families::all_families()) {
+    for (const ModelSpec& spec : family.examples()) {
+      SCOPED_TRACE(family.model_types.front());
+      if (!spec.has_encoder()) expect_only_matmuls(costs_of(spec, at::kFloat, {8, 15}));
+    }
+  }
+}
+
+TEST(PassCosts, PassesWithAdditionsToTheirMapsCallOnlyMatmulsAndFlashAttention) {
+  expect_only_matmuls(costs_of(device_config().spec(), at::kFloat, {}, /*adapted=*/true));
+}
+
+Costs costs_of_layers(int layers, at::ScalarType dtype) {
+  llama::Config c = device_config();
+  c.layers = layers;
+  return costs_of(c.spec(), dtype);
+}
+
 // Two models that differ by one layer show what a layer costs.
 class LayerCosts : public ::testing::TestWithParam<at::ScalarType> {
  protected:
-  const Costs less_ = costs_of(3, GetParam());
-  const Costs more_ = costs_of(4, GetParam());
+  const Costs less_ = costs_of_layers(3, GetParam());
+  const Costs more_ = costs_of_layers(4, GetParam());
 };
 
 TEST_P(LayerCosts, ALayerCallsOnlyMatmulsAndFlashAttention) {
