@@ -8,7 +8,7 @@ import torch
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-import records
+import messages
 from settings import CONFIG, ROOT, SCORED, SPLITS
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -21,9 +21,9 @@ MODEL = ROOT / "models/smollm2-135m-instruct"
 
 def majority():
     """Always the label that is the most common in train (the first one on a tie)."""
-    counts = np.bincount(records.labels("train"), minlength=len(records.LABELS))
+    counts = np.bincount(messages.labels("train"), minlength=len(messages.LABELS))
     row = np.log((counts + 1e-9 * (np.arange(len(counts)) == counts.argmax())) / counts.sum())
-    return figures({split: [row.tolist()] * len(records.labels(split)) for split in SPLITS})
+    return figures({split: [row.tolist()] * len(messages.labels(split)) for split in SPLITS})
 
 
 def classifier(make_features):
@@ -33,14 +33,14 @@ def classifier(make_features):
     found = {split: features(texts) for split, (_, texts, _) in splits.items()}
     model, _ = text_classifier.choose((found["train"], splits["train"][2]),
                                       (found["validation"], splits["validation"][2]))
-    order = [model.classes_.tolist().index(label) for label in records.LABELS]
+    order = [model.classes_.tolist().index(label) for label in messages.LABELS]
     return figures({split: model.predict_log_proba(rows)[:, order].round(4).tolist()
                     for split, rows in found.items()})
 
 
 def figures(rows):
-    return {"validation_cross_entropy": records.cross_entropy(rows["validation"], "validation"),
-            **{messages: rows[messages] for messages in SCORED}}
+    return {"validation": messages.cross_entropy(rows["validation"], "validation"),
+            **{which: rows[which] for which in SCORED}}
 
 
 class States:

@@ -7,12 +7,12 @@
 """
 import argparse
 import collections
-import json
 import statistics
 
 import numpy as np
 
-import records
+import messages
+from messages import RECORDS
 from settings import LEARNED, ROOT, SCORED, SEEDS
 
 OUT = ROOT / "bench/results/methods-town_hall.md"
@@ -26,11 +26,8 @@ Score = collections.namedtuple("Score", "mean resamples")  # balanced accuracies
 def read_all():
     """The records of runs on the present messages and configuration, by method and then seed."""
     by_method = collections.defaultdict(dict)
-    for file in sorted(records.FOLDER.glob("*.json")):
-        record = json.loads(file.read_text(encoding="utf8"))
-        settings = {**record["settings"], "run.seed": record["seed"]}
-        scored = all(messages in record for messages in SCORED)
-        if scored and records.key(record["method"], settings) == file.stem:
+    for record in RECORDS.all():
+        if all(which in record for which in SCORED):
             by_method[record["method"]][record["seed"]] = record
     return by_method
 
@@ -99,18 +96,18 @@ def differences(scores):
     return lines
 
 
-def section(messages, by_method):
+def section(which, by_method):
     """The table of one set of messages, and the scores of the methods with all their seeds."""
-    labels = np.array(records.labels(messages))
+    labels = np.array(messages.labels(which))
     draw = draws(labels)
     scores, rows = {}, []
     for method, runs in by_method.items():
-        right = np.array([np.argmax(run[messages], 1) == labels for run in runs.values()], dtype=float)
+        right = np.array([np.argmax(run[which], 1) == labels for run in runs.values()], dtype=float)
         score = Score(balanced_accuracy(right, labels).mean(), resampled(right, labels, draw))
         rows.append((score.mean, line(method, runs, score)))
         if len(runs) >= NEEDED.get(method, 1):
             scores[method] = score
-    return ["", f"## On {len(labels)} messages: {SCORED[messages]}", "",
+    return ["", f"## On {len(labels)} messages: {SCORED[which]}", "",
             "| method | n | learning rate | balanced accuracy | 95 % | validation cross-entropy "
             "| train loss | seconds | numbers per task | bytes per task |",
             "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
@@ -136,8 +133,8 @@ def table(by_method):
     out = ["# Methods on the town hall's messages", "",
            "`bench/methods/run.py`, then `bench/methods/table.py --write`"]
     scores = {}
-    for messages in SCORED:
-        lines, scores[messages] = section(messages, by_method)
+    for which in SCORED:
+        lines, scores[which] = section(which, by_method)
         out += lines
     out += transfer(scores)
     missing = [method for method in NEEDED if method not in scores["fresh"]]
