@@ -31,9 +31,10 @@ std::vector<std::pair<std::string, const data::TaskOptions*>> task_blocks(
   return blocks;
 }
 
+// Whether the configuration asks for an initialiser that needs labels. (auto does without.)
 bool starts_with_labels(const configs::RunConfig& config) {
   const auto labels = [](const methods::MethodOptions& method) {
-    return methods::init_kind(method) == methods::InitKind::kClassLabels;
+    return method.init.kind == methods::InitKind::kClassLabels;
   };
   if (config.sweep.empty()) return labels(config.method);
   const auto members = configs::members(config);

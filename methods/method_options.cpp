@@ -248,16 +248,18 @@ void check_shared_options(const MethodOptions& options, std::vector<OptionProble
 }
 
 void declare(Schema& schema, InitOptions& o) {
-  schema.choice("kind", o.kind,
-                {{"auto", InitKind::kAuto},
-                 {"random_uniform", InitKind::kRandomUniform},
-                 {"normal", InitKind::kNormal},
-                 {"sampled_vocab", InitKind::kSampledVocab},
-                 {"text", InitKind::kText},
-                 {"class_labels", InitKind::kClassLabels},
-                 {"file", InitKind::kFile}},
-                "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that, for "
-                "prefix_tuning, p_tuning and multitask_prompt_tuning normal, for cartridge text");
+  schema.choice(
+      "kind", o.kind,
+      {{"auto", InitKind::kAuto},
+       {"random_uniform", InitKind::kRandomUniform},
+       {"normal", InitKind::kNormal},
+       {"sampled_vocab", InitKind::kSampledVocab},
+       {"text", InitKind::kText},
+       {"class_labels", InitKind::kClassLabels},
+       {"file", InitKind::kFile}},
+      "class_labels: embeddings of the labels, the rest sampled_vocab; auto: that (without "
+      "labels sampled_vocab), for prefix_tuning, p_tuning and multitask_prompt_tuning normal, for "
+      "cartridge text");
   schema.loose_text("scale", o.scale, "auto, lester, t5x or number > 0",
                     "of random_uniform (not of lora); auto: root mean square of the embeddings; "
                     "prefix_tuning: also "

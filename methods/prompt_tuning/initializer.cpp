@@ -93,10 +93,11 @@ at::Tensor from_text(const MethodOptions& options, const StartInputs& inputs) {
   return embed(inputs, ids);
 }
 
-// One row per label, the mean of its tokens' embeddings, followed by sampled rows.
+// One row per label, the mean of its tokens' embeddings, followed by sampled rows. Without labels,
+// auto has sampled rows only.
 at::Tensor from_labels(const MethodOptions& options, const StartInputs& inputs,
                        std::uint64_t seed) {
-  if (inputs.label_ids.empty()) {
+  if (inputs.label_ids.empty() && options.init.kind != InitKind::kAuto) {
     throw ConfigError(
         "method.init.kind: class_labels needs a task with labels (task.verbalizer); take "
         "sampled_vocab, text or random_uniform instead");

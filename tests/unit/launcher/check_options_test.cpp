@@ -76,10 +76,11 @@ TEST(CheckTrainingOptions, LabelsAreNeededWhereLabelsAreUsed) {
   config.task.verbalizer.clear();
   config.task.target = "{answer}";
   config.train.loss = trainer::Loss::kCandidates;
-  EXPECT_THAT(keys(check_training_options, config), ElementsAre("train.loss", "method.init.kind"));
+  EXPECT_THAT(keys(check_training_options, config), ElementsAre("train.loss"));
   config.train.loss = trainer::Loss::kTargetTokens;
-  config.method.init.kind = methods::InitKind::kSampledVocab;
   EXPECT_THAT(keys(check_training_options, config), IsEmpty());
+  config.method.init.kind = methods::InitKind::kClassLabels;
+  EXPECT_THAT(keys(check_training_options, config), ElementsAre("method.init.kind"));
 }
 
 TEST(CheckTrainingOptions, ExamplesOfAMixtureAreNotDrawn) {
@@ -117,6 +118,8 @@ TEST(CheckSweep, ChecksTheMethodOfEveryMember) {
   config.task.verbalizer.clear();
   config.task.target = "{answer}";
   EXPECT_THAT(keys(check_training_options, config), ElementsAre("method.init.kind"));
+  config.sweep.init[0] = methods::InitKind::kAuto;
+  EXPECT_THAT(keys(check_training_options, config), IsEmpty());
 }
 
 }  // namespace

@@ -165,6 +165,14 @@ TEST(Initializer, LabelsAreAveragedAndTheRestSampled) {
   EXPECT_THAT(tokens(values(options_of(InitKind::kClassLabels, 1), inputs)), ElementsAre(90));
 }
 
+TEST(Initializer, AutoTakesLabelsWhereThereAreSome) {
+  methods::StartInputs inputs = inputs_of(100);
+  const auto drawn = [&](InitKind kind) { return tokens(values(options_of(kind, 6), inputs)); };
+  EXPECT_EQ(drawn(InitKind::kAuto), drawn(InitKind::kSampledVocab));
+  inputs.label_ids = {{90}, {91, 93, 98}};
+  EXPECT_EQ(drawn(InitKind::kAuto), drawn(InitKind::kClassLabels));
+}
+
 TEST(Initializer, LabelsWithoutTokensAreRefused) {
   methods::StartInputs inputs = inputs_of(100);
   const MethodOptions options = options_of(InitKind::kClassLabels, 6);
