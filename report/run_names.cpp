@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "configs/differences.h"
 
@@ -33,8 +34,10 @@ std::string common_name(std::span<const RunData> runs, const std::vector<std::si
 }
 
 // Whether runs that differ only in this key are the same method, or differ in it by necessity.
+// Searches leave their settings in the configurations that they write.
 bool is_incidental(const std::string& key) {
-  return key.starts_with("run.") || key.starts_with("metrics.") || key.starts_with("log.");
+  constexpr std::string_view kSections[] = {"run.", "metrics.", "log.", "order.", "search."};
+  return std::ranges::any_of(kSections, [&](auto section) { return key.starts_with(section); });
 }
 
 // Returns what distinguishes each configuration from the others: "task.shots: 4".

@@ -98,7 +98,8 @@ class Results(program.ProgramTest):
     def test_reports_name_runs_by_what_differs_and_refuse_mixed_numbers(self):
         for shots in (1, 3):
             self.incipit("eval", self.config, "--set", f"task.shots={shots}", "--set",
-                         f"run.output_dir=shots_{shots}", "--set", "method.kind=none")
+                         f"run.output_dir=shots_{shots}", "--set", "method.kind=none", "--set",
+                         f"order.best={shots}", "--set", f"search.passes={1000 * shots}")
         self.incipit("report", "shots_1", "shots_3", "--json", "both.json", "--output", "both.html")
         methods = json.loads((self.folder / "both.json").read_text())["comparison"]["methods"]
         self.assertEqual([method["name"] for method in methods],
