@@ -79,12 +79,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     draw = random.Random(arguments.seed)
-    problems = {}  # in the order of the draws, each once
-    while len(problems) < 2 * arguments.problems:
-        problems[problem(draw)] = None
+    drawn = {}  # in the order of the draws, each once
+    while len(drawn) < 2 * arguments.problems:
+        drawn[problem(draw)] = None
+    problems = list(drawn)
+    draw.shuffle(problems)  # there are few short problems, and most of them are drawn early
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for number, split in enumerate(("validation", "test")):
-        part = list(problems)[number * arguments.problems:(number + 1) * arguments.problems]
+        part = problems[number * arguments.problems:(number + 1) * arguments.problems]
         lines = [json.dumps(record(index, *each, draw)) for index, each in enumerate(part)]
         (arguments.folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf8")
 

@@ -70,6 +70,13 @@ class Arithmetic(unittest.TestCase):
                 self.assertEqual(str(number_of(each["words"])), each["figures"])
                 self.assertEqual(each["apart"].replace(" ", ""), each["figures"])
 
+    def test_both_splits_have_as_many_short_problems(self):
+        with tempfile.TemporaryDirectory() as folder:
+            splits = self.generate(folder)
+        short = [sum(len(record["figures"]) <= 6 for record in split) for split in splits]
+        self.assertGreater(min(short), 400)
+        self.assertAlmostEqual(short[0] / short[1], 1, delta=0.15)
+
     def test_the_right_result_is_in_no_favoured_place(self):
         with tempfile.TemporaryDirectory() as folder:
             records = self.generate(folder)[0]
