@@ -21,8 +21,8 @@ struct Padding {
 
 // Returns the forest with more rows at its end, each a root segment of token 0 at position 0, and
 // with targets of weight 0 at some of them. Results at the other rows and targets, which keep their
-// numbers, stay the same, and so do gradients if those of the added targets are 0. Only for a
-// forest of one stack whose segments are all adapted by the same prompt, or by none.
+// numbers, stay the same, and so do gradients if those of the added targets are 0. The added rows
+// have the additions of the first segment. Only for a forest of one stack.
 [[nodiscard]] Forest padded(Forest forest, const Padding& padding);
 
 }  // namespace incipit

@@ -25,17 +25,16 @@ bool can_capture(const Backbone& backbone, const Forest& forest, const ForestPas
   const auto is_causal = [](const nn::Block& block) {
     return !block.attention.rule.full && !block.cross;
   };
-  const auto has_gradients = [](const nn::KeyValueStore* store) {
-    return !store->layers.empty() && store->layers.front().grad_keys.defined();
+  // The memory of the gradients is another one in the next step.
+  const auto has_new_gradients = [](const nn::KeyValueStore* store) {
+    return !store->stays && !store->layers.empty() && store->layers.front().grad_keys.defined();
   };
-  const auto adds = [](const nn::LowRankMaps* maps) { return !maps->empty(); };
   return placement.tensor->size() * placement.fsdp->size() * placement.pipeline->size() == 1 &&
          options.class_head == nullptr && !options.teacher.defined() && !options.hidden_only &&
          !options.on_layer && !options.keep_keys_values && !backbone.weights().trains() &&
          !forest.targets.empty() && forest.row_count(1) == 0 &&
          std::all_of(backbone.blocks().begin(), backbone.blocks().end(), is_causal) &&
-         std::none_of(options.residents.begin(), options.residents.end(), has_gradients) &&
-         std::none_of(options.adapters.begin(), options.adapters.end(), adds);
+         std::none_of(options.residents.begin(), options.residents.end(), has_new_gradients);
 }
 
 at::Tensor copy_of(const at::Tensor& x) { return at::empty(x.sizes(), x.options()).copy_(x); }

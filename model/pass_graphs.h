@@ -3,8 +3,9 @@
 //
 // A graph repeats sizes and addresses. So batches are padded to buckets (core/padding.h), all index
 // arrays of a pass are uploaded into one buffer, and prompts and gradients are copied into tensors
-// that stay. A pass whose sizes were not met before runs without a graph; the second one with the
-// same sizes is captured, later ones are replayed. The graphs least recently used are dropped.
+// that stay; prefixes and additions to linear maps keep their own. A pass whose sizes were not met
+// before runs without a graph; the second one with the same sizes is captured, later ones are
+// replayed. The graphs least recently used are dropped.
 #pragma once
 
 #include <ATen/core/Tensor.h>

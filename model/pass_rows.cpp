@@ -88,7 +88,7 @@ std::int64_t position_count(const Forest& forest) {
 PassRows::PassRows(const Backbone& backbone, const Forest& forest,
                    const std::vector<std::int64_t>& target_rows,
                    std::span<const nn::LowRankMaps* const> adapters,
-                   const std::vector<nn::ops::RotaryTable>* rotary)
+                   const std::vector<nn::ops::RotaryTable>* rotary, bool trains_stores)
     : rows_(forest.row_count()), target_plan_(forest) {
   const at::Device device = backbone.device();
   const int last = backbone.spec().has_encoder() ? kDecoder : 0;
@@ -111,10 +111,12 @@ PassRows::PassRows(const Backbone& backbone, const Forest& forest,
     stacks_.push_back({index,
                        {positions, additions_of(of_stack, device, adapters), tables},
                        nn::AttentionPlan(forest, nn::PlanStacks{stack, stack})});
+    stacks_.back().plan.set_trains_stores(trains_stores);
   }
   target_index_ = nn::upload(target_places, device);
   target_additions_ = additions_of(at_rows(prompts, target_rows), device, adapters);
   target_plan_ = nn::AttentionPlan(forest, target_places, {last, last});
+  target_plan_.set_trains_stores(trains_stores);
   if (last == 0) return;
   cross_plans_.emplace_back(forest, nn::PlanStacks{last, last - 1});
   cross_plans_.emplace_back(forest, std::move(target_places), nn::PlanStacks{last, last - 1});

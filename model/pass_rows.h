@@ -23,11 +23,11 @@ class PassRows {
  public:
   // Targets stand at `target_rows` of the forest, which are ascending and of the last stack.
   // `adapters` are ForestPassOptions::adapters. `rotary`: tables of the backbone for at least all
-  // positions; null: makes them.
+  // positions; null: makes them. `trains_stores`: backward passes add gradients to resident rows.
   PassRows(const Backbone& backbone, const Forest& forest,
            const std::vector<std::int64_t>& target_rows,
            std::span<const nn::LowRankMaps* const> adapters,
-           const std::vector<nn::ops::RotaryTable>* rotary);
+           const std::vector<nn::ops::RotaryTable>* rotary, bool trains_stores);
 
   [[nodiscard]] const nn::BlockContext& context(const nn::Block& block) const {
     return stacks_[block.stack].context;

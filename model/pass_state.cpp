@@ -46,6 +46,12 @@ at::Tensor upload_prompt_rows(const Forest& forest, at::Device device) {
   return nn::upload(index, device);
 }
 
+bool has_gradients(const std::vector<nn::KeyValueStore*>& stores) {
+  return std::any_of(stores.begin(), stores.end(), [](const nn::KeyValueStore* store) {
+    return !store->layers.empty() && store->layers.front().grad_keys.defined();
+  });
+}
+
 std::int64_t address_of(const at::Tensor& x) {
   return x.defined() ? reinterpret_cast<std::int64_t>(x.const_data_ptr()) : 0;
 }
@@ -79,7 +85,8 @@ PassState::PassState(const Backbone& backbone, const Forest& forest,
       prompt_spans_(forest.prompt_spans),
       target_count_(std::ssize(forest.targets)),
       scores_(make_scores(backbone, forest, options)),
-      rows_(backbone, forest, scores_->rows(), options.adapters, rotary) {
+      rows_(backbone, forest, scores_->rows(), options.adapters, rotary,
+            options.for_backward && has_gradients(options.residents)) {
   if (backbone.embedding()) {
     sources_ = backbone.embedding()->sources(tokens_, prompt_spans_, prompts);
   }

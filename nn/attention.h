@@ -76,6 +76,10 @@ class AttentionPlan {
   }
   // Returns the number of queries at padding rows, which are the last (core/padding.h).
   [[nodiscard]] std::int64_t padding_queries() const { return padding_queries_; }
+  // Whether backward passes add gradients to rows of stores. Without, a padded forest has no sums
+  // of them. Set before flash_plan().
+  void set_trains_stores(bool trains) { trains_stores_ = trains; }
+  [[nodiscard]] bool trains_stores() const { return trains_stores_; }
   // Whether queries and keys are of one stack, and its computed rows.
   [[nodiscard]] bool is_self_attention() const { return is_self_attention_; }
   [[nodiscard]] std::int64_t row_count() const { return row_count_; }
@@ -119,6 +123,7 @@ class AttentionPlan {
   bool is_self_attention_ = true;
   std::int64_t row_count_ = 0;
   std::int64_t padding_queries_ = 0;
+  bool trains_stores_ = false;
 };
 
 struct AttentionShape {

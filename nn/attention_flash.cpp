@@ -132,12 +132,12 @@ struct FoundGradients {
   std::vector<at::Tensor> queries, keys, values;
 };
 
-void add_to_stores(const DevicePath& path, const FlashPlan& plan, bool is_padded,
-                   const AttentionShape& shape, const FoundGradients& found, Stores gradients) {
+void add_to_stores(const DevicePath& path, const FlashPlan& plan, const AttentionShape& shape,
+                   const FoundGradients& found, Stores gradients) {
   for (int s = 0; s < plan.stores(); ++s) {
     const PartSums& sums = plan.of_store(s);
     if (!gradients[s].keys.defined()) continue;
-    INCIPIT_CHECK(!is_padded, "gradients of resident rows below a padded forest");
+    INCIPIT_CHECK(plan.sums_stores(), "gradients of resident rows below a padded forest");
     if (sums.rows.empty()) continue;
     SumGradients sum{
         .rows = sums.rows.size(), .head_dim = shape.head_dim, .sections = 2, .wide = true};
@@ -232,7 +232,7 @@ at::Tensor attention_backward_flash(const AttentionPlan& plan, const AttentionSh
                     rotation.table->sin.const_data_ptr<float>(), -1};
   }
   launch(path, all, path.kernels->sum_gradients, sum);
-  add_to_stores(path, flash, plan.padding_queries() > 0, shape, found, grad_residents);
+  add_to_stores(path, flash, shape, found, grad_residents);
   return all;
 }
 

@@ -197,9 +197,12 @@ FlashPlan::FlashPlan(const AttentionPlan& plan, bool full, at::Device device) : 
       for (std::int64_t i = sequence.queries.begin; i < sequence.queries.end; ++i) {
         queries.add(plan.query_row(i), static_cast<std::int64_t>(p), query++);
       }
+      // Padding queries add nothing to the gradients of a store, whose rows they only read.
+      const bool counts = sequence.keys.store == KeySpan::kOwn ||
+                          sequence.queries.begin < plan.query_count() - plan.padding_queries();
       const Range& rows = sequence.keys.rows;
-      for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-        keys[sequence.keys.store + 1].add(row, static_cast<std::int64_t>(p), key++);
+      for (std::int64_t row = rows.begin; row < rows.end; ++row, ++key) {
+        if (counts) keys[sequence.keys.store + 1].add(row, static_cast<std::int64_t>(p), key);
       }
     }
   }
@@ -210,7 +213,8 @@ FlashPlan::FlashPlan(const AttentionPlan& plan, bool full, at::Device device) : 
   for (const Part& part : parts_) length += is_padded ? static_cast<std::size_t>(part.keys) : 0;
   keys[0].finish(plan.row_count(), indices, of_keys_, length);
   of_stores_.resize(stores);
-  for (int store = 0; store < stores && !is_padded; ++store) {
+  sums_stores_ = !is_padded || plan.trains_stores();
+  for (int store = 0; store < stores && sums_stores_; ++store) {
     keys[store + 1].finish(indices, of_stores_[store]);
   }
   lengths_ = indices.upload(device);

@@ -53,9 +53,11 @@ class FlashPlan {
   [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
   [[nodiscard]] int stores() const { return static_cast<int>(of_stores_.size()); }
   // The sums of gradients at the rows of this forest and of a store's rows. Only parts that the
-  // rows belong to count. A padded forest has none of stores, whose rows differ by batch.
+  // rows belong to count. A padded forest has those of stores only if the plan trains_stores(): the
+  // rows of other stores differ by batch.
   [[nodiscard]] const PartSums& of_queries() const { return of_queries_; }
   [[nodiscard]] const PartSums& of_keys() const { return of_keys_; }
+  [[nodiscard]] bool sums_stores() const { return sums_stores_; }
   [[nodiscard]] const PartSums& of_store(int store) const { return of_stores_[store]; }
   // Returns the numbers with which calls are made, besides the contents of the index arrays: equal
   // for plans of which a device can repeat the work (model/pass_graphs.h).
@@ -66,6 +68,7 @@ class FlashPlan {
   std::vector<Part> parts_;
   PartSums of_queries_, of_keys_;
   std::vector<PartSums> of_stores_;
+  bool sums_stores_ = false;
   std::vector<std::int64_t> lengths_;  // of all index arrays
 };
 

@@ -7,13 +7,14 @@ namespace incipit::nn {
 
 void KeyValueStore::enable_gradients() {
   const LedgerScope scope(MemoryKind::kActivations);
-  const auto cleared = [](const at::Tensor& like) {
-    return ops::zeros({like.size(0), like.size(1)},
-                      like.options().dtype(ops::accumulate_type(like.scalar_type())));
+  const auto clear = [](at::Tensor& gradient, const at::Tensor& like) {
+    if (gradient.defined()) return ops::clear_(gradient);
+    gradient = ops::zeros({like.size(0), like.size(1)},
+                          like.options().dtype(ops::accumulate_type(like.scalar_type())));
   };
   for (Layer& layer : layers) {
-    layer.grad_keys = cleared(layer.keys);
-    layer.grad_values = cleared(layer.values);
+    clear(layer.grad_keys, layer.keys);
+    clear(layer.grad_values, layer.values);
   }
 }
 

@@ -20,8 +20,10 @@ struct KeyValueStore {
     at::Tensor grad_values;  //   undefined if the rows need no gradient
   };
   std::vector<Layer> layers;
+  // Whether the tensors above stay, with other contents, for all passes: graphs may read them.
+  bool stays = false;
   [[nodiscard]] std::int64_t rows() const { return layers.empty() ? 0 : layers[0].keys.size(0); }
-  // Allocates (or zeroes) the gradients of every layer.
+  // Sets the gradients of every layer to zeros. Allocates those that are undefined.
   void enable_gradients();
 };
 

@@ -16,8 +16,8 @@ namespace incipit::nn {
 
 class Parameter;
 
-// What is added to one linear map, as far as this rank computes it. Gradients are undefined without
-// a backward pass.
+// What is added to one linear map, as far as this rank computes it. Gradients are undefined before
+// the first backward pass.
 struct LowRankMap {
   // An addition to some of the outputs.
   struct Part {

@@ -287,6 +287,17 @@ void accumulate_(at::Tensor x, const at::Tensor& y, double factor) {
                                    output_of(x)});
 }
 
+void write_(at::Tensor to, const at::Tensor& from, double factor) {
+  const DevicePath* const path = device_path(to);
+  if (path == nullptr) {
+    to.copy_(factor == 1 ? from : from.mul(factor));
+    return;
+  }
+  launch(*path, to, path->kernels->convert,
+         kernels::cuda::Convert{to.size(0), to.size(1), input_of(from), static_cast<float>(factor),
+                                output_of(to)});
+}
+
 void divide_(at::Tensor x, const at::Tensor& divisor) {
   const DevicePath* const path = device_path(x);
   if (path == nullptr || !x.is_contiguous()) {

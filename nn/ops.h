@@ -58,6 +58,8 @@ void add_(at::Tensor x, const at::Tensor& y);
 
 // x += factor * y. x [rows, width] of the accumulate type of y.
 void accumulate_(at::Tensor x, const at::Tensor& y, double factor = 1);
+// to = factor * from. Both are [rows, width]; `from` has the accumulate type of `to`.
+void write_(at::Tensor to, const at::Tensor& from, double factor = 1);
 // x /= divisor. divisor [] float64.
 void divide_(at::Tensor x, const at::Tensor& divisor);
 // Sets x, which is contiguous, to zeros.

@@ -163,6 +163,23 @@ struct AccumulateKernel {
 };
 
 template <typename T, int kPack>
+struct ConvertKernel {
+  Convert a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    const float* const from = row_of<float>(a.from, block.index());
+    T* const to = row_of<T>(a.to, block.index());
+    block.each_thread([&](int t) {
+      for (int64_t i = int64_t{t} * kPack; i < a.width; i += int64_t{block.threads()} * kPack) {
+        Wide<kPack> v = load_pack<kPack>(from + i);
+        for (int j = 0; j < kPack; ++j) v[j] *= a.factor;
+        store_pack<kPack>(to + i, v);
+      }
+    });
+  }
+};
+
+template <typename T, int kPack>
 struct MaskRowsKernel {
   MaskRows a;
 
@@ -215,6 +232,14 @@ inline void mask_rows(const Launch& to, const MaskRows& a) {
   with_type(to.type, [&](auto type) {
     using T = decltype(type);
     launch_rows<MaskRowsKernel, T>(to, a, all_pack<T>(a.width, a.x), a.rows, a.width, 0);
+  });
+}
+
+inline void convert(const Launch& to, const Convert& a) {
+  with_type(to.type, [&](auto type) {
+    using T = decltype(type);
+    const bool packed = all_pack<T>(a.width, a.to) && packs<float>(a.from.data, a.from.stride);
+    launch_rows<ConvertKernel, T>(to, a, packed, a.rows, a.width, 0);
   });
 }
 

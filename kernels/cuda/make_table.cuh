@@ -21,6 +21,7 @@ inline Table make_table(const char* (*last_error)()) {
           .activate_backward = activate_backward,
           .add = add,
           .accumulate = accumulate,
+          .convert = convert,
           .clear = clear,
           .gather_rows = gather_rows,
           .mask_rows = mask_rows,

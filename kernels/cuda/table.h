@@ -11,7 +11,7 @@
 namespace incipit::kernels::cuda {
 
 // Changes whenever a struct below or the meaning of a function changes.
-inline constexpr int kTableVersion = 3;
+inline constexpr int kTableVersion = 4;
 
 enum class Type : int { kFloat32, kBFloat16, kFloat16 };
 
@@ -114,6 +114,14 @@ struct Add {
 
 // to += factor * from. `to` is float32.
 struct Accumulate {
+  int64_t rows = 0, width = 0;
+  Input from{};
+  float factor = 1;
+  Output to{};
+};
+
+// to = factor * from. `from` is float32.
+struct Convert {
   int64_t rows = 0, width = 0;
   Input from{};
   float factor = 1;
@@ -439,6 +447,7 @@ struct Table {
   void (*activate_backward)(const Launch&, const ActivateBackward&) = nullptr;
   void (*add)(const Launch&, const Add&) = nullptr;
   void (*accumulate)(const Launch&, const Accumulate&) = nullptr;
+  void (*convert)(const Launch&, const Convert&) = nullptr;
   void (*clear)(const Launch&, const Clear&) = nullptr;
   void (*gather_rows)(const Launch&, const GatherRows&) = nullptr;
   void (*mask_rows)(const Launch&, const MaskRows&) = nullptr;

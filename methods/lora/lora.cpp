@@ -1,9 +1,8 @@
 #include "methods/lora/lora.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cmath>
@@ -81,40 +80,57 @@ std::vector<Lora::Place> Lora::places(const nn::Parameter& weight) const {
   return places;
 }
 
-nn::LowRankMap Lora::map_of(const at::Tensor& values, const nn::Parameter& weight,
-                            const model::Backbone& backbone, bool for_backward) const {
-  const at::ScalarType type = backbone.dtype();
-  const Range& columns = weight.spec().columns;
+nn::LowRankMap Lora::make_map(const nn::Parameter& weight, const model::Backbone& backbone) const {
+  const at::TensorOptions options = at::TensorOptions(backbone.device()).dtype(backbone.dtype());
   nn::LowRankMap map;
-  std::vector<at::Tensor> downs;
   std::map<std::size_t, Range> inner;  // by module
   for (const Place& place : places(weight)) {
-    if (!inner.contains(place.module)) {
-      const auto begin = shape_.r * std::ssize(downs);
-      inner[place.module] = {begin, begin + shape_.r};
-      downs.push_back(a_of(values, place.module).narrow(1, columns.begin, columns.size()));
-    }
-    const at::Tensor b = b_of(values, place.module).narrow(0, place.rows.begin, place.rows.size());
+    const auto begin = shape_.r * std::ssize(inner);
+    const Range& own =
+        inner.try_emplace(place.module, Range{begin, begin + shape_.r}).first->second;
     map.parts.push_back({.outputs = place.outputs,
-                         .inner = inner[place.module],
-                         .up = b.mul(shape_.scale()).to(type),
+                         .inner = own,
+                         .up = at::empty({place.rows.size(), shape_.r}, options),
                          .grad_up = {}});
   }
-  if (downs.empty()) return map;
-  map.down = at::cat(downs).to(type);
-  if (!for_backward) return map;
-  const auto wide = map.down.options().dtype(nn::ops::accumulate_type(type));
-  map.grad_down = at::zeros(map.down.sizes(), wide);
-  for (auto& part : map.parts) part.grad_up = at::zeros(part.up.sizes(), wide);
+  const Range& columns = weight.spec().columns;
+  if (!inner.empty()) map.down = at::empty({shape_.r * std::ssize(inner), columns.size()}, options);
   return map;
+}
+
+void Lora::write(const at::Tensor& values, const nn::Parameter& weight,
+                 const nn::LowRankMap& map) const {
+  const Range& columns = weight.spec().columns;
+  const std::vector<Place> places = this->places(weight);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& [module, outputs, rows] = places[i];
+    const nn::LowRankMap::Part& part = map.parts[i];
+    nn::ops::write_(part.up, b_of(values, module).narrow(0, rows.begin, rows.size()),
+                    shape_.scale());
+    nn::ops::write_(map.down.narrow(0, part.inner.begin, part.inner.size()),
+                    a_of(values, module).narrow(1, columns.begin, columns.size()));
+  }
 }
 
 void Lora::place(const at::Tensor& values, const model::Backbone& backbone, bool for_backward,
                  methods::Contribution& to) const {
-  to.additions.clear();
+  const auto clear = [](at::Tensor& gradient, const at::Tensor& like) {
+    if (gradient.defined()) return nn::ops::clear_(gradient);
+    gradient = nn::ops::zeros(like.sizes(),
+                              like.options().dtype(nn::ops::accumulate_type(like.scalar_type())));
+  };
   for (const nn::Parameter* weight : backbone.weights().parameters()) {
-    nn::LowRankMap map = map_of(values, *weight, backbone, for_backward);
-    if (!map.parts.empty()) to.additions.emplace(weight, std::move(map));
+    auto found = to.additions.find(weight);
+    if (found == to.additions.end()) {
+      nn::LowRankMap made = make_map(*weight, backbone);
+      if (made.parts.empty()) continue;
+      found = to.additions.emplace(weight, std::move(made)).first;
+    }
+    nn::LowRankMap& map = found->second;
+    write(values, *weight, map);
+    if (!for_backward) continue;
+    clear(map.grad_down, map.down);
+    for (nn::LowRankMap::Part& part : map.parts) clear(part.grad_up, part.up);
   }
 }
 
@@ -127,12 +143,12 @@ void Lora::collect(const methods::Contribution& from, const model::Backbone& /*b
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto& [module, outputs, rows] = places[i];
       inner[module] = map.parts[i].inner;
-      at::Tensor grad_b = b_of(grad_values, module).narrow(0, rows.begin, rows.size());
-      grad_b.add_(map.parts[i].grad_up.to(grad_b.scalar_type()), shape_.scale());
+      nn::ops::accumulate_(b_of(grad_values, module).narrow(0, rows.begin, rows.size()),
+                           map.parts[i].grad_up, shape_.scale());
     }
     for (const auto& [module, range] : inner) {
-      at::Tensor grad_a = a_of(grad_values, module).narrow(1, columns.begin, columns.size());
-      grad_a.add_(map.grad_down.narrow(0, range.begin, range.size()).to(grad_a.scalar_type()));
+      nn::ops::accumulate_(a_of(grad_values, module).narrow(1, columns.begin, columns.size()),
+                           map.grad_down.narrow(0, range.begin, range.size()));
     }
   }
 }

@@ -65,8 +65,11 @@ class Lora final : public methods::Prompt {
     Range rows;     // of the module's weight
   };
   [[nodiscard]] std::vector<Place> places(const nn::Parameter& weight) const;
-  [[nodiscard]] nn::LowRankMap map_of(const at::Tensor& values, const nn::Parameter& weight,
-                                      const model::Backbone& backbone, bool for_backward) const;
+  // Returns the addition to a weight, in memory that is not set.
+  [[nodiscard]] nn::LowRankMap make_map(const nn::Parameter& weight,
+                                        const model::Backbone& backbone) const;
+  void write(const at::Tensor& values, const nn::Parameter& weight,
+             const nn::LowRankMap& map) const;
   // Return views of A and B of a module in `values`.
   [[nodiscard]] at::Tensor a_of(const at::Tensor& values, std::size_t module) const;
   [[nodiscard]] at::Tensor b_of(const at::Tensor& values, std::size_t module) const;

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/tanh.h>
 
@@ -105,16 +106,19 @@ void PrefixTuning::place(const at::Tensor& values, const model::Backbone& backbo
   const at::ScalarType type = nn::has_cpu_kernels(backbone.device())
                                   ? nn::ops::accumulate_type(backbone.dtype())
                                   : backbone.dtype();
-  to.residents.layers.clear();
+  std::vector<nn::KeyValueStore::Layer>& layers = to.residents.layers;
+  const bool is_first = layers.empty();
   for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
-    const auto placed = [&](int slot) {
-      return part(values, backbone, layer, slot)
-          .contiguous()
-          .view({values.size(0), -1})
-          .to(backbone.device(), type);
-    };
-    to.residents.layers.push_back({placed(0), placed(1), {}, {}});
+    const at::Tensor keys = part(values, backbone, layer, 0).flatten(1);
+    const at::Tensor of_values = part(values, backbone, layer, 1).flatten(1);
+    if (is_first) {
+      const auto make = [&] { return at::empty(keys.sizes(), keys.options().dtype(type)); };
+      layers.push_back({make(), make(), {}, {}});
+    }
+    nn::ops::write_(layers[layer].keys, keys);
+    nn::ops::write_(layers[layer].values, of_values);
   }
+  to.residents.stays = true;
   if (for_backward) to.residents.enable_gradients();
 }
 
@@ -123,8 +127,7 @@ void PrefixTuning::collect(const methods::Contribution& from, const model::Backb
   for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
     const nn::KeyValueStore::Layer& own = from.residents.layers[layer];
     const auto add = [&](int slot, const at::Tensor& grad) {
-      at::Tensor to = part(grad_values, backbone, layer, slot);
-      to.add_(grad.to(to.device(), at::kFloat).view(to.sizes()));
+      nn::ops::accumulate_(part(grad_values, backbone, layer, slot).flatten(1), grad);
     };
     add(0, own.grad_keys);
     add(1, own.grad_values);

@@ -39,12 +39,12 @@ std::multiset<std::string> operators_of(const std::function<void()>& work) {
       at::addThreadLocalCallback(at::RecordFunctionCallback(begin, end).needsInputs(true));
   work();
   at::removeCallback(handle);
-  const std::set<std::string> free{"aten::empty",     "aten::empty_strided", "aten::empty_like",
-                                   "aten::narrow",    "aten::slice",         "aten::view",
-                                   "aten::t",         "aten::transpose",     "aten::select",
-                                   "aten::unflatten", "aten::flatten",       "aten::as_strided",
-                                   "aten::squeeze",   "aten::reshape",       "aten::detach",
-                                   "aten::unsqueeze", "aten::resolve_conj",  "aten::expand"};
+  const std::set<std::string> free{
+      "aten::empty",          "aten::empty_strided", "aten::empty_like", "aten::narrow",
+      "aten::slice",          "aten::view",          "aten::t",          "aten::transpose",
+      "aten::select",         "aten::unflatten",     "aten::flatten",    "aten::as_strided",
+      "aten::squeeze",        "aten::reshape",       "aten::detach",     "aten::unsqueeze",
+      "aten::_reshape_alias", "aten::resolve_conj",  "aten::expand"};
   std::erase_if(names, [&](const std::string& name) { return free.contains(name); });
   return names;
 }

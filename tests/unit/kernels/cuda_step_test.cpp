@@ -274,6 +274,15 @@ TEST_P(CudaSums, AddTheGradientsOfPromptsInFloat32) {
   }
 }
 
+TEST_P(CudaSums, ConvertFloat32ToTheStorageType) {
+  for (const std::int64_t width : {1, 7, 64, 1028}) {
+    const at::Tensor from = floats({3, width + 4}).narrow(1, 0, width), to = unset(3, width);
+    kernels().convert(launch(),
+                      {.rows = 3, .width = width, .from = in(from), .factor = 2.5, .to = out(to)});
+    expect_near(to, 2.5 * exact(from));
+  }
+}
+
 TEST_P(CudaSums, MaskedRowsAreZeros) {
   const at::Tensor mask = at::tensor({1, 0, 0, 1}, at::kInt).to(device_);
   for (const std::int64_t width : {1, 7, 64, 1028}) {

@@ -36,7 +36,12 @@ class Batches {
     for (int s = 0; s < 6; ++s) {
       Sequence sequence;
       if (form_ == "two roots") sequence.append_prompt({s % 2, s % 2 == 0 ? 20 : 5});
-      if (form_ != "flat" && form_ != "two roots") sequence.append_prompt({0, 20});
+      if (form_ == "prefix") sequence.append_prompt({.prompt = 0, .rows = 7, .resident = true});
+      if (form_ == "additions") sequence.adapted_by = 0;
+      if (form_ == "some additions") sequence.adapted_by = s % 2 - 1;
+      if (form_ != "flat" && form_ != "two roots" && form_ != "prefix") {
+        sequence.append_prompt({0, 20});
+      }
       if (form_ == "passages" || form_ == "questions") sequence.append_tokens(passages[s / 3]);
       if (form_ == "questions") sequence.append_tokens(std::vector<TokenId>(3, s / 2));
       sequence.append_tokens(std::vector<TokenId>(1, 60 + s));  // sequences share no more
@@ -64,9 +69,10 @@ class Batches {
   Random random_;
 };
 
-at::Tensor random_rows(std::int64_t rows, std::uint64_t seed) {
+at::Tensor random_rows(std::int64_t rows, std::uint64_t seed,
+                       std::int64_t width = device_config().hidden_size) {
   Random random(seed);
-  at::Tensor made = at::empty({rows, device_config().hidden_size}, at::kFloat);
+  at::Tensor made = at::empty({rows, width}, at::kFloat);
   for (std::int64_t i = 0; i < made.numel(); ++i) {
     made.data_ptr<float>()[i] = static_cast<float>(random.normal());
   }
@@ -75,8 +81,32 @@ at::Tensor random_rows(std::int64_t rows, std::uint64_t seed) {
 
 struct PassResult {
   at::Tensor log_likelihoods, argmax, logits;
-  std::vector<at::Tensor> gradients;
+  std::vector<at::Tensor> gradients;  // of prompts, keys and values of a prefix, additions
 };
+
+// A prefix of 7 rows, as a method keeps it.
+nn::KeyValueStore make_prefix() {
+  nn::KeyValueStore store;
+  store.stays = true;
+  for (std::uint64_t layer = 0; layer < 3; ++layer) {
+    store.layers.push_back({random_rows(7, layer, 32), random_rows(7, 9 + layer, 32), {}, {}});
+  }
+  return store;
+}
+
+// Additions of rank 2 to the queries, keys and values of every layer.
+nn::LowRankMaps make_additions(const Backbone& backbone) {
+  nn::LowRankMaps maps;
+  for (const nn::Parameter* weight : backbone.weights().parameters()) {
+    if (weight->spec().slices.front().tensor.find("q_proj") == std::string::npos) continue;
+    const at::Tensor down = random_rows(2, maps.size()) * 0.1;
+    const at::Tensor up = random_rows(weight->rows(), 5, 2) * 0.1;
+    maps[weight] = {.down = down,
+                    .grad_down = at::zeros_like(down),
+                    .parts = {{{0, weight->rows()}, {0, 2}, up, at::zeros_like(up)}}};
+  }
+  return maps;
+}
 
 class PassGraphsTest : public ::testing::TestWithParam<const char*> {
  protected:
@@ -85,7 +115,12 @@ class PassGraphsTest : public ::testing::TestWithParam<const char*> {
   }
   // Runs a forest forward and backward, with gradients 1, 2, ... of its first `targets` targets.
   PassResult run(const Forest& forest, std::int64_t targets, bool recompute = false) {
-    ForestPass pass(backbone_, forest, prompts_, {.for_backward = true, .recompute = recompute});
+    prefix_.enable_gradients();
+    for (auto& [weight, map] : maps_) {
+      map.grad_down.zero_();
+      map.parts[0].grad_up.zero_();
+    }
+    ForestPass pass(backbone_, forest, prompts_, options(recompute));
     at::Tensor grad = at::zeros({std::ssize(forest.targets)}, at::kDouble);
     for (std::int64_t t = 0; t < targets; ++t) grad[t] = static_cast<double>(t + 1);
     PassResult result{pass.log_likelihoods().narrow(0, 0, targets).clone(),
@@ -94,7 +129,21 @@ class PassGraphsTest : public ::testing::TestWithParam<const char*> {
                       {}};
     for (const at::Tensor& prompt : prompts_) result.gradients.push_back(at::zeros_like(prompt));
     pass.backward(grad, result.gradients);
+    for (const auto& layer : prefix_.layers) {
+      result.gradients.push_back(layer.grad_keys.clone());
+      result.gradients.push_back(layer.grad_values.clone());
+    }
+    for (const auto& [weight, map] : maps_) {
+      result.gradients.push_back(map.grad_down.clone());
+      result.gradients.push_back(map.parts[0].grad_up.clone());
+    }
     return result;
+  }
+  [[nodiscard]] ForestPassOptions options(bool recompute = false) {
+    return {.for_backward = true,
+            .recompute = recompute,
+            .residents = {&prefix_},
+            .adapters = {&maps_}};
   }
   PassResult run(const Forest& forest) { return run(forest, std::ssize(forest.targets)); }
 
@@ -104,13 +153,15 @@ class PassGraphsTest : public ::testing::TestWithParam<const char*> {
     for (std::size_t p = 0; p < a.gradients.size(); ++p) {
       const double size = b.gradients[p].norm().item<double>();
       const double error = (a.gradients[p] - b.gradients[p]).norm().item<double>();
-      EXPECT_LE(error, tolerance * size) << "prompt " << p;
+      EXPECT_LE(error, tolerance * size) << "gradient " << p;
     }
   }
 
   Backbone backbone_ =
       Backbone::random(device_config().spec(), 3, {.dtype = at::kFloat, .device = at::kCPU});
   std::vector<at::Tensor> prompts_{random_rows(20, 1), random_rows(5, 2)};
+  nn::KeyValueStore prefix_ = make_prefix();
+  nn::LowRankMaps maps_ = make_additions(backbone_);
   GraphCalls calls_;
 };
 
@@ -123,9 +174,11 @@ TEST_P(PassGraphsTest, PaddingChangesNeitherLossesNorGradients) {
   EXPECT_GT(padded->targets.size(), plain.targets.size());
   const std::int64_t targets = std::ssize(plain.targets);
   const PassResult expected = run(plain);
-  EXPECT_GT(expected.gradients[0].abs().max().item<double>() +
-                (GetParam() == std::string("flat") ? 1 : 0),
-            1e-3);
+  double largest = 0;
+  for (const at::Tensor& gradient : expected.gradients) {
+    largest = std::max(largest, gradient.abs().max().item<double>());
+  }
+  EXPECT_TRUE(largest > 1e-3 || GetParam() == std::string("flat"));
   expect_near(run(*padded, targets), expected, 2e-6);
   for (const bool has_flash : {true, false}) {
     const HostPath path(has_flash);
@@ -135,13 +188,14 @@ TEST_P(PassGraphsTest, PaddingChangesNeitherLossesNorGradients) {
 
 // What a device is called with for a forest.
 std::vector<std::int64_t> sizes_of(const Backbone& backbone, const Forest& forest,
-                                   const std::vector<at::Tensor>& prompts) {
+                                   const std::vector<at::Tensor>& prompts,
+                                   const ForestPassOptions& options,
+                                   const std::vector<nn::ops::RotaryTable>& rotary) {
   nn::InputBuffer inputs(at::kCPU);
   const nn::InputBuffer::Collect scope(inputs);
-  const PassState state(backbone, forest, prompts, {.for_backward = true});
+  const PassState state(backbone, forest, prompts, options, &rotary);
   std::vector<std::int64_t> sizes = state.shape();
   if (sizes.empty()) return sizes;
-  sizes.pop_back();  // the address of the rotary table, which PassGraphs keeps
   sizes.insert(sizes.end(), inputs.layout().begin(), inputs.layout().end());
   return sizes;
 }
@@ -150,9 +204,11 @@ std::vector<std::int64_t> sizes_of(const Backbone& backbone, const Forest& fores
 TEST_P(PassGraphsTest, SimilarBatchesHaveEqualSizes) {
   const HostPath path;
   std::set<std::vector<std::int64_t>> sizes;
+  const auto rotary = backbone_.rotary_tables(512);
+  prefix_.enable_gradients();
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     const auto padded = padded_to_bucket(forest(seed), device_config().vocab_size);
-    std::vector<std::int64_t> all = sizes_of(backbone_, *padded, prompts_);
+    std::vector<std::int64_t> all = sizes_of(backbone_, *padded, prompts_, options(), rotary);
     ASSERT_FALSE(all.empty());
     sizes.insert(std::move(all));
   }
@@ -184,7 +240,8 @@ TEST_P(PassGraphsTest, AReplaySeesTheNewBatch) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, PassGraphsTest,
                          ::testing::Values("flat", "leaves", "passages", "questions", "two roots",
-                                           "candidates", "many targets"),
+                                           "candidates", "many targets", "prefix", "additions",
+                                           "some additions"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), ' ', '_');
@@ -244,6 +301,7 @@ TEST_F(OneForm, MostBatchesOfRteHaveSizesMetBefore) {
   Random random(5);
   std::map<std::vector<std::int64_t>, int> met;
   int replayed = 0;
+  const auto rotary = backbone_.rotary_tables(512);
   constexpr int kBatches = 300;
   for (int i = 0; i < kBatches; ++i) {
     std::vector<Sequence> batch;
@@ -258,7 +316,11 @@ TEST_F(OneForm, MostBatchesOfRteHaveSizesMetBefore) {
       batch.push_back(std::move(sequence));
     }
     const auto padded = padded_to_bucket(pack(batch).forest, device_config().vocab_size);
-    replayed += met[sizes_of(backbone_, *padded, {random_rows(100, 1)})]++ > 1 ? 1 : 0;
+    replayed +=
+        met[sizes_of(backbone_, *padded, {random_rows(100, 1)}, {.for_backward = true}, rotary)]++ >
+                1
+            ? 1
+            : 0;
   }
   RecordProperty("sizes", static_cast<int>(met.size()));
   RecordProperty("replayed", replayed);
@@ -331,7 +393,7 @@ TEST_F(OneForm, APassBetweenForwardAndBackwardKeepsTheMemoryOfGraphs) {
   const auto graphs = use_graphs();
   for (int i = 0; i < 2; ++i) (void)run(batch);
   {
-    const ForestPass pass(backbone_, batch, prompts_, {.for_backward = true});
+    const ForestPass pass(backbone_, batch, prompts_, options());
     EXPECT_EQ(graphs->counts().replayed, 1);
     expect_near(run(batch), expected, 2e-5);  // without a graph
     EXPECT_EQ(graphs->counts().refused, 1);

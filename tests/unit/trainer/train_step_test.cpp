@@ -3,9 +3,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <string>
@@ -15,6 +17,8 @@
 #include "comm/single.h"
 #include "comm/threads.h"
 #include "core/phase.h"
+#include "methods/lora/lora.h"
+#include "methods/prefix_tuning/prefix_tuning.h"
 #include "model/pass_graphs.h"
 #include "nn/flops.h"
 #include "nn/ledger.h"
@@ -50,9 +54,10 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
 
   // A rank with its model and optimizer.
   struct Rank {
-    Rank(const model::Backbone& backbone, OptimizerKind kind)
-        : model(backbone, testing_support::soft_prompts(
-                              {testing_support::tiny_prompt(4), testing_support::tiny_prompt(4)})),
+    Rank(const model::Backbone& backbone, OptimizerKind kind,
+         testing_support::Prompts prompts = testing_support::soft_prompts(
+             {testing_support::tiny_prompt(4), testing_support::tiny_prompt(4)}))
+        : model(backbone, std::move(prompts)),
           optimizer(make_optimizer({.kind = kind, .weight_decay = 0.1, .momentum = 0.9},
                                    {model.prompt(0).parameters(), model.prompt(1).parameters()})) {}
     // Copies of all that a step may change.
@@ -88,7 +93,7 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
     }
     return StepNumbers(run_step(rank.model, *rank.optimizer, mesh, share,
                                 {.micro_batches = {.max_rows = max_rows_},
-                                 .learning_rate = 0.1,
+                                 .learning_rate = learning_rate_,
                                  .max_grad_norm = max_grad_norm_,
                                  .separate = separate}));
   }
@@ -98,6 +103,10 @@ class TrainStep : public ::testing::TestWithParam<OptimizerKind> {
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].equal(b[i])) << i;
   }
 
+  using MakePrompts = std::function<testing_support::Prompts()>;
+  void expect_graphs_change_nothing(const MakePrompts& make);
+
+  double learning_rate_ = 0.1;
   std::int64_t max_rows_ = 60;
   double max_grad_norm_ = 0;  // no clipping
   data::Task task_ = testing_support::tiny_task();
@@ -216,18 +225,18 @@ TEST_P(TrainStep, KernelsClipAsTheCpuDoes) {
 }
 
 // On the path of a GPU, run on the host.
-TEST_P(TrainStep, GraphsTrainAsPassesWithoutThem) {
+void TrainStep::expect_graphs_change_nothing(const MakePrompts& make) {
   const testing::HostPath path;
   const comm::Mesh mesh(comm::make_single(), {});
   max_rows_ = 1000;  // one pass for a batch
-  Rank plain(backbone_, GetParam());
+  Rank plain(backbone_, GetParam(), make());
   std::vector<StepNumbers> expected;
   for (int i = 0; i < 5; ++i) expected.push_back(step(plain, mesh, /*both=*/i % 2 == 0, false));
   testing::GraphCalls calls;
   const auto graphs =
       std::make_shared<model::PassGraphs>(std::make_unique<testing::FakeGraphs>(calls));
   backbone_.set_graphs(graphs);
-  Rank rank(backbone_, GetParam());
+  Rank rank(backbone_, GetParam(), make());
   for (int i = 0; i < 5; ++i) {
     const StepNumbers numbers = step(rank, mesh, /*both=*/i % 2 == 0, false);
     EXPECT_NEAR(numbers.loss, expected[i].loss, 1e-4 * std::abs(expected[i].loss));
@@ -237,6 +246,19 @@ TEST_P(TrainStep, GraphsTrainAsPassesWithoutThem) {
   EXPECT_EQ(graphs->counts().captured, 2);
   EXPECT_EQ(graphs->counts().replayed, 1);
   EXPECT_EQ(graphs->counts().refused, 0);
+}
+
+TEST_P(TrainStep, GraphsTrainAsPassesWithoutThem) {
+  expect_graphs_change_nothing([] {
+    return testing_support::soft_prompts(
+        {testing_support::tiny_prompt(4), testing_support::tiny_prompt(4)});
+  });
+}
+
+// Which keep the memory that graphs read, and to which graphs add gradients.
+TEST_P(TrainStep, GraphsTrainPrefixesAndLora) {
+  learning_rate_ = 0.01;
+  expect_graphs_change_nothing([&] { return testing_support::prefix_and_lora(backbone_.spec()); });
 }
 
 TEST_P(TrainStep, PhasesHaveTheFlopsOfTheStepAndLieWithinEachOther) {
