@@ -185,11 +185,8 @@ void PassState::store(const nn::Block& block, const nn::BlockRecord& record,
   if (!stored_rows_.defined()) return;
   const nn::KeyValueStore::Layer own = rows_.keys_values(block, record);
   const nn::KeyValueStore::Layer& to = options_.stored.store->layers[layer];
-  const auto scatter = [&](at::Tensor into, const at::Tensor& rows) {
-    into.index_copy_(0, stored_rows_, rows.to(into.scalar_type()));
-  };
-  scatter(to.keys, own.keys);
-  scatter(to.values, own.values);
+  nn::ops::put_rows_(to.keys, stored_rows_, own.keys);
+  nn::ops::put_rows_(to.values, stored_rows_, own.values);
 }
 
 at::Tensor PassState::backward(const at::Tensor& grad, std::span<at::Tensor> prompt_gradients,

@@ -346,6 +346,17 @@ at::Tensor select_rows(const at::Tensor& x, const at::Tensor& index) {
   return gather(*path, x, index.size(0), data<std::int64_t>(index));
 }
 
+void put_rows_(at::Tensor to, const at::Tensor& index, const at::Tensor& x) {
+  const DevicePath* const path = device_path(x);
+  if (path == nullptr || to.scalar_type() != x.scalar_type()) {
+    to.index_copy_(0, index, x.to(to.scalar_type()));
+    return;
+  }
+  launch(*path, x, path->kernels->put_rows,
+         kernels::cuda::PutRows{x.size(0), x.size(1), data<std::int64_t>(index), input_of(x),
+                                output_of(to)});
+}
+
 at::Tensor expand_rows(const at::Tensor& x, const at::Tensor& index, std::int64_t rows) {
   const DevicePath* const path = device_path(x);
   if (path == nullptr) return at::zeros({rows, x.size(1)}, x.options()).index_copy_(0, index, x);

@@ -74,6 +74,8 @@ void mask_rows_(at::Tensor x, const at::Tensor& mask);
 [[nodiscard]] at::Tensor copy_rows(const at::Tensor& x);
 // Returns rows of x [rows, width]. index [selected] int64.
 [[nodiscard]] at::Tensor select_rows(const at::Tensor& x, const at::Tensor& index);
+// Sets rows `index` ([rows] int64) of `to` to the rows of x [rows, width].
+void put_rows_(at::Tensor to, const at::Tensor& index, const at::Tensor& x);
 // Returns zeros [rows, width] with the rows of x at `index`, which is ascending.
 [[nodiscard]] at::Tensor expand_rows(const at::Tensor& x, const at::Tensor& index,
                                      std::int64_t rows);

@@ -30,6 +30,22 @@ struct GatherRowsKernel {
 };
 
 template <typename T, int kPack>
+struct PutRowsKernel {
+  PutRows a;
+
+  INCIPIT_DEVICE void operator()(const Block& block) const {
+    const T* const from = row_of<T>(a.from, block.index());
+    T* const to = row_of<T>(a.to, a.index[block.index()]);
+    block.each_thread([&](int t) {
+      for (int64_t i = int64_t{t} * kPack; i < a.width; i += int64_t{block.threads()} * kPack) {
+        *reinterpret_cast<Pack<T, kPack>*>(to + i) =
+            *reinterpret_cast<const Pack<T, kPack>*>(from + i);
+      }
+    });
+  }
+};
+
+template <typename T, int kPack>
 struct ExpandRowsKernel {
   ExpandRows a;
 
@@ -173,6 +189,13 @@ inline void gather_rows(const Launch& to, const GatherRows& a) {
       widest = widest < column.width ? column.width : widest;
     }
     launch_rows<GatherRowsKernel, T>(to, a, packed, a.rows, widest, 0);
+  });
+}
+
+inline void put_rows(const Launch& to, const PutRows& a) {
+  with_type(to.type, [&](auto type) {
+    using T = decltype(type);
+    launch_rows<PutRowsKernel, T>(to, a, all_pack<T>(a.width, a.from, a.to), a.rows, a.width, 0);
   });
 }
 

@@ -26,6 +26,7 @@ inline Table make_table(const char* (*last_error)()) {
           .gather_rows = gather_rows,
           .mask_rows = mask_rows,
           .expand_rows = expand_rows,
+          .put_rows = put_rows,
           .gather_columns = gather_columns,
           .merge = merge,
           .sum_gradients = sum_gradients,

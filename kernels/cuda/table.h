@@ -168,6 +168,14 @@ struct ExpandRows {
   Output to{};
 };
 
+// Sets row index[i] of `to` to row i.
+struct PutRows {
+  int64_t rows = 0, width = 0;
+  const int64_t* index = nullptr;  // [rows]
+  Input from{};
+  Output to{};
+};
+
 // to[h][i] = from[h][column[i]], float32: the log-sum-exp of some queries.
 struct GatherColumns {
   int64_t heads = 0, from_columns = 0, columns = 0;
@@ -452,6 +460,7 @@ struct Table {
   void (*gather_rows)(const Launch&, const GatherRows&) = nullptr;
   void (*mask_rows)(const Launch&, const MaskRows&) = nullptr;
   void (*expand_rows)(const Launch&, const ExpandRows&) = nullptr;
+  void (*put_rows)(const Launch&, const PutRows&) = nullptr;
   void (*gather_columns)(const Launch&, const GatherColumns&) = nullptr;
   void (*merge)(const Launch&, const Merge&) = nullptr;
   void (*sum_gradients)(const Launch&, const SumGradients&) = nullptr;

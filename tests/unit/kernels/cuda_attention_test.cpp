@@ -57,6 +57,10 @@ TEST_P(CudaAttention, SelectsAndExpandsRows) {
     gather.column[0] = {{in(all)}, width, out(again)};
     kernels().gather_rows(launch(), gather);
     EXPECT_TRUE(again.equal(x));
+    const at::Tensor put = unset(6, width);
+    kernels().put_rows(launch(), {3, width, data<std::int64_t>(index), in(x), out(put)});
+    EXPECT_TRUE(put.index_select(0, index).equal(x));
+    EXPECT_EQ(exact(put[4]).min().item<double>(), 77);
     gather.long_row = nullptr;  // in order
     kernels().gather_rows(launch(), gather);
     EXPECT_TRUE(again.equal(all.narrow(0, 0, 3)));

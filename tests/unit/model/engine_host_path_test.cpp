@@ -155,6 +155,30 @@ TEST(PassCosts, PassesWithAdditionsToTheirMapsCallOnlyMatmulsAndFlashAttention) 
   expect_only_matmuls(costs_of(device_config().spec(), at::kFloat, {}, /*adapted=*/true));
 }
 
+// As in generation, with the keys and values of its rows stored.
+TEST(PassCosts, PassesThatStoreTheirRowsCallOnlyMatmulsAndFlashAttention) {
+  const Backbone backbone = Backbone::random(device_config().spec(), 3, {.dtype = at::kBFloat16});
+  nn::KeyValueStore store;
+  for (std::size_t layer = 0; layer < backbone.blocks().size(); ++layer) {
+    const auto rows = [] { return at::empty({30, 32}, at::kBFloat16); };
+    store.layers.push_back({rows(), rows(), {}, {}});
+  }
+  Sequence sequence;
+  sequence.append_tokens(std::vector<TokenId>{4, 5, 6});
+  sequence.predictions = {{2, 3, 1}};
+  const PackedForest packed = pack(std::vector{sequence});
+  const HostPath path;
+  const std::int64_t launches = host_launches();
+  const auto operators = operators_of([&] {
+    const ForestPass pass(backbone, packed.forest, {},
+                          {.stored = {.store = &store, .rows = {20, 4, 7}}});
+  });
+  EXPECT_GT(host_launches(), launches) << "took the path of the CPU";
+  for (const std::string& name : operators) {
+    EXPECT_TRUE(is_matmul(name) || name == "aten::to") << name;
+  }
+}
+
 Costs costs_of_layers(int layers, at::ScalarType dtype) {
   llama::Config c = device_config();
   c.layers = layers;
