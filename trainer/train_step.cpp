@@ -95,7 +95,7 @@ at::Tensor finish(const methods::PromptedModel& model, const at::Tensor& numbers
   const at::Tensor of_step = numbers.narrow(0, kLoss, 2);
   const at::Tensor totals = settings.separate ? of_tasks(numbers) : of_step.unsqueeze(0);
   const std::int64_t together = settings.separate ? 1 : prompts;  // prompts of a group
-  const nn::GroupNumbers groups = nn::check_finite(totals, each.view({-1, together}));
+  const nn::GroupNumbers groups = nn::check_finite(totals, each.view({totals.size(0), together}));
   nn::sum_over(mesh.world(), groups.not_finite, "finite numbers");
   clip_gradients(model, groups.squares, settings.max_grad_norm);
   return nn::decide_updates(

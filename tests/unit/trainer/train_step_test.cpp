@@ -191,6 +191,27 @@ TEST_P(TrainStep, APromptWithoutExamplesStaysAsItWas) {
   EXPECT_EQ(rank.optimizer->steps()[0].item<std::int64_t>(), 2);
 }
 
+// As `plan` runs it for a model without a prompt.
+TEST_P(TrainStep, WithoutPromptsHasALoss) {
+  const comm::Mesh mesh(comm::make_single(), {});
+  BatchStream stream({{&task_, &dataset_}}, {.batch_size = 8, .steps = 1, .shuffle = false});
+  const TrainBatch batch = stream.next();
+  const auto run = [&] {
+    methods::PromptedModel model(backbone_);
+    const auto optimizer = make_optimizer({.kind = GetParam()}, {});
+    return StepNumbers(run_step(model, *optimizer, mesh,
+                                {.forest = batch.packed.forest,
+                                 .objective = make_objective(Loss::kTargetTokens, batch, at::kCPU)},
+                                {.micro_batches = {.max_rows = max_rows_}, .max_grad_norm = 1}));
+  };
+  const StepNumbers numbers = run();
+  EXPECT_GT(numbers.loss, 0);
+  EXPECT_EQ(numbers.grad_norm, 0);
+  EXPECT_TRUE(numbers.finite);
+  const testing::HostPath path;
+  EXPECT_NEAR(run().loss, numbers.loss, 1e-4 * numbers.loss);
+}
+
 TEST_P(TrainStep, LaterStepsKeepNoMoreMemory) {
   nn::start_ledger();
   const comm::Mesh mesh(comm::make_single(), {});
