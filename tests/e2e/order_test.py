@@ -226,7 +226,7 @@ class OrderSearch(program.ProgramTest):
         self.assertTrue((self.folder / "again.1" / "order.json").exists(), "another search")
 
     def test_a_signal_stops_it_and_nothing_is_lost(self):
-        longer = ["--set", "task.shots=4"]  # 24 orders
+        longer = ["--set", "task.shots=4", "--set", "order.probes_per_order=40"]
         self.order("undisturbed", *longer)
         for name, sent, ranks, mesh in (("alone", signal.SIGTERM, 1, []),
                                         ("tensor", signal.SIGUSR1, 2, ["parallel.tensor=2"])):
