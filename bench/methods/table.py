@@ -72,7 +72,7 @@ def line(method, runs, score):
              if "train.optimizer.lr" in run["settings"]}
     return (f"| {method} | {len(runs)} | {', '.join(f'{rate:g}' for rate in rates)} "
             f"| {100 * score.mean:.1f} | {interval(score.resamples)} "
-            f"| {mean('validation_cross_entropy', '.3f')} | {mean('train_loss', '.3f')} "
+            f"| {mean('validation', '.3f')} | {mean('train_loss', '.3f')} "
             f"| {mean('seconds', '.0f')} | {mean('numbers', ',.0f')} | {mean('bytes', ',.0f')} |")
 
 
