@@ -85,7 +85,8 @@ def row(seed, figures):
     random = picks["random"]
     low, high = random["score_95"]
     return (f"| {seed} | {spread['mean']:.3f} | {spread['sd']:.3f} | {spread['worst']:.3f} to "
-            f"{spread['best']:.3f} | {figures['constant_orders']} | {picks['global_entropy']['score']:.3f} "
+            f"{spread['best']:.3f} | {figures['constant_orders']} "
+            f"| {picks['global_entropy']['score']:.3f} "
             f"| {picks['local_entropy']['score']:.3f} | {random['score']:.3f} ({low:.3f} to {high:.3f}) "
             f"| {correlation(figures['correlation']['global_entropy'])} "
             f"| {correlation(figures['correlation']['local_entropy'])} |")
