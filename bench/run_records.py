@@ -62,8 +62,11 @@ class Runner:
         self.deadline = deadline
         self.ranks = ranks
 
-    def record(self, method, seed, settings, run):
-        """Returns the record of a run; `run(folder)` makes its figures if there is none."""
+    def record(self, method, seed, settings, run, shown="validation"):
+        """Returns the record of a run; `run(folder)` makes its figures if there is none.
+
+        A new run's figure `shown` is printed.
+        """
         key = self.records.key(method, {**settings, "run.seed": seed})
         known = self.records.read(key)
         if known is not None:
@@ -74,8 +77,8 @@ class Runner:
         figures = run(self.runs / key)
         self.records.write(key, {"method": method, "seed": seed, "settings": settings, **figures})
         shutil.rmtree(self.runs / key, ignore_errors=True)
-        print(f"{time.monotonic() - start:6.0f} s  {method}, seed {seed}: validation "
-              f"{figures['validation']:.3f}  {settings}", flush=True)
+        print(f"{time.monotonic() - start:6.0f} s  {method}, seed {seed}: {shown} "
+              f"{figures[shown]:.3f}  {settings}", flush=True)
         return self.records.read(key)
 
     def incipit(self, command, *arguments):

@@ -42,13 +42,12 @@ def resampled(right, labels, draw):
 
     right: [seeds, messages]. All methods draw the same messages, so their differences are paired.
     """
-    by_label = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     seeds = np.random.default_rng(1).integers(len(right), size=(RESAMPLES, len(right)))
-    found = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        mean = right[seeds[i]].mean(0)
-        found[i] = np.mean([mean[draw[i][label]].mean() for label in range(len(by_label))])
-    return found
+    return np.array([balanced_mean(right[drawn].mean(0), rows) for drawn, rows in zip(seeds, draw)])
+
+
+def balanced_mean(values, rows_by_label):
+    return np.mean([values[rows].mean() for rows in rows_by_label])
 
 
 def draws(labels):
@@ -129,6 +128,49 @@ def transfer(scores):
     return lines
 
 
+def log_softmax(rows):
+    return rows - np.logaddexp.reduce(rows, -1, keepdims=True)
+
+
+def votes(answers, labels):
+    """The answer that most of the seeds give, or the first of those on a tie; answers: [seeds, n]."""
+    counts = np.array([(answers == label).sum(0) for label in range(labels)])
+    return counts.argmax(0)
+
+
+def ensembles(by_method):
+    """What the runs of a method gain by answering together, on the fresh messages."""
+    labels = np.array(messages.labels("fresh"))
+    draw = draws(labels)
+
+    def gain(right, singles):
+        """Gain over the mean of the single runs; the runs are fixed, the messages are drawn."""
+        found = np.array([balanced_mean(right - singles, rows) for rows in draw])
+        mean = balanced_accuracy(right - singles, labels)
+        return (f"{100 * balanced_accuracy(right, labels):.1f} | "
+                f"{100 * mean:+.1f} ({interval(found)})")
+
+    rows = []
+    for method in LEARNED:
+        runs = by_method.get(method, {})
+        if len(runs) < len(SEEDS):
+            continue
+        scores = log_softmax(np.array([runs[seed]["fresh"] for seed in SEEDS]))
+        answers = scores.argmax(-1)
+        singles = (answers == labels).mean(0)
+        vote = (votes(answers, len(messages.LABELS)) == labels).astype(float)
+        together = (np.exp(scores).mean(0).argmax(-1) == labels).astype(float)
+        rows.append(f"| {method} | {100 * balanced_accuracy(singles, labels):.1f} "
+                    f"| {gain(vote, singles)} | {gain(together, singles)} |")
+    if not rows:
+        return []
+    return ["", f"## Ensembles of {len(SEEDS)} runs", "",
+            f"Balanced accuracy on {SCORED['fresh']}, and the gain over the mean of the single runs in "
+            "points (95 % interval).", "",
+            "| method | single run | majority vote | gain | mean probability | gain |",
+            "| --- | ---: | ---: | --- | ---: | --- |", *rows]
+
+
 def table(by_method):
     out = ["# Methods on the town hall's messages", "",
            "`bench/methods/run.py`, then `bench/methods/table.py --write`"]
@@ -136,7 +178,7 @@ def table(by_method):
     for which in SCORED:
         lines, scores[which] = section(which, by_method)
         out += lines
-    out += transfer(scores)
+    out += transfer(scores) + ensembles(by_method)
     missing = [method for method in NEEDED if method not in scores["fresh"]]
     if missing:
         out += ["", f"Not ranked, because runs are missing: {', '.join(missing)}."]
