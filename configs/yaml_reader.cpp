@@ -14,6 +14,12 @@ std::string under_path(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
 
+// Returns the path of the block that `path` is in; "" at the top.
+std::string parent(const std::string& path) {
+  const std::size_t dot = path.rfind('.');
+  return dot == std::string::npos ? "" : path.substr(0, dot);
+}
+
 const Schema& block_at(const Schema& root, const std::string& path) {
   const Schema* block = &root;
   std::size_t begin = 0;
@@ -121,22 +127,31 @@ void YamlReader::apply_block(const Schema& block, const ConfigValue& map, const 
 void YamlReader::report_unknown(const Schema& block, const ConfigPair& pair,
                                 const std::string& path) {
   const std::vector<std::string> keys = block.keys();
-  std::string hint = did_you_mean(pair.key, keys);
-  if (hint.empty()) {
+  std::string hint;
+  if (const auto near = nearest(pair.key, keys)) {
+    hint = "; did you mean '" + *near + "'?";
+    suggested_.insert(under_path(path, *near));
+  } else {
     std::vector<std::string> elsewhere;
     find_paths(root_, "", pair.key, elsewhere);
     hint = elsewhere.empty() ? "; known here: " + join(keys)
                              : "; did you mean '" + join(elsewhere, "' or '") + "'?";
+    suggested_.insert(elsewhere.begin(), elsewhere.end());
   }
   problems_.add(pair.key_where, "unknown key '" + under_path(path, pair.key) + "'" + hint);
 }
 
-void YamlReader::report(const std::string& path, const std::string& message) {
-  std::string known = path;
-  while (!known.empty() && !origins_.contains(known)) {
-    const std::size_t dot = known.rfind('.');
-    known = dot == std::string::npos ? "" : known.substr(0, dot);
+bool YamlReader::may_be_misspelt(const std::string& path) const {
+  for (std::string block = path; !block.empty() && !was_given(block); block = parent(block)) {
+    if (suggested_.contains(block)) return true;
   }
+  return false;
+}
+
+void YamlReader::report(const std::string& path, const std::string& message) {
+  if (may_be_misspelt(path)) return;
+  std::string known = path;
+  while (!known.empty() && !origins_.contains(known)) known = parent(known);
   const auto origin = origins_.find(known);
   problems_.add(origin == origins_.end() ? Location{"configuration", 0, 0} : origin->second,
                 path + ": " + message);

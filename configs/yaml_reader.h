@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
 #include "core/problems.h"
@@ -42,7 +43,8 @@ class YamlReader {
   void apply(const ConfigValue& document, const std::string& under = "");
 
   // Adds a mistake at the place where `path` ("train.steps") was last given, or at its block if it
-  // was not given.
+  // was not given. Adds nothing if an unknown key has been reported that may be a misspelt `path`:
+  // the mistake would be its consequence.
   void report(const std::string& path, const std::string& message);
   [[nodiscard]] Problems& problems() { return problems_; }
   [[nodiscard]] bool was_given(const std::string& path) const { return origins_.contains(path); }
@@ -54,10 +56,12 @@ class YamlReader {
   void apply_block(const Schema& block, const ConfigValue& map, const std::string& path);
   void report_unknown(const Schema& block, const ConfigPair& pair, const std::string& path);
   void check_required(const Schema& block, const std::string& path);
+  [[nodiscard]] bool may_be_misspelt(const std::string& path) const;
 
   const Schema& root_;
   Problems problems_;
   std::map<std::string, Location> origins_;  // per path; "" for the first document
+  std::set<std::string> suggested_;          // paths that reports of unknown keys name
 };
 
 }  // namespace incipit::configs

@@ -63,8 +63,7 @@ void check_run(const ConfigArguments& arguments) {
     read.prompt_rows = *std::max_element(prompt_rows.begin(), prompt_rows.end());
     read.task = std::make_shared<data::Task>(options, std::move(task_model));
     read.splits = data::load_splits(*read.task, config.run.seed, read.prompt_rows,
-                                    {.train = trains,
-                                     .validation = trains,
+                                    {.train = trains || !options.train.empty(),
                                      .train_examples = config.train.examples,
                                      .labelled = !distils(config)});
   }

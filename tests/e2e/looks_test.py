@@ -15,6 +15,14 @@ class Validate(program.ProgramTest):
         self.assertIn("differ in their number of tokens", text)
         self.assertRegex(text, r"\nok, \d warnings?\n$")
 
+    def test_reads_all_files_also_where_nothing_is_trained(self):
+        text = self.incipit("validate", self.config, "--set", "method={kind: none}").stdout
+        self.assertRegex(text, r"train +train\.jsonl +30 ")
+        self.assertRegex(text, r"validation +train\.jsonl +10 ")
+        self.assertRegex(text, r"test +test\.jsonl +12 ")
+        self.refused(3, "validate", self.config, "--set", "method={kind: none}", "--set",
+                     "task.train=no_such.jsonl")
+
     def test_tells_of_records_in_two_splits(self):
         same = ("validate", self.config, "--set", "task.test=train.jsonl", "--set",
                 "train.eval_every=0", "--set")

@@ -229,6 +229,35 @@ TEST(YamlReader, ReportsMissingRequiredKeysAtTheirBlock) {
   }
 }
 
+TEST(YamlReader, SaysNothingOfAKeyThatMayBeMisspelt) {
+  struct Case {
+    const char* text;
+    std::string message;
+  };
+  for (const auto& [text, message] : {
+           Case{"model: {pth: m}\n", "run.yaml:1:9: unknown key 'model.pth'; did you mean 'path'?"},
+           Case{"modle: {path: m}\n", "run.yaml:1:1: unknown key 'modle'; did you mean 'model'?"},
+           Case{"path: m\n", "run.yaml:1:1: unknown key 'path'; did you mean 'model.path'?"},
+           Case{"model: {pth: m, path: \"\"}\n",
+                "the configuration has 2 mistakes\n"
+                "  run.yaml:1:9: unknown key 'model.pth'; did you mean 'path'?\n"
+                "  run.yaml:1:17: model.path: no such folder"},
+       }) {
+    std::string path;
+    Schema root;
+    root.block("model", "").field("path", path, "").required = true;
+    YamlReader reader(root);
+    reader.apply(reader.parse_text(text, "run.yaml"));
+    if (path.empty()) reader.report("model.path", "no such folder");
+    try {
+      reader.finish();
+      FAIL() << text;
+    } catch (const ConfigError& error) {
+      EXPECT_EQ(error.what(), message);
+    }
+  }
+}
+
 TEST(YamlReader, AFileThatIsMissingIsAMistakeOfUsage) {
   const Schema root;
   YamlReader reader(root);
