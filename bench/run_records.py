@@ -90,6 +90,21 @@ class Runner:
                      "continue")
 
 
+def best_rate(rates, loss):
+    """The learning rate with the lowest `loss(rate)`.
+
+    While the best one is the lowest or the highest that was tried, a third of it, or three times as
+    much, is tried too.
+    """
+    rates = sorted(rates)
+    while True:
+        best = min(rates, key=loss)
+        if rates[0] < best < rates[-1]:
+            return best
+        further = best / 3 if best == rates[0] else 3 * best
+        rates = sorted([*rates, float(f"{further:.0e}")])
+
+
 def assignments(settings):
     return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
 

@@ -54,8 +54,8 @@ class Heads(run_records.Runner):
 
     def best_rate(self, method):
         """The learning rate with the highest score on the validation split."""
-        return max(METHODS[method]["rates"],
-                   key=lambda rate: self.learned(method, rate, CHOICE_SEED)["validation"])
+        return run_records.best_rate(METHODS[method]["rates"], lambda rate: -self.learned(
+            method, rate, CHOICE_SEED)["validation"])
 
     def run_all(self):
         rates = {method: self.best_rate(method) for method in METHODS}

@@ -47,7 +47,7 @@ class Methods(run_records.Runner):
 
     def best_rate(self, method):
         """The learning rate with the lowest cross-entropy on the validation split."""
-        return min(LEARNED[method]["rates"], key=lambda rate: self.learned(
+        return run_records.best_rate(LEARNED[method]["rates"], lambda rate: self.learned(
             method, rate, CHOICE_SEED)["validation"])
 
     def few_shot(self, seed):

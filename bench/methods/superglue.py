@@ -22,7 +22,8 @@ import numpy as np
 import messages
 import table
 from messages import run_records
-from settings import CHOICE_SEED, LEARNED, ROOT
+from run import Methods
+from settings import LEARNED, ROOT
 
 CONFIG = ROOT / "bench/methods/superglue.yaml"
 OUT = ROOT / "bench/results/methods-superglue.md"
@@ -40,15 +41,11 @@ RECORDS = run_records.Records(ROOT / "bench/results/methods/superglue", [CONFIG]
 
 def chosen_rate(method):
     """The learning rate that the town hall's validation messages chose, from run.py's records."""
-    found = {}
-    for rate in LEARNED[method]["rates"]:
-        settings = {**LEARNED[method]["set"], "train.optimizer.lr": rate, "run.seed": CHOICE_SEED}
-        record = messages.RECORDS.read(messages.RECORDS.key(method, settings))
-        if record is None:
-            sys.exit(f"superglue.py: the town hall has not chosen a learning rate for {method} yet; "
-                     f'start bench/methods/run.py --only "{method}" first')
-        found[record["validation"]] = rate
-    return found[min(found)]
+    try:
+        return Methods(messages.RECORDS, ROOT / "runs/methods", deadline=0).best_rate(method)
+    except TimeoutError:
+        sys.exit(f"superglue.py: the town hall has not chosen a learning rate for {method} yet; "
+                 f'start bench/methods/run.py --only "{method}" first')
 
 
 class SuperGlue(run_records.Runner):
