@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "core/json.h"
+#include "report/distillation_comparison.h"
 
 namespace incipit::report {
 namespace {
@@ -149,6 +150,16 @@ void print_comparison(std::ostream& out, const telemetry::Style& style,
   if (!comparison.mixed_types.empty()) {
     out << style.warning("warning") << "  " << telemetry::visible(comparison.mixed_types) << '\n';
   }
+}
+
+void print_distilled(std::ostream& out, const telemetry::Style& style, const Report& report) {
+  if (report.distilled.empty()) return;
+  telemetry::Table table(distilled_header());
+  for (std::vector<std::string>& row : distilled_rows(report.runs, report.distilled)) {
+    for (std::string& cell : row) cell = telemetry::visible(cell);
+    table.add(std::move(row));
+  }
+  table.print(out, style);
 }
 
 void print_score_curves(std::ostream& out, const telemetry::Style& style, const Report& report) {

@@ -14,17 +14,17 @@ std::string range_of(const eval::MeanInterval& interval) {
   return nats(interval.low) + " to " + nats(interval.high);
 }
 
+}  // namespace
+
 std::string with_range(const eval::MeanInterval& interval) {
   return nats(interval.mean) + " (" + range_of(interval) + ")";
 }
 
-std::string title_of(const Divergence& divergence, std::int64_t learned_rows) {
+std::string student_title(const Divergence& divergence, std::int64_t learned_rows) {
   if (divergence.student == "no_prompt") return "no prompt";
   if (divergence.student == "learned") return learned_rows > 0 ? "learned prompt" : "learned";
   return "first " + telemetry::grouped(learned_rows) + " tokens";
 }
-
-}  // namespace
 
 std::vector<std::string> divergence_header() {
   return {"student", "KL per token, nats", "above learned"};
@@ -34,7 +34,7 @@ TableRows divergence_rows(const DistillationResults& results) {
   TableRows rows;
   for (const Divergence& each : results.divergences) {
     const bool learned = each.student == "learned";
-    rows.push_back({title_of(each, results.learned_rows), with_range(each.mean),
+    rows.push_back({student_title(each, results.learned_rows), with_range(each.mean),
                     learned ? "" : with_range(each.over_learned)});
   }
   return rows;
@@ -54,7 +54,7 @@ std::string distillation_sentence(const DistillationResults& results) {
   for (const Divergence& each : results.divergences) {
     if (each.student == "no_prompt") text += " Without a prompt it is " + nats(each.mean.mean);
     if (each.student == "first_tokens") {
-      text += ", under the " + title_of(each, results.learned_rows) + " of the long prompt " +
+      text += ", under the " + student_title(each, results.learned_rows) + " of the long prompt " +
               nats(each.mean.mean);
     }
   }

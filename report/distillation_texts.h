@@ -1,12 +1,20 @@
 // The results of context distillation as texts, for the terminal and for pages.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "eval/distillation_results.h"
 #include "report/plain_table.h"
 
 namespace incipit::report {
+
+// "0.1770 (0.1630 to 0.1920)": nats with a 95 % interval.
+[[nodiscard]] std::string with_range(const eval::MeanInterval& interval);
+
+// "no prompt", "first 20 tokens", "learned prompt". `learned_rows`: of the learned prompt.
+[[nodiscard]] std::string student_title(const eval::Divergence& divergence,
+                                        std::int64_t learned_rows);
 
 // Returns the header of divergence_rows().
 [[nodiscard]] std::vector<std::string> divergence_header();

@@ -8,6 +8,9 @@ namespace {
 
 std::string title_of(const Report& report) {
   if (report.runs.size() == 1) return report.runs[0].name;
+  if (!report.distilled.empty()) {
+    return std::to_string(report.runs.size()) + " distilled prompts";
+  }
   return report.comparison->methods[report.comparison->best].name + " and " +
          std::to_string(report.comparison->methods.size() - 1) + " others";
 }
@@ -50,6 +53,7 @@ std::string render(const Report& report) {
   return whole_page(title_of(report) + " - incipit report", [&](Html& page) {
     write_head(page, report);
     if (report.comparison) write_comparison(page, *report.comparison);
+    write_distilled(page, report);
     write_learning_curves(page, report);
     write_size_curves(page, report);
     if (report.runs.size() > 1) write_curves(page, report);

@@ -21,6 +21,8 @@ namespace incipit::report {
 
 void write_head(Html& page, const Report& report);
 void write_comparison(Html& page, const Comparison& comparison);
+// Writes how near each of several runs of context distillation comes to the teacher.
+void write_distilled(Html& page, const Report& report);
 // Write the score against the number of training examples, and against the number of the model's
 // parameters. The latter says so if that is not measured.
 void write_learning_curves(Html& page, const Report& report);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/distillation_comparison.h"
 #include "report/distillation_texts.h"
 #include "report/page_parts.h"
 #include "telemetry/output.h"
@@ -96,6 +97,14 @@ void write_origin(Html& page, const RunData& run) {
   if (!text.empty()) page.leaf("p", {{"class", "soft"}}, text);
 }
 
+std::string heading_of(const Report& report) {
+  if (report.runs.size() == 1) return report.runs[0].name;
+  if (!report.distilled.empty()) {
+    return std::to_string(report.runs.size()) + " distilled prompts, one teacher";
+  }
+  return std::to_string(report.comparison->methods.size()) + " methods, one test set";
+}
+
 }  // namespace
 
 std::string percent(double share) { return telemetry::fixed(share * 100, 1) + " %"; }
@@ -111,6 +120,7 @@ std::string percent_range(double low, double high) {
 
 std::string result_sentence(const Report& report) {
   if (report.comparison) return sentence_of_comparison(*report.comparison);
+  if (!report.distilled.empty()) return distilled_sentence(report.runs, report.distilled);
   const RunData& run = report.runs[0];
   if (run.distillation) return distillation_sentence(*run.distillation);
   const std::string sentence = sentence_of_run(report.figures[0]);
@@ -121,9 +131,7 @@ void write_head(Html& page, const Report& report) {
   const auto header = page.element("header");
   page.leaf("p", {{"class", "mark"}}, "incipit report");
   const std::size_t count = report.runs.size();
-  page.leaf("h1", count == 1 ? report.runs[0].name
-                             : std::to_string(report.comparison->methods.size()) +
-                                   " methods, one test set");
+  page.leaf("h1", heading_of(report));
   if (count == 1) write_origin(page, report.runs[0]);
   page.leaf("p", {{"class", "result"}}, result_sentence(report));
 }

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/weight_files.h"
+#include "report/distillation_comparison.h"
 #include "telemetry/output.h"
 
 namespace incipit::report {
@@ -192,7 +193,9 @@ Report gather(std::span<const fs::path> dirs, const std::string& task) {
       report.majority_label = texts[r]->majority_label();
     }
   }
-  if (report.runs.size() > 1) {
+  if (report.runs.size() > 1 && are_distilled(report.runs)) {
+    report.distilled = name_distilled(report.runs);
+  } else if (report.runs.size() > 1) {
     report.comparison = compare(report.runs, report.majority_label);
     report.learning_curves =
         score_curves(report.runs, *report.comparison, CurveAxis::kTrainingExamples);

@@ -64,7 +64,8 @@ struct Report {
   std::vector<RunData> runs;
   std::vector<RunFigures> figures;       // per run
   std::string majority_label;            // of the training split; empty: unknown
-  std::optional<Comparison> comparison;  // only for several runs
+  std::optional<Comparison> comparison;  // only for several runs, which are scored on a test split
+  std::vector<std::string> distilled;    // instead, of context distillation: a name for each run
   // Of the comparison, against training examples and against model parameters.
   std::vector<ScoreCurve> learning_curves;
   std::vector<ScoreCurve> size_curves;

@@ -80,6 +80,7 @@ void run_report(const ReportArguments& arguments) {
   if (!arguments.json.empty()) write_atomically(arguments.json, report::report_json(report));
   const telemetry::Style style = telemetry::Style::of_stdout();
   if (report.comparison) report::print_comparison(std::cout, style, *report.comparison);
+  report::print_distilled(std::cout, style, report);
   report::print_score_curves(std::cout, style, report);
   const std::string result = report::result_sentence(report);
   if (!result.empty()) telemetry::print_paragraph(std::cout, telemetry::visible(result));

@@ -267,6 +267,29 @@ class Distillation(program.ProgramTest):
         figures = json.loads((self.folder / "figures.json").read_text())
         self.assertEqual(figures["runs"][0]["distillation"], found)
 
+    def test_a_report_compares_prompts_of_one_teacher(self):
+        self.train("short", "--set", "method.num_virtual_tokens=2")
+        shown = " ".join(self.incipit("report", self.run_dir, "short").stdout.split())
+        learned = {}
+        for rows, folder in (ROWS, "run"), (2, "short"):
+            found = json.loads((self.folder / folder / "distillation.json").read_text())
+            learned[rows] = found["divergence"]["learned"]["mean"]
+            first = found["divergence"]["first_tokens"]["mean"]
+            self.assertIn(f"first {rows} tokens {first:.4f} (", shown)
+            self.assertRegex(shown, rf"num_virtual_tokens: {rows}\) .*? {learned[rows]:.4f} \(")
+        self.assertEqual(1, shown.count("no prompt"))
+        nearest = min(learned, key=learned.get)
+        self.assertIn(f"num_virtual_tokens: {nearest}) is the nearest to the model", shown)
+        page = (self.folder / "report.html").read_text(encoding="utf8")
+        self.assertEqual(html_check.check(page).problems, [])
+        self.assertIn("2 distilled prompts, one teacher", page)
+
+    def test_a_report_of_two_teachers_is_refused(self):
+        self.train("other", "--set", "distill.answer_tokens=3", "--set", "train.steps=1")
+        message = self.refused(2, "report", self.run_dir, "other")
+        self.assertIn("has another teacher than", message)
+        self.assertIn("tokens in the answers", message)
+
     def test_the_model_writes_the_questions_too(self):
         """As docs/alignment.md does it: `predict` samples them."""
         count = 6
