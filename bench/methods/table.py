@@ -13,7 +13,7 @@ import numpy as np
 
 import messages
 from messages import RECORDS
-from settings import LEARNED, ROOT, SCORED, SEEDS
+from settings import CHOICE_SEED, LEARNED, ROOT, SCORED, SEEDS
 
 OUT = ROOT / "bench/results/methods-town_hall.md"
 RESAMPLES = 2000
@@ -171,6 +171,22 @@ def ensembles(by_method):
             "| --- | ---: | ---: | --- | ---: | --- |", *rows]
 
 
+def rates():
+    """The learning rates that were tried, with what chose among them."""
+    tried = collections.defaultdict(dict)
+    for record in RECORDS.all():
+        if record["seed"] == CHOICE_SEED:
+            rate = record["settings"]["train.optimizer.lr"]
+            tried[record["method"]][rate] = record["validation"]
+    if not tried:
+        return []
+    lines = ["", "## Learning rates", "", "Validation cross-entropy of the run that chooses.", "",
+             "| method | learning rate: cross-entropy |", "| --- | --- |"]
+    return lines + [f"| {method} | " + ", ".join(
+        f"{rate:g}: {tried[method][rate]:.3f}" for rate in sorted(tried[method])) + " |"
+        for method in LEARNED if method in tried]
+
+
 def table(by_method):
     out = ["# Methods on the town hall's messages", "",
            "`bench/methods/run.py`, then `bench/methods/table.py --write`"]
@@ -178,7 +194,7 @@ def table(by_method):
     for which in SCORED:
         lines, scores[which] = section(which, by_method)
         out += lines
-    out += transfer(scores) + ensembles(by_method)
+    out += transfer(scores) + ensembles(by_method) + rates()
     missing = [method for method in NEEDED if method not in scores["fresh"]]
     if missing:
         out += ["", f"Not ranked, because runs are missing: {', '.join(missing)}."]
