@@ -13,8 +13,9 @@ namespace incipit::report {
 // Returns whether all runs have the results of a context distillation.
 [[nodiscard]] bool are_distilled(std::span<const RunData> runs);
 
-// Returns a name for each run. Throws ConfigError that names a run whose teacher, questions or
-// answers are not those of the first.
+// Returns a name for each run, at least one. Throws ConfigError that names a run whose long prompt
+// or answers have other numbers of tokens than those of the first, or whose questions are more or
+// fewer; results do not have more of the teacher.
 [[nodiscard]] std::vector<std::string> name_distilled(std::span<const RunData> runs);
 
 // Return a table of what no prompt, the first tokens of the long prompt, and each run leave of the
