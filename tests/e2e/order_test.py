@@ -253,18 +253,19 @@ class OrderSearch(program.ProgramTest):
             command = [program.MPIRUN, "-n", str(ranks), *command]
         journal = self.folder / name / "order.jsonl"
 
-        def text():
-            return journal.read_text() if journal.exists() else ""
-        known = max(text().count("\n"), 1)  # the first line names the search
+        def noted():  # as bytes: what is written so far may end within a character
+            return journal.read_bytes() if journal.exists() else b""
+        known = max(noted().count(b"\n"), 1)  # the first line names the search
         with subprocess.Popen(list(map(str, command)), cwd=self.folder, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            while process.poll() is None and not (text().count("\n") > known and kind in text()):
+            while process.poll() is None and not (noted().count(b"\n") > known
+                                                   and kind.encode() in noted()):
                 time.sleep(0.001)
-            before = text()
+            before = noted()
             process.send_signal(sent)
             said = process.communicate(timeout=100)[1]
         self.assertEqual(process.returncode, 75, said)
-        self.assertTrue(text().startswith(before))
+        self.assertTrue(noted().startswith(before))
         self.assertFalse((self.folder / name / "order.json").exists())
 
     def test_two_ranks_find_the_same(self):

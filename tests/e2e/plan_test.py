@@ -88,14 +88,14 @@ class Plan(program.ProgramTest):
         self.refused(2, "plan", self.config, "--ranks", "0")
         self.refused(3, "plan", self.config, "--model", "nowhere")
 
-    def test_the_page_is_fresh(self):
+    def test_the_tables_of_the_page_are_fresh(self):
         script = ROOT / "scripts/planning_page.py"
-        page = subprocess.run([sys.executable, script, program.INCIPIT, "8"], check=True,
-                              capture_output=True, text=True, encoding="utf8").stdout
-        stored = (ROOT / "docs/planning.md").read_text(encoding="utf8")
+        tables = subprocess.run([sys.executable, script, program.INCIPIT, "--print", "8"], check=True,
+                                capture_output=True, text=True, encoding="utf8").stdout
+        page = (ROOT / "docs/planning.md").read_text(encoding="utf8")
         others = re.compile(r"^\| (64|512) \|.*\n", re.MULTILINE)  # take over a minute
-        self.assertEqual(others.sub("", stored), page,
-                         "write it anew: scripts/planning_page.py PROGRAM > docs/planning.md")
+        self.assertEqual(others.sub("", page[page.index("\n### "):]), tables,
+                         "write them anew: scripts/planning_page.py PROGRAM")
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ class ARun(program.ProgramTest):
     def wait(self, condition, job):
         deadline = time.monotonic() + 60
         while not condition():
-            self.assertIsNone(job.poll(), self.log.read_text())
-            self.assertLess(time.monotonic(), deadline, self.log.read_text())
+            self.assertIsNone(job.poll(), self.log.read_text(errors="replace"))
+            self.assertLess(time.monotonic(), deadline, self.log.read_text(errors="replace"))
             time.sleep(0.02)
 
     @staticmethod
@@ -57,9 +57,9 @@ class ARun(program.ProgramTest):
         job, run = self.start("train.checkpoint_every=20")
         shutil.rmtree(run, ignore_errors=True)
         shutil.rmtree(run, ignore_errors=True)  # what was written meanwhile
-        self.assertEqual(job.wait(timeout=30), 3, self.log.read_text())
+        self.assertEqual(job.wait(timeout=30), 3, self.log.read_text(errors="replace"))
         self.assertIn("the folder was removed, moved or replaced while it was in use",
-                      self.log.read_text())
+                      self.log.read_text(errors="replace"))
         self.assertFalse(run.exists())
 
     def test_a_bare_port_is_open_to_this_machine_only(self):

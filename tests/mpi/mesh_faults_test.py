@@ -62,7 +62,7 @@ class AFault(program.ProgramTest):
         pids = []
         for rank in range(ranks):
             while not (said := heartbeat(run, rank)):
-                self.assertIsNone(job.poll(), Path(log.name).read_text())
+                self.assertIsNone(job.poll(), Path(log.name).read_text(errors="replace"))
                 self.assertLess(time.monotonic(), deadline, "the run did not start")
                 time.sleep(0.1)
             pids.append(int(said["pid"]))
