@@ -1,15 +1,9 @@
-// Context distillation in a training run (`train.loss: distillation`, eval/teacher.h): the answers
-// that the model writes under the long prompt, and the divergences at the end.
-//
-// RUN_DIR/answers.jsonl has a hash of what the answers depend on, {"inputs": "..."}, and then a
-// line for each example: {"split": "train", "line": 1, "tokens": [...], "text": "..."}.
+// Context distillation in a training run (`train.loss: distillation`, eval/teacher.h): the teacher,
+// whose answers (launcher/teacher_answers.h) the prompt learns, and the divergences at the end.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "eval/distillation_results.h"
 #include "eval/teacher.h"
@@ -24,11 +18,8 @@ namespace incipit::launcher {
 
 class Distillation {
  public:
-  // Sets the target of every example of the session's splits to an answer: that of
-  // RUN_DIR/answers.jsonl or, if there is no such file of the same inputs, one that the model
-  // generates under the long prompt. Rank 0 then writes the file. `resumes`: the run resumes, so
-  // another file is a ConfigError.
-  // The session must outlive the object. Throws DataError as reading the prompt does. Collective
+  // Gives the examples of the session's splits their answers (set_answers()). The session must
+  // outlive the object. Throws what set_answers() and reading the long prompt throw. Collective
   // over the mesh.
   Distillation(Session& session, bool resumes);
 
@@ -44,11 +35,6 @@ class Distillation {
   void add_facts(telemetry::Facts& facts) const;
 
  private:
-  [[nodiscard]] std::string identity() const;
-  [[nodiscard]] std::string answers_of_file(const std::filesystem::path& file, bool resumes) const;
-  [[nodiscard]] std::string write_answers();
-  void set_answers(const std::string& answers);
-
   Session& session_;
   data::Task task_;  // with the long prompt
   std::unique_ptr<eval::Teacher> teacher_;

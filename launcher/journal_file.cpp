@@ -12,8 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string first_line(const std::string& identity) {
-  return dump_json(nlohmann::ordered_json{{"search", identity}}) + "\n";
+std::string first_line(const JournalFile::Of& of) {
+  return dump_json(nlohmann::ordered_json{{of.kind, of.identity}}) + "\n";
 }
 
 // Returns the file's complete lines.
@@ -25,17 +25,16 @@ std::string complete_lines(const fs::path& file) {
 
 }  // namespace
 
-bool JournalFile::is_of(const fs::path& file, const std::string& identity) {
-  return complete_lines(file).starts_with(first_line(identity));
+bool JournalFile::is_of(const fs::path& file, const Of& of) {
+  return complete_lines(file).starts_with(first_line(of));
 }
 
-JournalFile::JournalFile(const fs::path& file, const std::string& identity,
-                         comm::Communicator& world) {
+JournalFile::JournalFile(const fs::path& file, const Of& of, comm::Communicator& world) {
   std::string text;
   if (world.rank() == 0) {
-    text = complete_lines(file);
+    text = is_of(file, of) ? complete_lines(file) : "";
     file_.emplace(file, text.size());
-    if (text.empty()) file_->append(first_line(identity));
+    if (text.empty()) file_->append(first_line(of));
   }
   std::istringstream lines(world.broadcast(std::move(text), 0, "journal"));
   std::string line;

@@ -1,5 +1,5 @@
-// The file in which a search notes what it has done, so that a stopped search continues where it
-// was.
+// The file in which a command notes what it has done, so that it continues there when it was
+// stopped.
 #pragma once
 
 #include <filesystem>
@@ -12,17 +12,21 @@
 
 namespace incipit::launcher {
 
-// A file with one JSON object a line, of which the first is {"search": IDENTITY}. Rank 0 reads and
-// writes it. A last line that is not complete is dropped.
+// A file with one JSON object a line, of which the first says what the journal is of. Rank 0 reads
+// and writes it. A last line that is not complete is dropped.
 class JournalFile {
  public:
-  // Returns whether `file` is the journal of the search `identity`.
-  [[nodiscard]] static bool is_of(const std::filesystem::path& file, const std::string& identity);
+  struct Of {  // first line: {KIND: IDENTITY}
+    std::string kind;
+    std::string identity;  // needed on rank 0 only
+  };
 
-  // Opens the journal of the search `identity`, or starts one. Throws DataError naming the file.
-  // Collective over `world`.
-  JournalFile(const std::filesystem::path& file, const std::string& identity,
-              comm::Communicator& world);
+  // Returns whether `file` is the journal of `of`.
+  [[nodiscard]] static bool is_of(const std::filesystem::path& file, const Of& of);
+
+  // Opens the journal of `of`, or starts one in place of any other. Throws DataError naming the
+  // file. Collective over `world`.
+  JournalFile(const std::filesystem::path& file, const Of& of, comm::Communicator& world);
 
   // The lines that were read, without the first; the same on every rank.
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }

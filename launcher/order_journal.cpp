@@ -14,7 +14,7 @@ using JournalEntry = nlohmann::ordered_json;
 
 OrderJournal::OrderJournal(const std::filesystem::path& file, const std::string& identity,
                            comm::Communicator& world)
-    : file_(file, identity, world) {
+    : file_(file, {"search", identity}, world) {
   for (const std::string& line : file_.lines()) {
     const auto entry = parse_json<JournalEntry>(line);
     const auto order = entry.at("order").get<std::size_t>();

@@ -29,7 +29,7 @@ std::filesystem::path open_search_dir(const Session& session, const std::filesys
   const std::filesystem::path journal = dir / (command + ".jsonl");
   if (!session.is_rank_zero()) return journal;
   lock_run_dir(dir, LockFile::kExisting);
-  if (!JournalFile::is_of(journal, identity)) {
+  if (!JournalFile::is_of(journal, {"search", identity})) {
     make_run_dir(dir);
     describe_run(dir, configs::resolved_yaml(session.config), manifest(session, command));
   }

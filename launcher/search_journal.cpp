@@ -19,7 +19,7 @@ std::vector<ProposedToken> read_tokens(const SearchEntry& list) {
 
 SearchJournal::SearchJournal(const std::filesystem::path& file, const std::string& identity,
                              comm::Communicator& world)
-    : file_(file, identity, world) {
+    : file_(file, {"search", identity}, world) {
   for (const std::string& line : file_.lines()) {
     const auto entry = parse_json<SearchEntry>(line);
     const auto words = entry.at("words").get<eval::Words>();

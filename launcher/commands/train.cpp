@@ -228,9 +228,8 @@ std::unique_ptr<Distillation> start_distillation(Session& session, const RunPlan
   if (!distils(session.config)) return nullptr;
   try {
     return std::make_unique<Distillation>(session, plan.kind == RunPlan::Kind::kResume);
-  } catch (const Stopped&) {
-    throw Stopped(signal_name() +
-                  ": stopped while the teacher answered; start the same command again");
+  } catch (const Stopped& stopped) {
+    throw Stopped(signal_name() + ": " + stopped.what());
   }
 }
 

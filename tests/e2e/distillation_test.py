@@ -1,14 +1,18 @@
 """Context distillation: losses, the prompt and the divergences as PyTorch computes them, on every
-mesh, and a run that resumes with the answers that the teacher wrote.
+mesh, and runs that continue with the answers that the teacher wrote.
 """
 import json
+import os
 import random
+import re
 import shutil
+import signal
 import sys
 import time
 import unittest
 from pathlib import Path
 
+import processes
 import program
 import runs
 import stopping
@@ -207,11 +211,10 @@ class Distillation(program.ProgramTest):
 
     def test_a_resumed_run_has_the_same_bytes(self):
         self.train("resumed", "--set", "train.steps=2")
-        answers = self.folder / "resumed" / "answers.jsonl"
-        before = answers.stat().st_mtime_ns
         done = self.train("resumed")
-        self.assertIn("answers are there already", done.stderr)
-        self.assertEqual(answers.stat().st_mtime_ns, before)
+        all_of_them = len(QUESTIONS) + len(ASKED)
+        self.assertIn(f"{all_of_them} of {all_of_them} of the teacher's answers are there already",
+                      done.stderr)
         self.assertEqual(runs.outcome(self.folder / "resumed")[0], runs.outcome(self.run_dir)[0])
 
     def test_stopped_at_random_moments_it_has_the_same_bytes(self):
@@ -232,6 +235,36 @@ class Distillation(program.ProgramTest):
         self.assertEqual(runs.outcome(self.folder / "disturbed"),
                          runs.outcome(self.folder / "undisturbed"))
         self.assertIn("distillation.json", runs.outcome(self.folder / "disturbed")[0])
+
+    def test_stopped_while_the_teacher_answers_it_keeps_the_answers(self):
+        questions = 900
+        lines = [json.dumps({"idx": i, "text": f"what is {i * i}"}) for i in range(questions)]
+        (self.folder / "many.jsonl").write_text("\n".join(lines) + "\n")
+        for ranks in 1, 2:
+            job = stopping.Job(program.INCIPIT, program.MPIRUN, self.folder, self.config,
+                               ["task.train=many.jsonl", "distill.temperature=1",
+                                "eval.batch_tokens=64"], ranks)
+            job.finish(f"calm{ranks}")
+            name = f"stopped{ranks}"
+            answers = self.folder / name / "answers.jsonl"
+            process = job.start(name)
+            while not answers.exists() or answers.read_bytes().count(b"\n") < 2:
+                self.assertIsNone(process.poll())
+                time.sleep(0.001)
+            # At once to one rank: mpirun takes a second to forward a signal.
+            last = [process.pid, *processes.descendants(process.pid, "incipit")][-1]
+            os.kill(last, signal.SIGUSR1)
+            code, said = job.wait(process, name)
+            self.assertEqual(code, 75, said)
+            self.assertIn(": stopped while the teacher answered, with", said)
+            kept = int(re.search(r"with (\d+) of \d+ answers; start the same", said)[1])
+            self.assertEqual(answers.read_bytes().count(b"\n"), kept + 1)
+            self.assertIn(kept, range(1, questions))
+            job.finish(name)
+            self.assertIn(f"{kept} of {questions + len(ASKED)} of the teacher's answers are there",
+                          (self.folder / f"{name}.log").read_text())
+            self.assertEqual(runs.outcome(self.folder / name),
+                             runs.outcome(self.folder / f"calm{ranks}"))
 
     def test_a_resumed_run_keeps_its_prompt(self):
         self.train("changed", "--set", "train.steps=2", "--set", "distill.prompt=other.txt", code=3)
