@@ -205,6 +205,13 @@ std::vector<Row> in_order(const std::vector<plan::MeshPlan>& plans, const model:
 
 std::string short_number(double number) { return telemetry::fixed(number, number < 10 ? 3 : 0); }
 
+// Returns what a step of the run needs and the plan leaves out; "" if nothing.
+std::string not_counted(const plan::Workload& workload) {
+  return workload.train.loss == trainer::Loss::kDistillation
+             ? "the teacher of train.loss: distillation: its pass, its prompt, its hidden states"
+             : "";
+}
+
 void print_assumptions(const telemetry::Style& style, const Rates& rates, model::Dtype dtype,
                        const plan::Workload& w) {
   const int rows = methods::prompt_rows(w.method).rows;
@@ -214,19 +221,22 @@ void print_assumptions(const telemetry::Style& style, const Rates& rates, model:
                       (w.prompts == 1 ? "a prompt"
                                       : "one of " + telemetry::grouped(w.prompts) + " prompts") +
                       " of " + telemetry::grouped(rows);
-  telemetry::print_facts(
-      std::cout, style,
-      {{"a step", telemetry::grouped(w.train.batch_size) + " examples of " +
-                      telemetry::grouped(w.example_rows) + " rows" + after + "; at most " +
-                      telemetry::grouped(w.train.micro_batch_tokens) + " rows at once on a rank"},
-       {"numbers",
-        std::to_string(w.number_bytes) + " bytes each" +
-            (dtype == model::Dtype::kAuto ? " (model.dtype: auto is bfloat16 on a GPU)" : "")},
-       {"a rank", telemetry::fixed(rates.memory_gib, 0) + " GiB, " + short_number(rates.tflops) +
-                      " TFLOP/s reached" + rates.source},
-       {"sends", short_number(rates.bandwidth[0]) + " GB/s among " +
-                     std::to_string(rates.ranks_per_machine) + " ranks of a machine, " +
-                     short_number(rates.bandwidth[1]) + " GB/s between machines"}});
+  telemetry::Facts facts{
+      {"a step", telemetry::grouped(w.train.batch_size) + " examples of " +
+                     telemetry::grouped(w.example_rows) + " rows" + after + "; at most " +
+                     telemetry::grouped(w.train.micro_batch_tokens) + " rows at once on a rank"},
+      {"numbers",
+       std::to_string(w.number_bytes) + " bytes each" +
+           (dtype == model::Dtype::kAuto ? " (model.dtype: auto is bfloat16 on a GPU)" : "")},
+      {"a rank", telemetry::fixed(rates.memory_gib, 0) + " GiB, " + short_number(rates.tflops) +
+                     " TFLOP/s reached" + rates.source},
+      {"sends", short_number(rates.bandwidth[0]) + " GB/s among " +
+                    std::to_string(rates.ranks_per_machine) + " ranks of a machine, " +
+                    short_number(rates.bandwidth[1]) + " GB/s between machines"}};
+  if (const std::string left = not_counted(w); !left.empty()) {
+    facts.emplace_back("not counted", left);
+  }
+  telemetry::print_facts(std::cout, style, facts);
 }
 
 void print_one(const telemetry::Style& style, const plan::MeshPlan& plan) {
@@ -295,6 +305,7 @@ void run_plan(PlanArguments arguments) {
                  {{"flops", machine.flops},
                   {"bandwidth_within", machine.bandwidth_within},
                   {"bandwidth_between", machine.bandwidth_between}}},
+                {"not_counted", not_counted(workload)},
                 {"cheapest", best ? description(rows.front()) : Json(nullptr)},
                 {"reason", reason},
                 {"meshes", list}};

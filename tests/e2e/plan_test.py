@@ -77,6 +77,14 @@ class Plan(program.ProgramTest):
         answer = self.plan("--set", "method.kind=none", "--ranks", "2")
         self.assertTrue(answer["cheapest"]["fits"])
 
+    def test_says_that_it_does_not_count_a_teacher(self):
+        self.assertEqual(self.plan()["not_counted"], "")
+        distils = ("plan", ROOT / "configs/recipes/alignment_distilled.yaml", "--model",
+                   ROOT / "docs/shapes/llama3-1b")
+        self.assertIn("the teacher of train.loss: distillation",
+                      json.loads(self.incipit(*distils, "--json").stdout)["not_counted"])
+        self.assertRegex(self.incipit(*distils).stdout, "not counted +the teacher")
+
     def test_says_when_nothing_fits_and_what_comes_nearest(self):
         text = self.incipit("plan", self.config, "--ranks", "2,4", "--gpu-memory", "0.00001").stdout
         self.assertIn("no mesh fits; the smallest, ", text)
