@@ -27,7 +27,7 @@ class Heads(run_records.Runner):
 
         def run(output):
             chosen = seed != CHOICE_SEED
-            self.incipit("train", CONFIG, "--fresh", *run_records.assignments(
+            self.incipit("train", CONFIG, *run_records.assignments(
                 {**settings, "task.data_dir": data_of(self.task), "run.seed": seed,
                  "run.output_dir": output, **({} if chosen else {"task.test": "''"})}))
             self.incipit("eval", output, "--split", "validation", "--name", "validation")
