@@ -10,6 +10,7 @@ ends in the same bytes, with recomputation too, and four ranks give the same los
 invented here.
 """
 import copy
+import functools
 import json
 import re
 import subprocess
@@ -18,8 +19,9 @@ import tempfile
 from pathlib import Path
 
 import torch
-from peft import (CartridgeConfig, LoraConfig, PeftModel, PrefixTuningConfig, PromptEncoderConfig,
-                  PromptTuningConfig, get_peft_model, set_peft_model_state_dict)
+from peft import (CartridgeConfig, LoraConfig, MultitaskPromptTuningConfig, PeftModel,
+                  PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model,
+                  set_peft_model_state_dict)
 from safetensors.torch import load_file
 from transformers import (AutoConfig, AutoModel, AutoModelForQuestionAnswering,
                           AutoModelForSequenceClassification, AutoModelForTokenClassification,
@@ -40,11 +42,16 @@ METHODS = {
                   CartridgeConfig(num_virtual_tokens=3)),
     "p_tuning": ({"num_virtual_tokens": 3, "encoder_hidden_size": 16},
                  PromptEncoderConfig(num_virtual_tokens=3, encoder_hidden_size=16)),
+    "multitask_prompt_tuning": (
+        {"num_virtual_tokens": 3, "num_ranks": 1, "init": {"kind": "normal"}},
+        MultitaskPromptTuningConfig(num_virtual_tokens=3, num_tasks=1, num_ranks=1)),
     "lora": ({"r": 4, "alpha": 8}, LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"])),
 }
-# PEFT trains an encoder that adapters do not have, or in two parts what is one there, so these are
-# compared after training only. parity.p_tuning and parity.cartridge compare the training.
-TRAINED = [name for name in METHODS if name not in ("p_tuning", "cartridge")]
+# PEFT trains an encoder that adapters do not have, or in two parts what is one there, or names tasks
+# in every call, so these are compared after training only. parity.p_tuning, parity.cartridge and
+# parity.multitask compare the training.
+TRAINED = [name for name in METHODS
+           if name not in ("p_tuning", "cartridge", "multitask_prompt_tuning")]
 
 checks = Checks()
 
@@ -247,7 +254,11 @@ class Comparison:
         return model
 
     def load(self, adapter):
-        return PeftModel.from_pretrained(self.base(), adapter).eval()
+        """Returns the adapter's model, to be called with `input_ids`."""
+        model = PeftModel.from_pretrained(self.base(), adapter).eval()
+        if self.method == "multitask_prompt_tuning":
+            return functools.partial(model, task_ids=torch.tensor([0]))
+        return model
 
     def steps(self, model):
         """Trains with PEFT and torch as Incipit does. Returns the losses."""
@@ -360,6 +371,8 @@ def main():
             for is_gpt2 in (False, True):
                 if is_gpt2 and method != "prefix_tuning":
                     continue
+                if (task_name, method) == ("question", "multitask_prompt_tuning"):
+                    continue  # PEFT's model for questions has no way to name a task
                 print(f"# {task_name}, {method}{', GPT-2' if is_gpt2 else ''}", flush=True)
                 with tempfile.TemporaryDirectory() as folder:
                     one = Comparison(Path(folder), incipit, mpirun, task, method, is_gpt2)
