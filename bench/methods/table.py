@@ -76,22 +76,25 @@ def line(method, runs, score):
 
 
 def difference(first, second):
-    """How much better the first is in points, with its interval, and the interval's lower end."""
-    low, high = np.percentile(100 * (first.resamples - second.resamples), [2.5, 97.5])
-    return f"{100 * (first.mean - second.mean):.1f} ({low:.1f} to {high:.1f})", low
+    """How much better the first is."""
+    return Score(first.mean - second.mean, first.resamples - second.resamples)
+
+
+def points(score):
+    """A difference with its interval."""
+    return f"{100 * score.mean:.1f} ({interval(score.resamples)})"
 
 
 def differences(scores):
-    """Paired differences to the best of the methods."""
+    """Paired differences to the best of the methods, and to the next better one."""
     ranked = sorted(scores, key=lambda method: -scores[method].mean)
     if len(ranked) < 2:
         return []
-    best = ranked[0]
-    lines = ["", f"Differences to {best} in points (95 % interval):", "",
-             "| method | difference | |", "| --- | ---: | --- |"]
-    for method in ranked[1:]:
-        text, low = difference(scores[best], scores[method])
-        lines.append(f"| {method} | {text} | {'' if low > 0 else 'not distinguishable'} |")
+    lines = ["", f"Points below {ranked[0]}, and below the method in the row before (95 % interval):", "",
+             f"| method | below {ranked[0]} | below the one before |", "| --- | ---: | ---: |"]
+    for before, method in zip(ranked, ranked[1:]):
+        found = (points(difference(scores[better], scores[method])) for better in (ranked[0], before))
+        lines.append(f"| {method} | {' | '.join(found)} |")
     return lines
 
 
@@ -119,12 +122,15 @@ def transfer(scores):
     if REFERENCE not in full or len(full) < 2:
         return []
     lines = ["", "## Transfer to another town", "",
-             f"Gain over {REFERENCE} in points (95 % interval), trained on one town's messages:", "",
-             f"| method | {SCORED['fresh']} | {SCORED['other_town']} |", "| --- | ---: | ---: |"]
+             f"Gain over {REFERENCE} in points (95 % interval), trained on one town's messages, and how much "
+             "larger it is in the other town:", "",
+             f"| method | {SCORED['fresh']} | {SCORED['other_town']} | change |",
+             "| --- | ---: | ---: | ---: |"]
     for method in full:
         if method != REFERENCE:
-            gains = [difference(found[method], found[REFERENCE])[0] for found in scores.values()]
-            lines.append(f"| {method} | {' | '.join(gains)} |")
+            home, away = (difference(found[method], found[REFERENCE]) for found in scores.values())
+            lines.append(f"| {method} | {points(home)} | {points(away)} "
+                         f"| {points(difference(away, home))} |")
     return lines
 
 
