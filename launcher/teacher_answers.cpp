@@ -26,8 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 using AnswerJson = nlohmann::ordered_json;
 
-// Of a part that is answered, and noted, at once, for each rank that shares the examples: some
-// batches, which are full because the part is sorted by length.
+// How many questions are answered before the answers are noted, for each rank that shares the
+// questions: enough to fill several batches.
 constexpr std::int64_t kPartExamples = 128;
 
 // The splits of a task and their names, as answers.jsonl has them.
