@@ -58,6 +58,8 @@ def table(task, metric):
     for record in records_of(task).all():
         if "test" in record:
             by_method[record["method"]].append(record)
+    if not by_method:
+        return ["", f"## {task}, {metric}", "", "No run is recorded yet."]
     scores = {}
     for method, runs in by_method.items():
         found = np.array([run["test"] for run in runs], dtype=float)
