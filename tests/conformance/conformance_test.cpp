@@ -381,7 +381,8 @@ INSTANTIATE_TEST_SUITE_P(
                        ::testing::Range(0, static_cast<int>(all_subjects().size()))),
     name_of);
 
-// Without P-tuning: a difference may cross the kink of its ReLU.
+// Every model with every method that can distil but P-tuning, where a difference may cross the kink
+// of a ReLU.
 std::vector<Case> distilling_cases() {
   std::vector<Case> cases;
   const std::vector<Subject> subjects = all_subjects();
