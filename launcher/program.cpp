@@ -3,6 +3,7 @@
 #define OMPI_SKIP_MPICXX 1
 
 #include <mpi.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -38,8 +39,8 @@
 #include "launcher/commands/tokenize.h"
 #include "launcher/commands/train.h"
 #include "launcher/commands/validate.h"
-#include "telemetry/output.h"
 #include "telemetry/printable_output.h"
+#include "telemetry/terminal.h"
 
 namespace incipit::launcher {
 namespace {
@@ -95,7 +96,9 @@ bool writes_data(int argc, const char* const* argv) {
 int run_program(int argc, const char* const* argv) {
   log::configure("info", read_launch().rank, read_launch().size);
   std::optional<telemetry::PrintableOutput> printable_output;
-  if (!writes_data(argc, argv) || telemetry::shows_stdout()) printable_output.emplace(std::cout);
+  if (!writes_data(argc, argv) || telemetry::is_terminal(STDOUT_FILENO)) {
+    printable_output.emplace(std::cout);
+  }
   Program program("incipit", kAbout);
   Command& commands = program.commands();
   commands.footer(kExitCodes);

@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/launch.h"
 #include "telemetry/terminal.h"
 
 namespace incipit::predict {
@@ -51,7 +50,7 @@ PredictionFile::PredictionFile(fs::path path, const std::string& format,
 }
 
 bool PredictionFile::is_terminal(const fs::path& path) {
-  return path == "-" && read_launch().size == 1 && telemetry::is_terminal(STDOUT_FILENO);
+  return path == "-" && telemetry::is_terminal(STDOUT_FILENO);
 }
 
 std::ostream& PredictionFile::stream() { return path_ == "-" ? std::cout : file_; }

@@ -39,8 +39,7 @@ class PredictionFile {
   void write(const std::vector<Prediction>& predictions);
   void finish();
 
-  // Returns whether the output is a terminal. mpirun gives rank 0 its own terminal, wherever the
-  // output actually goes.
+  // Returns whether the output is a terminal.
   [[nodiscard]] static bool is_terminal(const std::filesystem::path& path);
 
  private:

@@ -83,21 +83,17 @@ export OMPI_MCA_mpi_yield_when_idle=1
 flags+=(-x OMP_NUM_THREADS)  # also to ranks on other machines
 if [ -n "${INCIPIT_CPU:-}" ]; then flags+=(-x INCIPIT_CPU); fi
 if [ -n "${INCIPIT_RESTART_COUNT:-}" ]; then flags+=(-x INCIPIT_RESTART_COUNT); fi
-# Ranks cannot detect whether their output goes to a terminal: see telemetry/terminal.h.
-unset INCIPIT_STDERR_COLUMNS INCIPIT_STDOUT_COLUMNS
-exec 3>&1 4>&2
-columns_of() { stty size <&"$1" | awk '{print ($2 > 0 ? $2 : 80)}'; }
-if [ -t 2 ]; then
-  INCIPIT_STDERR_COLUMNS=$(columns_of 4)
-  export INCIPIT_STDERR_COLUMNS
-  flags+=(-x INCIPIT_STDERR_COLUMNS)
-fi
-if [ -t 1 ]; then
-  INCIPIT_STDOUT_COLUMNS=$(columns_of 3)
-  export INCIPIT_STDOUT_COLUMNS
-  flags+=(-x INCIPIT_STDOUT_COLUMNS)
-fi
-exec 3>&- 4>&-
+# Ranks cannot detect terminals: see telemetry/terminal.h.
+unset INCIPIT_STDIN_COLUMNS INCIPIT_STDOUT_COLUMNS INCIPIT_STDERR_COLUMNS
+exec 3<&0 4>&1 5>&2
+names=(STDIN STDOUT STDERR)
+for fd in 0 1 2; do
+  if ! [ -t "$fd" ]; then continue; fi
+  name=INCIPIT_${names[fd]}_COLUMNS
+  export "$name=$(stty size <&$((fd + 3)) | awk '{print ($2 > 0 ? $2 : 80)}')"
+  flags+=(-x "$name")
+done
+exec 3<&- 4>&- 5>&-
 
 # mpirun runs in its own session, so that Ctrl-C reaches only this script. There it cannot read from
 # the terminal, so cat reads for it in this session.

@@ -7,10 +7,8 @@
 #include <cctype>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <ostream>
 
-#include "core/launch.h"
 #include "core/text.h"
 #include "telemetry/terminal.h"
 
@@ -40,17 +38,7 @@ std::string without_trailing_spaces(std::string line) {
 
 }  // namespace
 
-namespace {
-
-bool knows_stdout() {
-  return !read_launch().parallel || std::getenv("INCIPIT_STDOUT_COLUMNS") != nullptr;
-}
-
-}  // namespace
-
-Style Style::of_stdout() { return Style(knows_stdout() && wants_colour(STDOUT_FILENO)); }
-
-bool shows_stdout() { return knows_stdout() && is_terminal(STDOUT_FILENO); }
+Style Style::of_stdout() { return Style(wants_colour(STDOUT_FILENO)); }
 
 std::string Style::wrap(std::string_view code, std::string_view text) const {
   std::string styled;

@@ -32,10 +32,6 @@ class Style {
   bool colour_;
 };
 
-// Returns whether standard output is known to reach a terminal: mpirun gives each rank its own
-// terminal, wherever the output actually goes.
-[[nodiscard]] bool shows_stdout();
-
 // Lines of a name and a text, aligned.
 using Facts = std::vector<std::pair<std::string, std::string>>;
 void print_facts(std::ostream& out, const Style& style, const Facts& facts);

@@ -3,7 +3,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdlib>
+
+#include "core/launch.h"
 
 namespace incipit::telemetry {
 namespace {
@@ -12,16 +16,18 @@ bool begins_code_point(char byte) { return (static_cast<unsigned char>(byte) & 0
 
 // Returns the terminal's columns as reported by scripts/mpirun.sh; 0 if it did not report them.
 int forwarded_columns(int file_descriptor) {
-  const char* name =
-      file_descriptor == STDERR_FILENO ? "INCIPIT_STDERR_COLUMNS" : "INCIPIT_STDOUT_COLUMNS";
-  const char* text = std::getenv(name);
+  constexpr std::array kNames = {"INCIPIT_STDIN_COLUMNS", "INCIPIT_STDOUT_COLUMNS",
+                                 "INCIPIT_STDERR_COLUMNS"};
+  const char* text = std::getenv(kNames.at(static_cast<std::size_t>(file_descriptor)));
   return text == nullptr ? 0 : std::atoi(text);
 }
 
 }  // namespace
 
 bool is_terminal(int file_descriptor) {
-  return forwarded_columns(file_descriptor) > 0 || ::isatty(file_descriptor) == 1;
+  if (forwarded_columns(file_descriptor) > 0) return true;
+  return ::isatty(file_descriptor) == 1 &&
+         (file_descriptor != STDOUT_FILENO || !read_launch().parallel);
 }
 
 bool wants_colour(int file_descriptor) {

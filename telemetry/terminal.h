@@ -1,9 +1,10 @@
 // Capabilities of the terminal. Colours are used only on a terminal, and never if NO_COLOR is set
 // (no-color.org) or TERM is dumb.
 //
-// Under mpirun a rank cannot see where its output goes: standard error is a pipe and standard
-// output is mpirun's own terminal. scripts/mpirun.sh can see it, and passes the widths to the ranks
-// in INCIPIT_STDERR_COLUMNS and INCIPIT_STDOUT_COLUMNS.
+// Under mpirun a rank cannot see where its input comes from and its output goes to: standard output
+// is a terminal of mpirun's own, the others are pipes. scripts/mpirun.sh can see it, and passes the
+// widths of terminals to the ranks in INCIPIT_STDIN_COLUMNS, INCIPIT_STDOUT_COLUMNS and
+// INCIPIT_STDERR_COLUMNS. Without them, a rank has no terminal.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@
 
 namespace incipit::telemetry {
 
-// `file_descriptor` is standard output (1) or standard error (2).
+// `file_descriptor` is standard input (0), output (1) or error (2).
 [[nodiscard]] bool is_terminal(int file_descriptor);
 [[nodiscard]] bool wants_colour(int file_descriptor);
 
