@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "core/random.h"
 #include "core/stop_request.h"
 #include "data/answer_text.h"
 #include "data/batch.h"
@@ -119,12 +118,13 @@ std::vector<GeneratedAnswer> generate_tokens(const methods::Prompted& model, con
     left = stop_requested() && leaves_alone(model.backbone().placement());
     if (left) break;
     std::vector<Sequence> sequences;
-    for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
-      sequences.push_back(
-          data::source_sequence(task, dataset[plan.order[i]], generator.prompt_rows()));
-    }
     GenerationOptions of_batch = generation;
-    of_batch.seed = mix_seed(generation.seed, static_cast<std::uint64_t>(b));
+    of_batch.streams.clear();
+    for (std::int64_t i = plan.begins[b]; i < plan.begins[b + 1]; ++i) {
+      const std::int64_t example = plan.order[i];
+      sequences.push_back(data::source_sequence(task, dataset[example], generator.prompt_rows()));
+      of_batch.streams.push_back(stream_of(generation, static_cast<std::size_t>(example)));
+    }
     const auto answers = writer.write(std::move(sequences), of_batch);
     for (std::size_t i = 0; i < answers.size(); ++i) {
       mine.push_back({plan.order[plan.begins[b] + static_cast<std::int64_t>(i)], answers[i].tokens,

@@ -27,8 +27,9 @@ struct GeneratedAnswer {
 
 // Generates an answer to each example and returns them in dataset order. An answer ends with an EOS
 // of the model, with the task's `answer_stop`, or after generation.max_tokens. A batch has about
-// options.batch_tokens rows, including the tokens still to be generated; which examples are in one
-// depends on the number of ranks, and so do sampled answers. `on_progress` is called, and a stop
+// options.batch_tokens rows, including the tokens still to be generated. Examples are to
+// `generation` what sequences are to Generator::run, so sampled answers, like others, depend on the
+// number of ranks and on batches only as far as rounding does. `on_progress` is called, and a stop
 // request handled, as in score_candidates(). Throws what Generator::run throws, and Stopped.
 // Collective over `ranks`, which share the examples; every rank returns all answers.
 [[nodiscard]] std::vector<GeneratedAnswer> generate_tokens(

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "core/check.h"
@@ -169,7 +170,7 @@ void Batch::begin(SharedBeginning& beginning, std::vector<Sequence> sequences) {
                      .last = 0,
                      .adapted_by = sequences[i].adapted_by,
                      .seen = tokens_of(sequences[i]),
-                     .random = Random(options_.seed, i)});
+                     .random = Random(options_.seed, stream_of(options_, i))});
     rows += std::min(options_.max_tokens - 1, backbone_.spec().max_positions - length);
   }
   if (store_.layers.empty() || store_.rows() <= rows) store_ = make_store(backbone_, rows + 1);
@@ -284,6 +285,16 @@ bool Batch::accept(Live& sequence, TokenId token) {
 
 }  // namespace
 
+std::uint64_t stream_of(const GenerationOptions& options, std::size_t i) {
+  return options.streams.empty() ? i : options.streams.at(i);
+}
+
+std::vector<std::uint64_t> streams_from(std::uint64_t first, std::size_t count) {
+  std::vector<std::uint64_t> streams(count);
+  std::iota(streams.begin(), streams.end(), first);
+  return streams;
+}
+
 Generator::Generator(const methods::Prompted& model,
                      const std::function<Sequence(PromptRows)>& beginning)
     : Generator(SharedBeginning(model, beginning)) {}
@@ -301,6 +312,7 @@ std::vector<Generation> Generator::run(std::vector<Sequence> sequences,
                                        const GenerationOptions& options,
                                        const TokenSink& on_token) {
   INCIPIT_CHECK(options.max_tokens >= 1 && options.temperature >= 0 && options.top_p > 0);
+  INCIPIT_CHECK(options.streams.empty() || options.streams.size() == sequences.size());
   if (sequences.empty()) return {};
   Batch batch(beginning_.model().model, options, on_token, sequences.size(), store_);
   batch.begin(beginning_, std::move(sequences));

@@ -11,6 +11,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -32,9 +33,17 @@ struct GenerationOptions {
   double repetition_penalty = 1;
   // No run of this many tokens occurs twice in a generated text; 0: any may.
   std::int64_t block_ngrams = 0;
-  std::uint64_t seed = 17;       // sequence i draws from stream i, independent of the others
+  // Sequence i draws from stream `streams[i]` of the seed, or from stream i without `streams`. So
+  // what it draws depends neither on the sequences beside it nor on who computes it.
+  std::uint64_t seed = 17;
+  std::vector<std::uint64_t> streams{};
   std::vector<TokenId> stops{};  // tokens that end a sequence; left out of the result
 };
+
+// Returns the stream that sequence i draws from.
+[[nodiscard]] std::uint64_t stream_of(const GenerationOptions& options, std::size_t i);
+// Returns the `count` streams from `first` on.
+[[nodiscard]] std::vector<std::uint64_t> streams_from(std::uint64_t first, std::size_t count);
 
 enum class Ending {
   kStop,    // a stop token

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/random.h"
 #include "data/answer_text.h"
 #include "eval/answers.h"
 
@@ -86,7 +85,9 @@ void Predictor::add_bad(const DataError& error, const std::string& number,
 void Predictor::answer(const data::Dataset& examples) {
   const data::Task& task = *session_.task;
   eval::GenerationOptions generation = generation_;
-  generation.seed = mix_seed(generation_.seed, chunks_++);
+  generation.streams =
+      eval::streams_from(static_cast<std::uint64_t>(examples_seen_ - examples.size()),
+                         static_cast<std::size_t>(examples.size()));
   const eval::Scores scores = eval::answer_examples(model_, task, examples, session_.config.eval,
                                                     session_.mesh->batch(), nullptr, generation);
   for (std::size_t i = 0; i < prediction_of_.size(); ++i) {

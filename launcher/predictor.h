@@ -43,7 +43,6 @@ class Predictor {
   Session& session_;
   methods::PromptedModel model_;
   eval::GenerationOptions generation_;
-  std::uint64_t chunks_ = 0;  // answered so far
   data::BadRecords bad_;
   std::int64_t seen_ = 0;  // records seen so far
   std::int64_t examples_seen_ = 0;

@@ -12,7 +12,6 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/log.h"
-#include "core/random.h"
 #include "core/sha256.h"
 #include "core/stop_request.h"
 #include "data/answer_text.h"
@@ -138,7 +137,8 @@ class AnswerWriter {
     const eval::GenerationOptions options{
         .max_tokens = distill.answer_tokens,
         .temperature = distill.temperature,
-        .seed = mix_seed(session_.config.run.seed, static_cast<std::uint64_t>(lines_.size()))};
+        .seed = session_.config.run.seed,
+        .streams = eval::streams_from(lines_.size(), static_cast<std::size_t>(part.size()))};
     try {
       return eval::generate_tokens(teacher_.model(), teacher_.task(),
                                    eval::for_teacher(teacher_.task(), part), session_.config.eval,

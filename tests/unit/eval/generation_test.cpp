@@ -236,19 +236,34 @@ TEST_F(GenerationTest, AnswersDoNotDependOnRanksAndBatches) {
   const data::Dataset dataset = tiny_dataset(task_, 7, 5);
   const auto prompt = std::optional(tiny_prompt(4, at::kDouble));
   const auto alone = comm::make_single();
-  const auto whole = generate_answers(with_prompt(backbone_, prompt), task_, dataset, {},
-                                      {.max_tokens = 6}, *alone);
-  ASSERT_EQ(whole.size(), 7U);
-  EXPECT_THAT(whole, ::testing::Contains(::testing::Not(::testing::IsEmpty())));
-  EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {.batch_tokens = 1},
-                             {.max_tokens = 6}, *alone),
-            whole);
-  comm::run_on_threads(3, [&](comm::Communicator& world) {
-    at::set_num_threads(1);
-    EXPECT_EQ(generate_answers(with_prompt(backbone_, prompt), task_, dataset, {},
-                               {.max_tokens = 6}, world),
-              whole);
-  });
+  for (const double temperature : {0.0, 1.0}) {
+    const GenerationOptions generation{.max_tokens = 6, .temperature = temperature};
+    const auto answers = [&](const EvalOptions& options, comm::Communicator& ranks) {
+      return generate_answers(with_prompt(backbone_, prompt), task_, dataset, options, generation,
+                              ranks);
+    };
+    const auto whole = answers({}, *alone);
+    ASSERT_EQ(whole.size(), 7U);
+    EXPECT_THAT(whole, ::testing::Contains(::testing::Not(::testing::IsEmpty())));
+    EXPECT_EQ(answers({.batch_tokens = 1}, *alone), whole);
+    comm::run_on_threads(3, [&](comm::Communicator& world) {
+      at::set_num_threads(1);
+      EXPECT_EQ(answers({}, world), whole);
+    });
+  }
+}
+
+TEST_F(GenerationTest, AnswersOfAPartAreThoseOfTheWhole) {
+  const data::Dataset dataset = tiny_dataset(task_, 7, 5);
+  const methods::PromptedModel model = with_prompt(backbone_, tiny_prompt(4, at::kDouble));
+  const auto alone = comm::make_single();
+  const GenerationOptions whole{.max_tokens = 6, .temperature = 1};
+  GenerationOptions last = whole;
+  last.streams = streams_from(4, 3);
+  const auto all = generate_answers(model, task_, dataset, {}, whole, *alone);
+  const auto some = generate_answers(
+      model, task_, dataset.subset(std::vector<std::int64_t>{4, 5, 6}), {}, last, *alone);
+  EXPECT_EQ(some, std::vector(all.begin() + 4, all.end()));
 }
 
 TEST_F(GenerationTest, AnswersEndBeforeTheStopOfTheTask) {
