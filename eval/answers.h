@@ -27,11 +27,11 @@ struct GeneratedAnswer {
 
 // Generates an answer to each example and returns them in dataset order. An answer ends with an EOS
 // of the model, with the task's `answer_stop`, or after generation.max_tokens. A batch has about
-// options.batch_tokens rows, including the tokens still to be generated. Examples are to
-// `generation` what sequences are to Generator::run, so sampled answers, like others, depend on the
-// number of ranks and on batches only as far as rounding does. `on_progress` is called, and a stop
-// request handled, as in score_candidates(). Throws what Generator::run throws, and Stopped.
-// Collective over `ranks`, which share the examples; every rank returns all answers.
+// options.batch_tokens rows, including the tokens still to be generated. Example i draws as
+// sequence i does in Generator::run, so ranks and batches change a sample only by rounding.
+// `on_progress` is called, and a stop request handled, as in score_candidates(). Throws what
+// Generator::run throws, and Stopped. Collective over `ranks`, which share the examples; every rank
+// returns all answers.
 [[nodiscard]] std::vector<GeneratedAnswer> generate_tokens(
     const methods::Prompted& model, const data::Task& task, const data::Dataset& dataset,
     const EvalOptions& options, GenerationOptions generation, comm::Communicator& ranks,
